@@ -1,0 +1,164 @@
+import * as z from 'zod';
+import { LOG_FORMATS, LOG_LEVELS } from './telemetry/log.ts';
+import { type Limits, limitsProblem } from './tenant/limits.ts';
+import { catalogue } from './tools/catalogue.ts';
+
+/** The one schema of all settings. Values come from `[vars]` in wrangler.toml, from `.dev.vars` and from secrets. */
+
+const KEY_BYTES = 32;
+const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
+const BASE64URL = /^[A-Za-z0-9_-]+$/;
+const MAX_KEYS = 2;
+
+/** A key that signs tokens: `kid` names it in the header of a token. */
+export interface TokenKey {
+  readonly kid: string;
+  readonly secret: Uint8Array;
+}
+
+function decodeBase64Url(text: string): Uint8Array {
+  return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0));
+}
+
+function parseKeys(text: string): TokenKey[] | undefined {
+  const keys: TokenKey[] = [];
+  for (const part of text.split(',')) {
+    const [kid = '', encoded = '', ...rest] = part.trim().split(':');
+    if (rest.length > 0 || !KEY_ID.test(kid) || !BASE64URL.test(encoded)) return undefined;
+    const secret = decodeBase64Url(encoded);
+    if (secret.byteLength < KEY_BYTES) return undefined;
+    keys.push({ kid, secret });
+  }
+  return keys.length <= MAX_KEYS && new Set(keys.map((key) => key.kid)).size === keys.length
+    ? keys
+    : undefined;
+}
+
+const number = (check: z.ZodType<number, number>, error: string) =>
+  z
+    .string({ error })
+    .regex(/^\d{1,12}(\.\d{1,3})?$/, { error })
+    .transform(Number)
+    .pipe(check);
+const integer = (min: number, max: number) => {
+  const error = `a whole number from ${min} to ${max}`;
+  return number(z.number({ error }).int({ error }).min(min, { error }).max(max, { error }), error);
+};
+const rate = () => {
+  const error = 'calls a second, from 0.001 to 100000, at most three decimals';
+  return number(z.number().min(0.001, { error }).max(100_000, { error }), error);
+};
+const keys = (error: string) =>
+  z.string({ error }).transform((text, context): TokenKey[] => {
+    const parsed = parseKeys(text);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: 'custom', message: error });
+    return z.NEVER;
+  });
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}
+
+const settings = z.object({
+  PUBLIC_URL: z
+    .string({ error: 'the origin that clients reach, such as https://mcp.example.com' })
+    .refine((text) => isOrigin(text) && /^https?:/.test(text), {
+      error: 'the origin that clients reach, such as https://mcp.example.com: scheme and host, no path',
+    }),
+  TOKEN_KEYS: keys(
+    'one or two signing keys as kid:secret, comma-separated, the first one signs; each secret is 32 or more random bytes in base64url',
+  ),
+  ADMIN_KEY: z
+    .string({ error: '32 or more random characters' })
+    .min(32, { error: '32 or more random characters' })
+    .max(512, { error: 'at most 512 characters' }),
+  TENANT_RATE: rate(),
+  TENANT_BURST: integer(1, 1_000_000),
+  TOOL_RATE: rate(),
+  TOOL_BURST: integer(1, 1_000_000),
+  STORAGE_QUOTA_BYTES: integer(1_048_576, 10_000_000_000),
+  MAX_BODY_BYTES: integer(1024, 33_554_432),
+  ALLOWED_ORIGINS: z
+    .string()
+    .transform((text) =>
+      text
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter((origin) => origin !== ''),
+    )
+    .refine((origins) => origins.length <= 32 && origins.every(isOrigin), {
+      error:
+        'origins of browser clients, comma-separated, such as https://app.example.com; empty allows none',
+    }),
+  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')}` }),
+  LOG_FORMAT: z.enum(LOG_FORMATS, { error: `one of ${LOG_FORMATS.join(', ')}` }),
+});
+
+export interface Config {
+  readonly publicUrl: string;
+  /** The URL of the MCP endpoint, which is the audience of every token. */
+  readonly mcpUrl: string;
+  readonly tokenKeys: readonly [TokenKey, ...TokenKey[]];
+  readonly adminKey: string;
+  readonly limits: Limits;
+  readonly storageQuotaBytes: number;
+  readonly maxBodyBytes: number;
+  readonly allowedOrigins: readonly string[];
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  readonly logFormat: (typeof LOG_FORMATS)[number];
+}
+
+export class ConfigError extends Error {
+  /** One sentence a setting: its name and what it must be, never its value. */
+  constructor(problems: readonly string[]) {
+    super(problems.join(' '));
+    this.name = 'ConfigError';
+  }
+}
+
+/**
+ * Reads all settings.
+ * @throws ConfigError that names each wrong variable, what it must be and where to set it
+ */
+export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
+  const parsed = settings.safeParse(env);
+  if (!parsed.success) {
+    const wrong = new Map(parsed.error.issues.map((issue) => [String(issue.path[0]), issue.message]));
+    throw new ConfigError(
+      [...wrong].map(([name, shape]) => `${name} must be ${shape}; set it ${place(name)}.`),
+    );
+  }
+  const { data } = parsed;
+  const [first, ...rest] = data.TOKEN_KEYS;
+  if (first === undefined) throw new ConfigError(['TOKEN_KEYS must name a key.']);
+  const limits: Limits = {
+    tenant: { rate: data.TENANT_RATE, burst: data.TENANT_BURST },
+    tool: { rate: data.TOOL_RATE, burst: data.TOOL_BURST },
+  };
+  const problem = limitsProblem(limits, { tools: {} }, catalogue.tools);
+  if (problem !== undefined) {
+    throw new ConfigError([
+      `TENANT_BURST and TOOL_BURST must each pay for one call of every tool, but ${problem}; raise it ${place('TOOL_BURST')}.`,
+    ]);
+  }
+  return {
+    publicUrl: data.PUBLIC_URL,
+    mcpUrl: `${data.PUBLIC_URL}/mcp`,
+    tokenKeys: [first, ...rest],
+    adminKey: data.ADMIN_KEY,
+    limits,
+    storageQuotaBytes: data.STORAGE_QUOTA_BYTES,
+    maxBodyBytes: data.MAX_BODY_BYTES,
+    allowedOrigins: data.ALLOWED_ORIGINS,
+    logLevel: data.LOG_LEVEL,
+    logFormat: data.LOG_FORMAT,
+  };
+}
+
+function place(name: string): string {
+  const secret = name === 'TOKEN_KEYS' || name === 'ADMIN_KEY';
+  return secret
+    ? 'in .dev.vars, or with `npx wrangler secret put`'
+    : 'under [vars] in wrangler.toml, or in .dev.vars';
+}

@@ -1,0 +1,3 @@
+export { Tenant } from './tenant/object.ts';
+export { Registry } from "./registry/object.ts";
+export default { fetch: () => new Response("ok") };

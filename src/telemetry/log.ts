@@ -1,0 +1,70 @@
+import type { Cause } from './redact.ts';
+import type { TraceContext } from './trace.ts';
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+/** `json` prints one line a record; `object` hands the record to the platform, which indexes its fields. */
+export const LOG_FORMATS = ['json', 'object'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+export type LogEvent =
+  | 'tool.call'
+  | 'request.refused'
+  | 'tenant.migration_failed'
+  | 'tenant.write_behind_failed'
+  | 'admin.request'
+  | 'edge.error';
+
+/** One line. Every field a line may have is named here, so that a reader can rely on the names. */
+export interface LogRecord {
+  level: LogLevel;
+  event: LogEvent;
+  tenant?: string | undefined;
+  tool?: string | undefined;
+  args?: Record<string, unknown> | undefined;
+  duration_ms?: number | undefined;
+  outcome?: string | undefined;
+  code?: string | undefined;
+  error_id?: string | undefined;
+  retry_after_ms?: number | undefined;
+  cause?: Cause | undefined;
+  http_status?: number | undefined;
+  http_method?: string | undefined;
+  path?: string | undefined;
+  trace_id?: string | undefined;
+  span_id?: string | undefined;
+  parent_span_id?: string | undefined;
+  request_id?: string | undefined;
+  token_id?: string | undefined;
+  client_name?: string | undefined;
+  client_version?: string | undefined;
+  protocol_version?: string | undefined;
+}
+
+export type Log = (record: LogRecord) => void;
+
+/** The trace fields of a line. */
+export function traceFields(trace: TraceContext): Pick<LogRecord, 'trace_id' | 'span_id' | 'parent_span_id'> {
+  return { trace_id: trace.traceId, span_id: trace.spanId, parent_span_id: trace.parentSpanId };
+}
+
+/**
+ * A log that writes records of `level` and above to `sink`.
+ * It never throws: a call must not fail because it could not be logged.
+ */
+export function createLog(
+  options: { level: LogLevel; format: LogFormat },
+  clock: () => number = Date.now,
+  sink: (line: unknown) => void = (line) => console.log(line),
+): Log {
+  const threshold = LOG_LEVELS.indexOf(options.level);
+  return (record) => {
+    try {
+      if (LOG_LEVELS.indexOf(record.level) < threshold) return;
+      const line = { ts: new Date(clock()).toISOString(), ...record };
+      sink(options.format === 'json' ? JSON.stringify(line) : line);
+    } catch {
+      // There is nowhere left to say it.
+    }
+  };
+}

@@ -1,0 +1,41 @@
+/** W3C trace context (https://www.w3.org/TR/trace-context/), level 1: strictly parsed, never trusted further. */
+
+export interface TraceContext {
+  /** 32 lower-case hex digits: one id for a whole agent run, across calls. */
+  readonly traceId: string;
+  /** 16 lower-case hex digits: the span of this request. */
+  readonly spanId: string;
+  /** The caller's span, when the caller sent a valid `traceparent`. */
+  readonly parentSpanId: string | undefined;
+}
+
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const ZERO_TRACE = '0'.repeat(32);
+const ZERO_SPAN = '0'.repeat(16);
+
+/** `count` random bytes in lower-case hex. */
+export function randomHex(count: number): string {
+  let hex = '';
+  for (const byte of crypto.getRandomValues(new Uint8Array(count))) hex += byte.toString(16).padStart(2, '0');
+  return hex;
+}
+
+function parse(traceparent: unknown): { traceId: string; parentSpanId: string } | undefined {
+  if (typeof traceparent !== 'string' || traceparent.length > 512) return undefined;
+  const [, version, traceId, parentSpanId, , rest] = TRACEPARENT.exec(traceparent) ?? [];
+  if (traceId === undefined || parentSpanId === undefined) return undefined;
+  // Version ff is invalid, and version 00 ends after the flags (section 3.2.2).
+  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
+  if (traceId === ZERO_TRACE || parentSpanId === ZERO_SPAN) return undefined;
+  return { traceId, parentSpanId };
+}
+
+/** The first valid `traceparent` of `candidates`, continued in a new span; a new trace when there is none. */
+export function continueTrace(...candidates: unknown[]): TraceContext {
+  const spanId = randomHex(8);
+  for (const candidate of candidates) {
+    const parent = parse(candidate);
+    if (parent !== undefined) return { ...parent, spanId };
+  }
+  return { traceId: randomHex(16), spanId, parentSpanId: undefined };
+}

@@ -1,0 +1,209 @@
+import type { Log } from '../telemetry/log.ts';
+import { describeCause } from '../telemetry/redact.ts';
+import type { Catalogue } from '../tools/catalogue.ts';
+import type { Scope } from '../tools/tool.ts';
+import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
+import type { Database } from './database.ts';
+import { Limiter, type LimitOverrides, type Limits, limitsProblem } from './limits.ts';
+import { hasSchema, type Migration, migrate } from './migrate.ts';
+import { Pipeline } from './pipeline.ts';
+import { insertProfile, type Profile, readProfile, type TenantStatus, writeProfile } from './profile.ts';
+import { type Token, TokenList } from './tokens.ts';
+import { type Later, WriteBehind } from './write-behind.ts';
+
+/** What a host gives a compartment. */
+export interface Host {
+  readonly db: Database;
+  readonly clock: () => number;
+  readonly later: Later;
+  readonly log: Log;
+  readonly migrations: readonly Migration[];
+  readonly catalogue: Catalogue;
+  readonly limits: Limits;
+  readonly storageQuotaBytes: number;
+}
+
+interface Open {
+  readonly profile: Profile;
+  readonly tokens: TokenList;
+  readonly pipeline: Pipeline;
+  readonly writeBehind: WriteBehind;
+}
+
+/** What the operator is told of a tenant. */
+export interface TenantInfo {
+  readonly id: TenantId;
+  readonly status: TenantStatus;
+  readonly createdAt: number;
+  readonly overrides: LimitOverrides;
+  readonly effective: Limits;
+  readonly storageBytes: number;
+  readonly storageQuotaBytes: number;
+}
+
+export type Operation<T> =
+  | { ok: true; value: T }
+  | { ok: false; problem: 'not_found' | 'conflict' | 'full' | 'invalid' | 'unavailable'; message: string };
+
+const NOT_FOUND = { ok: false, problem: 'not_found', message: 'There is no such tenant.' } as const;
+const UNAVAILABLE = {
+  ok: false,
+  problem: 'unavailable',
+  message: 'The schema of the tenant could not be brought up to date; the log names the migration.',
+} as const;
+
+/**
+ * One tenant, without a platform: its database, its limits, its tokens and the door to its tools. Until `create` it
+ * is empty, refuses everything and writes nothing.
+ */
+export class Compartment implements Door {
+  readonly #host: Host;
+  #open: Open | undefined;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  admit(tokenId: TokenId): Admission {
+    const open = this.#entered();
+    return open.ok ? open.tenant.pipeline.admit(tokenId) : { ok: false, refusal: open.refusal };
+  }
+
+  call(request: CallRequest): CallOutcome {
+    const open = this.#entered();
+    return open.ok ? open.tenant.pipeline.call(request) : { kind: 'refused', refusal: open.refusal };
+  }
+
+  create(id: TenantId): Operation<TenantInfo> {
+    const { db, migrations, clock } = this.#host;
+    if (hasSchema(db)) return { ok: false, problem: 'conflict', message: 'The tenant exists already.' };
+    db.transaction(() => {
+      migrate(db, migrations);
+      insertProfile(db, id, clock());
+    });
+    return this.describe();
+  }
+
+  describe(): Operation<TenantInfo> {
+    return this.#operate(({ profile }) => ({
+      ok: true,
+      value: {
+        id: profile.id,
+        status: profile.status,
+        createdAt: profile.createdAt,
+        overrides: profile.overrides,
+        effective: {
+          tenant: profile.overrides.tenant ?? this.#host.limits.tenant,
+          tool: profile.overrides.tool ?? this.#host.limits.tool,
+        },
+        storageBytes: this.#host.db.sizeBytes(),
+        storageQuotaBytes: this.#host.storageQuotaBytes,
+      },
+    }));
+  }
+
+  setStatus(status: TenantStatus): Operation<TenantInfo> {
+    return this.#change((profile) => ({ ...profile, status }));
+  }
+
+  /** Replaces the tenant's own limits; refuses a burst that a call could never be paid from. */
+  setLimits(overrides: LimitOverrides): Operation<TenantInfo> {
+    const problem = limitsProblem(this.#host.limits, overrides, this.#host.catalogue.tools);
+    if (problem !== undefined)
+      return { ok: false, problem: 'invalid', message: `The limits do not fit: ${problem}.` };
+    return this.#change((profile) => ({ ...profile, overrides }));
+  }
+
+  issueToken(options: { label: string; scopes: readonly Scope[]; ttlMs: number }): Operation<Token> {
+    return this.#operate(({ tokens }) => {
+      const token = tokens.issue(options, this.#host.clock());
+      if (token !== undefined) return { ok: true, value: token };
+      return {
+        ok: false,
+        problem: 'full',
+        message: 'The tenant has as many live tokens as it can have; revoke one.',
+      };
+    });
+  }
+
+  tokens(): Operation<Token[]> {
+    return this.#operate(({ tokens }) => ({ ok: true, value: tokens.list() }));
+  }
+
+  revokeToken(id: string): Operation<Token> {
+    return this.#operate(({ tokens }) => {
+      const token = tokens.revoke(id, this.#host.clock());
+      if (token !== undefined) return { ok: true, value: token };
+      return { ok: false, problem: 'not_found', message: 'The tenant has no such token.' };
+    });
+  }
+
+  /** Saves what reads left to be saved. */
+  flush(): void {
+    this.#open?.writeBehind.flush();
+  }
+
+  /** Forgets all that is in memory: the storage was erased. */
+  forget(): void {
+    this.#open?.writeBehind.stop();
+    this.#open = undefined;
+  }
+
+  #change(change: (profile: Profile) => Profile): Operation<TenantInfo> {
+    return this.#operate((open) => {
+      open.writeBehind.flush();
+      writeProfile(this.#host.db, change(open.profile));
+      this.forget();
+      return this.describe();
+    });
+  }
+
+  #operate<T>(act: (open: Open) => Operation<T>): Operation<T> {
+    const entered = this.#entered();
+    if (entered.ok) return act(entered.tenant);
+    return entered.refusal.reason === 'unavailable' ? UNAVAILABLE : NOT_FOUND;
+  }
+
+  /** The opened tenant, or why no one gets in: not created looks like any other token that is not good. */
+  #entered():
+    | { ok: true; tenant: Open }
+    | { ok: false; refusal: { reason: 'invalid_token' | 'unavailable' } } {
+    if (this.#open !== undefined) return { ok: true, tenant: this.#open };
+    try {
+      if (!hasSchema(this.#host.db)) return { ok: false, refusal: { reason: 'invalid_token' } };
+      return { ok: true, tenant: this.#load() };
+    } catch (cause) {
+      this.#host.log({
+        level: 'error',
+        event: 'tenant.migration_failed',
+        cause: describeCause(cause, undefined, {}),
+      });
+      return { ok: false, refusal: { reason: 'unavailable' } };
+    }
+  }
+
+  #load(): Open {
+    if (this.#open !== undefined) return this.#open;
+    const { db, clock, log, later, catalogue, limits, storageQuotaBytes } = this.#host;
+    migrate(db, this.#host.migrations);
+    const profile = readProfile(db);
+    const tokens = new TokenList(db);
+    const [ledger] = db.exec<{ rev: number; buckets: string }>('SELECT rev, buckets FROM ledger');
+    const limiter = new Limiter(limits, profile.overrides, ledger?.buckets ?? '');
+    const writeBehind = new WriteBehind(db, log, later, () => limiter.save(clock()));
+    const pipeline = new Pipeline({
+      db,
+      clock,
+      log,
+      catalogue,
+      profile,
+      tokens,
+      limiter,
+      writeBehind,
+      storageQuotaBytes,
+      rev: ledger?.rev ?? 0,
+    });
+    this.#open = { profile, tokens, pipeline, writeBehind };
+    return this.#open;
+  }
+}

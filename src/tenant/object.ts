@@ -1,0 +1,88 @@
+import { DurableObject } from 'cloudflare:workers';
+import { parseConfig } from '../config.ts';
+import { createLog } from '../telemetry/log.ts';
+import { catalogue } from '../tools/catalogue.ts';
+import type { Scope } from '../tools/tool.ts';
+import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
+import { Compartment, type Operation, type TenantInfo } from './compartment.ts';
+import type { Database } from './database.ts';
+import type { LimitOverrides } from './limits.ts';
+import { MIGRATIONS } from './migrations.ts';
+import type { TenantStatus } from './profile.ts';
+import type { Token } from './tokens.ts';
+
+function databaseOf(storage: DurableObjectStorage): Database {
+  return {
+    exec: (query, ...bindings) => storage.sql.exec(query, ...bindings).toArray() as never,
+    script: (statements) => void storage.sql.exec(statements),
+    transaction: (body) => storage.transactionSync(body),
+    sizeBytes: () => storage.sql.databaseSize,
+  };
+}
+
+/**
+ * The Durable Object host of a compartment, one for each tenant. Its methods return unions and throw nothing of the
+ * domain, because errors lose their class on the way to the edge.
+ */
+export class Tenant extends DurableObject<Env> implements Door {
+  readonly #compartment: Compartment;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const config = parseConfig({ ...env });
+    this.#compartment = new Compartment({
+      db: databaseOf(ctx.storage),
+      clock: Date.now,
+      later: (ms, task) => void setTimeout(task, ms),
+      log: createLog({ level: config.logLevel, format: config.logFormat }),
+      migrations: MIGRATIONS,
+      catalogue,
+      limits: config.limits,
+      storageQuotaBytes: config.storageQuotaBytes,
+    });
+  }
+
+  admit(tokenId: TokenId): Admission {
+    return this.#compartment.admit(tokenId);
+  }
+
+  call(request: CallRequest): CallOutcome {
+    return this.#compartment.call(request);
+  }
+
+  create(id: TenantId): Operation<TenantInfo> {
+    return this.#compartment.create(id);
+  }
+
+  describe(): Operation<TenantInfo> {
+    return this.#compartment.describe();
+  }
+
+  setStatus(status: TenantStatus): Operation<TenantInfo> {
+    return this.#compartment.setStatus(status);
+  }
+
+  setLimits(overrides: LimitOverrides): Operation<TenantInfo> {
+    return this.#compartment.setLimits(overrides);
+  }
+
+  issueToken(options: { label: string; scopes: Scope[]; ttlMs: number }): Operation<Token> {
+    return this.#compartment.issueToken(options);
+  }
+
+  tokens(): Operation<Token[]> {
+    return this.#compartment.tokens();
+  }
+
+  revokeToken(id: string): Operation<Token> {
+    return this.#compartment.revokeToken(id);
+  }
+
+  /** Erases all of the tenant's storage. */
+  async erase(): Promise<void> {
+    this.#compartment.forget();
+    await this.ctx.storage.deleteAll();
+    // A request that came in between may have opened the compartment on the old schema.
+    this.#compartment.forget();
+  }
+}

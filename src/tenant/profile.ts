@@ -1,0 +1,40 @@
+import { parseTenantId, type TenantId } from './call.ts';
+import type { Database } from './database.ts';
+import { type LimitOverrides, limitOverridesSchema } from './limits.ts';
+
+export type TenantStatus = 'active' | 'suspended';
+
+/** Who a compartment is and how it is run. */
+export interface Profile {
+  readonly id: TenantId;
+  readonly status: TenantStatus;
+  readonly createdAt: number;
+  readonly overrides: LimitOverrides;
+}
+
+export function insertProfile(db: Database, id: TenantId, now: number): void {
+  db.exec(
+    `INSERT INTO tenant (one, id, status, created_at, limits) VALUES (1, ?, 'active', ?, '{}')`,
+    id,
+    now,
+  );
+  db.exec(`INSERT INTO ledger (one, rev, buckets) VALUES (1, 0, '')`);
+}
+
+export function readProfile(db: Database): Profile {
+  const [row] = db.exec<{ id: string; status: string; created_at: number; limits: string }>(
+    'SELECT * FROM tenant',
+  );
+  const id = parseTenantId(row?.id ?? '');
+  if (row === undefined || id === undefined) throw new Error('the compartment has a schema and no tenant');
+  return {
+    id,
+    status: row.status === 'suspended' ? 'suspended' : 'active',
+    createdAt: row.created_at,
+    overrides: limitOverridesSchema.parse(JSON.parse(row.limits)),
+  };
+}
+
+export function writeProfile(db: Database, profile: Profile): void {
+  db.exec('UPDATE tenant SET status = ?, limits = ?', profile.status, JSON.stringify(profile.overrides));
+}

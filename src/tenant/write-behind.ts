@@ -1,0 +1,64 @@
+import type { Log } from '../telemetry/log.ts';
+import { describeCause } from '../telemetry/redact.ts';
+import type { Database } from './database.ts';
+import { type CallRecord, saveRecord } from './records.ts';
+
+/** How long the charge and the record of a read may be in memory only. */
+export const WRITE_BEHIND_MS = 500;
+const MAX_PENDING = 200;
+
+/** Runs `task` once after `ms` milliseconds. */
+export type Later = (ms: number, task: () => void) => void;
+
+/** Saves the records of reads, and what they were charged, in batches shortly after they were answered. */
+export class WriteBehind {
+  readonly #db: Database;
+  readonly #log: Log;
+  readonly #later: Later;
+  readonly #saveBuckets: () => string;
+  #pending: CallRecord[] = [];
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(db: Database, log: Log, later: Later, saveBuckets: () => string) {
+    this.#db = db;
+    this.#log = log;
+    this.#later = later;
+    this.#saveBuckets = saveBuckets;
+  }
+
+  add(record: CallRecord): void {
+    this.#pending.push(record);
+    if (this.#pending.length >= MAX_PENDING) this.flush();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      this.#later(WRITE_BEHIND_MS, () => this.flush());
+    }
+  }
+
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#stopped || this.#pending.length === 0) return;
+    const records = this.#pending;
+    this.#pending = [];
+    try {
+      this.#db.transaction(() => {
+        for (const record of records) saveRecord(this.#db, record);
+        this.#db.exec('UPDATE ledger SET buckets = ?', this.#saveBuckets());
+      });
+    } catch (cause) {
+      // The calls were answered; losing their records must not fail the next one.
+      this.#log({
+        level: 'error',
+        event: 'tenant.write_behind_failed',
+        cause: describeCause(cause, undefined, {}),
+      });
+    }
+  }
+
+  /** Drops what is pending: the tenant was erased. */
+  stop(): void {
+    this.#stopped = true;
+    this.#pending = [];
+  }
+}

@@ -1,0 +1,119 @@
+import type * as z from 'zod';
+import { clip } from '../telemetry/redact.ts';
+import { invalidInput, ToolError } from './errors.ts';
+import { findJsonProblem } from './json.ts';
+import type { Tool } from './tool.ts';
+
+const MAX_NAME_SHOWN = 64;
+
+/** Checks what a caller sent against the tool's schema; throws a `ToolError` that names the field and the remedy. */
+export function parseArguments<Input extends z.ZodObject>(
+  tool: Pick<Tool<Input>, 'name' | 'input'>,
+  args: unknown,
+): z.output<Input> {
+  refuseUnfit(args);
+  const parsed = tool.input.safeParse(args);
+  if (parsed.success) return parsed.data;
+  throw fromIssue(parsed.error.issues[0], tool.input);
+}
+
+function refuseUnfit(args: unknown): void {
+  const found = findJsonProblem(args);
+  if (found === undefined) return;
+  if (found.problem === 'ill_formed_text') {
+    const field = found.path === '' ? 'arguments' : found.path;
+    throw invalidInput(
+      field,
+      `${field} holds text that is not well-formed Unicode (an unpaired surrogate); send valid text.`,
+    );
+  }
+  const what =
+    found.problem === 'too_deep'
+      ? `nested deeper than ${found.limit} levels`
+      : `of more than ${found.limit} values`;
+  throw new ToolError('too_large', `The arguments are ${what}; send a flatter or smaller value.`, {
+    limit: found.limit,
+  });
+}
+
+function fromIssue(issue: z.core.$ZodIssue | undefined, schema: z.ZodObject): ToolError {
+  if (issue === undefined)
+    return invalidInput('arguments', 'The arguments do not fit the schema of this tool.');
+  const field = pathText(issue.path);
+  if (issue.code === 'unrecognized_keys') return unknownArgument(issue.keys[0] ?? '', issue.path, schema);
+  if (issue.path.length === 0) return invalidInput('arguments', 'The arguments must be a JSON object.');
+  if (
+    issue.code === 'invalid_type' &&
+    issue.input === undefined &&
+    /received undefined/.test(issue.message)
+  ) {
+    return invalidInput(field, `${field} is required.`);
+  }
+  return invalidInput(field, `${field}: ${clip(issue.message, 300)}.`);
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, part) =>
+      typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`,
+    '',
+  );
+}
+
+function unknownArgument(name: string, path: readonly PropertyKey[], schema: z.ZodObject): ToolError {
+  const shown = clip(name, MAX_NAME_SHOWN).toWellFormed();
+  const known = path.length === 0 ? Object.keys(schema.shape) : namesAt(schema, path);
+  const near = nearest(name, known);
+  const remedy = near === undefined ? `known: ${known.join(', ') || 'none'}` : `did you mean ${near}?`;
+  return invalidInput(pathText([...path, shown]), `Unknown argument "${shown}": ${remedy}`);
+}
+
+/** The argument names inside a list of objects or an object, for a misspelt name further down. */
+function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema;
+  for (const part of path) {
+    at = unwrap(at);
+    at =
+      typeof part === 'number'
+        ? Reflect.get(Object(at), 'element')
+        : Reflect.get(Object(Reflect.get(Object(at), 'shape')), part);
+  }
+  return Object.keys(Object(Reflect.get(Object(unwrap(at)), 'shape')));
+}
+
+function unwrap(schema: unknown): unknown {
+  let at = schema;
+  for (let depth = 0; depth < 8; depth++) {
+    const inner: unknown = Reflect.get(Object(Reflect.get(Object(at), 'def')), 'innerType');
+    if (inner === undefined) return at;
+    at = inner;
+  }
+  return at;
+}
+
+/** The candidate that a misspelt `name` most likely meant, if any is near enough. */
+export function nearest(name: string, candidates: readonly string[]): string | undefined {
+  const wanted = clip(name, MAX_NAME_SHOWN).toLowerCase();
+  let best: { candidate: string; distance: number } | undefined;
+  for (const candidate of candidates) {
+    const distance = candidate.startsWith(`${wanted}_`) ? 1 : editDistance(wanted, candidate.toLowerCase());
+    if (best === undefined || distance < best.distance) best = { candidate, distance };
+  }
+  return best !== undefined && best.distance <= Math.max(2, Math.floor(wanted.length / 3))
+    ? best.candidate
+    : undefined;
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current[j] = Math.min(substituted, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1);
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}

@@ -1,0 +1,14 @@
+/**
+ * RFC 8785 (JSON Canonicalization Scheme) of a value that came from JSON: names sorted by UTF-16 units, no white
+ * space, numbers as ECMAScript prints them. Members that are undefined are left out, as in `JSON.stringify`.
+ * Recursion is bounded: arguments nested deeper than `MAX_JSON_DEPTH` are refused before any tool runs.
+ */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const members = Object.entries(value)
+    .filter(([, child]) => child !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, child]) => `${JSON.stringify(name)}:${canonicalJson(child)}`);
+  return `{${members.join(',')}}`;
+}

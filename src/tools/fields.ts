@@ -1,0 +1,55 @@
+import * as z from 'zod';
+
+/** Argument and answer fields that several tools share, so that a name means the same everywhere. */
+
+/** Text of `min` to `max` characters (Unicode code points). */
+export function text(min: number, max: number) {
+  return z
+    .string()
+    .refine((value) => fits(value, min, max), { error: `must be ${min} to ${max} characters` })
+    .meta({ minLength: min, maxLength: max });
+}
+
+function fits(value: string, min: number, max: number): boolean {
+  if (value.length > max * 2) return false;
+  let count = 0;
+  for (const _ of value) count++;
+  return count >= min && count <= max;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: refusing control characters is the purpose
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** A name: NFC-normalised, without control characters. */
+function name(max: number) {
+  return z
+    .string()
+    .overwrite((value) => value.normalize('NFC'))
+    .refine((value) => fits(value, 1, max), { error: `must be 1 to ${max} characters` })
+    .refine((value) => !CONTROL.test(value), { error: 'must not contain control characters' })
+    .meta({ minLength: 1, maxLength: max });
+}
+
+/** A path of `/`-separated parts, 1 to 256 characters, none of the parts empty. */
+export function keyPath() {
+  return name(256).refine(
+    (value) => !value.startsWith('/') && !value.endsWith('/') && !value.includes('//'),
+    {
+      error: 'must not begin or end with / or contain //',
+    },
+  );
+}
+
+export const runId = () => name(128).default('default').describe('The board or run.');
+export const optionalName = (max = 128) => name(max).optional();
+export const shortName = (max = 128) => name(max);
+export const tags = () => z.array(name(64)).max(16).optional();
+export const limit = (fallback: number, max: number) => z.int().min(1).max(max).default(fallback);
+export const cursor = () => z.string().min(1).max(512).optional().describe('next_cursor of the page before.');
+export const idempotencyKey = () =>
+  name(128).optional().describe('Repeats of a call with the same key and arguments within 24 h act once.');
+/** Seconds to live: from one second to one year. */
+export const ttlSeconds = () => z.int().min(1).max(31_536_000);
+
+/** An answer's size in bytes, count or age: a non-negative integer. */
+export const count = () => z.int().min(0);

@@ -1,0 +1,59 @@
+/** Bounds on JSON that came from outside, checked without recursion so that no input can exhaust the stack. */
+
+export const MAX_JSON_DEPTH = 64;
+export const MAX_JSON_NODES = 100_000;
+
+export type JsonProblem =
+  | { problem: 'too_deep'; limit: number }
+  | { problem: 'too_wide'; limit: number }
+  | { problem: 'ill_formed_text'; path: string };
+
+interface Frame {
+  readonly value: object;
+  readonly depth: number;
+  readonly path: string;
+}
+
+/**
+ * The first thing wrong with a parsed JSON value: nested deeper than 64, more than 100,000 values, or text that is
+ * not well-formed UTF-16 (an unpaired surrogate), in a value or in a name.
+ */
+export function findJsonProblem(root: unknown): JsonProblem | undefined {
+  const stack: Frame[] = [];
+  let nodes = 0;
+  const visit = (value: unknown, depth: number, path: string): JsonProblem | undefined => {
+    if (++nodes > MAX_JSON_NODES) return { problem: 'too_wide', limit: MAX_JSON_NODES };
+    if (typeof value === 'string')
+      return value.isWellFormed() ? undefined : { problem: 'ill_formed_text', path };
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (depth > MAX_JSON_DEPTH) return { problem: 'too_deep', limit: MAX_JSON_DEPTH };
+    stack.push({ value, depth, path });
+    return undefined;
+  };
+  let problem = visit(root, 1, '');
+  for (let frame = stack.pop(); frame !== undefined && problem === undefined; frame = stack.pop()) {
+    const isList = Array.isArray(frame.value);
+    for (const [name, child] of Object.entries(frame.value)) {
+      const path = childPath(frame.path, isList ? `[${name}]` : name, isList);
+      if (!isList && !name.isWellFormed()) problem = { problem: 'ill_formed_text', path: frame.path };
+      else problem = visit(child, frame.depth + 1, path);
+      if (problem !== undefined) break;
+    }
+  }
+  return problem;
+}
+
+const MAX_PATH_CHARS = 120;
+
+function childPath(parent: string, name: string, isIndex: boolean): string {
+  if (parent.length > MAX_PATH_CHARS) return parent;
+  return parent === '' || isIndex ? parent + name : `${parent}.${name}`;
+}
+
+/** The size of a text in UTF-8, in bytes. */
+export function utf8Bytes(text: string): number {
+  // One UTF-16 unit takes one to three bytes, so most texts need no encoding to be known as small.
+  return encoder.encode(text).byteLength;
+}
+
+const encoder = new TextEncoder();

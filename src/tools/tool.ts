@@ -1,0 +1,94 @@
+import type * as z from 'zod';
+import type { LogPolicy } from '../telemetry/redact.ts';
+
+export const FAMILIES = ['blackboard', 'scar', 'cache'] as const;
+export type Family = (typeof FAMILIES)[number];
+export type Scope = `${Family}:${'read' | 'write'}`;
+/** Every scope that a token can have. */
+export const SCOPES: readonly Scope[] = FAMILIES.flatMap(
+  (family) => [`${family}:read`, `${family}:write`] as const,
+);
+
+export type SqlValue = string | number | null;
+export type SqlRow = Record<string, SqlValue>;
+
+/** The compartment's database. Statements run at once; the pipeline holds the transaction around them. */
+export interface Sql {
+  /** Runs one statement with `?` bindings (at most 100) and returns every row. */
+  exec<Row extends SqlRow = SqlRow>(query: string, ...bindings: SqlValue[]): Row[];
+}
+
+/** Who writes, by credential: `principal` is the id of the token. */
+export interface Author {
+  readonly principal: string;
+}
+
+export interface BucketStatus {
+  scope: 'tenant' | 'tool';
+  tool?: string;
+  remaining: number;
+  capacity: number;
+  refill_per_s: number;
+  resets_in_ms: number;
+}
+
+/** What the tenant may still use, for `tenant_limits`. */
+export interface Allowance {
+  limits: BucketStatus[];
+  storage: { bytes: number; quota_bytes: number };
+  token: { scopes: Scope[]; expires_at: string };
+}
+
+/**
+ * All that a tool has besides its arguments. It names no tenant, no environment, no network and no request:
+ * data of another tenant cannot be expressed with it.
+ */
+export interface ToolContext {
+  readonly sql: Sql;
+  /** The one clock reading of this call, in milliseconds since the epoch. */
+  readonly now: number;
+  readonly author: Author;
+  /** Takes the next revision of the tenant's one counter; it is kept only if the call commits. */
+  nextRev(): number;
+  /** The last revision taken. */
+  headRev(): number;
+  allowance(): Allowance;
+}
+
+export interface Annotations {
+  readonly readOnlyHint: boolean;
+  readonly destructiveHint: boolean;
+  readonly idempotentHint: boolean;
+  /** Tools work on the tenant's own storage only. */
+  readonly openWorldHint: false;
+}
+
+/**
+ * A tool: what it says of itself, and one synchronous function. The pipeline limits, bounds, logs and isolates it;
+ * it contains no try/catch, no authorisation, no logging and no limit of its own.
+ */
+export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  /** What the token must have; `any` asks for nothing beyond a token that is good. */
+  readonly scope: Scope | 'any';
+  /** Tokens that a call takes from each bucket. */
+  readonly cost: number;
+  /** Whether a call can make the stored data larger: such a call is refused when the storage quota is reached. */
+  readonly grows: boolean;
+  readonly annotations: Annotations;
+  readonly input: Input;
+  readonly output: Output;
+  /** How each argument may appear in logs. */
+  readonly log: { readonly [Field in keyof z.output<Input>]-?: LogPolicy };
+  /** Returns what `output` describes, or throws a `ToolError`. Anything else thrown is answered as `internal`. */
+  run(args: z.output<Input>, context: ToolContext): z.output<Output>;
+}
+
+/** Keeps the types of a tool's arguments and answer while the catalogue holds tools of every shape. */
+export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
+  tool: Tool<Input, Output>,
+): Tool<Input, Output> {
+  return tool;
+}

@@ -1,0 +1,38 @@
+import { env } from 'cloudflare:workers';
+import { vi } from 'vitest';
+import { type CallRequest, parseTenantId } from '../../src/tenant/call.ts';
+import { SCOPES } from '../../src/tools/tool.ts';
+import { TestTenant } from './tenant.ts';
+
+const START = Date.UTC(2026, 0, 1);
+const GENEROUS = { rate: 100_000, burst: 1_000_000 };
+
+let opened = 0;
+
+/** A new tenant in its Durable Object, with limits that no test reaches. */
+export async function openTenant(): Promise<TestTenant> {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.setSystemTime(START);
+  const id = parseTenantId(`test-${++opened}-${crypto.randomUUID().slice(0, 8)}`);
+  if (id === undefined) throw new Error('not a tenant id');
+  const stub = env.TENANTS.getByName(id);
+  const created = await stub.create(id);
+  const limited = await stub.setLimits({ tenant: GENEROUS, tool: GENEROUS, tools: {} });
+  if (!created.ok || !limited.ok) throw new Error('the tenant was not created');
+  const issue = async () => {
+    const issued = await stub.issueToken({
+      label: 'test',
+      scopes: [...SCOPES],
+      ttlMs: 365 * 86_400_000 * 10,
+    });
+    if (!issued.ok) throw new Error(issued.message);
+    return issued.value.id;
+  };
+  return new TestTenant({
+    tokenId: await issue(),
+    issue,
+    call: async (request: CallRequest) => await stub.call(request),
+    now: () => Date.now(),
+    setNow: (ms) => void vi.setSystemTime(ms),
+  });
+}

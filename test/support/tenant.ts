@@ -1,0 +1,84 @@
+import type { CallOutcome, CallRequest, TokenId } from '../../src/tenant/call.ts';
+import { catalogue } from '../../src/tools/catalogue.ts';
+import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
+
+/** What both hosts of the compartment give to the tests. */
+export interface TestHost {
+  readonly tokenId: TokenId;
+  call(request: CallRequest): Promise<CallOutcome>;
+  /** Another token of the same tenant. */
+  issue(): Promise<TokenId>;
+  now(): number;
+  setNow(ms: number): void;
+}
+
+/** biome's and TypeScript's answer to reading fields of an answer in a test: every field may be anything. */
+// biome-ignore lint/suspicious/noExplicitAny: a test reads fields that the output schema has checked
+export type Answer = Record<string, any>;
+
+let calls = 0;
+
+/** A tenant as an agent sees it. Answers are checked against the tool's output schema. */
+export class TestTenant {
+  readonly #host: TestHost;
+  readonly #tokenId: TokenId;
+
+  constructor(host: TestHost, tokenId: TokenId = host.tokenId) {
+    this.#host = host;
+    this.#tokenId = tokenId;
+  }
+
+  get principal(): string {
+    return this.#tokenId;
+  }
+
+  get now(): number {
+    return this.#host.now();
+  }
+
+  /** Moves the injected clock. */
+  advance(ms: number): void {
+    this.#host.setNow(this.#host.now() + ms);
+  }
+
+  async otherPrincipal(): Promise<TestTenant> {
+    return new TestTenant(this.#host, await this.#host.issue());
+  }
+
+  outcome(tool: string, args: unknown): Promise<CallOutcome> {
+    const id = (++calls).toString(16);
+    return this.#host.call({
+      tokenId: this.#tokenId,
+      tool,
+      args,
+      caller: {
+        requestId: id,
+        trace: { traceId: id.padStart(32, '0'), spanId: id.padStart(16, '0'), parentSpanId: undefined },
+        receivedAt: this.#host.now(),
+        clientName: undefined,
+        clientVersion: undefined,
+        protocolVersion: undefined,
+      },
+    });
+  }
+
+  /** The structured answer; fails the test when the call was refused. */
+  async ok(tool: string, args: unknown = {}): Promise<Answer> {
+    const outcome = await this.outcome(tool, args);
+    if (outcome.kind !== 'answer') throw new Error(`${tool} gave ${JSON.stringify(outcome)}`);
+    const answer: Answer = JSON.parse(outcome.json);
+    const output = catalogue.find(tool)?.output;
+    if (output === undefined) throw new Error(`no tool ${tool}`);
+    const checked = output.safeParse(answer);
+    if (!checked.success)
+      throw new Error(`${tool} answered against its schema: ${checked.error.message}\n${outcome.json}`);
+    return answer;
+  }
+
+  /** The error of a call that must fail. */
+  async error(tool: string, args: unknown): Promise<ToolErrorBody> {
+    const outcome = await this.outcome(tool, args);
+    if (outcome.kind !== 'error') throw new Error(`${tool} did not fail: ${JSON.stringify(outcome)}`);
+    return toolErrorSchema.parse(outcome.error);
+  }
+}
