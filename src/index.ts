@@ -1,3 +1,23 @@
+import { Hono } from 'hono';
+import { admin } from './edge/admin.ts';
+import { RESOURCE_METADATA_PATH, resourceMetadata } from './edge/answers.ts';
+import { boundary, notFound, prepare } from './edge/boundary.ts';
+import type { AppEnv } from './edge/edge.ts';
+import { handleMcp } from './edge/mcp.ts';
+import { allowOrigin } from './edge/origin.ts';
+import { VERSION } from './version.ts';
+
+export { Registry } from './registry/object.ts';
 export { Tenant } from './tenant/object.ts';
-export { Registry } from "./registry/object.ts";
-export default { fetch: () => new Response("ok") };
+
+const app = new Hono<AppEnv>();
+app.onError(boundary);
+app.notFound(notFound);
+app.use(prepare);
+app.get('/health', (c) => c.json({ status: 'ok', version: VERSION }));
+app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(c.var.edge.config.mcpUrl)));
+app.get(`${RESOURCE_METADATA_PATH}/mcp`, (c) => c.json(resourceMetadata(c.var.edge.config.mcpUrl)));
+app.all('/mcp', allowOrigin, handleMcp);
+app.route('/admin', admin);
+
+export default app;

@@ -1,3 +1,59 @@
 import { DurableObject } from 'cloudflare:workers';
+import tenants from '../../migrations/registry/0001_tenants.sql';
+import type { TenantId } from '../tenant/call.ts';
+import type { Database } from '../tenant/database.ts';
+import { durableDatabase } from '../tenant/durable-database.ts';
+import { migrate } from '../tenant/migrate.ts';
+import type { TenantStatus } from '../tenant/profile.ts';
 
-export class Registry extends DurableObject<Env> {}
+const MIGRATIONS = [{ name: '0001_tenants.sql', sql: tenants }];
+
+export interface RegistryEntry extends Record<string, string | number> {
+  id: string;
+  status: TenantStatus;
+  created_at: number;
+}
+
+/** The one list of tenants, for the operator. No call of a tenant's ever asks it. */
+export class Registry extends DurableObject<Env> {
+  #db: Database | undefined;
+
+  #open(): Database {
+    if (this.#db === undefined) {
+      const db = durableDatabase(this.ctx.storage);
+      migrate(db, MIGRATIONS);
+      this.#db = db;
+    }
+    return this.#db;
+  }
+
+  /** Adds a tenant; a tenant that is listed already stays as it is. */
+  add(id: TenantId, now: number): void {
+    this.#open().exec(
+      `INSERT INTO tenants (id, status, created_at) VALUES (?, 'active', ?) ON CONFLICT (id) DO NOTHING`,
+      id,
+      now,
+    );
+  }
+
+  has(id: TenantId): boolean {
+    return this.#open().exec('SELECT 1 AS found FROM tenants WHERE id = ?', id).length > 0;
+  }
+
+  setStatus(id: TenantId, status: TenantStatus): void {
+    this.#open().exec('UPDATE tenants SET status = ? WHERE id = ?', status, id);
+  }
+
+  remove(id: TenantId): void {
+    this.#open().exec('DELETE FROM tenants WHERE id = ?', id);
+  }
+
+  /** At most `limit` tenants whose ids come after `after`, in order. */
+  list(limit: number, after: string): RegistryEntry[] {
+    return this.#open().exec<RegistryEntry>(
+      'SELECT id, status, created_at FROM tenants WHERE id > ? ORDER BY id LIMIT ?',
+      after,
+      limit,
+    );
+  }
+}

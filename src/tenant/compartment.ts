@@ -4,7 +4,14 @@ import type { Catalogue } from '../tools/catalogue.ts';
 import type { Scope } from '../tools/tool.ts';
 import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
 import type { Database } from './database.ts';
-import { Limiter, type LimitOverrides, type Limits, limitsProblem } from './limits.ts';
+import {
+  changedLimits,
+  type LimitChange,
+  Limiter,
+  type LimitOverrides,
+  type Limits,
+  limitsProblem,
+} from './limits.ts';
 import { hasSchema, type Migration, migrate } from './migrate.ts';
 import { Pipeline } from './pipeline.ts';
 import { insertProfile, type Profile, readProfile, type TenantStatus, writeProfile } from './profile.ts';
@@ -106,12 +113,15 @@ export class Compartment implements Door {
     return this.#change((profile) => ({ ...profile, status }));
   }
 
-  /** Replaces the tenant's own limits; refuses a burst that a call could never be paid from. */
-  setLimits(overrides: LimitOverrides): Operation<TenantInfo> {
-    const problem = limitsProblem(this.#host.limits, overrides, this.#host.catalogue.tools);
-    if (problem !== undefined)
+  /** Changes one of the tenant's limits; refuses a burst that a call could never be paid from. */
+  changeLimits(change: LimitChange): Operation<TenantInfo> {
+    return this.#operate(({ profile }) => {
+      const { limits, catalogue } = this.#host;
+      const overrides = changedLimits(limits, profile.overrides, change);
+      const problem = limitsProblem(limits, overrides, catalogue.tools);
+      if (problem === undefined) return this.#change((current) => ({ ...current, overrides }));
       return { ok: false, problem: 'invalid', message: `The limits do not fit: ${problem}.` };
-    return this.#change((profile) => ({ ...profile, overrides }));
+    });
   }
 
   issueToken(options: { label: string; scopes: readonly Scope[]; ttlMs: number }): Operation<Token> {

@@ -27,6 +27,13 @@ export const limitOverridesSchema = z.strictObject({
 });
 export type LimitOverrides = z.infer<typeof limitOverridesSchema>;
 
+/** A change of one bucket's limit: of the tenant's own, or of a tool's, or with `*` of every tool's not named alone. */
+export interface LimitChange {
+  readonly tool?: string | undefined;
+  readonly rate?: number | undefined;
+  readonly burst?: number | undefined;
+}
+
 export interface Limits {
   readonly tenant: BucketLimit;
   readonly tool: BucketLimit;
@@ -89,6 +96,22 @@ export function limitsProblem(
 function limitOf(tool: string, limits: Limits, overrides: LimitOverrides): BucketLimit {
   const own = Object.hasOwn(overrides.tools, tool) ? overrides.tools[tool] : undefined;
   return own ?? overrides.tool ?? limits.tool;
+}
+
+/** The overrides after a change; what the change leaves out stays as it was in effect. */
+export function changedLimits(
+  limits: Limits,
+  overrides: LimitOverrides,
+  change: LimitChange,
+): LimitOverrides {
+  const merged = (limit: BucketLimit): BucketLimit => ({
+    rate: change.rate ?? limit.rate,
+    burst: change.burst ?? limit.burst,
+  });
+  if (change.tool === undefined) return { ...overrides, tenant: merged(overrides.tenant ?? limits.tenant) };
+  if (change.tool === '*') return { ...overrides, tool: merged(overrides.tool ?? limits.tool) };
+  const tools = { ...overrides.tools, [change.tool]: merged(limitOf(change.tool, limits, overrides)) };
+  return { ...overrides, tools };
 }
 
 const TENANT_BUCKET = '*';

@@ -5,20 +5,11 @@ import { catalogue } from '../tools/catalogue.ts';
 import type { Scope } from '../tools/tool.ts';
 import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
 import { Compartment, type Operation, type TenantInfo } from './compartment.ts';
-import type { Database } from './database.ts';
-import type { LimitOverrides } from './limits.ts';
+import { durableDatabase } from './durable-database.ts';
+import type { LimitChange } from './limits.ts';
 import { MIGRATIONS } from './migrations.ts';
 import type { TenantStatus } from './profile.ts';
 import type { Token } from './tokens.ts';
-
-function databaseOf(storage: DurableObjectStorage): Database {
-  return {
-    exec: (query, ...bindings) => storage.sql.exec(query, ...bindings).toArray() as never,
-    script: (statements) => void storage.sql.exec(statements),
-    transaction: (body) => storage.transactionSync(body),
-    sizeBytes: () => storage.sql.databaseSize,
-  };
-}
 
 /**
  * The Durable Object host of a compartment, one for each tenant. Its methods return unions and throw nothing of the
@@ -31,7 +22,7 @@ export class Tenant extends DurableObject<Env> implements Door {
     super(ctx, env);
     const config = parseConfig({ ...env });
     this.#compartment = new Compartment({
-      db: databaseOf(ctx.storage),
+      db: durableDatabase(ctx.storage),
       clock: Date.now,
       later: (ms, task) => void setTimeout(task, ms),
       log: createLog({ level: config.logLevel, format: config.logFormat }),
@@ -62,8 +53,8 @@ export class Tenant extends DurableObject<Env> implements Door {
     return this.#compartment.setStatus(status);
   }
 
-  setLimits(overrides: LimitOverrides): Operation<TenantInfo> {
-    return this.#compartment.setLimits(overrides);
+  changeLimits(change: LimitChange): Operation<TenantInfo> {
+    return this.#compartment.changeLimits(change);
   }
 
   issueToken(options: { label: string; scopes: Scope[]; ttlMs: number }): Operation<Token> {

@@ -65,7 +65,8 @@ export class TokenList {
       label: options.label,
       scopes: [...options.scopes],
       createdAt: now,
-      expiresAt: now + options.ttlMs,
+      // A JWT counts whole seconds (RFC 7519, NumericDate); list and token end at the same moment.
+      expiresAt: Math.floor((now + options.ttlMs) / 1000) * 1000,
       revokedAt: null,
     };
     this.#db.exec(

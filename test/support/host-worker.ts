@@ -17,7 +17,8 @@ export async function openTenant(): Promise<TestTenant> {
   if (id === undefined) throw new Error('not a tenant id');
   const stub = env.TENANTS.getByName(id);
   const created = await stub.create(id);
-  const limited = await stub.setLimits({ tenant: GENEROUS, tool: GENEROUS, tools: {} });
+  await stub.changeLimits(GENEROUS);
+  const limited = await stub.changeLimits({ ...GENEROUS, tool: '*' });
   if (!created.ok || !limited.ok) throw new Error('the tenant was not created');
   const issue = async () => {
     const issued = await stub.issueToken({

@@ -1,0 +1,43 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { ConfigError } from '../config.ts';
+import { createLog, traceFields } from '../telemetry/log.ts';
+import { describeCause } from '../telemetry/redact.ts';
+import { randomHex } from '../telemetry/trace.ts';
+import { problem } from './answers.ts';
+import { type AppEnv, edgeOf, requestInfo } from './edge.ts';
+
+/** Gives every request its ids, and the settings, before anything else looks at it. */
+export const prepare: MiddlewareHandler<AppEnv> = (c, next) => {
+  c.set('info', requestInfo(c.req.raw));
+  c.set('edge', edgeOf(c.env));
+  return next();
+};
+
+/** Whatever the edge throws becomes an id that finds the cause in the log. */
+export function boundary(error: Error, c: Context<AppEnv>): Response {
+  const { id, trace } = c.var.info;
+  const errorId = randomHex(8);
+  const misconfigured = error instanceof ConfigError;
+  createLog({ level: 'error', format: 'json' })({
+    level: 'error',
+    event: 'edge.error',
+    code: misconfigured ? 'misconfigured' : 'internal',
+    error_id: errorId,
+    http_method: c.req.method,
+    path: c.req.path.slice(0, MAX_PATH_CHARS),
+    cause: describeCause(error, undefined, {}),
+    ...traceFields(trace),
+    request_id: id,
+  });
+  const message = `${misconfigured ? 'The server is not configured' : 'The request failed'}; the operator finds the cause under error id ${errorId}.`;
+  return misconfigured
+    ? problem({ status: 503, code: 'misconfigured', message }, trace.traceId)
+    : problem({ status: 500, code: 'internal', message }, trace.traceId);
+}
+
+const MAX_PATH_CHARS = 256;
+
+export function notFound(c: Context<AppEnv>): Response {
+  const message = 'There is nothing here; the MCP endpoint is /mcp.';
+  return problem({ status: 404, code: 'not_found', message }, c.var.info.trace.traceId);
+}

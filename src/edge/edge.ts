@@ -1,0 +1,60 @@
+import { type Config, parseConfig } from '../config.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
+import { continueTrace, randomHex, type TraceContext } from '../telemetry/trace.ts';
+import { VerifiedTokens, verifyToken } from './tokens.ts';
+
+/** What one isolate holds for all requests. */
+export interface Edge {
+  readonly config: Config;
+  readonly log: Log;
+  readonly tokens: VerifiedTokens;
+}
+
+/** What is known of a request from its first moment. */
+export interface RequestInfo {
+  readonly id: string;
+  readonly trace: TraceContext;
+  readonly receivedAt: number;
+}
+
+export interface AppEnv {
+  Bindings: Env;
+  Variables: { edge: Edge; info: RequestInfo };
+}
+
+const edges = new WeakMap<Env, Edge>();
+
+/**
+ * The isolate's edge, made on the first request.
+ * @throws ConfigError when a setting is wrong
+ */
+export function edgeOf(env: Env): Edge {
+  const known = edges.get(env);
+  if (known !== undefined) return known;
+  const config = parseConfig({ ...env });
+  const edge: Edge = {
+    config,
+    log: createLog({ level: config.logLevel, format: config.logFormat }),
+    tokens: new VerifiedTokens((token, now) => verifyToken(config.tokenKeys, config.mcpUrl, token, now)),
+  };
+  edges.set(env, edge);
+  return edge;
+}
+
+export function requestInfo(request: Request): RequestInfo {
+  return {
+    id: randomHex(8),
+    trace: continueTrace(request.headers.get('traceparent')),
+    receivedAt: Date.now(),
+  };
+}
+
+/** The caller's address, as the platform saw it; a client cannot set this header on Cloudflare. */
+export function addressOf(request: Request): string {
+  return request.headers.get('cf-connecting-ip') ?? 'unknown';
+}
+
+/** The credential of `Authorization: Bearer …` (RFC 6750, section 2.1). */
+export function bearerOf(request: Request): string | undefined {
+  return /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(request.headers.get('authorization') ?? '')?.[1];
+}

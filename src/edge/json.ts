@@ -1,0 +1,105 @@
+import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server';
+import { clip } from '../telemetry/redact.ts';
+import { findJsonProblem } from '../tools/json.ts';
+
+/** The JSON body of a request, read once and bounded, or the answer that refuses it. */
+export type JsonBody =
+  | { ok: true; value: unknown }
+  | {
+      ok: false;
+      status: 400 | 413 | 415;
+      code: 'parse_error' | 'invalid_request' | 'too_large' | 'media_type';
+      message: string;
+    };
+
+function refuse(
+  status: 400 | 413 | 415,
+  code: Extract<JsonBody, { ok: false }>['code'],
+  message: string,
+): JsonBody {
+  return { ok: false, status, code, message };
+}
+
+/** Reads a JSON body of at most `maxBytes`, in the order: length, media type, body, syntax, shape. */
+export async function readJson(request: Request, maxBytes: number): Promise<JsonBody> {
+  const body = await readText(request, maxBytes);
+  if (!body.ok) return body;
+  let value: unknown;
+  try {
+    value = JSON.parse(body.text);
+  } catch {
+    return refuse(400, 'parse_error', 'The body is not valid JSON.');
+  }
+  const lossy = findLossyNumber(body.text);
+  if (lossy !== undefined) {
+    const shown = clip(lossy, 40);
+    return refuse(400, 'invalid_request', `The number ${shown} cannot be held exactly; send it as a string.`);
+  }
+  // Ill-formed text is an argument's fault and is refused by the tool's door, which can name the field.
+  const problem = findJsonProblem(value);
+  if (problem !== undefined && problem.problem !== 'ill_formed_text') {
+    const what = problem.problem === 'too_deep' ? `${problem.limit} levels` : `${problem.limit} values`;
+    return refuse(400, 'invalid_request', `The body must not have more than ${what}.`);
+  }
+  return { ok: true, value };
+}
+
+async function readText(
+  request: Request,
+  maxBytes: number,
+): Promise<{ ok: true; text: string } | Extract<JsonBody, { ok: false }>> {
+  const tooLarge = {
+    ok: false,
+    status: 413,
+    code: 'too_large',
+    message: `The body must not exceed ${maxBytes} bytes.`,
+  } as const;
+  const refused = async <Refusal>(refusal: Refusal): Promise<Refusal> => {
+    // The platform logs an error for an answer to a body that nobody read.
+    await request.body?.cancel();
+    return refusal;
+  };
+  if (Number(request.headers.get('content-length')) > maxBytes) return refused(tooLarge);
+  if (!isJsonContentType(request.headers.get('content-type'))) {
+    return refused({
+      ok: false,
+      status: 415,
+      code: 'media_type',
+      message: 'Content-Type must be application/json.',
+    } as const);
+  }
+  try {
+    const read = await readRequestBody(request, maxBytes);
+    return read.tooLarge ? tooLarge : { ok: true, text: read.text };
+  } catch {
+    return { ok: false, status: 400, code: 'parse_error', message: 'The body could not be read.' };
+  }
+}
+
+/** Whether a text may hold such a number at all: seventeen digits or more, or an exponent. */
+const SUSPECT = /\d[\d.]{16}|\d[eE][+-]?\d/;
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/**
+ * The first number in a JSON text whose value JavaScript does not keep: `JSON.parse` would change it in silence, and
+ * two different numbers would become one.
+ */
+export function findLossyNumber(json: string): string | undefined {
+  if (!SUSPECT.test(json)) return undefined;
+  for (const [token] of json.matchAll(TOKEN)) {
+    if (token.startsWith('"')) continue;
+    const held = Number(token);
+    if (!Number.isFinite(held) || digitsOf(token) !== digitsOf(String(held))) return token;
+  }
+  return undefined;
+}
+
+/** A decimal number as its significant digits and the place of its point: equal texts are equal numbers. */
+function digitsOf(number: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
+  const digits = `${whole}${fraction}`;
+  const leading = digits.length - digits.replace(/^0+/, '').length;
+  const significant = digits.slice(leading).replace(/0+$/, '');
+  return significant === '' ? '0' : `${sign}${significant}e${whole.length - leading + Number(exponent)}`;
+}
