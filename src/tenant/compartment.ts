@@ -15,6 +15,7 @@ import {
 import { hasSchema, type Migration, migrate } from './migrate.ts';
 import { Pipeline } from './pipeline.ts';
 import { insertProfile, type Profile, readProfile, type TenantStatus, writeProfile } from './profile.ts';
+import { Records } from './records.ts';
 import { type Token, TokenList } from './tokens.ts';
 import { type Later, WriteBehind } from './write-behind.ts';
 
@@ -200,7 +201,8 @@ export class Compartment implements Door {
     const tokens = new TokenList(db);
     const [ledger] = db.exec<{ rev: number; buckets: string }>('SELECT rev, buckets FROM ledger');
     const limiter = new Limiter(limits, profile.overrides, ledger?.buckets ?? '');
-    const writeBehind = new WriteBehind(db, log, later, () => limiter.save(clock()));
+    const records = new Records(db);
+    const writeBehind = new WriteBehind(db, log, later, records, () => limiter.save(clock()));
     const pipeline = new Pipeline({
       db,
       clock,
@@ -209,6 +211,7 @@ export class Compartment implements Door {
       profile,
       tokens,
       limiter,
+      records,
       writeBehind,
       storageQuotaBytes,
       rev: ledger?.rev ?? 0,

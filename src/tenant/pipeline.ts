@@ -1,4 +1,4 @@
-import { type Log, traceFields } from '../telemetry/log.ts';
+import { type Log, type LogRecord, traceFields } from '../telemetry/log.ts';
 import { describeCause, redactArgs } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import { parseArguments } from '../tools/arguments.ts';
@@ -10,8 +10,7 @@ import type { Database } from './database.ts';
 import { once } from './idempotency.ts';
 import type { Limiter } from './limits.ts';
 import type { Profile } from './profile.ts';
-import type { CallRecord } from './records.ts';
-import { saveRecord } from './records.ts';
+import type { CallRecord, Records } from './records.ts';
 import type { Token, TokenList } from './tokens.ts';
 import type { WriteBehind } from './write-behind.ts';
 
@@ -28,6 +27,7 @@ export interface PipelineParts {
   readonly profile: Profile;
   readonly tokens: TokenList;
   readonly limiter: Limiter;
+  readonly records: Records;
   readonly writeBehind: WriteBehind;
   readonly storageQuotaBytes: number;
   /** The last revision that was committed. */
@@ -110,7 +110,7 @@ export class Pipeline {
     token: Token,
     now: number,
   ): CallOutcome {
-    const { db, writeBehind } = this.#parts;
+    const { db, records, writeBehind } = this.#parts;
     let rev = this.#rev;
     const context: ToolContext = {
       sql: db,
@@ -131,7 +131,7 @@ export class Pipeline {
     }
     const outcome = db.transaction(() => {
       const done = answer();
-      saveRecord(db, recordOf(request, tool.name, done, now));
+      records.save(recordOf(request, tool.name, done, now));
       db.exec('UPDATE ledger SET rev = ?, buckets = ?', rev, this.#parts.limiter.save(now));
       return done;
     });
@@ -161,16 +161,27 @@ export class Pipeline {
     };
   }
 
-  #report(request: CallRequest, tool: Tool | undefined, { outcome, thrown }: Ended): void {
+  #report(request: CallRequest, tool: Tool | undefined, ended: Ended): void {
+    try {
+      this.#parts.log(this.#line(request, tool, ended));
+    } catch {
+      // A line that is lost must not fail the call that it is about.
+    }
+  }
+
+  #line(request: CallRequest, tool: Tool | undefined, { outcome, thrown }: Ended): LogRecord {
     const { caller } = request;
     const policies = tool?.log ?? {};
     const error = outcome.kind === 'error' ? outcome.error : undefined;
-    this.#parts.log({
+    return {
       level: error?.code === 'internal' ? 'error' : outcome.kind === 'answer' ? 'info' : 'warn',
       event: 'tool.call',
       tenant: this.#parts.profile.id,
       tool: tool?.name ?? UNKNOWN_TOOL.name,
-      args: redactArgs(request.args, policies),
+      args:
+        tool === undefined
+          ? { name: redactArgs(request, { tool: 'plain' }).tool }
+          : redactArgs(request.args, policies),
       duration_ms: Math.max(0, this.#parts.clock() - caller.receivedAt),
       outcome: outcome.kind,
       code: outcome.kind === 'refused' ? outcome.refusal.reason : error?.code,
@@ -183,7 +194,7 @@ export class Pipeline {
       client_name: caller.clientName,
       client_version: caller.clientVersion,
       protocol_version: caller.protocolVersion,
-    });
+    };
   }
 }
 

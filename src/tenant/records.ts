@@ -15,20 +15,31 @@ export interface CallRecord {
   readonly tokenId: string;
 }
 
-/** Adds a call to the table of calls; every so often the oldest beyond 10,000 are dropped. */
-export function saveRecord(db: Database, record: CallRecord): void {
-  const [row] = db.exec<{ id: number }>(
-    `INSERT INTO calls (at, tool, outcome, code, error_id, trace_id, span_id, token_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-    record.at,
-    record.tool,
-    record.outcome,
-    record.code,
-    record.errorId,
-    record.traceId,
-    record.spanId,
-    record.tokenId,
-  );
-  if (row !== undefined && row.id % PRUNE_EVERY === 0)
-    db.exec('DELETE FROM calls WHERE id <= ?', row.id - MAX_RECORDS);
+/** The tenant's table of calls. Every 256 records the oldest beyond the newest 10,000 are dropped. */
+export class Records {
+  readonly #db: Database;
+  #saved = 0;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  save(record: CallRecord): void {
+    // The first record prunes too: an object may never live long enough to save 256.
+    if (this.#saved++ % PRUNE_EVERY === 0) {
+      this.#db.exec('DELETE FROM calls WHERE id <= (SELECT max(id) FROM calls) - ?', MAX_RECORDS);
+    }
+    this.#db.exec(
+      `INSERT INTO calls (at, tool, outcome, code, error_id, trace_id, span_id, token_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      record.at,
+      record.tool,
+      record.outcome,
+      record.code,
+      record.errorId,
+      record.traceId,
+      record.spanId,
+      record.tokenId,
+    );
+  }
 }

@@ -1,7 +1,7 @@
 import type { Log } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import type { Database } from './database.ts';
-import { type CallRecord, saveRecord } from './records.ts';
+import type { CallRecord, Records } from './records.ts';
 
 /** How long the charge and the record of a read may be in memory only. */
 export const WRITE_BEHIND_MS = 500;
@@ -15,15 +15,17 @@ export class WriteBehind {
   readonly #db: Database;
   readonly #log: Log;
   readonly #later: Later;
+  readonly #records: Records;
   readonly #saveBuckets: () => string;
   #pending: CallRecord[] = [];
   #scheduled = false;
   #stopped = false;
 
-  constructor(db: Database, log: Log, later: Later, saveBuckets: () => string) {
+  constructor(db: Database, log: Log, later: Later, records: Records, saveBuckets: () => string) {
     this.#db = db;
     this.#log = log;
     this.#later = later;
+    this.#records = records;
     this.#saveBuckets = saveBuckets;
   }
 
@@ -43,7 +45,7 @@ export class WriteBehind {
     this.#pending = [];
     try {
       this.#db.transaction(() => {
-        for (const record of records) saveRecord(this.#db, record);
+        for (const record of records) this.#records.save(record);
         this.#db.exec('UPDATE ledger SET buckets = ?', this.#saveBuckets());
       });
     } catch (cause) {

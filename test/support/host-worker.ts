@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { type CallRequest, parseTenantId } from '../../src/tenant/call.ts';
+import type { BucketLimit } from '../../src/tenant/limits.ts';
 import { SCOPES } from '../../src/tools/tool.ts';
 import { TestTenant } from './tenant.ts';
 
@@ -9,16 +10,16 @@ const GENEROUS = { rate: 100_000, burst: 1_000_000 };
 
 let opened = 0;
 
-/** A new tenant in its Durable Object, with limits that no test reaches. */
-export async function openTenant(): Promise<TestTenant> {
+/** A new tenant in its Durable Object; `limit` holds for the tenant and each of its tools. */
+export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTenant> {
   vi.useFakeTimers({ toFake: ['Date'] });
   vi.setSystemTime(START);
   const id = parseTenantId(`test-${++opened}-${crypto.randomUUID().slice(0, 8)}`);
   if (id === undefined) throw new Error('not a tenant id');
   const stub = env.TENANTS.getByName(id);
   const created = await stub.create(id);
-  await stub.changeLimits(GENEROUS);
-  const limited = await stub.changeLimits({ ...GENEROUS, tool: '*' });
+  await stub.changeLimits(limit);
+  const limited = await stub.changeLimits({ ...limit, tool: '*' });
   if (!created.ok || !limited.ok) throw new Error('the tenant was not created');
   const issue = async () => {
     const issued = await stub.issueToken({

@@ -45,6 +45,11 @@ export class TestTenant {
     return new TestTenant(this.#host, await this.#host.issue());
   }
 
+  /** The same tenant asked with any token at all. */
+  as(principal: string): TestTenant {
+    return new TestTenant(this.#host, principal as TokenId);
+  }
+
   outcome(tool: string, args: unknown): Promise<CallOutcome> {
     const id = (++calls).toString(16);
     return this.#host.call({

@@ -1,0 +1,58 @@
+-- The cells of every board. `value` is JSON text and comes last: the columns before it are read without it.
+CREATE TABLE board_cells (
+  id INTEGER PRIMARY KEY,
+  run_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  rev INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  principal TEXT NOT NULL,
+  updated_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  -- No fewer than the events of this key: when it gets high, the oldest are dropped.
+  versions INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  tags TEXT NOT NULL,
+  value TEXT NOT NULL,
+  UNIQUE (run_id, key)
+) STRICT;
+CREATE INDEX board_cells_expiry ON board_cells (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE board_tags (
+  run_id TEXT NOT NULL,
+  tag TEXT NOT NULL,
+  key TEXT NOT NULL,
+  PRIMARY KEY (run_id, tag, key)
+) STRICT, WITHOUT ROWID;
+
+-- What happened on the boards, in order: the log of events and the versions of each cell in one.
+-- `value` and `bytes` are null when the cell was deleted.
+CREATE TABLE board_events (
+  rev INTEGER PRIMARY KEY,
+  run_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  op TEXT NOT NULL CHECK (op IN ('set', 'merge', 'append', 'increment', 'delete')),
+  author TEXT NOT NULL,
+  principal TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  expires_at INTEGER,
+  bytes INTEGER,
+  tags TEXT NOT NULL,
+  value TEXT
+) STRICT;
+CREATE INDEX board_events_key ON board_events (run_id, key, rev);
+
+-- Search, by cell id. `board` holds one token that stands for the board, so that a query reads that board's entries
+-- only. Words serve plain text, trigrams serve keys, tags, identifiers, paths and scripts without spaces.
+CREATE VIRTUAL TABLE board_words USING fts5 (
+  board, name, body, tokenize = 'unicode61 remove_diacritics 2', content = '', contentless_delete = 1
+);
+CREATE VIRTUAL TABLE board_grams USING fts5 (
+  board, name, body, tokenize = 'trigram', content = '', contentless_delete = 1
+);
+-- Cells are rewritten often and each write is a transaction: merging in larger steps costs about half as much.
+INSERT INTO board_words (board_words, rank) VALUES ('automerge', 16);
+INSERT INTO board_words (board_words, rank) VALUES ('crisismerge', 32);
+INSERT INTO board_words (board_words, rank) VALUES ('deletemerge', 50);
+INSERT INTO board_grams (board_grams, rank) VALUES ('automerge', 16);
+INSERT INTO board_grams (board_grams, rank) VALUES ('crisismerge', 32);
+INSERT INTO board_grams (board_grams, rank) VALUES ('deletemerge', 50);

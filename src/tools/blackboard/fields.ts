@@ -1,0 +1,11 @@
+import * as z from 'zod';
+import { optionalName, text } from '../fields.ts';
+
+/** The board of a call that names none. */
+export const DEFAULT_RUN = 'default';
+/** The largest revision that an argument may name. */
+const MAX_REV = 1_000_000_000_000;
+
+export const revision = () => z.int().min(0).max(MAX_REV);
+export const agent = () => optionalName().describe('Prefix: the cell is <agent>/<key>.');
+export const prefix = () => text(1, 256).optional();

@@ -1,0 +1,136 @@
+import * as z from 'zod';
+import { count, limit, optionalName, tags, text } from '../fields.ts';
+import { defineTool, type ToolContext } from '../tool.ts';
+import { listBoards } from './boards.ts';
+import { ageSeconds, secondsLeft, tagList } from './cell.ts';
+import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from './cursor.ts';
+import { DEFAULT_RUN, prefix } from './fields.ts';
+import { cellFilter, type ListedCell, pageByKey, pageByScore } from './listing.ts';
+import { boardQuery } from './search-text.ts';
+import { preview } from './value.ts';
+
+const MAX_QUERY_CHARS = 512;
+
+const input = z.strictObject({
+  run_id: optionalName().describe('The board. Without it and any filter: the boards that there are.'),
+  agent: optionalName().describe('Only keys under <agent>/.'),
+  prefix: prefix().describe('Only keys that begin with this text.'),
+  query: text(1, MAX_QUERY_CHARS)
+    .optional()
+    .describe('Words to find in keys, tags and the first 2 KiB of values; the best match first.'),
+  tags: tags().describe('Only cells that have all of these.'),
+  limit: limit(50, 200),
+  cursor: z.string().min(1).max(MAX_CURSOR_CHARS).optional().describe('next_cursor of the page before.'),
+});
+
+const output = z.strictObject({
+  entries: z
+    .array(
+      z.strictObject({
+        key: z.string(),
+        rev: count(),
+        by: z.string(),
+        age_s: count(),
+        expires_in_s: count().optional(),
+        bytes: count(),
+        tags: z.array(z.string()),
+        preview: z.string().describe('The beginning of the JSON text.'),
+        score: z.number().optional().describe('Of a query: larger is better.'),
+      }),
+    )
+    .optional(),
+  boards: z
+    .array(
+      z.strictObject({
+        run_id: z.string(),
+        cells: count().describe('Counted up to 1,000.'),
+        age_s: count().describe('Since the last write among the counted cells.'),
+      }),
+    )
+    .optional(),
+  total: count(),
+  total_is_minimum: z.literal(true).optional().describe('There are more than were counted.'),
+  next_cursor: z.string().optional(),
+});
+
+type Args = z.output<typeof input>;
+type Answer = z.output<typeof output>;
+
+export const blackboardList = defineTool({
+  name: 'blackboard_list',
+  title: 'List a blackboard',
+  description:
+    'Lists the cells of a board with author, age, size, tags and a short preview, by key or, with query, by relevance. ' +
+    'Use it to find out what other agents left before reading; without arguments it lists the boards. ' +
+    'agent, prefix and tags narrow the list.',
+  scope: 'blackboard:read',
+  cost: 1,
+  grows: false,
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  input,
+  output,
+  log: {
+    run_id: 'plain',
+    agent: 'plain',
+    prefix: 'plain',
+    query: 'length',
+    tags: 'plain',
+    limit: 'plain',
+    cursor: 'length',
+  },
+  run(args, context) {
+    const { run_id, agent, prefix, query, tags } = args;
+    const named = [run_id, agent, prefix, query, tags].some((argument) => argument !== undefined);
+    return named ? listCells(args, context) : listBoardPage(args, context);
+  },
+});
+
+function listBoardPage(args: Args, { sql, now }: ToolContext): Answer {
+  const listed = 'boards';
+  const after = args.cursor === undefined ? '' : decodeCursor(listed, args.cursor);
+  const { boards, more, total, uncounted } = listBoards(sql, after, args.limit, now);
+  const last = boards.at(-1);
+  return {
+    boards: boards.map(({ run_id, cells, updated_at }) => ({
+      run_id,
+      cells,
+      age_s: ageSeconds(updated_at, now),
+    })),
+    total,
+    total_is_minimum: uncounted ? true : undefined,
+    next_cursor: more && last !== undefined ? encodeCursor(listed, last.run_id) : undefined,
+  };
+}
+
+function listCells(args: Args, { sql, now }: ToolContext): Answer {
+  const runId = args.run_id ?? DEFAULT_RUN;
+  const prefix = `${args.agent === undefined ? '' : `${args.agent}/`}${args.prefix ?? ''}`;
+  const tags = [...new Set(args.tags)].sort();
+  const listed = [runId, prefix, tags, args.query ?? null];
+  const filter = cellFilter(runId, prefix, tags, now);
+  const after = args.cursor === undefined ? undefined : decodeCursor(listed, args.cursor);
+  const page =
+    args.query === undefined
+      ? pageByKey(sql, filter, after, args.limit)
+      : pageByScore(sql, filter, boardQuery(runId, args.query), after, args.limit);
+  return {
+    entries: page.cells.map((cell) => describe(cell, now)),
+    total: page.total,
+    total_is_minimum: page.uncounted ? true : undefined,
+    next_cursor: page.next === undefined ? undefined : encodeCursor(listed, page.next),
+  };
+}
+
+function describe(cell: ListedCell, now: number): NonNullable<Answer['entries']>[number] {
+  return {
+    key: cell.key,
+    rev: cell.rev,
+    by: cell.author,
+    age_s: ageSeconds(cell.updated_at, now),
+    expires_in_s: secondsLeft(cell.expires_at, now),
+    bytes: cell.bytes,
+    tags: tagList(cell.tags),
+    preview: preview(cell.value),
+    score: cell.score === null ? undefined : Number(cell.score.toPrecision(4)),
+  };
+}

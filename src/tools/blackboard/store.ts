@@ -1,0 +1,154 @@
+/** The statements that change cells, their tags, their history and their search index together. */
+import type { ToolContext } from '../tool.ts';
+import { type Cell, tagList } from './cell.ts';
+import type { Change, Next } from './change.ts';
+import { countVersions, MAX_VERSIONS, pruneVersions, VERSION_SLACK } from './history.ts';
+import { boardToken, searchText } from './search-text.ts';
+
+/**
+ * Writes the cell, its event and its index entries.
+ * @param stored the row that the cell has, expired or not
+ * @returns the new revision
+ */
+export function saveCell(
+  context: ToolContext,
+  runId: string,
+  change: Change,
+  next: Next,
+  stored: Cell | undefined,
+): number {
+  const rev = context.nextRev();
+  const versions = 1 + (stored?.versions ?? countVersions(context.sql, runId, change.key));
+  const full = versions >= MAX_VERSIONS + VERSION_SLACK;
+  const row = { rev, versions: full ? MAX_VERSIONS : versions };
+  const id =
+    stored === undefined
+      ? insertCell(context, runId, change, next, row)
+      : updateCell(context, stored.id, change, next, row);
+  addEvent(context, runId, change, next, rev);
+  if (full) pruneVersions(context.sql, runId, change.key);
+  if (stored?.tags !== next.tags) saveTags(context, runId, change.key, stored?.tags ?? '[]', next.tags);
+  index(context, runId, id, next, change.key, stored);
+  return rev;
+}
+
+type Numbers = { rev: number; versions: number };
+
+function insertCell(
+  { sql, author, now }: ToolContext,
+  runId: string,
+  change: Change,
+  next: Next,
+  { rev, versions }: Numbers,
+): number {
+  const [row] = sql.exec<{ id: number }>(
+    `INSERT INTO board_cells
+       (run_id, key, rev, author, principal, updated_at, expires_at, versions, bytes, tags, value)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+    runId,
+    change.key,
+    rev,
+    change.author,
+    author.principal,
+    now,
+    next.expiresAt,
+    versions,
+    next.bytes,
+    next.tags,
+    next.json,
+  );
+  if (row === undefined) throw new Error('an inserted cell has no id');
+  return row.id;
+}
+
+function updateCell(
+  { sql, author, now }: ToolContext,
+  id: number,
+  change: Change,
+  next: Next,
+  { rev, versions }: Numbers,
+): number {
+  sql.exec(
+    `UPDATE board_cells SET rev = ?, author = ?, principal = ?, updated_at = ?, expires_at = ?, versions = ?,
+       bytes = ?, tags = ?, value = ? WHERE id = ?`,
+    rev,
+    change.author,
+    author.principal,
+    now,
+    next.expiresAt,
+    versions,
+    next.bytes,
+    next.tags,
+    next.json,
+    id,
+  );
+  return id;
+}
+
+function addEvent(
+  { sql, author, now }: ToolContext,
+  runId: string,
+  change: Change,
+  next: Next,
+  rev: number,
+): void {
+  sql.exec(
+    `INSERT INTO board_events (rev, run_id, key, op, author, principal, at, expires_at, bytes, tags, value)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    rev,
+    runId,
+    change.key,
+    change.mode,
+    change.author,
+    author.principal,
+    now,
+    next.expiresAt,
+    next.bytes,
+    next.tags,
+    next.json,
+  );
+}
+
+function saveTags({ sql }: ToolContext, runId: string, key: string, before: string, after: string): void {
+  if (before !== '[]') {
+    sql.exec(
+      'DELETE FROM board_tags WHERE run_id = ? AND key = ? AND tag IN (SELECT value FROM json_each(?))',
+      runId,
+      key,
+      before,
+    );
+  }
+  if (after !== '[]') {
+    sql.exec(
+      'INSERT INTO board_tags (run_id, tag, key) SELECT ?, value, ? FROM json_each(?)',
+      runId,
+      key,
+      after,
+    );
+  }
+}
+
+const INDEXES = ['words', 'grams'] as const;
+
+/** Writes to each index only when its text changes: most updates leave the dear one, of trigrams, alone. */
+function index(
+  { sql }: ToolContext,
+  runId: string,
+  id: number,
+  next: Next,
+  key: string,
+  stored: Cell | undefined,
+): void {
+  const after = searchText(key, tagList(next.tags), next.json);
+  const before = stored === undefined ? undefined : searchText(key, tagList(stored.tags), stored.value);
+  for (const name of INDEXES) {
+    if (before?.[name].name === after[name].name && before[name].body === after[name].body) continue;
+    sql.exec(
+      `INSERT OR REPLACE INTO board_${name} (rowid, board, name, body) VALUES (?, ?, ?, ?)`,
+      id,
+      boardToken(runId),
+      after[name].name,
+      after[name].body,
+    );
+  }
+}

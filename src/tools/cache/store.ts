@@ -1,0 +1,173 @@
+import { ToolError } from '../errors.ts';
+import { utf8Bytes } from '../json.ts';
+import type { Sql } from '../tool.ts';
+import type { Usage } from './counters.ts';
+import { SUPERSEDED } from './invalidation.ts';
+import { indexText } from './similar.ts';
+
+const MIB = 1024 * 1024;
+/** An answer may have this many bytes as JSON in UTF-8. */
+export const MAX_ANSWER_BYTES = 3 * MIB;
+const MAX_PART_BYTES = MIB;
+const MAX_BYTES_PER_UTF16_UNIT = 3;
+
+export type EntryKind = 'response' | 'error';
+
+export interface Entry {
+  readonly rev: number;
+  readonly ns: string;
+  readonly model: string;
+  readonly kind: EntryKind;
+  readonly finishReason: string | null;
+  readonly usage: Usage | undefined;
+  readonly storedAt: number;
+  readonly expiresAt: number;
+  /** `dead`: expired beyond its stale time, or invalidated. It is never served, only not reclaimed yet. */
+  readonly state: 'fresh' | 'stale' | 'dead';
+}
+
+interface EntryRow extends Record<string, string | number | null> {
+  rev: number;
+  ns: string;
+  model: string;
+  kind: EntryKind;
+  finish_reason: string | null;
+  tokens: number | null;
+  micro_usd: number | null;
+  stored_at: number;
+  expires_at: number;
+  dead_at: number;
+  superseded: 0 | 1;
+}
+
+/** The entry of a key, whatever its state. */
+export function findEntry(sql: Sql, key: string, now: number): Entry | undefined {
+  const [row] = sql.exec<EntryRow>(
+    `SELECT e.rev, e.ns, e.model, e.kind, e.finish_reason, e.tokens, e.micro_usd, e.stored_at, e.expires_at, e.dead_at,
+       ${SUPERSEDED} AS superseded
+     FROM cache_entries e WHERE e.key = ?`,
+    key,
+  );
+  if (row === undefined) return undefined;
+  const isDead = row.superseded === 1 || now >= row.dead_at;
+  return {
+    rev: row.rev,
+    ns: row.ns,
+    model: row.model,
+    kind: row.kind,
+    finishReason: row.finish_reason,
+    usage:
+      row.tokens === null && row.micro_usd === null
+        ? undefined
+        : { tokens: row.tokens ?? 0, microUsd: row.micro_usd ?? 0 },
+    storedAt: row.stored_at,
+    expiresAt: row.expires_at,
+    state: isDead ? 'dead' : now >= row.expires_at ? 'stale' : 'fresh',
+  };
+}
+
+/** The stored answer of an entry. */
+export function readBody(sql: Sql, rev: number): unknown {
+  const parts = sql.exec<{ body: string }>(
+    'SELECT body FROM cache_bodies WHERE entry = ? ORDER BY part',
+    rev,
+  );
+  return JSON.parse(parts.map((part) => part.body).join(''));
+}
+
+export function markHit(sql: Sql, rev: number, now: number): void {
+  sql.exec('UPDATE cache_entries SET hit_at = ? WHERE rev = ?', now, rev);
+}
+
+export function removeEntry(sql: Sql, rev: number): void {
+  sql.exec('DELETE FROM cache_entries WHERE rev = ?', rev);
+}
+
+/** An answer as JSON text, and its size. */
+export interface Body {
+  readonly json: string;
+  readonly bytes: number;
+}
+
+/** @throws ToolError `too_large` beyond `MAX_ANSWER_BYTES` */
+export function toBody(field: string, answer: unknown): Body {
+  const json = JSON.stringify(answer);
+  const bytes = json.length > MAX_ANSWER_BYTES ? Number.POSITIVE_INFINITY : utf8Bytes(json);
+  if (bytes <= MAX_ANSWER_BYTES) return { json, bytes };
+  throw new ToolError(
+    'too_large',
+    `${field} is larger than ${MAX_ANSWER_BYTES} bytes as JSON; store less of it.`,
+    {
+      field,
+      limit: MAX_ANSWER_BYTES,
+    },
+  );
+}
+
+export interface NewEntry {
+  readonly key: string;
+  readonly ns: string;
+  readonly model: string;
+  readonly kind: EntryKind;
+  readonly body: Body;
+  readonly finishReason: string | undefined;
+  readonly tokens: number | undefined;
+  readonly microUsd: number | undefined;
+  readonly ttlS: number;
+  readonly staleS: number;
+  readonly tags: readonly string[];
+  /** What was asked, to be found as similar; empty when it is not known. */
+  readonly text: string;
+}
+
+/** Bytes that an entry takes of the quota. */
+export function sizeOf(entry: Pick<NewEntry, 'body' | 'text'>): number {
+  return entry.body.bytes + utf8Bytes(entry.text);
+}
+
+/** Writes an entry; the key must have none. */
+export function insertEntry(sql: Sql, rev: number, entry: NewEntry, now: number): void {
+  const { key, ns, model, kind, body, tags, text } = entry;
+  const expiresAt = now + entry.ttlS * 1000;
+  sql.exec(
+    `INSERT INTO cache_entries (rev, key, ns, model, kind, finish_reason, tokens, micro_usd, size,
+       stored_at, expires_at, dead_at, hit_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    rev,
+    key,
+    ns,
+    model,
+    kind,
+    entry.finishReason ?? null,
+    entry.tokens ?? null,
+    entry.microUsd ?? null,
+    sizeOf(entry),
+    now,
+    expiresAt,
+    expiresAt + entry.staleS * 1000,
+    now,
+  );
+  for (const [part, text] of partsOf(body).entries()) {
+    sql.exec('INSERT INTO cache_bodies (entry, part, body) VALUES (?, ?, ?)', rev, part, text);
+  }
+  if (tags.length > 0) {
+    const insert = 'INSERT OR IGNORE INTO cache_tags (entry, tag) SELECT ?, value FROM json_each(?)';
+    sql.exec(insert, rev, JSON.stringify(tags));
+  }
+  if (text !== '') indexText(sql, rev, text);
+}
+
+/** The text in rows of at most 1 MiB, never cut inside a surrogate pair. */
+export function partsOf({ json, bytes }: Body): string[] {
+  if (bytes <= MAX_PART_BYTES) return [json];
+  const parts: string[] = [];
+  const step = Math.floor(MAX_PART_BYTES / MAX_BYTES_PER_UTF16_UNIT);
+  for (let start = 0; start < json.length; ) {
+    const limit = Math.min(start + step, json.length);
+    const end = isHighSurrogate(json.charCodeAt(limit - 1)) ? limit - 1 : limit;
+    parts.push(json.slice(start, end));
+    start = end;
+  }
+  return parts;
+}
+
+const isHighSurrogate = (unit: number) => unit >= 0xd800 && unit <= 0xdbff;

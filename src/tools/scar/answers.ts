@@ -1,0 +1,123 @@
+import * as z from 'zod';
+import { clip } from '../../telemetry/redact.ts';
+import { count } from '../fields.ts';
+import type { Fix } from './fixes.ts';
+import type { Match, Rung } from './match.ts';
+import { CLASSES, SEVERITIES, STATES } from './state.ts';
+import { fixIdText, type Scar, scarIdText, summaryOf } from './store.ts';
+
+/** What the scar tools answer: stored text comes back in these typed fields only, with author and age. */
+
+const MAX_FIX_CHARS = 1000;
+const MAX_CAUSE_CHARS = 300;
+const MAX_EVIDENCE_CHARS = 300;
+const CONFIDENCE_STEPS = 1000;
+
+const author = {
+  principal: z.string().describe('The credential that wrote it.'),
+  agent: z.string().optional(),
+  age_s: count(),
+};
+
+const standing = {
+  confidence: z.number().min(0).max(1),
+  worked: count(),
+  failed: count(),
+  verified: z.boolean(),
+};
+
+export const fixSchema = z.strictObject({
+  fix_id: z.string(),
+  scar_id: z.string(),
+  resolution: z.string(),
+  ...standing,
+  evidence: z.string().optional(),
+  ...author,
+});
+
+export const scarSchema = z.strictObject({
+  scar_id: z.string(),
+  state: z.enum(STATES),
+  matched_by: z.enum(['fingerprint', 'tool_target', 'words', 'trigrams'] satisfies Rung[]),
+  project: z.string().optional(),
+  tool: z.string().optional(),
+  target: z.string().optional(),
+  error_type: z.string(),
+  error_code: z.string().optional(),
+  summary: z.string(),
+  cause: z.string().optional(),
+  class: z.enum(CLASSES),
+  severity: z.enum(SEVERITIES).optional(),
+  tags: z.array(z.string()),
+  occurrences: count(),
+  fixes: count().describe('How many fixes it has.'),
+  ...author,
+});
+
+export const knownFixSchema = fixSchema.omit({ scar_id: true, evidence: true });
+export const standingSchema = z.strictObject(standing);
+
+const present = (value: string | null) => value ?? undefined;
+const ageSeconds = (since: number, now: number) => Math.max(0, Math.floor((now - since) / 1000));
+
+const by = (row: { principal: string; agent: string | null }, since: number, now: number) => ({
+  principal: row.principal,
+  agent: present(row.agent),
+  age_s: ageSeconds(since, now),
+});
+
+/** How a fix stands; all zero for none. The confidence has three decimals. */
+export function standingOf(fix: Fix | undefined): z.output<typeof standingSchema> {
+  return {
+    confidence: Math.round((fix?.confidence ?? 0) * CONFIDENCE_STEPS) / CONFIDENCE_STEPS,
+    worked: fix?.worked ?? 0,
+    failed: fix?.failed ?? 0,
+    verified: fix?.verified === 1,
+  };
+}
+
+/** A fix as one of several: cut to what fits a list. */
+export function fixView(fix: Fix, now: number): z.output<typeof fixSchema> {
+  return {
+    fix_id: fixIdText(fix.id),
+    scar_id: scarIdText(fix.scar_id),
+    resolution: clip(fix.resolution, MAX_FIX_CHARS),
+    ...standingOf(fix),
+    evidence: fix.evidence === null ? undefined : clip(fix.evidence, MAX_EVIDENCE_CHARS),
+    ...by(fix, fix.created_at, now),
+  };
+}
+
+/** The one fix to try, whole. */
+export function knownFixView(fix: Fix, now: number): z.output<typeof knownFixSchema> {
+  return {
+    fix_id: fixIdText(fix.id),
+    resolution: fix.resolution,
+    ...standingOf(fix),
+    ...by(fix, fix.created_at, now),
+  };
+}
+
+export function scarView({ scar, rung }: Match, fixes: number, now: number): z.output<typeof scarSchema> {
+  return {
+    scar_id: scarIdText(scar.id),
+    state: scar.state,
+    matched_by: rung,
+    project: present(scar.project),
+    tool: present(scar.tool),
+    target: present(scar.target),
+    error_type: scar.error_type,
+    error_code: present(scar.error_code),
+    summary: summaryOf(scar),
+    cause: scar.cause === null ? undefined : clip(scar.cause, MAX_CAUSE_CHARS),
+    class: scar.class,
+    severity: scar.severity ?? undefined,
+    tags: tagsOf(scar),
+    occurrences: scar.occurrences,
+    fixes,
+    ...by(scar, scar.last_seen, now),
+  };
+}
+
+const storedTags = z.array(z.string());
+export const tagsOf = (scar: Pick<Scar, 'tags'>) => storedTags.parse(JSON.parse(scar.tags));

@@ -1,0 +1,98 @@
+import { MAX_QUERY_TERMS, matchTrigrams, matchWords } from '../search.ts';
+import type { Sql, SqlValue } from '../tool.ts';
+import { type Described, type Failure, relate } from './relation.ts';
+import { SCAR_COLUMNS, type Scar, scarByFingerprint } from './store.ts';
+import { tokensOf, windows } from './tokens.ts';
+
+/** Scars that one rung of the ladder looks at. */
+const MAX_CANDIDATES = 20;
+/** Terms of one search: half of what a query may have, for each term costs up to a millisecond on a full memory. */
+const MAX_TERMS = MAX_QUERY_TERMS / 2;
+const MIN_INDEXED_TERMS = 2;
+const TRIGRAM = 3;
+
+export type Rung = 'fingerprint' | 'tool_target' | 'words' | 'trigrams';
+
+export interface Match {
+  readonly scar: Scar;
+  readonly rung: Rung;
+}
+
+/**
+ * The matching ladder: the same fingerprint, else the same tool and target, else shared words (BM25), else shared
+ * trigrams. The first rung on which a match is accepted answers, the best match first.
+ */
+export function findMatches(sql: Sql, failure: Failure, now: number): Match[] {
+  const exact = scarByFingerprint(sql, failure.fingerprint);
+  if (exact !== undefined) return [{ scar: exact, rung: 'fingerprint' }];
+  const described = { ...failure, tokens: tokensOf(...failure.texts) };
+  for (const rung of ['tool_target', 'words', 'trigrams'] as const) {
+    const accepted = candidates(sql, described, rung)
+      .map((scar) => ({ scar, relation: relate(described, scar, rung, now) }))
+      .filter(({ relation }) => relation.accepted)
+      .sort((a, b) => b.relation.score - a.relation.score || b.scar.id - a.scar.id);
+    if (accepted.length > 0) return accepted.map(({ scar }) => ({ scar, rung }));
+  }
+  return [];
+}
+
+function candidates(sql: Sql, failure: Described, rung: Exclude<Rung, 'fingerprint'>): Scar[] {
+  switch (rung) {
+    case 'tool_target':
+      return failure.tool === null || failure.target === null
+        ? []
+        : select(sql, failure, 'scars AS s', 's.tool = ? AND s.target = ?', 's.last_seen DESC', [
+            failure.tool,
+            failure.target,
+          ]);
+    case 'words':
+      return search(sql, failure, 'scar_words', matchWords(failure.tokens.slice(0, MAX_TERMS)));
+    case 'trigrams':
+      return search(sql, failure, 'scar_trigrams', matchTrigrams(trigramsOf(failure.tokens)));
+  }
+}
+
+function search(
+  sql: Sql,
+  failure: Described,
+  index: 'scar_words' | 'scar_trigrams',
+  expression: string | undefined,
+): Scar[] {
+  if (expression === undefined || failure.tokens.length < MIN_INDEXED_TERMS) return [];
+  const joined = `${index} JOIN scars AS s ON s.id = ${index}.rowid`;
+  return select(sql, failure, joined, `${index} MATCH ?`, `${index}.rank`, [expression]);
+}
+
+/** A failure of a project is matched with that project's scars and those of none; one of no project with all. */
+function select(
+  sql: Sql,
+  { project }: Failure,
+  from: string,
+  where: string,
+  order: string,
+  bindings: SqlValue[],
+): Scar[] {
+  return sql.exec<Scar>(
+    `SELECT ${SCAR_COLUMNS} FROM ${from}
+     WHERE ${where} AND s.state NOT IN ('muted', 'archived') AND (? IS NULL OR s.project IS NULL OR s.project = ?)
+     ORDER BY ${order} LIMIT ?`,
+    ...bindings,
+    project,
+    project,
+    MAX_CANDIDATES,
+  );
+}
+
+/** Distinct trigrams, the first of every word before the second of any, so that long words leave room. */
+function trigramsOf(tokens: readonly string[]): string[] {
+  const byToken = tokens.slice(0, MAX_TERMS).map((token) => [...windows(token, TRIGRAM)]);
+  const chosen = new Set<string>();
+  const longest = Math.max(0, ...byToken.map((trigrams) => trigrams.length));
+  for (let i = 0; i < longest; i++) {
+    for (const trigrams of byToken) {
+      const trigram = trigrams[i];
+      if (trigram !== undefined && chosen.size < MAX_TERMS) chosen.add(trigram);
+    }
+  }
+  return [...chosen];
+}

@@ -1,0 +1,63 @@
+import * as z from 'zod';
+import { redactSecrets } from '../../telemetry/secrets.ts';
+import { ToolError } from '../errors.ts';
+import { utf8Bytes } from '../json.ts';
+
+/** Free texts of the scar tools and how large each may be, in bytes of UTF-8. */
+export const MAX_TEXT_BYTES = {
+  error_message: 8192,
+  context: 4096,
+  resolution: 4096,
+  action: 2048,
+  cause: 2048,
+  evidence: 1024,
+} as const;
+type TextField = keyof typeof MAX_TEXT_BYTES;
+
+const isTextField = (field: string): field is TextField => Object.hasOwn(MAX_TEXT_BYTES, field);
+
+/** An optional free text; `requireFit` refuses one that is too large. */
+export const freeText = (field: TextField, description: string) =>
+  z.string().meta({ maxLength: MAX_TEXT_BYTES[field] }).optional().describe(description);
+
+/** @throws ToolError `too_large` for the first free text over its limit */
+export function requireFit(args: Readonly<Record<string, unknown>>): void {
+  for (const [field, value] of Object.entries(args)) {
+    if (!isTextField(field) || typeof value !== 'string') continue;
+    const limit = MAX_TEXT_BYTES[field];
+    // A UTF-16 unit takes at most three bytes, so most texts need not be encoded to be known as small.
+    if (value.length * 3 <= limit || utf8Bytes(value) <= limit) continue;
+    throw new ToolError(
+      'too_large',
+      `${field} is larger than ${limit} bytes; send the part that tells what happened.`,
+      { field, limit },
+    );
+  }
+}
+
+/** Takes credentials out of every text that is going to be stored, and counts them. */
+export class Redactor {
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  text(text: string): string {
+    const { text: redacted, count } = redactSecrets(text);
+    this.#count += count;
+    return redacted;
+  }
+
+  /** Null for a text that is absent or blank. */
+  optional(text: string | undefined): string | null {
+    return text === undefined || text.trim() === '' ? null : this.text(text);
+  }
+}
+
+/** A text without credentials; null for one that is absent. */
+export function redacted(text: string): string;
+export function redacted(text: string | undefined): string | null;
+export function redacted(text: string | undefined): string | null {
+  return text === undefined ? null : redactSecrets(text).text;
+}

@@ -1,0 +1,83 @@
+import type { LogRecord } from '../../src/telemetry/log.ts';
+import { type CallOutcome, type CallRequest, parseTenantId, type TokenId } from '../../src/tenant/call.ts';
+import { Compartment, type Host } from '../../src/tenant/compartment.ts';
+import type { Database } from '../../src/tenant/database.ts';
+import { catalogue } from '../../src/tools/catalogue.ts';
+import { SCOPES, type Scope } from '../../src/tools/tool.ts';
+import { openDatabase, readMigrations } from './node-host.ts';
+
+export const START = Date.UTC(2026, 0, 1);
+export const GENEROUS = { rate: 100_000, burst: 1_000_000 };
+const TEN_YEARS_MS = 10 * 365 * 86_400_000;
+
+/** A compartment on `node:sqlite` with everything that a host gives it in the hands of the test. */
+export interface TestCompartment {
+  readonly compartment: Compartment;
+  readonly db: Database;
+  readonly lines: LogRecord[];
+  readonly clock: { now: number };
+  /** Runs what was put off. */
+  runLater(): void;
+  issue(scopes?: readonly Scope[]): TokenId;
+  call(tokenId: TokenId, tool: string, args?: unknown): CallOutcome;
+}
+
+/** @param host what differs from a generous host with the real catalogue and schema */
+export function openCompartment(host: Partial<Host> = {}): TestCompartment {
+  const lines: LogRecord[] = [];
+  const clock = { now: START };
+  let put: (() => void)[] = [];
+  const db = host.db ?? openDatabase();
+  const compartment = new Compartment({
+    db,
+    clock: () => clock.now,
+    later: (_ms, task) => void put.push(task),
+    log: (record) => void lines.push(record),
+    migrations: readMigrations(),
+    catalogue,
+    limits: { tenant: GENEROUS, tool: GENEROUS },
+    storageQuotaBytes: 1_073_741_824,
+    ...host,
+  });
+  return {
+    compartment,
+    db,
+    lines,
+    clock,
+    runLater: () => {
+      const due = put;
+      put = [];
+      for (const task of due) task();
+    },
+    issue: (scopes = SCOPES) => {
+      const issued = compartment.issueToken({ label: 'test', scopes, ttlMs: TEN_YEARS_MS });
+      if (!issued.ok) throw new Error(issued.message);
+      return issued.value.id;
+    },
+    call: (tokenId, tool, args = {}) => compartment.call(callRequest(tokenId, tool, args, clock.now)),
+  };
+}
+
+/** The same with the tenant created. */
+export function createdCompartment(host: Partial<Host> = {}): TestCompartment {
+  const test = openCompartment(host);
+  const id = parseTenantId('test');
+  if (id === undefined || !test.compartment.create(id).ok) throw new Error('the tenant was not created');
+  return test;
+}
+
+export function callRequest(tokenId: TokenId, tool: string, args: unknown, receivedAt: number): CallRequest {
+  return {
+    tokenId,
+    tool,
+    args,
+    caller: {
+      requestId: 'request-1',
+      trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), parentSpanId: undefined },
+      receivedAt,
+      clientName: 'test-client',
+      clientVersion: '1.0.0',
+      protocolVersion: '2026-07-28',
+    },
+  };
+}

@@ -1,0 +1,398 @@
+import { describe, expect, test } from 'vitest';
+import { openTenant } from '#host';
+
+const messages = [
+  { role: 'system', content: 'You are terse.' },
+  { role: 'user', content: 'Why is the sky blue?' },
+];
+const question = { model: 'model-x', messages };
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+describe('the calls of the original toolkit', () => {
+  test.each([
+    ['prompt', { model: 'model-x', prompt: 'Why is the sky blue?' }],
+    ['messages', question],
+  ])('set and get by %s', async (_, asked) => {
+    const tenant = await openTenant();
+    const miss = await tenant.ok('cache_get', asked);
+    expect(miss).toEqual({ status: 'miss', key: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(await tenant.ok('cache_set', { ...asked, response: 'Rayleigh scattering.' })).toEqual({
+      status: 'stored',
+      key: miss.key,
+      bytes: 22,
+      expires_in_s: 86_400,
+      evicted: 0,
+    });
+    expect(await tenant.ok('cache_get', asked)).toEqual({
+      status: 'hit',
+      key: miss.key,
+      response: 'Rayleigh scattering.',
+      age_s: 0,
+      expires_in_s: 86_400,
+    });
+  });
+});
+
+describe('what is asked', () => {
+  test('every part of the question counts, and the ignored parameters do not', async () => {
+    const tenant = await openTenant();
+    const full = { ...question, provider: 'p', params: { temperature: 0 }, namespace: 'n', variant: 'v' };
+    await tenant.ok('cache_set', { ...full, response: 'yes' });
+    const status = async (change: object) => (await tenant.ok('cache_get', { ...full, ...change })).status;
+    expect(await status({ params: { temperature: 0, stream: true, user: 'u', timeout: 3 } })).toBe('hit');
+    for (const change of [
+      { model: 'model-y' },
+      { messages: messages.slice(1) },
+      { provider: undefined },
+      { params: { temperature: 0, top_p: 1 } },
+      { params: undefined },
+      { namespace: undefined },
+      { variant: undefined },
+    ])
+      expect(await status(change), JSON.stringify(change)).toBe('miss');
+  });
+
+  test('content is neither trimmed nor normalised, and neither is the model', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { model: 'é', prompt: 'é', response: 1 });
+    expect(await tenant.ok('cache_get', { model: 'é', prompt: 'é' })).toMatchObject({ status: 'hit' });
+    for (const asked of [
+      { model: 'é', prompt: 'e\u0301' },
+      { model: 'e\u0301', prompt: 'é' },
+      { model: 'é', prompt: 'é ' },
+    ])
+      expect(await tenant.ok('cache_get', asked)).toMatchObject({ status: 'miss' });
+  });
+
+  test.each<[object, string]>([
+    [{ model: 'm' }, 'messages'],
+    [{ model: 'm', prompt: 'p', messages: ['p'] }, 'prompt'],
+    [{ model: 'm', prompt: 'p', key: '0'.repeat(64) }, 'key'],
+    [{ prompt: 'p' }, 'model'],
+    [{ model: '', prompt: 'p' }, 'model'],
+    [{ model: 'm', prompt: '' }, 'prompt'],
+    [{ model: 'm', messages: [] }, 'messages'],
+    [{ model: 'm', messages: Array.from({ length: 2001 }, () => 'x') }, 'messages'],
+    [{ model: 'm', prompt: 'p', params: [1] }, 'params'],
+    [{ model: 'm', prompt: 'p', params: 'temperature=1' }, 'params'],
+    [{ model: 'm', prompt: 'p', params: { seed: 2 ** 53 } }, 'params'],
+    [{ model: 'm', messages: [{ content: -(2 ** 53) }] }, 'messages'],
+    [{ model: 'm', prompt: 'p', max_age_s: 0 }, 'max_age_s'],
+    [{ key: 'A'.repeat(64) }, 'key'],
+    [{ key: '0'.repeat(63) }, 'key'],
+    [{ key: '0'.repeat(64), provider: 'p' }, 'provider'],
+    [{ key: '0'.repeat(64), params: {} }, 'params'],
+    [{ key: '0'.repeat(64), similar: true }, 'similar'],
+  ])('cache_get refuses %j', async (args, field) => {
+    const tenant = await openTenant();
+    expect(await tenant.error('cache_get', args)).toMatchObject({ code: 'invalid_input', field });
+  });
+
+  test.each<[object, string]>([
+    [{ ...question }, 'response'],
+    [{ ...question, response: 1, error: 'e' }, 'response'],
+    [{ ...question, error: 'e', stale_s: 1 }, 'stale_s'],
+    [{ ...question, response: 1, ttl_s: 0 }, 'ttl_s'],
+    [{ ...question, response: 1, usage: { prompt: 1 } }, 'usage.prompt'],
+    [{ ...question, response: 1, usage: { input_tokens: 1.5 } }, 'usage.input_tokens'],
+    [{ ...question, response: 1, usage: { cost_usd: -1 } }, 'usage.cost_usd'],
+    [{ ...question, response: 1, tags: Array.from({ length: 17 }, (_, n) => `t${n}`) }, 'tags'],
+  ])('cache_set refuses %j', async (args, field) => {
+    const tenant = await openTenant();
+    expect(await tenant.error('cache_set', args)).toMatchObject({ code: 'invalid_input', field });
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'miss' });
+  });
+});
+
+describe('the key of a miss', () => {
+  test('stores and finds the answer without the messages', async () => {
+    const tenant = await openTenant();
+    const asked = { ...question, namespace: 'n', params: { seed: 1 } };
+    const { key } = await tenant.ok('cache_get', asked);
+    expect(await tenant.ok('cache_set', { key, response: { text: 'yes' } })).toMatchObject({
+      status: 'stored',
+      key,
+    });
+    expect(await tenant.ok('cache_get', asked)).toMatchObject({
+      status: 'hit',
+      key,
+      response: { text: 'yes' },
+    });
+    expect(await tenant.ok('cache_get', { key })).toMatchObject({ status: 'hit', response: { text: 'yes' } });
+    expect(await tenant.ok('cache_get', { key, model: 'model-x', namespace: 'n' })).toMatchObject({
+      status: 'hit',
+    });
+    // Model and namespace came from the miss: the entry is invalidated and counted under them.
+    expect(await tenant.ok('cache_stats', { namespace: 'n' })).toMatchObject({
+      hits: 3,
+      misses: 1,
+      entries: 1,
+    });
+    expect(await tenant.ok('cache_invalidate', { model: 'model-x', namespace: 'n' })).toMatchObject({
+      invalidated: 1,
+    });
+  });
+
+  test('is refused with a model or namespace that it was not made with', async () => {
+    const tenant = await openTenant();
+    const { key } = await tenant.ok('cache_get', question);
+    const wrong = { key, model: 'model-y' };
+    expect(await tenant.error('cache_set', { ...wrong, response: 1 })).toMatchObject({ field: 'model' });
+    await tenant.ok('cache_set', { key, response: 1 });
+    expect(await tenant.error('cache_get', wrong)).toMatchObject({ code: 'invalid_input', field: 'model' });
+    expect(await tenant.error('cache_get', { key, namespace: 'n' })).toMatchObject({ field: 'namespace' });
+    expect(await tenant.error('cache_set', { ...wrong, response: 2 })).toMatchObject({ field: 'model' });
+    expect(await tenant.ok('cache_get', { key })).toMatchObject({ response: 1 });
+  });
+
+  test('that no one was given needs a model', async () => {
+    const tenant = await openTenant();
+    const key = 'ab'.repeat(32);
+    expect(await tenant.error('cache_set', { key, response: 1 })).toMatchObject({
+      code: 'unknown_handle',
+      field: 'key',
+    });
+    expect(await tenant.ok('cache_get', { key })).toEqual({ status: 'miss', key });
+    await tenant.ok('cache_set', { key, model: 'model-x', namespace: 'n', response: 1 });
+    expect(await tenant.ok('cache_get', { key })).toMatchObject({ status: 'hit' });
+    // Once stored, the key alone is enough, and what is known of it is kept.
+    expect(await tenant.ok('cache_set', { key, response: 2 })).toMatchObject({ status: 'replaced' });
+    expect(await tenant.ok('cache_invalidate', { namespace: 'n', all: true })).toMatchObject({
+      invalidated: 1,
+    });
+  });
+});
+
+describe('time', () => {
+  test('an answer is a hit to the last millisecond of its time', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response: 'a', ttl_s: 60 });
+    tenant.advance(59_999);
+    expect(await tenant.ok('cache_get', question)).toMatchObject({
+      status: 'hit',
+      age_s: 59,
+      expires_in_s: 1,
+    });
+    tenant.advance(1);
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'miss' });
+  });
+
+  test('it lives a day unless told otherwise', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response: 'a' });
+    tenant.advance(DAY_MS - 1);
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'hit' });
+    tenant.advance(1);
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'miss' });
+  });
+
+  test('after it expired it is stale for stale_s, and saves nothing then', async () => {
+    const tenant = await openTenant();
+    const usage = { input_tokens: 5 };
+    await tenant.ok('cache_set', { ...question, response: 'a', ttl_s: 60, stale_s: 30, usage });
+    tenant.advance(60_000);
+    const stale = await tenant.ok('cache_get', question);
+    expect(stale).toMatchObject({ status: 'stale', response: 'a', age_s: 60, expires_in_s: 0 });
+    expect(stale).not.toHaveProperty('saved');
+    tenant.advance(29_999);
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'stale' });
+    tenant.advance(1);
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'miss' });
+  });
+
+  test('max_age_s makes older answers a miss for this caller only', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response: 'a' });
+    tenant.advance(10_000);
+    expect(await tenant.ok('cache_get', { ...question, max_age_s: 10 })).toMatchObject({ status: 'hit' });
+    tenant.advance(1);
+    expect(await tenant.ok('cache_get', { ...question, max_age_s: 10 })).toMatchObject({ status: 'miss' });
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'hit' });
+  });
+
+  test('a clock that stepped back gives no negative age', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response: 'a', ttl_s: 60 });
+    tenant.advance(-5000);
+    expect(await tenant.ok('cache_get', question)).toMatchObject({
+      status: 'hit',
+      age_s: 0,
+      expires_in_s: 65,
+    });
+  });
+});
+
+describe('replacing', () => {
+  test('a second answer takes the place of the first with all that belongs to it', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', {
+      ...question,
+      response: 'one',
+      tags: ['a'],
+      ttl_s: 60,
+      usage: { input_tokens: 1 },
+    });
+    tenant.advance(10_000);
+    const second = { ...question, response: 'two', tags: ['b', 'b'], ttl_s: 20, finish_reason: 'stop' };
+    expect(await tenant.ok('cache_set', second)).toMatchObject({ status: 'replaced', expires_in_s: 20 });
+    const hit = await tenant.ok('cache_get', question);
+    expect(hit).toMatchObject({ response: 'two', age_s: 0, expires_in_s: 20, finish_reason: 'stop' });
+    expect(hit).not.toHaveProperty('saved');
+    expect(await tenant.ok('cache_invalidate', { tag: 'a' })).toMatchObject({ invalidated: 0 });
+    expect(await tenant.ok('cache_stats')).toMatchObject({ entries: 1 });
+    expect(await tenant.ok('cache_invalidate', { tag: 'b' })).toMatchObject({ invalidated: 1 });
+  });
+
+  test('an answer that is no longer served is not replaced but stored', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response: 1, ttl_s: 1 });
+    tenant.advance(1000);
+    expect(await tenant.ok('cache_set', { ...question, response: 2 })).toMatchObject({ status: 'stored' });
+    await tenant.ok('cache_invalidate', { all: true });
+    expect(await tenant.ok('cache_set', { ...question, response: 3 })).toMatchObject({ status: 'stored' });
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ response: 3 });
+  });
+
+  test('another principal of the tenant finds it', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response: 'shared' });
+    const other = await tenant.otherPrincipal();
+    expect(await other.ok('cache_get', question)).toMatchObject({ status: 'hit', response: 'shared' });
+  });
+});
+
+describe('errors', () => {
+  test('are answered as negative for at most 300 s', async () => {
+    const tenant = await openTenant();
+    const error = { code: 429, message: 'overloaded' };
+    expect(await tenant.ok('cache_set', { ...question, error })).toMatchObject({
+      status: 'stored',
+      expires_in_s: 300,
+    });
+    tenant.advance(299_999);
+    const negative = await tenant.ok('cache_get', question);
+    expect(negative).toMatchObject({ status: 'negative', failure: error, expires_in_s: 1 });
+    expect(negative).not.toHaveProperty('response');
+    tenant.advance(1);
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'miss' });
+  });
+
+  test('may live shorter, and give way to a response', async () => {
+    const tenant = await openTenant();
+    expect(await tenant.ok('cache_set', { ...question, error: 'down', ttl_s: 5 })).toMatchObject({
+      expires_in_s: 5,
+    });
+    expect(await tenant.ok('cache_set', { ...question, response: 'up' })).toMatchObject({
+      status: 'replaced',
+    });
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'hit', response: 'up' });
+  });
+
+  test('do not take the place of a response that can still be served', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response: 'good', ttl_s: 10, stale_s: 10 });
+    tenant.advance(10_000);
+    const failed = { ...question, error: 'down' };
+    expect(await tenant.ok('cache_set', failed)).toMatchObject({ status: 'rejected', reason: 'answered' });
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'stale', response: 'good' });
+    tenant.advance(10_000);
+    expect(await tenant.ok('cache_set', failed)).toMatchObject({ status: 'stored' });
+  });
+});
+
+describe('answers that are not stored', () => {
+  test.each<[string, object]>([
+    ['truncated', { response: 'half', finish_reason: 'length' }],
+    ['truncated', { response: 'half', finish_reason: 'max_tokens' }],
+    ['truncated', { response: 'half', finish_reason: 'MAX_TOKENS' }],
+    ['refused', { response: 'I cannot', finish_reason: 'refusal' }],
+    ['filtered', { response: 'x', finish_reason: 'content_filter' }],
+    ['filtered', { response: 'x', finish_reason: 'SAFETY' }],
+    ['empty', { response: '' }],
+    ['empty', { response: ' \n' }],
+    ['empty', { response: null }],
+    ['empty', { response: [] }],
+    ['empty', { response: {}, finish_reason: 'stop' }],
+    ['empty', { error: '' }],
+  ])('%s: %j', async (reason, answer) => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response: 'before' });
+    const rejected = await tenant.ok('cache_set', { ...question, ...answer });
+    expect(rejected).toMatchObject({ status: 'rejected', reason, bytes: 0, expires_in_s: 0, evicted: 0 });
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'hit', response: 'before' });
+    expect(await tenant.ok('cache_stats')).toMatchObject({ rejected: 1 });
+  });
+
+  test.each([0, false, 'no', [null], { a: null }])('%j is an answer', async (response) => {
+    const tenant = await openTenant();
+    expect(
+      await tenant.ok('cache_set', { ...question, response, finish_reason: 'tool_calls' }),
+    ).toMatchObject({
+      status: 'stored',
+    });
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ response, finish_reason: 'tool_calls' });
+  });
+});
+
+describe('large answers', () => {
+  const MIB = 1024 * 1024;
+
+  test.each([
+    ['just one row', MIB - 2, 'x'],
+    ['just two', MIB - 1, 'x'],
+    ['as large as may be', 3 * MIB - 2, 'x'],
+  ])('%s', async (_, chars, letter) => {
+    const tenant = await openTenant();
+    const response = letter.repeat(chars);
+    expect(await tenant.ok('cache_set', { ...question, response })).toMatchObject({
+      status: 'stored',
+      bytes: chars + 2,
+    });
+    expect((await tenant.ok('cache_get', question)).response === response).toBe(true);
+    expect(await tenant.ok('cache_set', { ...question, response: 'small' })).toMatchObject({
+      status: 'replaced',
+    });
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ response: 'small' });
+  });
+
+  test('letters of four bytes are not torn apart', async () => {
+    const tenant = await openTenant();
+    const response = `x${'😀é中'.repeat(200_000)}`;
+    await tenant.ok('cache_set', { ...question, response });
+    expect((await tenant.ok('cache_get', question)).response === response).toBe(true);
+  });
+
+  test.each([
+    ['in bytes', 'x'.repeat(3 * MIB - 1)],
+    ['in characters of several bytes', '中'.repeat(MIB)],
+  ])('one byte more is too much, counted %s', async (_, response) => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response: 'before' });
+    expect(await tenant.error('cache_set', { ...question, response })).toMatchObject({
+      code: 'too_large',
+      field: 'response',
+      limit: 3 * MIB,
+    });
+    expect(await tenant.ok('cache_get', question)).toMatchObject({ response: 'before' });
+  });
+});
+
+test('saved tokens and dollars are those of the stored usage', async () => {
+  const tenant = await openTenant();
+  const usage = { input_tokens: 1000, output_tokens: 200, cost_usd: 0.0123456 };
+  await tenant.ok('cache_set', { ...question, response: 'a', usage });
+  expect(await tenant.ok('cache_get', question)).toMatchObject({ saved: { tokens: 1200, usd: 0.012346 } });
+  await tenant.ok('cache_set', { ...question, response: 'a', usage: { cost_usd: 1 } });
+  expect(await tenant.ok('cache_get', question)).toMatchObject({ saved: { tokens: 0, usd: 1 } });
+  await tenant.ok('cache_set', { ...question, response: 'a', usage: {} });
+  expect(await tenant.ok('cache_get', question)).not.toHaveProperty('saved');
+});
+
+test('names of object members that mean something to JavaScript are stored as any other', async () => {
+  const tenant = await openTenant();
+  const response = JSON.parse('{"__proto__":{"a":1},"constructor":2,"toJSON":"x"}');
+  await tenant.ok('cache_set', { ...question, response });
+  const hit = await tenant.ok('cache_get', question);
+  expect(JSON.stringify(hit.response)).toBe('{"__proto__":{"a":1},"constructor":2,"toJSON":"x"}');
+});

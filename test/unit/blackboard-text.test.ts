@@ -1,0 +1,157 @@
+import { Buffer } from 'node:buffer';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { prefixRange } from '../../src/tools/blackboard/cell.ts';
+import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from '../../src/tools/blackboard/cursor.ts';
+import {
+  boardQuery,
+  boardToken,
+  MAX_INDEXED_CHARS,
+  searchText,
+} from '../../src/tools/blackboard/search-text.ts';
+import { preview, sameJson, showValue } from '../../src/tools/blackboard/value.ts';
+
+const text = () => fc.string({ unit: 'binary' });
+
+describe('a prefix', () => {
+  test('is the range of exactly the keys that begin with it', () => {
+    const alphabet = fc.constantFrom('a', 'b', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}');
+    const word = fc.string({ unit: alphabet, maxLength: 4 });
+    fc.assert(
+      fc.property(
+        word.filter((prefix) => prefix !== ''),
+        word,
+        (prefix, key) => {
+          const bytes = Buffer.from(key);
+          const { from, to } = prefixRange(prefix);
+          const inside =
+            Buffer.compare(bytes, Buffer.from(from)) >= 0 &&
+            (to === undefined || Buffer.compare(bytes, Buffer.from(to)) < 0);
+          expect(inside).toBe(key.startsWith(prefix));
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('a cursor', () => {
+  test('gives back its position for what it was made for, and for nothing else', () => {
+    fc.assert(
+      fc.property(
+        fc.jsonValue(),
+        fc.jsonValue(),
+        text().filter((position) => position !== ''),
+        (a, b, position) => {
+          const cursor = encodeCursor(a, position);
+          expect(decodeCursor(a, cursor)).toBe(position);
+          if (!sameJson(JSON.stringify(a), JSON.stringify(b)))
+            expect(() => decodeCursor(b, cursor)).toThrow('does not belong to this list');
+        },
+      ),
+    );
+  });
+
+  test('made of anything is refused', () => {
+    fc.assert(
+      fc.property(text(), (cursor) => {
+        expect(() => decodeCursor(['r'], cursor)).toThrow('does not belong to this list');
+      }),
+    );
+  });
+
+  test('has room for the longest key', () => {
+    expect(encodeCursor('', '🛶'.repeat(256)).length).toBeLessThanOrEqual(MAX_CURSOR_CHARS);
+  });
+});
+
+describe('a value', () => {
+  test('that is cut is the longest beginning that fits and ends with a character', () => {
+    fc.assert(
+      fc.property(text(), fc.nat({ max: 40 }), (value, room) => {
+        const json = JSON.stringify(value);
+        const bytes = Buffer.byteLength(json);
+        const shown = showValue(json, bytes, room + 1);
+        if (bytes <= room + 1) {
+          expect(shown).toEqual({ value });
+          return;
+        }
+        const cut = String(shown.value);
+        const next = [...json.slice(cut.length)][0] ?? '';
+        expect(json.startsWith(cut)).toBe(true);
+        expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(room + 1);
+        expect(Buffer.byteLength(cut + next)).toBeGreaterThan(room + 1);
+      }),
+    );
+  });
+
+  test.each([
+    ['{"a":1,"b":2}', '{"b":2,"a":1}', true],
+    ['[1,2]', '[2,1]', false],
+    ['{"0":1}', '[1]    ', false],
+    ['[[]]', '[{}]', false],
+    ['{"a":null}', '{"b":null}', false],
+    ['{"a":{"b":[1,{"c":2,"d":3}]}}', '{"a":{"b":[1,{"d":3,"c":2}]}}', true],
+    ['"1"', '111', false],
+  ])('%s compared with %s is the same: %s', (a, b, same) => {
+    expect(sameJson(a, b)).toBe(same);
+  });
+
+  test('is previewed in at most 120 characters', () => {
+    expect(preview('🛶'.repeat(120))).toBe('🛶'.repeat(120));
+    expect(preview('🛶'.repeat(121))).toBe(`${'🛶'.repeat(119)}…`);
+  });
+});
+
+describe('the text of the indexes', () => {
+  const grams = (value: unknown) => searchText('k', [], JSON.stringify(value)).grams.body;
+
+  test('leaves plain words to the index of words', () => {
+    expect(grams('All is well: 12,000 done at 10:30')).toBe('');
+    expect(grams({ status: 'done', note: 'ready' })).toBe('');
+  });
+
+  test.each([
+    ['see src/a.ts, now', 'src/a.ts'],
+    ['the id c0ffee', 'c0ffee'],
+    ['call getUser twice, getUser', 'getUser'],
+    ['max_bytes is wrong', 'max_bytes'],
+    ['line\nnext_line', 'next_line'],
+    ['C:\\work\\notes2', 'notes2'],
+    ['東京 is far', '東京'],
+  ])('of %j holds for trigrams: %s', (value, body) => {
+    expect(grams(value)).toBe(body);
+  });
+
+  test('of a script without spaces holds single characters and pairs as words', () => {
+    expect(searchText('k', [], '"a東京都"').words.body.split(' ').slice(1)).toEqual([
+      '東',
+      '東京',
+      '京',
+      '京都',
+      '都',
+    ]);
+  });
+
+  test('is bounded and well-formed', () => {
+    const json = JSON.stringify(`x${'🛶'.repeat(5_000)}`);
+    const { words } = searchText('k', ['t'], json);
+    expect(words.body.length).toBe(MAX_INDEXED_CHARS);
+    expect(words.body.isWellFormed()).toBe(true);
+    expect(words.name).toBe('k t');
+  });
+});
+
+test('a query holds nothing but quoted words and the token of the board', () => {
+  expect(boardQuery('r', '"*-')).toEqual({ words: undefined, grams: undefined });
+  expect(boardQuery('r', 'it').grams).toBeUndefined();
+  expect(boardQuery('r', 'a" OR b*')).toEqual({
+    words: `board : "${boardToken('r')}" AND {name body} : ("a" OR "or" OR "b")`,
+    grams: undefined,
+  });
+  fc.assert(
+    fc.property(text(), (runId) => {
+      expect(boardToken(runId)).toMatch(/^[\ue000-\ue7ff]{3}$/);
+    }),
+  );
+});

@@ -1,0 +1,264 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { migrate } from '../../src/tenant/migrate.ts';
+import { invalidate, RECLAIMED_PER_INVALIDATION, reclaim } from '../../src/tools/cache/invalidation.ts';
+import { labelsOf, MAX_ASKED, remember } from '../../src/tools/cache/question.ts';
+import { CACHE_QUOTA, MAX_EVICTED_PER_CALL, makeRoom, victims } from '../../src/tools/cache/quota.ts';
+import { candidates, MAX_SEARCHED, readText } from '../../src/tools/cache/similar.ts';
+import { insertEntry, markHit, type NewEntry, partsOf, sizeOf, toBody } from '../../src/tools/cache/store.ts';
+import type { Sql } from '../../src/tools/tool.ts';
+import { createdCompartment } from '../support/compartment.ts';
+import { openDatabase, readMigrations } from '../support/node-host.ts';
+
+const START = 1_000_000;
+
+function emptyCache(): Sql {
+  const db = openDatabase();
+  migrate(db, readMigrations());
+  return db;
+}
+
+/** An entry of `size` bytes. */
+function entry(n: number, size = 10, more: Partial<NewEntry> = {}): NewEntry {
+  return {
+    key: n.toString(16).padStart(64, '0'),
+    ns: 'default',
+    model: 'm',
+    kind: 'response',
+    body: toBody('response', 'x'.repeat(size - 2)),
+    finishReason: undefined,
+    tokens: undefined,
+    microUsd: undefined,
+    ttlS: 60,
+    staleS: 0,
+    tags: [],
+    text: '',
+    ...more,
+  };
+}
+
+const revs = (sql: Sql) =>
+  sql.exec<{ rev: number }>('SELECT rev FROM cache_entries ORDER BY rev').map((row) => row.rev);
+const totals = (sql: Sql) => sql.exec('SELECT entries, size FROM cache_totals')[0];
+const rows = (sql: Sql, table: string) => Number(sql.exec(`SELECT count(*) AS n FROM ${table}`)[0]?.n);
+
+describe('makeRoom', () => {
+  test('drops the least recently hit first, and no more than needed', () => {
+    const sql = emptyCache();
+    for (const n of [1, 2, 3, 4]) insertEntry(sql, n, entry(n), START + n);
+    markHit(sql, 1, START + 10);
+    const quota = { bytes: 40, entries: 100 };
+    expect(makeRoom(sql, 11, START + 20, quota)).toMatchObject({
+      fits: true,
+      evicted: [{ rev: 2 }, { rev: 3 }],
+    });
+    expect(revs(sql)).toEqual([1, 4]);
+    expect(makeRoom(sql, 20, START + 20, quota)).toEqual({ fits: true, evicted: [] });
+  });
+
+  test('bounds the number of entries too', () => {
+    const sql = emptyCache();
+    for (const n of [1, 2, 3]) insertEntry(sql, n, entry(n), START);
+    expect(makeRoom(sql, 1, START, { bytes: 1000, entries: 3 })).toMatchObject({
+      fits: true,
+      evicted: [{ rev: 1 }],
+    });
+  });
+
+  test('takes what is dead before what is alive', () => {
+    const sql = emptyCache();
+    insertEntry(sql, 1, entry(1), START);
+    insertEntry(sql, 2, entry(2, 10, { ttlS: 1 }), START);
+    insertEntry(sql, 3, entry(3, 10, { tags: ['t'] }), START);
+    invalidate(sql, { kind: 'tag', value: 't', namespace: undefined }, 4);
+    expect(makeRoom(sql, 20, START + 1000, { bytes: 30, entries: 100 })).toEqual({ fits: true, evicted: [] });
+    expect(revs(sql)).toEqual([1]);
+  });
+
+  test('evicts a bounded number a call, and goes on in the next', () => {
+    const sql = emptyCache();
+    const count = MAX_EVICTED_PER_CALL + 100;
+    for (let n = 1; n <= count; n++) insertEntry(sql, n, entry(n), START);
+    const quota = { bytes: count * 10, entries: 10_000 };
+    const first = makeRoom(sql, count * 10, START, quota);
+    expect([first.fits, first.evicted.length]).toEqual([false, MAX_EVICTED_PER_CALL]);
+    const second = makeRoom(sql, count * 10, START, quota);
+    expect([second.fits, second.evicted.length]).toEqual([true, 100]);
+    expect(totals(sql)).toEqual({ entries: 0, size: 0 });
+  });
+});
+
+test('an entry goes with all that belongs to it, and the totals follow', () => {
+  const sql = emptyCache();
+  const big = entry(1, 2 * 1024 * 1024, { tags: ['a', 'b', 'a'], text: 'words of the question' });
+  insertEntry(sql, 1, big, START);
+  expect(totals(sql)).toEqual({ entries: 1, size: sizeOf(big) });
+  expect(sizeOf(big)).toBe(2 * 1024 * 1024 + 21);
+  expect([rows(sql, 'cache_tags'), rows(sql, 'cache_text')]).toEqual([2, 1]);
+  expect(rows(sql, 'cache_bodies')).toBeGreaterThan(1);
+  reclaim(sql, START + 60_000, 1);
+  for (const table of ['cache_entries', 'cache_bodies', 'cache_tags', 'cache_text'])
+    expect(rows(sql, table)).toBe(0);
+  expect(totals(sql)).toEqual({ entries: 0, size: 0 });
+});
+
+describe('cache_set at the quota', () => {
+  function filledTo(bytesLeft: number) {
+    const { db, call, issue } = createdCompartment();
+    const token = issue();
+    const ask = (tool: string, args: object) => {
+      const outcome = call(token, tool, args);
+      return outcome.kind === 'answer' ? JSON.parse(outcome.json) : outcome;
+    };
+    for (const prompt of ['old', 'new']) ask('cache_set', { model: 'm', prompt, response: 'x'.repeat(95) });
+    // As if entries that cannot be evicted took the rest.
+    db.exec('UPDATE cache_totals SET size = ?', CACHE_QUOTA.bytes - bytesLeft);
+    return ask;
+  }
+  const small = { model: 'n', prompt: 'mid', response: 'x'.repeat(95) };
+
+  test('an entry that fits exactly evicts nothing', () => {
+    const ask = filledTo(100);
+    expect(ask('cache_set', small)).toMatchObject({ status: 'stored', bytes: 97, evicted: 0 });
+  });
+
+  test('one byte more evicts the least recently hit, counted for its own model', () => {
+    const ask = filledTo(99);
+    expect(ask('cache_set', small)).toMatchObject({ status: 'stored', evicted: 1 });
+    expect(ask('cache_get', { model: 'm', prompt: 'old' })).toMatchObject({ status: 'miss' });
+    expect(ask('cache_get', { model: 'm', prompt: 'new' })).toMatchObject({ status: 'hit' });
+    expect(ask('cache_get', { model: 'n', prompt: 'mid' })).toMatchObject({ status: 'hit' });
+    expect(ask('cache_stats', {}).by_model).toMatchObject([
+      { model: 'm', evicted: 1 },
+      { model: 'n', evicted: 0 },
+    ]);
+  });
+
+  test('an entry that does not fit yet is rejected, and what was evicted stays evicted', () => {
+    const ask = filledTo(-1000);
+    expect(ask('cache_set', small)).toMatchObject({
+      status: 'rejected',
+      reason: 'no_room',
+      evicted: 2,
+      bytes: 0,
+    });
+    expect(ask('cache_stats', {})).toMatchObject({ entries: 0, rejected: 1, evicted: 2 });
+  });
+});
+
+describe('reclaim', () => {
+  test('frees a bounded number of expired entries, not a millisecond early', () => {
+    const sql = emptyCache();
+    for (let n = 1; n <= 5; n++) insertEntry(sql, n, entry(n, 10, { ttlS: n, staleS: 1 }), START);
+    reclaim(sql, START + 4999, 2);
+    expect(revs(sql)).toEqual([3, 4, 5]);
+    reclaim(sql, START + 4999, 2);
+    reclaim(sql, START + 4999, 2);
+    expect(revs(sql)).toEqual([4, 5]);
+    reclaim(sql, START + 5000, 2);
+    expect(revs(sql)).toEqual([5]);
+  });
+
+  test('works off invalidations in order and forgets each when it is done', () => {
+    const sql = emptyCache();
+    for (let n = 1; n <= 6; n++) {
+      insertEntry(
+        sql,
+        n,
+        entry(n, 10, { model: n % 2 === 0 ? 'even' : 'odd', ns: n > 4 ? 'n' : 'default' }),
+        START,
+      );
+    }
+    invalidate(sql, { kind: 'model', value: 'even', namespace: undefined }, 7);
+    invalidate(sql, { kind: 'all', value: '', namespace: 'n' }, 8);
+    insertEntry(sql, 9, entry(9, 10, { model: 'even', ns: 'n' }), START);
+    reclaim(sql, START, 2);
+    expect(revs(sql)).toEqual([1, 3, 5, 6, 9]);
+    reclaim(sql, START, 10);
+    expect(revs(sql)).toEqual([1, 3, 9]);
+    expect(rows(sql, 'cache_invalidations')).toBe(0);
+  });
+
+  test('keeps the number of pending invalidations bounded', () => {
+    const sql = emptyCache();
+    let rev = 0;
+    for (let n = 0; n < 4 * RECLAIMED_PER_INVALIDATION; n++)
+      insertEntry(sql, ++rev, entry(n, 10, { tags: ['t'] }), START);
+    let most = 0;
+    for (let n = 0; n < 20; n++) {
+      // The first names every entry, the others wait behind it.
+      invalidate(sql, { kind: 'tag', value: n === 0 ? 't' : `t${n}`, namespace: undefined }, ++rev);
+      reclaim(sql, START, RECLAIMED_PER_INVALIDATION);
+      most = Math.max(most, rows(sql, 'cache_invalidations'));
+    }
+    expect(most).toBe(4);
+    expect(rows(sql, 'cache_invalidations')).toBe(0);
+    expect(CACHE_QUOTA.entries / RECLAIMED_PER_INVALIDATION).toBeLessThanOrEqual(250);
+  });
+});
+
+test('the questions of the newest entries are indexed, a bounded number', () => {
+  const sql = emptyCache();
+  let rev = 0;
+  const add = () => insertEntry(sql, ++rev, entry(rev, 10, { text: `question ${rev}` }), START);
+  while (rev < MAX_SEARCHED + 63) add();
+  expect(rows(sql, 'cache_text')).toBe(MAX_SEARCHED + 63);
+  sql.exec('DELETE FROM cache_entries WHERE rev > ?', MAX_SEARCHED - 2);
+  add();
+  // What was removed is not counted as indexed any more, so nothing else had to go.
+  expect(rows(sql, 'cache_text')).toBe(MAX_SEARCHED - 1);
+  expect(readText(sql, 1)).toBe('question 1');
+  for (let n = 0; n < 65; n++) add();
+  expect(rows(sql, 'cache_text')).toBe(MAX_SEARCHED);
+  expect([readText(sql, 64), readText(sql, 65)]).toEqual(['', 'question 65']);
+  expect(candidates(sql, 'default', `question ${rev}`, START)[0]).toMatchObject({ score: 1 });
+  expect(revs(sql)[0]).toBe(1);
+});
+
+test('misses are remembered by their key, a bounded number of the newest', () => {
+  const sql = emptyCache();
+  const labels = { ns: 'n', model: 'm', text: 'words' };
+  const asked = (n: number) => ({ by: 'key', key: `key ${n}`, ns: undefined, model: undefined }) as const;
+  for (let n = 0; n < 3 * MAX_ASKED; n++) remember(sql, `key ${n}`, labels);
+  remember(sql, `key ${3 * MAX_ASKED - 1}`, { ...labels, text: 'asked again' });
+  expect(rows(sql, 'cache_asked')).toBeLessThan(1.1 * MAX_ASKED);
+  expect(labelsOf(sql, asked(3 * MAX_ASKED - 1))).toEqual({ ...labels, text: 'asked again' });
+  expect(labelsOf(sql, asked(2 * MAX_ASKED))).toEqual(labels);
+  expect(labelsOf(sql, asked(MAX_ASKED))).toBeUndefined();
+});
+
+test('victims: the shortest front of the list that takes the excess away', () => {
+  const size = fc.record({ size: fc.integer({ min: 1, max: 50 }) });
+  const over = fc.record({
+    bytes: fc.integer({ min: -50, max: 200 }),
+    entries: fc.integer({ min: -5, max: 20 }),
+  });
+  const isEnough = (
+    chosen: readonly { size: number }[],
+    { bytes, entries }: { bytes: number; entries: number },
+  ) => chosen.reduce((sum, victim) => sum + victim.size, 0) >= bytes && chosen.length >= entries;
+  fc.assert(
+    fc.property(fc.array(size, { maxLength: 30 }), over, (oldest, excess) => {
+      const chosen = victims(oldest, excess);
+      expect(chosen).toEqual(oldest.slice(0, chosen.length));
+      expect(isEnough(chosen, excess) || chosen.length === oldest.length).toBe(true);
+      if (chosen.length > 0) expect(isEnough(chosen.slice(0, -1), excess)).toBe(false);
+    }),
+  );
+});
+
+test('partsOf: rows of at most 1 MiB that are well formed and together the text', () => {
+  const letters = fc.array(fc.constantFrom('x', 'é', '中', '😀'), { minLength: 1, maxLength: 7 });
+  fc.assert(
+    fc.property(letters, fc.integer({ min: 1, max: 60_000 }), (unit, times) => {
+      const body = toBody('response', unit.join('').repeat(times).slice(0, 700_000).toWellFormed());
+      const parts = partsOf(body);
+      expect(parts.join('') === body.json).toBe(true);
+      for (const part of parts) {
+        expect(part.isWellFormed()).toBe(true);
+        expect(Buffer.byteLength(part)).toBeLessThanOrEqual(1024 * 1024);
+      }
+    }),
+    { numRuns: 40 },
+  );
+});

@@ -1,0 +1,144 @@
+import { expect, test } from 'vitest';
+import { createdCompartment, openCompartment } from '../support/compartment.ts';
+
+const TIGHT = { tenant: { rate: 1, burst: 3 }, tool: { rate: 1, burst: 3 } };
+
+/** As after an eviction: the same storage, a new instance. */
+const reopened = (from: ReturnType<typeof createdCompartment>, limits = TIGHT) => {
+  const again = openCompartment({ db: from.db, limits });
+  again.clock.now = from.clock.now;
+  return again;
+};
+
+test('buckets drained by writes are drained after an eviction', () => {
+  const first = createdCompartment({ limits: TIGHT });
+  const token = first.issue();
+  for (let call = 0; call < 3; call++) {
+    expect(first.call(token, 'blackboard_write', { key: 'k', value: call })).toMatchObject({
+      kind: 'answer',
+    });
+  }
+  expect(reopened(first).call(token, 'blackboard_write', { key: 'k', value: 9 })).toMatchObject({
+    kind: 'error',
+    error: { code: 'rate_limited', retry_after_ms: 1000, retryable: true },
+  });
+});
+
+test('what reads were charged, and their records, are written behind', () => {
+  const first = createdCompartment({ limits: TIGHT });
+  const token = first.issue();
+  for (let call = 0; call < 3; call++) first.call(token, 'blackboard_read', { key: 'k' });
+  expect(first.db.exec('SELECT id FROM calls')).toEqual([]);
+  first.runLater();
+  expect(first.db.exec('SELECT id FROM calls')).toHaveLength(3);
+  expect(reopened(first).call(token, 'blackboard_read', { key: 'k' })).toMatchObject({
+    error: { code: 'rate_limited' },
+  });
+});
+
+test('a refused call writes no record and takes nothing', () => {
+  const test = createdCompartment({ limits: TIGHT });
+  const token = test.issue();
+  for (let call = 0; call < 50; call++) test.call(token, 'blackboard_read', { key: 'k' });
+  test.runLater();
+  expect(test.db.exec('SELECT id FROM calls')).toHaveLength(3);
+  test.clock.now += 1000;
+  expect(test.call(token, 'blackboard_read', { key: 'k' })).toMatchObject({ kind: 'answer' });
+});
+
+test('guessing names of tools is limited too', () => {
+  const test = createdCompartment({ limits: TIGHT });
+  const token = test.issue();
+  const outcomes = Array.from({ length: 5 }, (_, call) => test.call(token, `guess_${call}`).kind);
+  expect(outcomes).toEqual(['unknown_tool', 'unknown_tool', 'unknown_tool', 'error', 'error']);
+});
+
+test('tokens share the buckets of their tenant: a new token refills nothing', () => {
+  const test = createdCompartment({ limits: TIGHT });
+  const first = test.issue();
+  for (let call = 0; call < 3; call++) test.call(first, 'blackboard_read', { key: 'k' });
+  expect(test.call(test.issue(), 'blackboard_read', { key: 'k' })).toMatchObject({
+    error: { code: 'rate_limited' },
+  });
+});
+
+test('revocation, suspension and expiry hold for the very next call', () => {
+  const { compartment, issue, call, clock } = createdCompartment();
+  const revoked = issue();
+  const token = issue();
+  expect(call(revoked, 'tenant_limits')).toMatchObject({ kind: 'answer' });
+  expect(compartment.revokeToken(revoked)).toMatchObject({ ok: true });
+  expect(call(revoked, 'tenant_limits')).toEqual({ kind: 'refused', refusal: { reason: 'invalid_token' } });
+
+  compartment.setStatus('suspended');
+  expect(call(token, 'tenant_limits')).toEqual({ kind: 'refused', refusal: { reason: 'suspended' } });
+  expect(call(revoked, 'tenant_limits')).toEqual({ kind: 'refused', refusal: { reason: 'invalid_token' } });
+  compartment.setStatus('active');
+  expect(call(token, 'tenant_limits')).toMatchObject({ kind: 'answer' });
+
+  const short = compartment.issueToken({ label: '', scopes: ['cache:read'], ttlMs: 60_000 });
+  if (!short.ok) throw new Error(short.message);
+  clock.now = short.value.expiresAt - 1;
+  expect(call(short.value.id, 'tenant_limits')).toMatchObject({ kind: 'answer' });
+  clock.now = short.value.expiresAt;
+  expect(call(short.value.id, 'tenant_limits')).toEqual({
+    kind: 'refused',
+    refusal: { reason: 'invalid_token' },
+  });
+});
+
+test('a scope that the token lacks is named, and the call is not charged', () => {
+  const { issue, call } = createdCompartment({ limits: TIGHT });
+  const token = issue(['cache:read']);
+  for (let attempt = 0; attempt < 10; attempt++) {
+    expect(call(token, 'blackboard_write', { key: 'k', value: 1 })).toEqual({
+      kind: 'refused',
+      refusal: { reason: 'insufficient_scope', scope: 'blackboard:write' },
+    });
+  }
+  expect(call(token, 'cache_stats')).toMatchObject({ kind: 'answer' });
+});
+
+test('limits changed by the operator hold at once and keep what was spent', () => {
+  const test = createdCompartment({ limits: TIGHT });
+  const token = test.issue();
+  for (let call = 0; call < 3; call++) test.call(token, 'blackboard_write', { key: 'k', value: call });
+  expect(test.compartment.changeLimits({ rate: 1000 })).toMatchObject({ ok: true });
+  expect(test.compartment.changeLimits({ tool: 'blackboard_write', rate: 500 })).toMatchObject({
+    ok: true,
+    value: {
+      overrides: { tenant: { rate: 1000, burst: 3 }, tools: { blackboard_write: { rate: 500, burst: 3 } } },
+    },
+  });
+  expect(test.call(token, 'blackboard_write', { key: 'k', value: 9 })).toMatchObject({
+    error: { retry_after_ms: 2 },
+  });
+  expect(test.compartment.changeLimits({ tool: 'no_such_tool', rate: 1 })).toMatchObject({
+    ok: false,
+    problem: 'invalid',
+  });
+});
+
+test('the log line of a call has every field that an operator looks for, and no value', () => {
+  const test = createdCompartment();
+  const token = test.issue();
+  test.call(token, 'blackboard_write', { key: 'plan', value: 'hunter2 is the password', unknown: 'x' });
+  test.call(token, 'blackboard_write', { key: 'plan', value: 'hunter2 is the password' });
+  expect(test.lines.at(-1)).toEqual({
+    level: 'info',
+    event: 'tool.call',
+    tenant: 'test',
+    tool: 'blackboard_write',
+    args: { key: 'plan' },
+    duration_ms: 0,
+    outcome: 'answer',
+    trace_id: 'a'.repeat(32),
+    span_id: 'b'.repeat(16),
+    request_id: 'request-1',
+    token_id: token,
+    client_name: 'test-client',
+    client_version: '1.0.0',
+    protocol_version: '2026-07-28',
+  });
+  expect(JSON.stringify(test.lines)).not.toContain('hunter2');
+});

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parseTenantId } from '../../src/tenant/call.ts';
+import { hasSchema, migrate } from '../../src/tenant/migrate.ts';
+import { createdCompartment, openCompartment } from '../support/compartment.ts';
+import { openDatabase, readMigrations } from '../support/node-host.ts';
+
+const ONE = { name: '0001_one.sql', sql: 'CREATE TABLE one (n INTEGER) STRICT; INSERT INTO one VALUES (1);' };
+const TWO = { name: '0002_two.sql', sql: 'INSERT INTO one VALUES (2); CREATE TABLE two (n INTEGER) STRICT;' };
+const BROKEN = {
+  name: '0003_broken.sql',
+  sql: 'CREATE TABLE three (n INTEGER) STRICT; INSERT INTO no_such_table VALUES (1);',
+};
+
+const tables = (db: ReturnType<typeof openDatabase>) =>
+  db
+    .exec<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`)
+    .map((row) => row.name);
+
+test('each migration is applied once, in the order of its number', () => {
+  const db = openDatabase();
+  migrate(db, [TWO, ONE]);
+  migrate(db, [ONE, TWO]);
+  expect(db.exec('SELECT n FROM one')).toEqual([{ n: 1 }, { n: 2 }]);
+});
+
+test('a failing migration leaves the schema before it, and says which it was', () => {
+  const db = openDatabase();
+  expect(() => migrate(db, [ONE, TWO, BROKEN])).toThrow(/migration 0003_broken\.sql failed: .*no_such_table/);
+  expect(tables(db)).toEqual(['_sql_schema_migrations', 'one', 'two']);
+  migrate(db, [ONE, TWO]);
+  expect(db.exec('SELECT n FROM one')).toHaveLength(2);
+});
+
+test('looking writes nothing', () => {
+  const db = openDatabase();
+  expect(hasSchema(db)).toBe(false);
+  expect(tables(db)).toEqual([]);
+});
+
+test('a tenant whose creation fails stays uncreated', () => {
+  const { compartment, db } = openCompartment({
+    migrations: [...readMigrations(), { ...BROKEN, name: '9999_broken.sql' }],
+  });
+  const id = parseTenantId('test');
+  expect(() => id && compartment.create(id)).toThrow(/9999_broken/);
+  expect(tables(db)).toEqual([]);
+  expect(compartment.describe()).toMatchObject({ ok: false, problem: 'not_found' });
+});
+
+test('a tenant whose new migration fails is unavailable, keeps its data, and comes back when it is mended', () => {
+  const first = createdCompartment();
+  const token = first.issue();
+  const broken = openCompartment({
+    db: first.db,
+    migrations: [...readMigrations(), { ...BROKEN, name: '9999_broken.sql' }],
+  });
+  expect(broken.call(token, 'tenant_limits')).toEqual({
+    kind: 'refused',
+    refusal: { reason: 'unavailable' },
+  });
+  expect(broken.compartment.describe()).toMatchObject({ ok: false, problem: 'unavailable' });
+  expect(broken.lines[0]).toMatchObject({
+    event: 'tenant.migration_failed',
+    cause: { message: expect.stringContaining('9999_broken.sql') },
+  });
+  expect(openCompartment({ db: first.db }).call(token, 'tenant_limits')).toMatchObject({ kind: 'answer' });
+});
+
+test('a tenant that was not created refuses everything and stores nothing', () => {
+  const { compartment, call, db } = openCompartment();
+  const token = createdCompartment().issue();
+  expect(call(token, 'tenant_limits')).toEqual({ kind: 'refused', refusal: { reason: 'invalid_token' } });
+  expect(compartment.admit(token)).toEqual({ ok: false, refusal: { reason: 'invalid_token' } });
+  expect(compartment.tokens()).toMatchObject({ ok: false, problem: 'not_found' });
+  expect(tables(db)).toEqual([]);
+});
+
+test('the Durable Object applies every file that is in the directory', () => {
+  const source = readFileSync('src/tenant/migrations.ts', 'utf8');
+  const named = [...source.matchAll(/name: '([^']+)'/g)].map(([, name]) => name);
+  const imported = [...source.matchAll(/migrations\/tenant\/([^']+)'/g)].map(([, name]) => name);
+  const files = readMigrations().map(({ name }) => name);
+  expect(named).toEqual(files);
+  expect(imported).toEqual(files);
+});

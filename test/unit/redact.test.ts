@@ -1,0 +1,159 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createLog, type LogRecord } from '../../src/telemetry/log.ts';
+import { describeCause, redactArgs } from '../../src/telemetry/redact.ts';
+import { redactSecrets } from '../../src/telemetry/secrets.ts';
+
+describe('known shapes of credentials', () => {
+  test.each([
+    ['Authorization: Bearer abcdef1234567890', 'Authorization: Bearer [redacted:authorization]'],
+    ['basic dXNlcjpwYXNzd29yZA==', 'basic [redacted:authorization]'],
+    ['key sk-proj-abcDEF1234567890abcdef', 'key [redacted:api_key]'],
+    ['ghp_abcdefghijklmnopqrstuvwxyz0123', '[redacted:github_token]'],
+    ['id AKIAIOSFODNN7EXAMPLE end', 'id [redacted:aws_key] end'],
+    ['postgres://app:s3cr3t@db.internal/x', 'postgres://app:[redacted:url_password]@db.internal/x'],
+    ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl', '[redacted:jwt]'],
+    ['password=hunter2', 'password=[redacted:assignment]'],
+    ['"api_key": "abcd-efgh"', '"api_key": "[redacted:assignment]"'],
+    ['DB_PASSWORD: swordfish', 'DB_PASSWORD: [redacted:assignment]'],
+    ['-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----', '[redacted:private_key]'],
+  ])('%s', (text, expected) => {
+    expect(redactSecrets(text)).toEqual({ text: expected, count: 1 });
+  });
+
+  test.each([
+    'the token expired',
+    'a secret is needed',
+    'HTTP 401 from https://example.com/x',
+    'max_tokens 4096',
+    'Bearer auth',
+  ])('%s stays as it is', (text) => {
+    expect(redactSecrets(text)).toEqual({ text, count: 0 });
+  });
+
+  test('redacting twice changes nothing more', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 300 }), (text) => {
+        const once = redactSecrets(text).text;
+        expect(redactSecrets(once).text).toBe(once);
+      }),
+    );
+  });
+});
+
+describe('arguments in a log line', () => {
+  test('each field appears as its policy says, an unknown one never', () => {
+    const args = {
+      name: 'plan',
+      id: 'abc',
+      note: 'hello',
+      items: [1, 2],
+      value: 'secret value',
+      extra: 'unknown',
+    };
+    const policies = {
+      name: 'plain',
+      id: 'hash',
+      note: 'length',
+      items: 'length',
+      value: 'omit',
+      absent: 'plain',
+    } as const;
+    expect(redactArgs(args, policies)).toEqual({
+      name: 'plan',
+      id: { sha256: expect.stringMatching(/^[0-9a-f]{16}$/) },
+      note: { chars: 5 },
+      items: { items: 2 },
+    });
+  });
+
+  test('long texts and lists are cut, objects are not shown, credentials are redacted', () => {
+    const logged = redactArgs(
+      {
+        text: 'x'.repeat(1000),
+        list: Array(100).fill('y'),
+        object: { a: 1 },
+        key: 'Bearer abcdef1234567890',
+      },
+      { text: 'plain', list: 'plain', object: 'plain', key: 'plain' },
+    );
+    expect(String(logged.text)).toHaveLength(129);
+    expect(logged.list).toHaveLength(20);
+    expect(logged.object).toEqual({ type: 'object' });
+    expect(logged.key).toBe('Bearer [redacted:authorization]');
+  });
+
+  test.each([null, undefined, 'text', 7, []])('%j as arguments logs nothing', (args) => {
+    expect(redactArgs(args, { a: 'plain' })).toEqual({});
+  });
+
+  test('no text of a field that is not plain survives in a cause', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ minLength: 3, maxLength: 40 }),
+        fc.string({ maxLength: 40 }),
+        (hidden, around) => {
+          fc.pre(!'[argument]'.includes(hidden) && !around.includes(hidden));
+          const { message } = describeCause(
+            new Error(`${around}<${hidden}>`),
+            { value: [{ deep: hidden }] },
+            { value: 'omit' },
+          );
+          expect(message).not.toContain(`<${hidden}>`);
+        },
+      ),
+    );
+  });
+});
+
+describe('the log', () => {
+  const record: LogRecord = { level: 'info', event: 'tool.call', tool: 'x' };
+
+  test('one JSON line a record, with its time first', () => {
+    const lines: unknown[] = [];
+    createLog(
+      { level: 'info', format: 'json' },
+      () => 0,
+      (line) => lines.push(line),
+    )(record);
+    expect(lines).toEqual([
+      '{"ts":"1970-01-01T00:00:00.000Z","level":"info","event":"tool.call","tool":"x"}',
+    ]);
+  });
+
+  test('the object itself where the platform indexes fields', () => {
+    const lines: unknown[] = [];
+    createLog(
+      { level: 'info', format: 'object' },
+      () => 0,
+      (line) => lines.push(line),
+    )(record);
+    expect(lines).toEqual([{ ts: '1970-01-01T00:00:00.000Z', ...record }]);
+  });
+
+  test('records below the level are left out', () => {
+    const lines: unknown[] = [];
+    const log = createLog(
+      { level: 'warn', format: 'json' },
+      () => 0,
+      (line) => lines.push(line),
+    );
+    log(record);
+    log({ ...record, level: 'warn' });
+    expect(lines).toHaveLength(1);
+  });
+
+  test('a record that cannot be written is lost in silence', () => {
+    const log = createLog(
+      { level: 'info', format: 'json' },
+      () => 0,
+      () => {
+        throw new Error('no sink');
+      },
+    );
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    expect(() => log({ ...record, args: circular })).not.toThrow();
+    expect(() => log(record)).not.toThrow();
+  });
+});

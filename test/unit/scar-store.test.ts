@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import type { Database } from '../../src/tenant/database.ts';
+import { migrate } from '../../src/tenant/migrate.ts';
+import { fingerprintOf } from '../../src/tools/scar/fingerprint.ts';
+import { scarLookup } from '../../src/tools/scar/lookup.ts';
+import { scarRecord } from '../../src/tools/scar/record.ts';
+import { scarResolve } from '../../src/tools/scar/resolve.ts';
+import { MAX_SCARS } from '../../src/tools/scar/store.ts';
+import type { ToolContext } from '../../src/tools/tool.ts';
+import { openDatabase, readMigrations } from '../support/node-host.ts';
+
+function open(): { db: Database; context: ToolContext } {
+  const db = openDatabase();
+  migrate(db, readMigrations());
+  let rev = 0;
+  const context: ToolContext = {
+    sql: db,
+    now: Date.UTC(2026, 0, 1),
+    author: { principal: 'p' },
+    nextRev: () => ++rev,
+    headRev: () => rev,
+    allowance: () => {
+      throw new Error('not stubbed');
+    },
+  };
+  return { db, context };
+}
+
+const failure = { error_type: 'E', error_message: 'search index rejected shard allocation' };
+const record = (context: ToolContext, args: object) =>
+  scarRecord.run(scarRecord.input.parse({ ...failure, ...args }), context);
+const lookup = (context: ToolContext, args: object) =>
+  scarLookup.run(scarLookup.input.parse({ ...failure, ...args }), context);
+const similar = { error_message: 'shard allocation rejected by the search index' };
+
+const INDEXES = ['scar_words', 'scar_trigrams'];
+/** FTS5 compares the index with the rows it stands for, and throws when they differ. */
+const checkIndexes = (db: Database) => {
+  for (const index of INDEXES) db.exec(`INSERT INTO ${index} (${index}, rank) VALUES ('integrity-check', 1)`);
+};
+const hits = (db: Database, word: string) =>
+  INDEXES.map((index) => db.exec(`SELECT rowid FROM ${index} WHERE ${index} MATCH ?`, `"${word}"`).length);
+
+describe('the indexes follow the rows', () => {
+  test('when a scar is recorded, reworded and deleted', () => {
+    const { db, context } = open();
+    record(context, {});
+    record(context, { error_message: 'certificate expired', run_id: 'r', resolution: 'renew' });
+    checkIndexes(db);
+    expect(hits(db, 'shard')).toEqual([1, 1]);
+    db.exec(`UPDATE scars SET tokens = 'renamed words' WHERE tokens LIKE '%shard%'`);
+    checkIndexes(db);
+    expect([hits(db, 'shard'), hits(db, 'renamed')]).toEqual([
+      [0, 0],
+      [1, 1],
+    ]);
+    db.exec('DELETE FROM scars');
+    checkIndexes(db);
+    expect(hits(db, 'renamed')).toEqual([0, 0]);
+    for (const table of ['scar_fingerprints', 'scar_runs', 'scar_fixes', 'scar_reports']) {
+      expect(db.exec(`SELECT * FROM ${table}`)).toEqual([]);
+    }
+  });
+
+  test('and are undone with them', () => {
+    const { db, context } = open();
+    const failing = () =>
+      db.transaction(() => {
+        record(context, {});
+        throw new Error('later');
+      });
+    expect(failing).toThrow('later');
+    checkIndexes(db);
+    expect(hits(db, 'shard')).toEqual([0, 0]);
+    expect(lookup(context, {}).match).toBe('none');
+  });
+});
+
+test.each(['muted', 'archived'])('a %s scar is found by its fingerprint only and says clear', (state) => {
+  const { db, context } = open();
+  record(context, { run_id: 'r' });
+  db.exec('UPDATE scars SET state = ?', state);
+  expect(lookup(context, similar).match).toBe('none');
+  expect(lookup(context, {})).toMatchObject({ match: 'exact', scars: [{ state }] });
+  expect(record(context, { run_id: 'r' })).toMatchObject({
+    status: 'seen',
+    verdict: 'clear',
+    occurrences_in_run: 2,
+  });
+  expect(lookup(context, {})).toMatchObject({ scars: [{ state, occurrences: 2 }] });
+});
+
+test('a scar is found by each of its fingerprints', () => {
+  const { db, context } = open();
+  const { scar_id } = record(context, { resolution: 'x' });
+  const merged = { error_type: 'Other', error_message: 'quite another text' };
+  db.exec(
+    'INSERT INTO scar_fingerprints SELECT ?, version, scar_id FROM scar_fingerprints',
+    fingerprintOf(merged),
+  );
+  expect(lookup(context, merged)).toMatchObject({ match: 'exact', resolution: 'x', scars: [{ scar_id }] });
+  expect(record(context, merged)).toMatchObject({ status: 'seen', scar_id, occurrences: 2 });
+});
+
+test('the fix that gives way takes its reports along', () => {
+  const { db, context } = open();
+  const { scar_id } = record(context, {});
+  for (let i = 0; i < 20; i++) {
+    const args = { scar_id, outcome: 'failed', resolution: `fix ${i}` };
+    scarResolve.run(scarResolve.input.parse(args), context);
+  }
+  expect(db.exec('SELECT * FROM scar_fixes')).toHaveLength(10);
+  expect(db.exec('SELECT * FROM scar_reports')).toHaveLength(10);
+});
+
+test('a full memory takes no new kind of failure, still counts known ones and answers', () => {
+  const { db, context } = open();
+  record(context, { resolution: 'x' });
+  db.exec(
+    `INSERT INTO scars (id, rev, error_type, class, tags, state, occurrences, wrong_matches, principal,
+       first_seen, last_seen, tokens)
+     WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n LIMIT ?)
+     SELECT i, i, 'E', 'unknown', '[]', 'open', 1, 0, 'p', 0, 0, 'shard allocation word' || i FROM n`,
+    MAX_SCARS - 1,
+  );
+  expect(() => record(context, { error_message: 'something new' })).toThrow(
+    expect.objectContaining({ code: 'quota_exceeded', detail: { limit: MAX_SCARS } }),
+  );
+  expect(record(context, {})).toMatchObject({ status: 'seen', occurrences: 2 });
+  const found = lookup(context, similar);
+  expect(found.match).toBe('similar');
+  expect(found.scars.length + found.left_out.scars).toBeLessThanOrEqual(20);
+});
