@@ -54,7 +54,7 @@ export function traceFields(trace: TraceContext): Pick<LogRecord, 'trace_id' | '
  */
 export function createLog(
   options: { level: LogLevel; format: LogFormat },
-  clock: () => number = Date.now,
+  clock: () => number = () => Date.now(),
   sink: (line: unknown) => void = (line) => console.log(line),
 ): Log {
   const threshold = LOG_LEVELS.indexOf(options.level);

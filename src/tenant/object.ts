@@ -23,7 +23,7 @@ export class Tenant extends DurableObject<Env> implements Door {
     const config = parseConfig({ ...env });
     this.#compartment = new Compartment({
       db: durableDatabase(ctx.storage),
-      clock: Date.now,
+      clock: () => Date.now(),
       later: (ms, task) => void setTimeout(task, ms),
       log: createLog({ level: config.logLevel, format: config.logFormat }),
       migrations: MIGRATIONS,
