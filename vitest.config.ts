@@ -7,6 +7,8 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   test: {
+    // The server's own log lines: shown for a test that fails, and only then.
+    silent: 'passed-only',
     projects: [
       {
         resolve: { alias: { '#host': at('./test/support/host-node.ts') } },
@@ -16,11 +18,23 @@ export default defineConfig({
         plugins: [
           cloudflareTest({
             wrangler: { configPath: './wrangler.toml' },
-            miniflare: { bindings: { ...TEST_SECRETS, PUBLIC_URL: 'https://mcp.test' } },
+            miniflare: {
+              bindings: {
+                ...TEST_SECRETS,
+                PUBLIC_URL: 'https://mcp.test',
+                ALLOWED_ORIGINS: 'https://app.test, http://localhost:5173',
+              },
+            },
           }),
         ],
         resolve: { alias: { '#host': at('./test/support/host-worker.ts') } },
-        test: { name: 'worker', include: ['test/worker/**/*.test.ts', 'test/tools/**/*.test.ts'] },
+        test: {
+          name: 'worker',
+          include: ['test/worker/**/*.test.ts', 'test/tools/**/*.test.ts'],
+          // One isolate for all files: loading the Worker anew for each takes longer than its tests.
+          isolate: false,
+          setupFiles: ['./test/support/real-clock.ts'],
+        },
       },
       {
         test: {

@@ -7,7 +7,10 @@ import { catalogue } from './tools/catalogue.ts';
 
 const KEY_BYTES = 32;
 const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
-const BASE64URL = /^[A-Za-z0-9_-]+$/;
+/** Whole bytes: no text of 4n + 1 characters stands for any (RFC 4648, section 5). */
+const BASE64URL = /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?$/;
+/** What `Authorization: Bearer` can carry (RFC 6750, section 2.1). */
+const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
 const MAX_KEYS = 2;
 
 /** A key that signs tokens: `kid` names it in the header of a token. */
@@ -60,6 +63,9 @@ function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
 }
 
+const ORIGINS =
+  'origins of browser clients, at most 32, comma-separated, such as https://app.example.com; empty allows none';
+
 const settings = z.object({
   PUBLIC_URL: z
     .string({ error: 'the origin that clients reach, such as https://mcp.example.com' })
@@ -72,7 +78,8 @@ const settings = z.object({
   ADMIN_KEY: z
     .string({ error: '32 or more random characters' })
     .min(32, { error: '32 or more random characters' })
-    .max(512, { error: 'at most 512 characters' }),
+    .max(512, { error: 'at most 512 characters' })
+    .regex(BEARER, { error: '32 or more random characters of A-Z, a-z, 0-9 and -._~+/' }),
   TENANT_RATE: rate(),
   TENANT_BURST: integer(1, 1_000_000),
   TOOL_RATE: rate(),
@@ -80,7 +87,7 @@ const settings = z.object({
   STORAGE_QUOTA_BYTES: integer(1_048_576, 10_000_000_000),
   MAX_BODY_BYTES: integer(1024, 33_554_432),
   ALLOWED_ORIGINS: z
-    .string()
+    .string({ error: ORIGINS })
     .transform((text) =>
       text
         .split(',')
@@ -88,8 +95,7 @@ const settings = z.object({
         .filter((origin) => origin !== ''),
     )
     .refine((origins) => origins.length <= 32 && origins.every(isOrigin), {
-      error:
-        'origins of browser clients, comma-separated, such as https://app.example.com; empty allows none',
+      error: ORIGINS,
     }),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')}` }),
   LOG_FORMAT: z.enum(LOG_FORMATS, { error: `one of ${LOG_FORMATS.join(', ')}` }),

@@ -8,8 +8,9 @@ import type { Operation, TenantInfo } from '../tenant/compartment.ts';
 import { bucketLimitSchema } from '../tenant/limits.ts';
 import type { Token } from '../tenant/tokens.ts';
 import { SCOPES } from '../tools/tool.ts';
+import { addressOf } from './address.ts';
 import { FENCED, type HttpRefusal, problem } from './answers.ts';
-import { type AppEnv, addressOf, bearerOf } from './edge.ts';
+import { type AppEnv, bearerOf } from './edge.ts';
 import { readJson } from './json.ts';
 import { signToken } from './tokens.ts';
 
@@ -76,7 +77,11 @@ const operatorOnly: MiddlewareHandler<AppEnv> = async (c, next) => {
     });
   }
   await next();
-  record(c, c.res.status);
+  // A route that refuses early leaves the body unread, and the platform logs an error for that.
+  if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
+  // An answer can hold a token.
+  c.header('Cache-Control', 'no-store');
+  record(c, c.res.status, c.error instanceof AdminRefusal ? c.error.refusal.code : undefined);
   return undefined;
 };
 
@@ -198,7 +203,10 @@ admin.post('/tenants', async (c) => {
   const id = idOf((await bodyOf(c, newTenant)).id);
   // Listed first: a creation that stops in between can be repeated or deleted, and is never lost.
   await registryOf(c).add(id, Date.now());
-  return c.json(tenantJson(unwrap(await c.env.TENANTS.getByName(id).create(id))), 201);
+  const info = unwrap(await c.env.TENANTS.getByName(id).create(id));
+  // A deletion that stopped in between may have left the status of the tenant before.
+  await registryOf(c).setStatus(id, info.status);
+  return c.json(tenantJson(info), 201);
 });
 
 admin.get('/tenants/:id', async (c) => {

@@ -7,10 +7,15 @@ import { problem } from './answers.ts';
 import { type AppEnv, edgeOf, requestInfo } from './edge.ts';
 
 /** Gives every request its ids, and the settings, before anything else looks at it. */
-export const prepare: MiddlewareHandler<AppEnv> = (c, next) => {
+export const prepare: MiddlewareHandler<AppEnv> = async (c, next) => {
   c.set('info', requestInfo(c.req.raw));
   c.set('edge', edgeOf(c.env));
-  return next();
+  try {
+    await next();
+  } catch (thrown) {
+    // Hono gives its error handler errors only; any other value would leave the Worker.
+    throw thrown instanceof Error ? thrown : new Error(describeCause(thrown, undefined, {}).message);
+  }
 };
 
 /** Whatever the edge throws becomes an id that finds the cause in the log. */
@@ -37,7 +42,8 @@ export function boundary(error: Error, c: Context<AppEnv>): Response {
 
 const MAX_PATH_CHARS = 256;
 
-export function notFound(c: Context<AppEnv>): Response {
+export async function notFound(c: Context<AppEnv>): Promise<Response> {
+  await c.req.raw.body?.cancel();
   const message = 'There is nothing here; the MCP endpoint is /mcp.';
   return problem({ status: 404, code: 'not_found', message }, c.var.info.trace.traceId);
 }

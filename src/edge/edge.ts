@@ -1,7 +1,8 @@
+import type { Context } from 'hono';
 import { type Config, parseConfig } from '../config.ts';
-import { createLog, type Log } from '../telemetry/log.ts';
+import { createLog, type Log, traceFields } from '../telemetry/log.ts';
 import { continueTrace, randomHex, type TraceContext } from '../telemetry/trace.ts';
-import { VerifiedTokens, verifyToken } from './tokens.ts';
+import { type Principal, VerifiedTokens, verifyToken } from './tokens.ts';
 
 /** What one isolate holds for all requests. */
 export interface Edge {
@@ -49,12 +50,29 @@ export function requestInfo(request: Request): RequestInfo {
   };
 }
 
-/** The caller's address, as the platform saw it; a client cannot set this header on Cloudflare. */
-export function addressOf(request: Request): string {
-  return request.headers.get('cf-connecting-ip') ?? 'unknown';
-}
-
 /** The credential of `Authorization: Bearer …` (RFC 6750, section 2.1). */
 export function bearerOf(request: Request): string | undefined {
   return /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(request.headers.get('authorization') ?? '')?.[1];
+}
+
+/** The one line of a request that was refused before a tenant took it as a call. */
+export function logRefusal(
+  c: Context<AppEnv>,
+  refusal: { readonly status: number; readonly code: string },
+  principal?: Principal,
+): void {
+  const { edge, info } = c.var;
+  edge.log({
+    level: 'warn',
+    event: 'request.refused',
+    tenant: principal?.tenant,
+    code: refusal.code,
+    http_status: refusal.status,
+    http_method: c.req.method,
+    path: c.req.path,
+    duration_ms: Date.now() - info.receivedAt,
+    ...traceFields(info.trace),
+    request_id: info.id,
+    token_id: principal?.tokenId,
+  });
 }

@@ -1,4 +1,4 @@
-import { isJsonContentType, readRequestBody } from '@modelcontextprotocol/server';
+import { isJsonContentType } from '@modelcontextprotocol/server';
 import { clip } from '../telemetry/redact.ts';
 import { findJsonProblem } from '../tools/json.ts';
 
@@ -30,16 +30,16 @@ export async function readJson(request: Request, maxBytes: number): Promise<Json
   } catch {
     return refuse(400, 'parse_error', 'The body is not valid JSON.');
   }
-  const lossy = findLossyNumber(body.text);
-  if (lossy !== undefined) {
-    const shown = clip(lossy, 40);
-    return refuse(400, 'invalid_request', `The number ${shown} cannot be held exactly; send it as a string.`);
-  }
   // Ill-formed text is an argument's fault and is refused by the tool's door, which can name the field.
   const problem = findJsonProblem(value);
   if (problem !== undefined && problem.problem !== 'ill_formed_text') {
     const what = problem.problem === 'too_deep' ? `${problem.limit} levels` : `${problem.limit} values`;
     return refuse(400, 'invalid_request', `The body must not have more than ${what}.`);
+  }
+  const lossy = findLossyNumber(body.text);
+  if (lossy !== undefined) {
+    const shown = clip(lossy, 40);
+    return refuse(400, 'invalid_request', `The number ${shown} cannot be held exactly; send it as a string.`);
   }
   return { ok: true, value };
 }
@@ -69,29 +69,76 @@ async function readText(
     } as const);
   }
   try {
-    const read = await readRequestBody(request, maxBytes);
-    return read.tooLarge ? tooLarge : { ok: true, text: read.text };
+    const text = request.body === null ? '' : await decode(request.body, maxBytes);
+    return text === undefined ? tooLarge : { ok: true, text };
   } catch {
-    return { ok: false, status: 400, code: 'parse_error', message: 'The body could not be read.' };
+    return {
+      ok: false,
+      status: 400,
+      code: 'parse_error',
+      message: 'The body could not be read as UTF-8 text.',
+    };
   }
 }
 
-/** Whether a text may hold such a number at all: seventeen digits or more, or an exponent. */
-const SUSPECT = /\d[\d.]{16}|\d[eE][+-]?\d/;
-const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+/**
+ * The text of a stream, or undefined when it has more than `maxBytes`.
+ * @throws when the bytes are not UTF-8: replacing them would make two different texts one (RFC 8259, section 8.1)
+ */
+async function decode(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<string | undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+  let received = 0;
+  let text = '';
+  // Leaving the loop early, by a return or a throw, cancels the stream.
+  for await (const chunk of body) {
+    received += chunk.byteLength;
+    if (received > maxBytes) return undefined;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** Whether a text may hold such a number at all: sixteen digits or more, or an exponent. */
+const SUSPECT = /\d[\d.]{15}|\d[eE][+-]?\d/;
+const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+/** The largest number in full has 309 digits; none that is longer is looked at. */
+const MAX_NUMBER_CHARS = 400;
 
 /**
- * The first number in a JSON text whose value JavaScript does not keep: `JSON.parse` would change it in silence, and
- * two different numbers would become one.
+ * The first number in a valid JSON text whose value JavaScript does not keep: `JSON.parse` would change it in silence,
+ * and two different numbers would become one.
  */
 export function findLossyNumber(json: string): string | undefined {
   if (!SUSPECT.test(json)) return undefined;
-  for (const [token] of json.matchAll(TOKEN)) {
-    if (token.startsWith('"')) continue;
-    const held = Number(token);
-    if (!Number.isFinite(held) || digitsOf(token) !== digitsOf(String(held))) return token;
+  for (let at = 0; at < json.length; ) {
+    const char = json.charAt(at);
+    if (char === '"') at = endOfText(json, at);
+    else if (char === '-' || (char >= '0' && char <= '9')) {
+      NUMBER.lastIndex = at;
+      const [token] = NUMBER.exec(json) ?? [char];
+      if (isLossy(token)) return token;
+      at += token.length;
+    } else at++;
   }
   return undefined;
+}
+
+/** The place after the quoted text that begins at `start`. A regular expression would run out of stack on long ones. */
+function endOfText(json: string, start: number): number {
+  for (let quote = json.indexOf('"', start + 1); quote !== -1; quote = json.indexOf('"', quote + 1)) {
+    let escapes = 0;
+    while (json.charAt(quote - 1 - escapes) === '\\') escapes++;
+    if (escapes % 2 === 0) return quote + 1;
+  }
+  return json.length;
+}
+
+function isLossy(token: string): boolean {
+  if (token.length > MAX_NUMBER_CHARS) return true;
+  const held = Number(token);
+  if (!Number.isFinite(held)) return true;
+  const kept = String(held);
+  return kept !== token && digitsOf(kept) !== digitsOf(token);
 }
 
 /** A decimal number as its significant digits and the place of its point: equal texts are equal numbers. */

@@ -9,8 +9,9 @@ import { traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import type { CallOutcome, CallRequest, Refusal } from '../tenant/call.ts';
 import type { Scope } from '../tools/tool.ts';
+import { addressOf } from './address.ts';
 import { FENCED, type HttpRefusal, missingToken, refusalOf, rpcRefusal } from './answers.ts';
-import { type AppEnv, addressOf, bearerOf } from './edge.ts';
+import { type AppEnv, bearerOf, logRefusal } from './edge.ts';
 import { readJson } from './json.ts';
 import { createServer, type Session } from './server.ts';
 import type { Principal } from './tokens.ts';
@@ -25,21 +26,8 @@ type Ctx = Context<AppEnv>;
 export async function handleMcp(c: Ctx): Promise<Response> {
   const served = await serve(c);
   if (served instanceof Response) return served;
-  const { edge, info } = c.var;
-  edge.log({
-    level: 'warn',
-    event: 'request.refused',
-    tenant: served.principal?.tenant,
-    code: served.refusal.code,
-    http_status: served.refusal.status,
-    http_method: c.req.method,
-    path: c.req.path,
-    duration_ms: Date.now() - info.receivedAt,
-    ...traceFields(info.trace),
-    request_id: info.id,
-    token_id: served.principal?.tokenId,
-  });
-  return rpcRefusal(served.refusal, info.trace.traceId);
+  logRefusal(c, served.refusal, served.principal);
+  return rpcRefusal(served.refusal, c.var.info.trace.traceId);
 }
 
 interface Refused {
@@ -91,7 +79,7 @@ function refuseShape(request: Request): HttpRefusal | undefined {
     const message = 'Only POST is served here.';
     return { status: 405, code: 'method_not_allowed', message, headers: { Allow: 'POST, OPTIONS' } };
   }
-  const accept = request.headers.get('accept') ?? '*/*';
+  const accept = (request.headers.get('accept') ?? '*/*').toLowerCase();
   if (accepts(accept, 'application/json') && accepts(accept, 'text/event-stream')) return undefined;
   const message = 'Accept must allow application/json and text/event-stream.';
   return { status: 406, code: 'not_acceptable', message };
@@ -109,25 +97,40 @@ function refuseBatch(request: Request, body: unknown): HttpRefusal | undefined {
 
 /** The exchange of one request: what its protocol server may use, and what came of it. */
 interface Exchange extends Session {
-  readonly outcome: { refusal?: Refusal };
+  readonly outcome: { asked: boolean; refusal?: Refusal; traceId?: string };
 }
 
 async function dispatch(c: Ctx, principal: Principal, body: unknown): Promise<Response | Refused> {
+  if (!isToolCall(body)) return dispatchAdmitted(c, principal, body);
+  // A tool call is admitted with the call itself, which saves asking the tenant twice.
   const { publicUrl } = c.var.edge.config;
   const exchange = createExchange(c, principal, []);
-  // A tool call is admitted with the call itself; whatever else is asked, the tenant is asked first.
-  if (!isToolCall(body)) {
-    const admission = await admit(c, principal);
-    if (!admission.ok) return { refusal: refusalOf(admission.refusal, publicUrl), principal };
-    const response = await respond(c.req.raw, body, createExchange(c, principal, admission.scopes));
-    return response;
-  }
   const response = await respond(c.req.raw, body, exchange);
-  const { refusal } = exchange.outcome;
-  if (refusal === undefined) return response;
-  // The tenant has logged the call already.
-  await response.body?.cancel();
-  return rpcRefusal(refusalOf(refusal, publicUrl), c.var.info.trace.traceId);
+  const { asked, refusal, traceId } = exchange.outcome;
+  if (refusal !== undefined) {
+    await response.body?.cancel();
+    // The tenant has logged the call already.
+    return rpcRefusal(refusalOf(refusal, publicUrl), traceId ?? c.var.info.trace.traceId);
+  }
+  if (asked) return response;
+  // The protocol refused the call before the tenant heard of it; a token that is no longer good comes first.
+  const admission = await admit(c, principal);
+  if (!admission.ok) {
+    await response.body?.cancel();
+    return { refusal: refusalOf(admission.refusal, publicUrl), principal };
+  }
+  logRefusal(c, { status: response.status, code: 'protocol' }, principal);
+  return response;
+}
+
+/** Whatever is asked but a tool call: the tenant is asked first. */
+async function dispatchAdmitted(c: Ctx, principal: Principal, body: unknown): Promise<Response | Refused> {
+  const admission = await admit(c, principal);
+  if (!admission.ok) return { refusal: refusalOf(admission.refusal, c.var.edge.config.publicUrl), principal };
+  const exchange = createExchange(c, principal, admission.scopes);
+  const response = await respond(c.req.raw, body, exchange);
+  if (response.status >= 400) logRefusal(c, { status: response.status, code: 'protocol' }, principal);
+  return response;
 }
 
 function isToolCall(body: unknown): boolean {
@@ -149,7 +152,7 @@ async function admit(c: Ctx, principal: Principal) {
 }
 
 function createExchange(c: Ctx, principal: Principal, scopes: readonly Scope[]): Exchange {
-  const outcome: Exchange['outcome'] = {};
+  const outcome: Exchange['outcome'] = { asked: false };
   return {
     outcome,
     tokenId: principal.tokenId,
@@ -157,10 +160,12 @@ function createExchange(c: Ctx, principal: Principal, scopes: readonly Scope[]):
     traceparent: c.req.raw.headers.get('traceparent'),
     protocolVersion: c.req.raw.headers.get('mcp-protocol-version')?.slice(0, 32),
     scopes,
-    refused: (refusal) => {
+    refused: (refusal, traceId) => {
       outcome.refusal = refusal;
+      outcome.traceId = traceId;
     },
     call: async (request: CallRequest): Promise<CallOutcome> => {
+      outcome.asked = true;
       try {
         return await c.env.TENANTS.getByName(principal.tenant).call(request);
       } catch (cause) {

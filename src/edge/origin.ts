@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { rpcRefusal } from './answers.ts';
-import type { AppEnv } from './edge.ts';
+import { type AppEnv, logRefusal } from './edge.ts';
 
 const EXPOSED = ['WWW-Authenticate', 'Retry-After', 'Mcp-Protocol-Version'];
 const PREFLIGHT_MAX_AGE_S = 600;
@@ -24,5 +24,7 @@ export const allowOrigin: MiddlewareHandler<AppEnv> = async (c, next) => {
   if (origin === publicUrl || allowedOrigins.includes(origin)) return withCors(c, next);
   await c.req.raw.body?.cancel();
   const message = 'This Origin is not allowed; add it to ALLOWED_ORIGINS.';
-  return rpcRefusal({ status: 403, code: 'origin_not_allowed', message }, c.var.info.trace.traceId);
+  const refusal = { status: 403, code: 'origin_not_allowed', message } as const;
+  logRefusal(c, refusal);
+  return rpcRefusal(refusal, c.var.info.trace.traceId);
 };

@@ -29,7 +29,7 @@ export interface Session {
   /** Passes a call through the tenant's door; answers `unavailable` when the tenant cannot be reached. */
   call(request: CallRequest): Promise<CallOutcome>;
   /** Told when the door was shut, so that a transport can say it in its own way too. */
-  refused(refusal: Refusal): void;
+  refused(refusal: Refusal, traceId: string): void;
 }
 
 /** A protocol server for one request or one connection: the only thing that it can do is pass calls to the door. */
@@ -81,9 +81,10 @@ function resultOf(outcome: CallOutcome, session: Session, caller: CallerInfo) {
       throw new ProtocolError(
         ProtocolErrorCode.InvalidParams,
         'Unknown tool; tools/list names those there are.',
+        { trace_id: caller.trace.traceId },
       );
     case 'refused':
-      session.refused(outcome.refusal);
+      session.refused(outcome.refusal, caller.trace.traceId);
       return errorResult({
         code: outcome.refusal.reason === 'unavailable' ? 'unavailable' : 'forbidden',
         message: 'This call was not admitted.',

@@ -1,4 +1,4 @@
-import type { Log } from '../telemetry/log.ts';
+import { type Log, traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
 import type { Scope } from '../tools/tool.ts';
@@ -79,16 +79,32 @@ export class Compartment implements Door {
 
   call(request: CallRequest): CallOutcome {
     const open = this.#entered();
-    return open.ok ? open.tenant.pipeline.call(request) : { kind: 'refused', refusal: open.refusal };
+    if (open.ok) return open.tenant.pipeline.call(request);
+    const { caller } = request;
+    this.#host.log({
+      level: 'warn',
+      event: 'request.refused',
+      code: open.refusal.reason,
+      duration_ms: Math.max(0, this.#host.clock() - caller.receivedAt),
+      ...traceFields(caller.trace),
+      request_id: caller.requestId,
+      token_id: request.tokenId,
+    });
+    return { kind: 'refused', refusal: open.refusal };
   }
 
   create(id: TenantId): Operation<TenantInfo> {
     const { db, migrations, clock } = this.#host;
     if (hasSchema(db)) return { ok: false, problem: 'conflict', message: 'The tenant exists already.' };
-    db.transaction(() => {
-      migrate(db, migrations);
-      insertProfile(db, id, clock());
-    });
+    try {
+      db.transaction(() => {
+        migrate(db, migrations);
+        insertProfile(db, id, clock());
+      });
+    } catch (cause) {
+      this.#reportMigration(cause);
+      return UNAVAILABLE;
+    }
     return this.describe();
   }
 
@@ -118,7 +134,10 @@ export class Compartment implements Door {
   changeLimits(change: LimitChange): Operation<TenantInfo> {
     return this.#operate(({ profile }) => {
       const { limits, catalogue } = this.#host;
-      const overrides = changedLimits(limits, profile.overrides, change);
+      // A tool that has left the catalogue takes its limits along.
+      const kept = Object.entries(profile.overrides.tools).filter(([name]) => catalogue.find(name));
+      const known = { ...profile.overrides, tools: Object.fromEntries(kept) };
+      const overrides = changedLimits(limits, known, change);
       const problem = limitsProblem(limits, overrides, catalogue.tools);
       if (problem === undefined) return this.#change((current) => ({ ...current, overrides }));
       return { ok: false, problem: 'invalid', message: `The limits do not fit: ${problem}.` };
@@ -184,13 +203,14 @@ export class Compartment implements Door {
       if (!hasSchema(this.#host.db)) return { ok: false, refusal: { reason: 'invalid_token' } };
       return { ok: true, tenant: this.#load() };
     } catch (cause) {
-      this.#host.log({
-        level: 'error',
-        event: 'tenant.migration_failed',
-        cause: describeCause(cause, undefined, {}),
-      });
+      this.#reportMigration(cause);
       return { ok: false, refusal: { reason: 'unavailable' } };
     }
+  }
+
+  #reportMigration(cause: unknown): void {
+    const described = describeCause(cause, undefined, {});
+    this.#host.log({ level: 'error', event: 'tenant.migration_failed', cause: described });
   }
 
   #load(): Open {

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import type { AdminClient, IssuedToken } from '../admin-client.ts';
+import { CliError } from '../terminal.ts';
+import { Agent, type AgentOptions } from './agent.ts';
+import type { Report } from './report.ts';
+
+/** Everything that a scene plays with. */
+export interface Cast {
+  readonly report: Report;
+  readonly admin: AdminClient;
+  /** Where the server is, without a path. */
+  readonly url: string;
+  /** The tenant of the first three agents, and the one of the outsider. */
+  readonly tenant: string;
+  readonly otherTenant: string;
+  readonly planner: Agent;
+  readonly worker: Agent;
+  readonly reviewer: Agent;
+  readonly outsider: Agent;
+  readonly plannerToken: IssuedToken;
+  readonly outsiderToken: IssuedToken;
+}
+
+const TOKEN_TTL_S = 3600;
+
+/** Rejects on Ctrl-C, so that the tenants are erased then too. */
+function interrupted(): Promise<never> {
+  return new Promise((_, reject) => {
+    process.once('SIGINT', () => reject(new CliError('interrupted', 'The demo was interrupted.')));
+  });
+}
+
+/** Makes two tenants and four agents, plays with them, and erases both tenants whatever happens. */
+export async function withCast(
+  admin: AdminClient,
+  options: { url: string; report: Report },
+  play: (cast: Cast) => Promise<void>,
+): Promise<void> {
+  const { url, report } = options;
+  const suffix = randomBytes(4).toString('hex');
+  const tenant = `demo-ours-${suffix}`;
+  const otherTenant = `demo-other-${suffix}`;
+  const made: string[] = [];
+  const agents: Agent[] = [];
+
+  const enlist = async (of: string, name: string, sdk: AgentOptions['sdk']) => {
+    const issued = await admin.issueToken(of, { ttl_s: TOKEN_TTL_S, label: `demo ${name}` });
+    const agent = await Agent.connect({ name, url: `${url}/mcp`, token: issued.token, sdk });
+    agents.push(agent);
+    report.say(`${agent.introduction}, tenant ${of}`);
+    return { agent, issued };
+  };
+  const stage = async () => {
+    for (const id of [tenant, otherTenant]) {
+      await admin.create(id);
+      made.push(id);
+    }
+    report.title('Two tenants, four agents');
+    const { agent: planner, issued: plannerToken } = await enlist(tenant, 'planner', 'v2');
+    const { agent: worker } = await enlist(tenant, 'worker', 'v2');
+    const { agent: reviewer } = await enlist(tenant, 'reviewer', 'v1');
+    const { agent: outsider, issued: outsiderToken } = await enlist(otherTenant, 'outsider', 'v2');
+    const tokens = { plannerToken, outsiderToken };
+    await play({ report, admin, url, tenant, otherTenant, planner, worker, reviewer, outsider, ...tokens });
+  };
+
+  try {
+    await Promise.race([stage(), interrupted()]);
+  } finally {
+    await Promise.allSettled(agents.map((agent) => agent.close()));
+    const erased = await Promise.allSettled(made.map((id) => admin.delete(id)));
+    report.title('Afterwards');
+    report.check(
+      'both tenants are erased again',
+      erased.every(({ status }) => status === 'fulfilled'),
+    );
+  }
+}

@@ -1,0 +1,47 @@
+import { unstable_getVarsForDev, unstable_readConfig } from 'wrangler';
+import { type Config, ConfigError, parseConfig } from '../config.ts';
+import { readDevVars } from './dev-vars.ts';
+import { CliError } from './terminal.ts';
+
+/** The settings as the Worker will see them, checked. */
+export interface LocalSettings {
+  readonly config: Config;
+  /** What `wrangler dev` is to be told on top of its files. */
+  readonly overrides: Readonly<Record<string, string>>;
+  /** Names in `.dev.vars` that are no setting. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * Reads what `wrangler dev` will read: `[vars]` of wrangler.toml, then `.dev.vars`. The public URL is this machine's
+ * address, unless `.dev.vars` names another.
+ * @throws CliError with one sentence a wrong setting
+ */
+export function readSettings(configPath: string, port: number): LocalSettings {
+  const { vars, secrets } = wranglerConfig(configPath);
+  const bindings = unstable_getVarsForDev(configPath, undefined, vars, undefined, true, secrets);
+  const env = Object.fromEntries(Object.entries(bindings).map(([name, binding]) => [name, binding.value]));
+  const local = Object.keys(readDevVars() ?? {});
+  const overrides: Record<string, string> = local.includes('PUBLIC_URL')
+    ? {}
+    : { PUBLIC_URL: `http://127.0.0.1:${port}` };
+  try {
+    return {
+      config: parseConfig({ ...env, ...overrides }),
+      overrides,
+      unknown: local.filter((name) => !Object.hasOwn(env, name)),
+    };
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CliError('config', error.message);
+    throw error;
+  }
+}
+
+function wranglerConfig(configPath: string) {
+  try {
+    return unstable_readConfig({ config: configPath }, { hideWarnings: true });
+  } catch (error) {
+    const [reason = ''] = error instanceof Error ? error.message.trim().split('\n') : [];
+    throw new CliError('config', `${configPath} could not be read: ${reason.replace(/[.:\s]+$/, '')}.`);
+  }
+}

@@ -1,0 +1,123 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const READY = 'Ctrl-C stops the server.';
+const COMMAND_MS = 30_000;
+
+/** A port of the loopback interface that nothing listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        typeof address === 'object' && address !== null
+          ? resolve(address.port)
+          : reject(new Error('no port')),
+      );
+    });
+  });
+}
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** The project in a directory of its own, as a fresh clone has it after `npm ci`. */
+export class Checkout {
+  readonly dir = mkdtempSync(join(tmpdir(), 'bulkhead-'));
+  readonly #started: Started[] = [];
+
+  constructor() {
+    for (const name of ['src', 'migrations', 'package.json', 'wrangler.toml']) {
+      cpSync(join(ROOT, name), join(this.dir, name), { recursive: true });
+    }
+    symlinkSync(join(ROOT, 'node_modules'), join(this.dir, 'node_modules'));
+  }
+
+  /** Runs one command of the project to its end. */
+  run(words: readonly [string, ...string[]], env: Record<string, string> = {}): Promise<Ended> {
+    const [file, ...args] = words;
+    return new Promise((resolve) => {
+      const options = { cwd: this.dir, env: { ...process.env, ...env }, timeout: COMMAND_MS };
+      const child = execFile(file, args, options, (_, stdout, stderr) =>
+        resolve({ code: child.exitCode, stdout, stderr }),
+      );
+    });
+  }
+
+  /** `npm start`, until it says that it is ready. */
+  async start(port: number): Promise<Started> {
+    const started = new Started(
+      spawn('npm', ['start'], {
+        cwd: this.dir,
+        env: { ...process.env, PORT: String(port) },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        // A group of its own, as a terminal gives to a command.
+        detached: true,
+      }),
+    );
+    this.#started.push(started);
+    await started.until(READY);
+    return started;
+  }
+
+  /** Processes that run in this directory, where that can be told. */
+  processes(): string[] {
+    if (process.platform !== 'linux') return [];
+    return readdirSync('/proc').filter((entry) => {
+      try {
+        return /^\d+$/.test(entry) && readlinkSync(`/proc/${entry}/cwd`) === this.dir;
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all(this.#started.map((started) => started.stop('SIGTERM')));
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** A server that `npm start` runs. */
+export class Started {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<number | null>;
+  stdout = '';
+  stderr = '';
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stdout?.on('data', (chunk) => {
+      this.stdout += chunk;
+    });
+    child.stderr?.on('data', (chunk) => {
+      this.stderr += chunk;
+    });
+    this.#ended = new Promise((resolve) => child.once('close', (code) => resolve(code)));
+  }
+
+  /** Waits for a text on stdout. */
+  async until(text: string): Promise<void> {
+    while (!this.stdout.includes(text)) {
+      if (this.#child.exitCode !== null) throw new Error(`it ended:\n${this.stdout}\n${this.stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Signals the group, as a terminal does, and waits for the end. */
+  async stop(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.pid !== undefined)
+      process.kill(-this.#child.pid, signal);
+    return this.#ended;
+  }
+}

@@ -1,0 +1,71 @@
+import { fileURLToPath } from 'node:url';
+import { TEST_SECRETS } from './secrets.ts';
+
+/** A started server, on a loopback port of its own and with storage of its own. */
+export interface TestServer {
+  /** The origin; the MCP endpoint is `/mcp` under it. */
+  readonly url: string;
+  readonly adminKey: string;
+  /** Evicts a tenant's object, which starts again from its storage at the next request. */
+  evict(tenant: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Starts the Worker as `wrangler dev` would, in workerd. `vars` replace settings of wrangler.toml. */
+export async function startServer(vars: Record<string, string> = {}): Promise<TestServer> {
+  Object.assign(process.env, {
+    WRANGLER_SEND_METRICS: 'false',
+    WRANGLER_SEND_ERROR_REPORTS: 'false',
+    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    X_LOCAL_OBSERVABILITY: 'false',
+  });
+  // Loaded only now, because wrangler reads these variables when it is loaded.
+  const { createTestHarness } = await import('wrangler');
+  const harness = createTestHarness({
+    root: ROOT,
+    workers: [{ configPath: 'wrangler.toml', vars, secrets: TEST_SECRETS }],
+  });
+  const { url } = await harness.listen();
+  return {
+    url: url.origin,
+    adminKey: TEST_SECRETS.ADMIN_KEY,
+    evict: (tenant) => harness.getWorker().evictDurableObject('Tenant', { name: tenant }),
+    stop: () => harness.close(),
+  };
+}
+
+interface Limit {
+  tool?: string;
+  rate?: number;
+  burst?: number;
+}
+
+/** What the operator does for a test. */
+export class Operator {
+  readonly #server: TestServer;
+
+  constructor(server: TestServer) {
+    this.#server = server;
+  }
+
+  async request(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+    const response = await fetch(`${this.#server.url}/admin${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.#server.adminKey}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answer = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer}`);
+    return JSON.parse(answer);
+  }
+
+  /** Creates a tenant under limits; returns a token of it. */
+  async tenant(id: string, ...limits: Limit[]): Promise<string> {
+    await this.request('POST', '/tenants', { id });
+    for (const limit of limits) await this.request('PATCH', `/tenants/${id}/limits`, limit);
+    const { token } = await this.request('POST', `/tenants/${id}/tokens`, {});
+    return String(token);
+  }
+}

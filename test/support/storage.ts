@@ -1,0 +1,30 @@
+import { runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+
+/** The tenant's tables by name; none when nobody created it. Reading writes nothing. */
+export function tablesOf(tenant: string): Promise<string[]> {
+  return runInDurableObject(env.TENANTS.getByName(tenant), (_object, state) =>
+    state.storage.sql
+      .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '_cf_%'")
+      .toArray()
+      .map((row) => row.name),
+  );
+}
+
+/** What records a call itself changes: its line in the table of calls, and the buckets it was charged to. */
+const OF_CALLS = ['calls', 'ledger'];
+
+/** All that a tenant has stored, but for the record and the charge of its calls. */
+export function storedBy(tenant: string): Promise<Record<string, unknown[]>> {
+  return runInDurableObject(env.TENANTS.getByName(tenant), (_object, state) => {
+    const { sql } = state.storage;
+    const tables = sql
+      .exec<{ name: string }>(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '_cf_%' AND sql NOT LIKE 'CREATE VIRTUAL%'",
+      )
+      .toArray()
+      .filter(({ name }) => !OF_CALLS.includes(name));
+    const rows = tables.map(({ name }) => [name, sql.exec(`SELECT * FROM "${name}"`).toArray()] as const);
+    return { ...Object.fromEntries(rows), rev: sql.exec('SELECT rev FROM ledger').toArray() };
+  });
+}

@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import { ConfigError, parseConfig } from '../../src/config.ts';
+
+const SECRET = 'A'.repeat(43);
+const GOOD = {
+  PUBLIC_URL: 'https://mcp.example.com',
+  TOKEN_KEYS: `k1:${SECRET}`,
+  ADMIN_KEY: 'x'.repeat(32),
+  TENANT_RATE: '50',
+  TENANT_BURST: '200',
+  TOOL_RATE: '20',
+  TOOL_BURST: '60',
+  STORAGE_QUOTA_BYTES: '1073741824',
+  MAX_BODY_BYTES: '4194304',
+  ALLOWED_ORIGINS: '',
+  LOG_LEVEL: 'info',
+  LOG_FORMAT: 'json',
+};
+const IN_VARS = 'under [vars] in wrangler.toml, or in .dev.vars';
+const AS_SECRET = 'in .dev.vars, or with `npx wrangler secret put`';
+
+function refusalOf(settings: Record<string, unknown>): string {
+  try {
+    parseConfig({ ...GOOD, ...settings });
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error('the settings were accepted');
+}
+
+test('good settings are read into what they mean', () => {
+  const config = parseConfig({ ...GOOD, ALLOWED_ORIGINS: 'https://a.test, http://localhost:5173,' });
+  expect(config).toMatchObject({
+    publicUrl: 'https://mcp.example.com',
+    mcpUrl: 'https://mcp.example.com/mcp',
+    limits: { tenant: { rate: 50, burst: 200 }, tool: { rate: 20, burst: 60 } },
+    storageQuotaBytes: 1_073_741_824,
+    maxBodyBytes: 4_194_304,
+    allowedOrigins: ['https://a.test', 'http://localhost:5173'],
+    logLevel: 'info',
+    logFormat: 'json',
+  });
+  expect(config.tokenKeys.map(({ kid, secret }) => [kid, secret.byteLength])).toEqual([['k1', 32]]);
+});
+
+test.each([
+  { TENANT_RATE: '0.001' },
+  { TENANT_RATE: '100000' },
+  { TOOL_RATE: '0.125' },
+  { MAX_BODY_BYTES: '1024' },
+  { MAX_BODY_BYTES: '33554432' },
+  { PUBLIC_URL: 'http://127.0.0.1:8787' },
+  { TOKEN_KEYS: `new:${SECRET},old:${SECRET}` },
+  { TOKEN_KEYS: `new:${SECRET} , old:${SECRET}` },
+  { LOG_LEVEL: 'debug', LOG_FORMAT: 'object' },
+  { SOMETHING_ELSE: 'is not ours' },
+])('%j is fine', (settings) => {
+  expect(() => parseConfig({ ...GOOD, ...settings })).not.toThrow();
+});
+
+describe('a wrong setting is refused: its name, its shape, where to set it, never its value', () => {
+  /** In every wrong value, so that it is seen if it comes out anywhere. */
+  const MARK = 'leaked0';
+  const leaked = `leaked0${'a'.repeat(36)}`;
+  const CASES: readonly (readonly [string, unknown, RegExp])[] = [
+    ['PUBLIC_URL', undefined, /origin that clients reach/],
+    ['PUBLIC_URL', '', /scheme and host, no path/],
+    ['PUBLIC_URL', MARK, /scheme and host/],
+    ['PUBLIC_URL', `https://${MARK}.test/`, /no path/],
+    ['PUBLIC_URL', `https://${MARK}.test/mcp`, /no path/],
+    ['PUBLIC_URL', `ftp://${MARK}.test`, /https:/],
+    ['PUBLIC_URL', `https://user:${MARK}@a.test`, /scheme and host/],
+    ['TOKEN_KEYS', undefined, /kid:secret/],
+    ['TOKEN_KEYS', '', /base64url/],
+    ['TOKEN_KEYS', leaked, /kid:secret/],
+    ['TOKEN_KEYS', `k1:${MARK}`, /32 or more random bytes/],
+    ['TOKEN_KEYS', `k1:${leaked}!`, /base64url/],
+    ['TOKEN_KEYS', `k1:${leaked}+/`, /base64url/],
+    ['TOKEN_KEYS', `a b:${leaked}`, /kid/],
+    ['TOKEN_KEYS', `${'k'.repeat(33)}:${leaked}`, /kid/],
+    ['TOKEN_KEYS', `k1:${leaked}:more`, /kid:secret/],
+    ['TOKEN_KEYS', `k1:${leaked},`, /kid:secret/],
+    ['TOKEN_KEYS', `k1:${leaked},k1:${leaked}`, /one or two/],
+    ['TOKEN_KEYS', `a:${leaked},b:${leaked},c:${leaked}`, /one or two/],
+    // One character more than whole bytes: base64url of no length at all.
+    ['TOKEN_KEYS', `k1:${leaked}aa`, /base64url/],
+    ['ADMIN_KEY', undefined, /32 or more/],
+    ['ADMIN_KEY', MARK, /32 or more/],
+    ['ADMIN_KEY', MARK.repeat(100), /at most 512/],
+    ['ADMIN_KEY', `${leaked} with spaces`, /characters of A-Z/],
+    ['TENANT_RATE', undefined, /calls a second, from 0.001 to 100000/],
+    ['TENANT_RATE', '', /calls a second/],
+    ['TENANT_RATE', '0', /calls a second/],
+    ['TENANT_RATE', '-1', /calls a second/],
+    ['TENANT_RATE', '0.0005', /at most three decimals/],
+    ['TENANT_RATE', '1e3', /calls a second/],
+    ['TENANT_RATE', 'Infinity', /calls a second/],
+    ['TENANT_RATE', '100001', /calls a second/],
+    ['TENANT_RATE', 50, /calls a second/],
+    ['TOOL_RATE', `${MARK}1`, /calls a second/],
+    ['TENANT_BURST', '0', /a whole number from 1 to 1000000/],
+    ['TENANT_BURST', '1.5', /a whole number/],
+    ['TOOL_BURST', '1000001', /a whole number from 1 to 1000000/],
+    ['STORAGE_QUOTA_BYTES', '1024', /from 1048576 to 10000000000/],
+    ['STORAGE_QUOTA_BYTES', '1GB', /a whole number/],
+    ['MAX_BODY_BYTES', '1023', /from 1024 to 33554432/],
+    ['MAX_BODY_BYTES', '33554433', /from 1024 to 33554432/],
+    ['ALLOWED_ORIGINS', undefined, /origins of browser clients/],
+    ['ALLOWED_ORIGINS', '*', /origins of browser clients/],
+    ['ALLOWED_ORIGINS', `https://${MARK}.test/`, /comma-separated/],
+    ['ALLOWED_ORIGINS', `https://a.test ${MARK}`, /comma-separated/],
+    ['ALLOWED_ORIGINS', Array(33).fill('https://a.test').join(','), /origins/],
+    ['LOG_LEVEL', undefined, /one of debug, info, warn, error/],
+    ['LOG_LEVEL', MARK, /one of debug, info, warn, error/],
+    ['LOG_FORMAT', MARK, /one of json, object/],
+  ];
+
+  test.each(CASES)('%s=%j', (name, value, shape) => {
+    const message = refusalOf({ [name]: value });
+    expect(message).toMatch(new RegExp(`^${name} must be `));
+    expect(message).toMatch(shape);
+    expect(message).toContain(name === 'TOKEN_KEYS' || name === 'ADMIN_KEY' ? AS_SECRET : IN_VARS);
+    expect(message).not.toContain(MARK);
+    expect(message).not.toContain('must be undefined');
+  });
+
+  test('each once, when several are wrong', () => {
+    const message = refusalOf({ ADMIN_KEY: '', LOG_LEVEL: 'loud', TOOL_RATE: '0' });
+    for (const name of ['ADMIN_KEY', 'LOG_LEVEL', 'TOOL_RATE'])
+      expect(message.split(`${name} must be`)).toHaveLength(2);
+    expect(message).not.toContain('loud');
+  });
+
+  test('a burst below what a call costs would refuse that call for ever', () => {
+    for (const name of ['TENANT_BURST', 'TOOL_BURST']) {
+      const message = refusalOf({ [name]: '1' });
+      expect(message).toContain(name);
+      expect(message).toMatch(/cost of \w+ \(\d+\)/);
+      expect(message).toContain(IN_VARS);
+    }
+  });
+});

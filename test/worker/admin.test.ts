@@ -1,0 +1,297 @@
+import { describe, expect, test } from 'vitest';
+import { SCOPES } from '../../src/tools/tool.ts';
+import { admin, HttpTenant, listTools, newAddress, newTenantId, operate } from '../support/http.ts';
+import { TEST_SECRETS } from '../support/secrets.ts';
+
+const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+async function created(): Promise<string> {
+  const id = newTenantId();
+  await operate('POST', '/tenants', { id });
+  return id;
+}
+
+describe('a tenant', () => {
+  const DEFAULTS = { tenant: { rate: 50, burst: 200 }, tool: { rate: 20, burst: 60 }, tools: {} };
+
+  test('is created, shown, suspended, resumed and deleted', async () => {
+    const id = newTenantId();
+    const made = await admin('POST', '/tenants', { id });
+    expect(made.status).toBe(201);
+    expect(made.body).toEqual({
+      id,
+      status: 'active',
+      created_at: expect.stringMatching(ISO_TIME),
+      limits: DEFAULTS,
+      storage: { bytes: expect.any(Number), quota_bytes: 1_073_741_824 },
+    });
+    expect(await operate('GET', `/tenants/${id}`)).toEqual(made.body);
+    expect(await operate('POST', `/tenants/${id}/suspend`)).toEqual({ ...made.body, status: 'suspended' });
+    expect((await operate('GET', `/tenants/${id}`)).status).toBe('suspended');
+    expect(await operate('POST', `/tenants/${id}/resume`)).toEqual(made.body);
+    expect(await operate('DELETE', `/tenants/${id}`)).toEqual({ id, status: 'deleted' });
+    expect((await admin('GET', `/tenants/${id}`)).status).toBe(404);
+  });
+
+  test('is created once', async () => {
+    const id = await created();
+    await operate('POST', `/tenants/${id}/suspend`);
+    expect((await admin('POST', '/tenants', { id })).body).toMatchObject({ status: 409, code: 'conflict' });
+    expect((await operate('GET', `/tenants/${id}`)).status).toBe('suspended');
+  });
+
+  test('begins anew when it is deleted and made again', async () => {
+    const id = await created();
+    await operate('POST', `/tenants/${id}/suspend`);
+    await operate('PATCH', `/tenants/${id}/limits`, { burst: 7 });
+    await operate('DELETE', `/tenants/${id}`);
+    const again = await operate('POST', '/tenants', { id });
+    expect(again).toMatchObject({ status: 'active', limits: DEFAULTS });
+    expect((await operate('GET', `/tenants/${id}/tokens`)).tokens).toEqual([]);
+  });
+
+  test.each(['a', '0', 'a-b', 'a'.repeat(63), '9-'])('may be named %s', async (id) => {
+    expect((await operate('POST', '/tenants', { id })).id).toBe(id);
+  });
+
+  test.each(['', '-a', 'A', 'a_b', 'a.b', 'a b', 'ä', 'a'.repeat(64), '../a', 'a\n', '__proto__'])(
+    'may not be named %j',
+    async (id) => {
+      const refused = await admin('POST', '/tenants', { id });
+      expect(refused.status).toBe(400);
+      expect(refused.body).toMatchObject({ code: 'invalid_input', field: 'id' });
+    },
+  );
+});
+
+describe('the list of tenants', () => {
+  test('comes in pages, in order, each tenant once', async () => {
+    const ids = [...'abcde'].map((letter) => `page-${letter}`);
+    for (const id of [...ids].reverse()) await operate('POST', '/tenants', { id });
+    await operate('POST', '/tenants/page-b/suspend');
+    const seen: unknown[] = [];
+    let cursor = 'page-';
+    for (;;) {
+      const page = await operate('GET', `/tenants?limit=2&cursor=${cursor}`);
+      expect(page.tenants.length).toBeLessThanOrEqual(2);
+      seen.push(...page.tenants);
+      if (page.next_cursor === undefined) break;
+      cursor = page.next_cursor;
+    }
+    expect(seen).toEqual(
+      ids.map((id) => ({
+        id,
+        status: id === 'page-b' ? 'suspended' : 'active',
+        created_at: expect.stringMatching(ISO_TIME),
+      })),
+    );
+  });
+
+  test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1.5', `cursor=${'a'.repeat(64)}`])(
+    '?%s is refused',
+    async (query) => {
+      const refused = await admin('GET', `/tenants?${query}`);
+      expect(refused.body).toMatchObject({ status: 400, code: 'invalid_input', field: query.split('=')[0] });
+    },
+  );
+});
+
+describe('limits', () => {
+  test('change one at a time, and what is left out stays', async () => {
+    const id = await created();
+    const change = (body: object) => operate('PATCH', `/tenants/${id}/limits`, body);
+    expect((await change({ rate: 5 })).limits.tenant).toEqual({ rate: 5, burst: 200 });
+    expect((await change({ burst: 9 })).limits.tenant).toEqual({ rate: 5, burst: 9 });
+    expect((await change({ tool: '*', burst: 8 })).limits.tool).toEqual({ rate: 20, burst: 8 });
+    const changed = await change({ tool: 'cache_get', rate: 0.125, burst: 2 });
+    expect(changed.limits).toEqual({
+      tenant: { rate: 5, burst: 9 },
+      tool: { rate: 20, burst: 8 },
+      tools: { cache_get: { rate: 0.125, burst: 2 } },
+    });
+  });
+
+  test.each([
+    [{ burst: 1 }, 'cost of cache_invalidate (2)'],
+    [{ tool: '*', burst: 1 }, 'cost of cache_invalidate (2)'],
+    [{ tool: 'cache_stats', burst: 1 }, 'cost of cache_stats (2)'],
+    [{ tool: 'cache_gte', burst: 5 }, 'no tool named cache_gte'],
+    [{ tool: '__proto__', burst: 5 }, 'no tool named __proto__'],
+    [{ tool: 'constructor', rate: 5 }, 'no tool named constructor'],
+    [{}, 'rate or burst is required'],
+    [{ tool: 'cache_get' }, 'rate or burst is required'],
+    [{ rate: 0 }, 'rate'],
+    [{ rate: -1 }, 'rate'],
+    [{ rate: 0.0001 }, 'rate'],
+    [{ rate: '5' }, 'rate'],
+    [{ burst: 0 }, 'burst'],
+    [{ burst: 1.5 }, 'burst'],
+    [{ burst: 1_000_001 }, 'burst'],
+    [{ rate: 5, bursts: 5 }, 'bursts'],
+    [{ tool: '', rate: 5 }, 'tool'],
+  ])('%j is refused: %s', async (change, reason) => {
+    const id = await created();
+    const refused = await admin('PATCH', `/tenants/${id}/limits`, change);
+    expect(refused.body).toMatchObject({ status: 400, code: 'invalid_input' });
+    expect(refused.body.detail).toContain(reason);
+    expect((await operate('GET', `/tenants/${id}`)).limits).toEqual({
+      tenant: { rate: 50, burst: 200 },
+      tool: { rate: 20, burst: 60 },
+      tools: {},
+    });
+  });
+});
+
+describe('tokens', () => {
+  test('are issued, used, listed without the token, and revoked', async () => {
+    const id = await created();
+    const body = { scopes: ['cache:read'], ttl_s: 120, label: 'ci' };
+    const issued = await admin('POST', `/tenants/${id}/tokens`, body);
+    expect(issued.status).toBe(201);
+    expect(issued.headers.get('cache-control')).toBe('no-store');
+    const { token, token_id, expires_at } = issued.body;
+    expect(issued.body).toEqual({
+      tenant: id,
+      token_id: expect.stringMatching(/^[0-9a-f]{24}$/),
+      token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+      scopes: ['cache:read'],
+      expires_at: expect.stringMatching(ISO_TIME),
+      url: 'https://mcp.test/mcp',
+    });
+    expect((await new HttpTenant(id, { token_id, token }).post(listTools)).status).toBe(200);
+    const listed = await operate('GET', `/tenants/${id}/tokens`);
+    const entry = { token_id, label: 'ci', scopes: ['cache:read'], expires_at, revoked_at: null };
+    expect(listed).toEqual({ tokens: [{ ...entry, created_at: expect.stringMatching(ISO_TIME) }] });
+    expect(JSON.stringify(listed)).not.toContain(token.split('.')[2]);
+    const revoked = await operate('DELETE', `/tenants/${id}/tokens/${token_id}`);
+    expect(revoked).toMatchObject({ ...entry, revoked_at: expect.stringMatching(ISO_TIME) });
+    expect(await operate('DELETE', `/tenants/${id}/tokens/${token_id}`)).toEqual(revoked);
+  });
+
+  test('have every scope and thirty days unless told otherwise', async () => {
+    const id = await created();
+    const issued = await operate('POST', `/tenants/${id}/tokens`, {});
+    expect(issued.scopes).toEqual(SCOPES);
+    const days = (Date.parse(String(issued.expires_at)) - Date.now()) / 86_400_000;
+    expect(days).toBeGreaterThan(29.9);
+    expect(days).toBeLessThanOrEqual(30);
+  });
+
+  test.each([
+    [{ scopes: [] }, 'scopes'],
+    [{ scopes: ['cache:admin'] }, 'scopes.0'],
+    [{ scopes: 'cache:read' }, 'scopes'],
+    [{ ttl_s: 59 }, 'ttl_s'],
+    [{ ttl_s: 31_536_001 }, 'ttl_s'],
+    [{ ttl_s: '60' }, 'ttl_s'],
+    [{ label: 'a'.repeat(65) }, 'label'],
+  ])('%j is refused', async (body, field) => {
+    const id = await created();
+    const refused = await admin('POST', `/tenants/${id}/tokens`, body);
+    expect(refused.body).toMatchObject({ status: 400, code: 'invalid_input', field });
+    expect((await operate('GET', `/tenants/${id}/tokens`)).tokens).toEqual([]);
+  });
+});
+
+const ROUTES: readonly (readonly [method: string, path: string, body: object | undefined])[] = [
+  ['GET', '/tenants/ID', undefined],
+  ['DELETE', '/tenants/ID', undefined],
+  ['POST', '/tenants/ID/suspend', undefined],
+  ['POST', '/tenants/ID/resume', undefined],
+  ['PATCH', '/tenants/ID/limits', { rate: 5 }],
+  ['GET', '/tenants/ID/tokens', undefined],
+  ['POST', '/tenants/ID/tokens', {}],
+  ['DELETE', '/tenants/ID/tokens/0123456789abcdef01234567', undefined],
+];
+
+describe.each(ROUTES)('%s %s', (method, path, body) => {
+  test('of a tenant that does not exist is 404, of an id that is none 400', async () => {
+    const missing = await admin(method, path.replace('ID', newTenantId()), body);
+    expect(missing.headers.get('content-type')).toBe('application/problem+json');
+    expect(missing.body).toEqual({
+      type: 'about:blank',
+      title: 'Not Found',
+      status: 404,
+      detail: 'There is no such tenant.',
+      code: 'not_found',
+      trace_id: expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
+    const invalid = await admin(method, path.replace('ID', 'No_Id'), body);
+    expect(invalid.body).toMatchObject({ status: 400, code: 'invalid_input', field: 'id' });
+  });
+
+  test('is 401 without the admin key', async () => {
+    const id = await created();
+    for (const authorization of [
+      undefined,
+      '',
+      'Bearer wrong',
+      `Basic ${btoa(`admin:${TEST_SECRETS.ADMIN_KEY}`)}`,
+      `Bearer ${TEST_SECRETS.ADMIN_KEY}x`,
+      `Bearer ${TEST_SECRETS.ADMIN_KEY.slice(0, -1)}`,
+      `Bearer ${TEST_SECRETS.ADMIN_KEY.toUpperCase()}`,
+    ]) {
+      const refused = await admin(method, path.replace('ID', id), body, { authorization });
+      expect(refused.status).toBe(401);
+      expect(refused.headers.get('www-authenticate')).toBe('Bearer realm="admin"');
+      expect(refused.headers.get('content-type')).toBe('application/problem+json');
+      expect(refused.body).toMatchObject({ status: 401, code: 'unauthorized' });
+    }
+    expect((await operate('GET', `/tenants/${id}`)).status).toBe('active');
+  });
+});
+
+test('a tenant’s token is no admin key', async () => {
+  const tenant = await HttpTenant.create();
+  const refused = await admin('GET', '/tenants', undefined, { authorization: `Bearer ${tenant.token}` });
+  expect(refused.status).toBe(401);
+});
+
+test('the admin key is no tenant’s token', async () => {
+  const tenant = await HttpTenant.create();
+  const authorization = `Bearer ${TEST_SECRETS.ADMIN_KEY}`;
+  expect((await tenant.post(listTools, { authorization })).status).toBe(401);
+});
+
+test('revoking a token that the tenant does not have is 404', async () => {
+  const id = await created();
+  const other = await HttpTenant.create();
+  expect((await admin('DELETE', `/tenants/${id}/tokens/${other.tokenId}`)).status).toBe(404);
+  expect((await other.post(listTools)).status).toBe(200);
+});
+
+test.each([
+  ['GET', '/'],
+  ['GET', '/nothing'],
+  ['PUT', '/tenants'],
+  ['POST', '/tenants/a/erase'],
+])('%s /admin%s is a 404 for the operator and a 401 for anyone else', async (method, path) => {
+  expect((await admin(method, path)).body).toMatchObject({ status: 404, code: 'not_found' });
+  expect((await admin(method, path, undefined, { authorization: undefined })).status).toBe(401);
+});
+
+test.each([
+  ['broken JSON', '{"id":', {}, 400, 'invalid_input'],
+  ['no body', '', {}, 400, 'invalid_input'],
+  ['an array', '[]', {}, 400, 'invalid_input'],
+  ['an unknown member', '{"id":"a","plan":"b"}', {}, 400, 'invalid_input'],
+  ['another media type', '{"id":"a"}', { 'content-type': 'text/plain' }, 415, 'invalid_input'],
+  ['more than 16 KiB', `{"id":"${'a'.repeat(17_000)}"}`, {}, 413, 'too_large'],
+])('a body with %s is refused', async (_name, body, headers, status, code) => {
+  const refused = await admin('POST', '/tenants', body, headers);
+  expect(refused.headers.get('content-type')).toBe('application/problem+json');
+  expect(refused.body).toMatchObject({ status, code });
+});
+
+test('the fence stops an address before its credential is looked at, and no other address', async () => {
+  const address = { 'cf-connecting-ip': newAddress() };
+  const guess = { ...address, authorization: 'Bearer guess' };
+  const answers = await Promise.all([...Array(120)].map(() => admin('GET', '/tenants', undefined, guess)));
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+  for (const headers of [guess, address]) {
+    const fenced = await admin('GET', '/tenants?limit=1', undefined, headers);
+    expect(fenced.body).toMatchObject({ status: 429, code: 'too_many_requests' });
+    expect(fenced.headers.get('retry-after')).toBe('60');
+  }
+  expect((await admin('GET', '/tenants?limit=1')).status).toBe(200);
+});
