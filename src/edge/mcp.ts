@@ -2,6 +2,7 @@ import {
   createMcpHandler,
   DEFAULT_NEGOTIATED_PROTOCOL_VERSION,
   isLegacyRequest,
+  PROTOCOL_VERSION_META_KEY,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { Context } from 'hono';
@@ -210,8 +211,22 @@ const modern = createMcpHandler(({ requestInfo }) => serverFor(requestInfo), {
 
 async function respond(request: Request, body: unknown, exchange: Exchange): Promise<Response> {
   exchanges.set(request, exchange);
-  if (!(await isLegacyRequest(request, body))) return modern.fetch(request, { parsedBody: body });
+  if (claimsModern(body) || !(await isLegacyRequest(request, body))) {
+    return modern.fetch(request, { parsedBody: body });
+  }
   return respondLegacy(request, body);
+}
+
+/** A request that names its revision in the envelope is never a 2025 one: most need no closer look. */
+function claimsModern(body: unknown): boolean {
+  const params = memberOf(body, 'params');
+  return memberOf(memberOf(params, '_meta'), PROTOCOL_VERSION_META_KEY) !== undefined && isToolCall(body);
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
 }
 
 /** A 2025 client without a session: one server, one transport, one JSON answer. */

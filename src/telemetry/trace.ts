@@ -13,10 +13,12 @@ const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
 const ZERO_TRACE = '0'.repeat(32);
 const ZERO_SPAN = '0'.repeat(16);
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** `count` random bytes in lower-case hex. */
 export function randomHex(count: number): string {
   let hex = '';
-  for (const byte of crypto.getRandomValues(new Uint8Array(count))) hex += byte.toString(16).padStart(2, '0');
+  for (const byte of crypto.getRandomValues(new Uint8Array(count))) hex += HEX[byte];
   return hex;
 }
 
