@@ -1,4 +1,5 @@
 import { exports } from 'cloudflare:workers';
+import { expect } from 'vitest';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { TEST_SECRETS } from './secrets.ts';
 import type { Answer } from './tenant.ts';
@@ -143,3 +144,25 @@ export const callTool = (name: string, args: unknown = {}) => ({
   method: 'tools/call',
   params: { name, arguments: args },
 });
+
+/**
+ * Sends until the fence answers 429, after `allowed` answers of another `status` at the least. The fence counts by the
+ * minute on the wall clock, so a minute that ends on the way lets as many through once more.
+ */
+export async function untilFenced<Answer extends { status: number }>(
+  allowed: number,
+  status: number,
+  send: () => Promise<Answer>,
+): Promise<Answer> {
+  for (let sent = 0; sent <= 2 * Math.max(allowed, MAX_ALLOWED); sent++) {
+    const answer = await send();
+    if (answer.status !== 429) expect(answer.status).toBe(status);
+    else {
+      expect(sent).toBeGreaterThanOrEqual(allowed);
+      return answer;
+    }
+  }
+  throw new Error('the fence never closed');
+}
+
+const MAX_ALLOWED = 120;

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { SCOPES } from '../../src/tools/tool.ts';
-import { admin, HttpTenant, listTools, newAddress, newTenantId, operate } from '../support/http.ts';
+import {
+  admin,
+  HttpTenant,
+  listTools,
+  newAddress,
+  newTenantId,
+  operate,
+  untilFenced,
+} from '../support/http.ts';
 import { TEST_SECRETS } from '../support/secrets.ts';
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -286,12 +294,10 @@ test.each([
 test('the fence stops an address before its credential is looked at, and no other address', async () => {
   const address = { 'cf-connecting-ip': newAddress() };
   const guess = { ...address, authorization: 'Bearer guess' };
-  const answers = await Promise.all([...Array(120)].map(() => admin('GET', '/tenants', undefined, guess)));
-  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
-  for (const headers of [guess, address]) {
-    const fenced = await admin('GET', '/tenants?limit=1', undefined, headers);
-    expect(fenced.body).toMatchObject({ status: 429, code: 'too_many_requests' });
-    expect(fenced.headers.get('retry-after')).toBe('60');
-  }
+  const fenced = await untilFenced(120, 401, () => admin('GET', '/tenants', undefined, guess));
+  expect(fenced.body).toMatchObject({ status: 429, code: 'too_many_requests' });
+  expect(fenced.headers.get('retry-after')).toBe('60');
+  const known = await untilFenced(0, 200, () => admin('GET', '/tenants?limit=1', undefined, address));
+  expect(known.body).toMatchObject({ code: 'too_many_requests' });
   expect((await admin('GET', '/tenants?limit=1')).status).toBe(200);
 });
