@@ -4,7 +4,8 @@ CREATE TABLE tenant (
   id TEXT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
   created_at INTEGER NOT NULL,
-  limits TEXT NOT NULL
+  limits TEXT NOT NULL,
+  seal_key TEXT NOT NULL
 ) STRICT;
 
 -- What changes with every call: the revision counter and the levels of the token buckets.

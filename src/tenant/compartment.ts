@@ -1,5 +1,6 @@
 import { type Log, traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
+import { randomHex } from '../telemetry/trace.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
 import type { Scope } from '../tools/tool.ts';
 import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
@@ -13,11 +14,15 @@ import {
   limitsProblem,
 } from './limits.ts';
 import { hasSchema, type Migration, migrate } from './migrate.ts';
-import { Pipeline } from './pipeline.ts';
+import { type Again, Pipeline, type Waiting } from './pipeline.ts';
 import { insertProfile, type Profile, readProfile, type TenantStatus, writeProfile } from './profile.ts';
 import { Records } from './records.ts';
 import { type Token, TokenList } from './tokens.ts';
+import { Waiters } from './waiters.ts';
 import { type Later, WriteBehind } from './write-behind.ts';
+
+/** How often a call that waits is tried: a busy topic must not keep the object busy with it. */
+const MAX_TRIES = 50;
 
 /** What a host gives a compartment. */
 export interface Host {
@@ -66,10 +71,12 @@ const UNAVAILABLE = {
  */
 export class Compartment implements Door {
   readonly #host: Host;
+  readonly #waiters: Waiters;
   #open: Open | undefined;
 
   constructor(host: Host) {
     this.#host = host;
+    this.#waiters = new Waiters(host.later);
   }
 
   admit(tokenId: TokenId): Admission {
@@ -77,9 +84,26 @@ export class Compartment implements Door {
     return open.ok ? open.tenant.pipeline.admit(tokenId) : { ok: false, refusal: open.refusal };
   }
 
-  call(request: CallRequest): CallOutcome {
+  call(request: CallRequest): CallOutcome | Promise<CallOutcome> {
+    const first = this.#attempt(request);
+    return 'topic' in first ? this.#waited(request, first) : first;
+  }
+
+  /** Tries a call again whenever its topic is touched, and a last time when its time is up. */
+  async #waited(request: CallRequest, first: Waiting): Promise<CallOutcome> {
+    const { clock } = this.#host;
+    let topic = first.topic;
+    for (let tries = 1; ; tries++) {
+      await this.#waiters.wait(topic, first.until - clock());
+      const next = this.#attempt(request, { mayWait: clock() < first.until && tries < MAX_TRIES });
+      if (!('topic' in next)) return next;
+      topic = next.topic;
+    }
+  }
+
+  #attempt(request: CallRequest, again?: Again): CallOutcome | Waiting {
     const open = this.#entered();
-    if (open.ok) return open.tenant.pipeline.call(request);
+    if (open.ok) return open.tenant.pipeline.call(request, again);
     const { caller } = request;
     this.#host.log({
       level: 'warn',
@@ -99,7 +123,7 @@ export class Compartment implements Door {
     try {
       db.transaction(() => {
         migrate(db, migrations);
-        insertProfile(db, id, clock());
+        insertProfile(db, { id, sealKey: randomHex(32) }, clock());
       });
     } catch (cause) {
       this.#reportMigration(cause);
@@ -163,6 +187,7 @@ export class Compartment implements Door {
   revokeToken(id: string): Operation<Token> {
     return this.#operate(({ tokens }) => {
       const token = tokens.revoke(id, this.#host.clock());
+      this.#waiters.touchAll();
       if (token !== undefined) return { ok: true, value: token };
       return { ok: false, problem: 'not_found', message: 'The tenant has no such token.' };
     });
@@ -177,6 +202,8 @@ export class Compartment implements Door {
   forget(): void {
     this.#open?.writeBehind.stop();
     this.#open = undefined;
+    // Whoever waits is admitted anew, and is told if that is over.
+    this.#waiters.touchAll();
   }
 
   #change(change: (profile: Profile) => Profile): Operation<TenantInfo> {
@@ -235,6 +262,8 @@ export class Compartment implements Door {
       writeBehind,
       storageQuotaBytes,
       rev: ledger?.rev ?? 0,
+      mayWait: () => !this.#waiters.full,
+      committed: (topics) => this.#waiters.touch(topics),
     });
     this.#open = { profile, tokens, pipeline, writeBehind };
     return this.#open;

@@ -24,7 +24,10 @@ export class Tenant extends DurableObject<Env> implements Door {
     this.#compartment = new Compartment({
       db: durableDatabase(ctx.storage),
       clock: () => Date.now(),
-      later: (ms, task) => void setTimeout(task, ms),
+      later: (ms, task) => {
+        const timer = setTimeout(task, ms);
+        return () => clearTimeout(timer);
+      },
       log: createLog({ level: config.logLevel, format: config.logFormat }),
       migrations: MIGRATIONS,
       catalogue,
@@ -37,7 +40,7 @@ export class Tenant extends DurableObject<Env> implements Door {
     return this.#compartment.admit(tokenId);
   }
 
-  call(request: CallRequest): CallOutcome {
+  call(request: CallRequest): CallOutcome | Promise<CallOutcome> {
     return this.#compartment.call(request);
   }
 

@@ -1,21 +1,20 @@
 import { type Log, type LogRecord, traceFields } from '../telemetry/log.ts';
 import { describeCause, redactArgs } from '../telemetry/redact.ts';
-import { randomHex } from '../telemetry/trace.ts';
 import { parseArguments } from '../tools/arguments.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
-import { ToolError, type ToolErrorBody } from '../tools/errors.ts';
-import type { Scope, Tool, ToolContext } from '../tools/tool.ts';
+import { ToolError } from '../tools/errors.ts';
+import { NotYet, type Scope, type Tool, type ToolContext } from '../tools/tool.ts';
 import type { Admission, CallOutcome, CallRequest, Refusal, TokenId } from './call.ts';
 import type { Database } from './database.ts';
 import { once } from './idempotency.ts';
 import type { Limiter } from './limits.ts';
+import { expected, internal, rateLimited, recordOf, toJson, waitOf } from './outcomes.ts';
 import type { Profile } from './profile.ts';
-import type { CallRecord, Records } from './records.ts';
+import type { Records } from './records.ts';
+import { seal, unseal } from './seal.ts';
 import type { Token, TokenList } from './tokens.ts';
 import type { WriteBehind } from './write-behind.ts';
 
-/** Answers larger than this, in UTF-16 units, are refused: the tools cut long values well before. */
-export const MAX_ANSWER_CHARS = 8 * 1024 * 1024;
 /** What a call of a name that no tool has is charged as, so that guessing names is limited too. */
 const UNKNOWN_TOOL = { name: 'unknown', cost: 1 };
 
@@ -32,6 +31,28 @@ export interface PipelineParts {
   readonly storageQuotaBytes: number;
   /** The last revision that was committed. */
   readonly rev: number;
+  /** Whether there is room for one more call that waits. */
+  readonly mayWait: () => boolean;
+  /** Told the topics that a call touched, once it has committed. */
+  readonly committed: (topics: ReadonlySet<string>) => void;
+}
+
+/** What a call waits for: its topic, and the time (milliseconds since the epoch) when it must answer. */
+export interface Waiting {
+  readonly topic: string;
+  readonly until: number;
+}
+
+/** A call that waited and is tried again; `mayWait` says whether it may wait once more. */
+export interface Again {
+  readonly mayWait: boolean;
+}
+
+interface Attempt {
+  readonly request: CallRequest;
+  readonly tool: Tool | undefined;
+  readonly now: number;
+  readonly again: Again | undefined;
 }
 
 /** How a call ended, and what only the log may say of it. */
@@ -56,10 +77,16 @@ export class Pipeline {
     return admitted.ok ? { ok: true, scopes: admitted.token.scopes } : admitted;
   }
 
-  call(request: CallRequest): CallOutcome {
+  /**
+   * Passes a call through the door.
+   * @param again of a call that waited: it is admitted anew and charged no more
+   * @returns how it ended, or what it waits for, and then nothing was changed
+   */
+  call(request: CallRequest, again?: Again): CallOutcome | Waiting {
     const now = this.#parts.clock();
     const tool = this.#parts.catalogue.find(request.tool);
-    const ended = this.#pass(request, tool, now);
+    const ended = this.#pass({ request, tool, now, again });
+    if ('topic' in ended) return ended;
     if (!ended.recorded && ended.outcome.kind === 'error' && ended.outcome.error.code !== 'rate_limited') {
       this.#parts.writeBehind.add(recordOf(request, tool?.name ?? UNKNOWN_TOOL.name, ended.outcome, now));
     }
@@ -67,13 +94,15 @@ export class Pipeline {
     return ended.outcome;
   }
 
-  #pass(request: CallRequest, tool: Tool | undefined, now: number): Ended {
+  #pass({ request, tool, now, again }: Attempt): Ended | Waiting {
     const admitted = this.#admit(request.tokenId, tool?.scope ?? 'any', now);
     if (!admitted.ok) return { outcome: { kind: 'refused', refusal: admitted.refusal }, recorded: false };
-    const charge = this.#parts.limiter.charge(tool ?? UNKNOWN_TOOL, now);
-    if (!charge.ok) return { outcome: rateLimited(request, charge), recorded: false };
+    if (again === undefined) {
+      const charge = this.#parts.limiter.charge(tool ?? UNKNOWN_TOOL, now);
+      if (!charge.ok) return { outcome: rateLimited(request, charge), recorded: false };
+    }
     if (tool === undefined) return { outcome: { kind: 'unknown_tool' }, recorded: false };
-    return this.#bounded(request, tool, admitted.token, now);
+    return this.#bounded({ request, tool, now, again }, admitted.token);
   }
 
   #admit(
@@ -91,38 +120,40 @@ export class Pipeline {
   }
 
   /** The error boundary: whatever is thrown inside undoes the transaction and becomes an error of the closed list. */
-  #bounded(request: CallRequest, tool: Tool, token: Token, now: number): Ended {
+  #bounded(attempt: Attempt & { tool: Tool }, token: Token): Ended | Waiting {
+    const { request, tool, now, again } = attempt;
+    let waitMs = 0;
     try {
       const args = parseArguments(tool, request.args);
       this.#requireRoom(tool);
-      const outcome = this.#transact(request, tool, args, token, now);
+      waitMs = again === undefined ? waitOf(args) : 0;
+      const mayWait = again?.mayWait ?? (waitMs > 0 && this.#parts.mayWait());
+      const outcome = this.#transact(attempt, args, token, mayWait);
       return { outcome, recorded: true };
     } catch (cause) {
+      if (cause instanceof NotYet) return { topic: cause.topic, until: now + waitMs };
       if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
       return { outcome: internal(request), recorded: false, thrown: { cause } };
     }
   }
 
   #transact(
-    request: CallRequest,
-    tool: Tool,
+    { request, tool, now }: Attempt & { tool: Tool },
     args: Record<string, unknown>,
     token: Token,
-    now: number,
+    mayWait: boolean,
   ): CallOutcome {
-    const { db, records, writeBehind } = this.#parts;
-    let rev = this.#rev;
-    const context: ToolContext = {
-      sql: db,
-      now,
-      author: { principal: token.id },
-      nextRev: () => ++rev,
-      headRev: () => rev,
-      allowance: () => this.#allowance(token, now),
-    };
+    const { db, records, writeBehind, limiter } = this.#parts;
+    const state = { rev: this.#rev, touched: new Set<string>() };
+    const context = this.#context(state, token, now, mayWait);
     const answer = (): CallOutcome => ({
       kind: 'answer',
-      json: once(db, { tool: tool.name, args, now }, () => toJson(tool.run(args, context))),
+      json: once(db, { tool: tool.name, args, now }, () => {
+        const said = tool.run(args, context);
+        // Thrown, so that the transaction is undone.
+        if (said instanceof NotYet) throw mayWait ? said : new Error('a tool that must answer would wait');
+        return toJson(said);
+      }),
     });
     if (tool.annotations.readOnlyHint) {
       const outcome = db.transaction(answer);
@@ -132,11 +163,33 @@ export class Pipeline {
     const outcome = db.transaction(() => {
       const done = answer();
       records.save(recordOf(request, tool.name, done, now));
-      db.exec('UPDATE ledger SET rev = ?, buckets = ?', rev, this.#parts.limiter.save(now));
+      db.exec('UPDATE ledger SET rev = ?, buckets = ?', state.rev, limiter.save(now));
       return done;
     });
-    this.#rev = rev;
+    this.#rev = state.rev;
+    this.#parts.committed(state.touched);
     return outcome;
+  }
+
+  #context(
+    state: { rev: number; touched: Set<string> },
+    token: Token,
+    now: number,
+    mayWait: boolean,
+  ): ToolContext {
+    const { db, profile } = this.#parts;
+    return {
+      sql: db,
+      now,
+      author: { principal: token.id },
+      nextRev: () => ++state.rev,
+      headRev: () => state.rev,
+      allowance: () => this.#allowance(token, now),
+      mayWait,
+      touch: (topic) => void state.touched.add(topic),
+      seal: (payload) => seal(profile.sealKey, payload),
+      unseal: (sealed) => unseal(profile.sealKey, sealed),
+    };
   }
 
   #requireRoom(tool: Tool): void {
@@ -196,65 +249,4 @@ export class Pipeline {
       protocol_version: caller.protocolVersion,
     };
   }
-}
-
-function toJson(answer: unknown): string {
-  const json = JSON.stringify(answer);
-  if (json.length <= MAX_ANSWER_CHARS) return json;
-  throw new ToolError('too_large', 'The answer is too large; ask for fewer entries or fewer bytes.', {
-    limit: MAX_ANSWER_CHARS,
-  });
-}
-
-function failed(error: ToolErrorBody): CallOutcome {
-  return { kind: 'error', error };
-}
-
-function rateLimited(
-  request: CallRequest,
-  charge: { retryAfterMs: number; scope: 'tenant' | 'tool' },
-): CallOutcome {
-  const bucket = charge.scope === 'tenant' ? 'this tenant' : 'this tool';
-  return failed({
-    code: 'rate_limited',
-    message: `The rate limit of ${bucket} is reached; wait ${charge.retryAfterMs} ms, then repeat the call.`,
-    retryable: true,
-    retry_after_ms: charge.retryAfterMs,
-    trace_id: request.caller.trace.traceId,
-  });
-}
-
-function expected(error: ToolError, request: CallRequest): CallOutcome {
-  return failed({
-    code: error.code,
-    message: error.message,
-    retryable: error.code === 'unavailable' || error.code === 'quota_exceeded',
-    ...error.detail,
-    trace_id: request.caller.trace.traceId,
-  });
-}
-
-function internal(request: CallRequest): CallOutcome {
-  const errorId = randomHex(8);
-  return failed({
-    code: 'internal',
-    message: `The tool failed and nothing was changed; the operator finds the cause under error id ${errorId}.`,
-    retryable: false,
-    trace_id: request.caller.trace.traceId,
-    error_id: errorId,
-  });
-}
-
-function recordOf(request: CallRequest, tool: string, outcome: CallOutcome, now: number): CallRecord {
-  const error = outcome.kind === 'error' ? outcome.error : undefined;
-  return {
-    at: now,
-    tool,
-    outcome: outcome.kind,
-    code: error?.code ?? null,
-    errorId: error?.error_id ?? null,
-    traceId: request.caller.trace.traceId,
-    spanId: request.caller.trace.spanId,
-    tokenId: request.tokenId,
-  };
 }

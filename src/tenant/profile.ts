@@ -10,19 +10,22 @@ export interface Profile {
   readonly status: TenantStatus;
   readonly createdAt: number;
   readonly overrides: LimitOverrides;
+  /** The key of `seal`, known to this compartment alone. */
+  readonly sealKey: string;
 }
 
-export function insertProfile(db: Database, id: TenantId, now: number): void {
+export function insertProfile(db: Database, tenant: Pick<Profile, 'id' | 'sealKey'>, now: number): void {
   db.exec(
-    `INSERT INTO tenant (one, id, status, created_at, limits) VALUES (1, ?, 'active', ?, '{}')`,
-    id,
+    `INSERT INTO tenant (one, id, status, created_at, limits, seal_key) VALUES (1, ?, 'active', ?, '{}', ?)`,
+    tenant.id,
     now,
+    tenant.sealKey,
   );
   db.exec(`INSERT INTO ledger (one, rev, buckets) VALUES (1, 0, '')`);
 }
 
 export function readProfile(db: Database): Profile {
-  const [row] = db.exec<{ id: string; status: string; created_at: number; limits: string }>(
+  const [row] = db.exec<{ id: string; status: string; created_at: number; limits: string; seal_key: string }>(
     'SELECT * FROM tenant',
   );
   const id = parseTenantId(row?.id ?? '');
@@ -31,6 +34,7 @@ export function readProfile(db: Database): Profile {
     id,
     status: row.status === 'suspended' ? 'suspended' : 'active',
     createdAt: row.created_at,
+    sealKey: row.seal_key,
     overrides: limitOverridesSchema.parse(JSON.parse(row.limits)),
   };
 }

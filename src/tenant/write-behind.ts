@@ -7,8 +7,8 @@ import type { CallRecord, Records } from './records.ts';
 export const WRITE_BEHIND_MS = 500;
 const MAX_PENDING = 200;
 
-/** Runs `task` once after `ms` milliseconds. */
-export type Later = (ms: number, task: () => void) => void;
+/** Runs `task` once after `ms` milliseconds, unless it is cancelled before. */
+export type Later = (ms: number, task: () => void) => () => void;
 
 /** Saves the records of reads, and what they were charged, in batches shortly after they were answered. */
 export class WriteBehind {

@@ -53,6 +53,29 @@ export interface ToolContext {
   /** The last revision taken. */
   headRev(): number;
   allowance(): Allowance;
+  /**
+   * Whether the tool may return `NotYet`. When it is false the time of `wait_s` is up, or none was given, and the tool
+   * must answer with what there is.
+   */
+  readonly mayWait: boolean;
+  /** Wakes, once this call has committed, the calls that returned `NotYet` for the topic. */
+  touch(topic: string): void;
+  /** A text that only this tenant can have made, for cursors: opaque, and void once it is changed. */
+  seal(payload: string): string;
+  /** What was sealed, or undefined when this tenant did not seal it. */
+  unseal(sealed: string): string | undefined;
+}
+
+/**
+ * Returned by a tool whose input has `wait_s` and that has nothing to say yet. What it wrote is undone, and it is run
+ * again, with a new reading of the clock, when the topic is touched or the time is up.
+ */
+export class NotYet {
+  readonly topic: string;
+
+  constructor(topic: string) {
+    this.topic = topic;
+  }
 }
 
 export interface Annotations {
@@ -83,7 +106,7 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   /** How each argument may appear in logs. */
   readonly log: { readonly [Field in keyof z.output<Input>]-?: LogPolicy };
   /** Returns what `output` describes, or throws a `ToolError`. Anything else thrown is answered as `internal`. */
-  run(args: z.output<Input>, context: ToolContext): z.output<Output>;
+  run(args: z.output<Input>, context: ToolContext): z.output<Output> | NotYet;
 }
 
 /** Keeps the types of a tool's arguments and answer while the catalogue holds tools of every shape. */

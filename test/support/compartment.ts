@@ -16,7 +16,7 @@ export interface TestCompartment {
   readonly db: Database;
   readonly lines: LogRecord[];
   readonly clock: { now: number };
-  /** Runs what was put off. */
+  /** Runs what was put off until now. */
   runLater(): void;
   issue(scopes?: readonly Scope[]): TokenId;
   call(tokenId: TokenId, tool: string, args?: unknown): CallOutcome;
@@ -26,12 +26,18 @@ export interface TestCompartment {
 export function openCompartment(host: Partial<Host> = {}): TestCompartment {
   const lines: LogRecord[] = [];
   const clock = { now: START };
-  let put: (() => void)[] = [];
+  let put: { due: number; task: () => void }[] = [];
   const db = host.db ?? openDatabase();
   const compartment = new Compartment({
     db,
     clock: () => clock.now,
-    later: (_ms, task) => void put.push(task),
+    later: (ms, task) => {
+      const entry = { due: clock.now + ms, task };
+      put.push(entry);
+      return () => {
+        put = put.filter((other) => other !== entry);
+      };
+    },
     log: (record) => void lines.push(record),
     migrations: readMigrations(),
     catalogue,
@@ -45,16 +51,20 @@ export function openCompartment(host: Partial<Host> = {}): TestCompartment {
     lines,
     clock,
     runLater: () => {
-      const due = put;
-      put = [];
-      for (const task of due) task();
+      const due = put.filter((entry) => entry.due <= clock.now);
+      put = put.filter((entry) => entry.due > clock.now);
+      for (const { task } of due) task();
     },
     issue: (scopes = SCOPES) => {
       const issued = compartment.issueToken({ label: 'test', scopes, ttlMs: TEN_YEARS_MS });
       if (!issued.ok) throw new Error(issued.message);
       return issued.value.id;
     },
-    call: (tokenId, tool, args = {}) => compartment.call(callRequest(tokenId, tool, args, clock.now)),
+    call: (tokenId, tool, args = {}) => {
+      const outcome = compartment.call(callRequest(tokenId, tool, args, clock.now));
+      if (outcome instanceof Promise) throw new Error(`${tool} waits`);
+      return outcome;
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { WRITE_BEHIND_MS } from '../../src/tenant/write-behind.ts';
 import { createdCompartment, openCompartment } from '../support/compartment.ts';
 
 const TIGHT = { tenant: { rate: 1, burst: 3 }, tool: { rate: 1, burst: 3 } };
@@ -29,6 +30,7 @@ test('what reads were charged, and their records, are written behind', () => {
   const token = first.issue();
   for (let call = 0; call < 3; call++) first.call(token, 'blackboard_read', { key: 'k' });
   expect(first.db.exec('SELECT id FROM calls')).toEqual([]);
+  first.clock.now += WRITE_BEHIND_MS;
   first.runLater();
   expect(first.db.exec('SELECT id FROM calls')).toHaveLength(3);
   expect(reopened(first).call(token, 'blackboard_read', { key: 'k' })).toMatchObject({
@@ -40,6 +42,7 @@ test('a refused call writes no record and takes nothing', () => {
   const test = createdCompartment({ limits: TIGHT });
   const token = test.issue();
   for (let call = 0; call < 50; call++) test.call(token, 'blackboard_read', { key: 'k' });
+  test.clock.now += WRITE_BEHIND_MS;
   test.runLater();
   expect(test.db.exec('SELECT id FROM calls')).toHaveLength(3);
   test.clock.now += 1000;

@@ -6,8 +6,18 @@ import { scarLookup } from '../../src/tools/scar/lookup.ts';
 import { scarRecord } from '../../src/tools/scar/record.ts';
 import { scarResolve } from '../../src/tools/scar/resolve.ts';
 import { MAX_SCARS } from '../../src/tools/scar/store.ts';
-import type { ToolContext } from '../../src/tools/tool.ts';
+import { NotYet, type ToolContext } from '../../src/tools/tool.ts';
 import { openDatabase, readMigrations } from '../support/node-host.ts';
+
+function notStubbed(): never {
+  throw new Error('not stubbed');
+}
+
+/** What a tool that does not wait says. */
+function said<Answer>(answer: Answer | NotYet): Answer {
+  if (answer instanceof NotYet) throw new Error('the tool waits');
+  return answer;
+}
 
 function open(): { db: Database; context: ToolContext } {
   const db = openDatabase();
@@ -19,18 +29,20 @@ function open(): { db: Database; context: ToolContext } {
     author: { principal: 'p' },
     nextRev: () => ++rev,
     headRev: () => rev,
-    allowance: () => {
-      throw new Error('not stubbed');
-    },
+    mayWait: false,
+    allowance: notStubbed,
+    touch: notStubbed,
+    seal: notStubbed,
+    unseal: notStubbed,
   };
   return { db, context };
 }
 
 const failure = { error_type: 'E', error_message: 'search index rejected shard allocation' };
 const record = (context: ToolContext, args: object) =>
-  scarRecord.run(scarRecord.input.parse({ ...failure, ...args }), context);
+  said(scarRecord.run(scarRecord.input.parse({ ...failure, ...args }), context));
 const lookup = (context: ToolContext, args: object) =>
-  scarLookup.run(scarLookup.input.parse({ ...failure, ...args }), context);
+  said(scarLookup.run(scarLookup.input.parse({ ...failure, ...args }), context));
 const similar = { error_message: 'shard allocation rejected by the search index' };
 
 const INDEXES = ['scar_words', 'scar_trigrams'];
@@ -107,7 +119,7 @@ test('the fix that gives way takes its reports along', () => {
   const { scar_id } = record(context, {});
   for (let i = 0; i < 20; i++) {
     const args = { scar_id, outcome: 'failed', resolution: `fix ${i}` };
-    scarResolve.run(scarResolve.input.parse(args), context);
+    said(scarResolve.run(scarResolve.input.parse(args), context));
   }
   expect(db.exec('SELECT * FROM scar_fixes')).toHaveLength(10);
   expect(db.exec('SELECT * FROM scar_reports')).toHaveLength(10);

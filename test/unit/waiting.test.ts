@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import type { CallOutcome, TokenId } from '../../src/tenant/call.ts';
+import { MAX_WAITERS } from '../../src/tenant/waiters.ts';
+import { createCatalogue } from '../../src/tools/catalogue.ts';
+import { defineTool, NotYet } from '../../src/tools/tool.ts';
+import { callRequest, createdCompartment, START, type TestCompartment } from '../support/compartment.ts';
+
+const annotations = { destructiveHint: false, idempotentHint: false, openWorldHint: false } as const;
+const shared = { title: 'Test', description: 'A tool of this test.', cost: 1, grows: true } as const;
+
+/** Answers with the name of the tenant's news, once there is any. */
+const awaitNews = defineTool({
+  ...shared,
+  name: 'await',
+  scope: 'blackboard:read',
+  annotations: { ...annotations, readOnlyHint: false },
+  input: z.strictObject({ wait_s: z.int().default(0) }),
+  output: z.strictObject({ news: z.int(), at: z.int() }),
+  log: { wait_s: 'plain' },
+  run: (_args, { headRev, mayWait, now, sql, nextRev }) => {
+    const news = headRev();
+    if (news > 0 || !mayWait) return { news, at: now };
+    // Undone whenever the tool says that it waits.
+    nextRev();
+    sql.exec('UPDATE tenant SET created_at = created_at + 1');
+    return new NotYet('news');
+  },
+});
+
+const tell = defineTool({
+  ...shared,
+  name: 'tell',
+  scope: 'blackboard:write',
+  annotations: { ...annotations, readOnlyHint: false },
+  input: z.strictObject({
+    topic: z.string(),
+    fail: z.boolean().default(false),
+    silent: z.boolean().default(false),
+  }),
+  output: z.strictObject({}),
+  log: { topic: 'plain', fail: 'plain', silent: 'plain' },
+  run: ({ topic, fail, silent }, context) => {
+    if (!silent) context.nextRev();
+    context.touch(topic);
+    if (fail) throw new Error('after the touch');
+    return {};
+  },
+});
+
+const open = (limits?: { rate: number; burst: number }) =>
+  createdCompartment({
+    catalogue: createCatalogue([awaitNews, tell]),
+    ...(limits === undefined ? {} : { limits: { tenant: limits, tool: limits } }),
+  });
+
+/** Calls and says whether the call is over. */
+function started(test: TestCompartment, token: TokenId, wait_s: number) {
+  const state: { outcome: CallOutcome | undefined } = { outcome: undefined };
+  const done = Promise.resolve(
+    test.compartment.call(callRequest(token, 'await', { wait_s }, test.clock.now)),
+  );
+  void done.then((outcome) => {
+    state.outcome = outcome;
+  });
+  return { state, done };
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+const answer = (news: number, at: number) => ({ kind: 'answer', json: JSON.stringify({ news, at }) });
+
+describe('a call that waits', () => {
+  test('is answered when its topic is touched, at the time of that', async () => {
+    const host = open();
+    const token = host.issue();
+    const { state, done } = started(host, token, 20);
+    await settle();
+    expect(state.outcome).toBeUndefined();
+    host.clock.now += 3000;
+    host.call(token, 'tell', { topic: 'other' });
+    await settle();
+    expect(state.outcome).toBeUndefined();
+    host.call(token, 'tell', { topic: 'news', silent: true });
+    await settle();
+    expect(await done).toEqual(answer(1, START + 3000));
+    expect(host.lines.filter(({ tool }) => tool === 'await')).toMatchObject([
+      { outcome: 'answer', duration_ms: 3000 },
+    ]);
+  });
+
+  test('is answered with what there is when its time is up, and not a millisecond before', async () => {
+    const host = open();
+    const { state } = started(host, host.issue(), 20);
+    host.clock.now = START + 19_999;
+    host.runLater();
+    await settle();
+    expect(state.outcome).toBeUndefined();
+    host.clock.now = START + 20_000;
+    host.runLater();
+    await settle();
+    expect(state.outcome).toEqual(answer(0, START + 20_000));
+  });
+
+  test('changes nothing while it waits', async () => {
+    const host = open();
+    started(host, host.issue(), 20);
+    await settle();
+    expect(host.db.exec('SELECT created_at FROM tenant')).toEqual([{ created_at: START }]);
+    expect(host.db.exec('SELECT rev FROM ledger')).toEqual([{ rev: 0 }]);
+    expect(host.db.exec('SELECT id FROM calls')).toEqual([]);
+  });
+
+  test('does not wait when it is not asked to, or when there is news', async () => {
+    const host = open();
+    const token = host.issue();
+    expect(host.call(token, 'await')).toEqual(answer(0, START));
+    host.call(token, 'tell', { topic: 'news' });
+    expect(host.call(token, 'await', { wait_s: 20 })).toEqual(answer(1, START));
+  });
+
+  test('is not woken by a write that was undone', async () => {
+    const host = open();
+    const token = host.issue();
+    const { state } = started(host, token, 20);
+    host.call(token, 'tell', { topic: 'news', fail: true });
+    await settle();
+    expect(state.outcome).toBeUndefined();
+  });
+
+  test('is charged once, however often it is tried', async () => {
+    const host = open({ rate: 1, burst: 3 });
+    const token = host.issue();
+    const { done } = started(host, token, 20);
+    host.call(token, 'tell', { topic: 'news', silent: true });
+    await settle();
+    host.call(token, 'tell', { topic: 'news' });
+    expect(await done).toMatchObject({ kind: 'answer' });
+  });
+
+  test('is refused when its token is revoked, its tenant suspended or erased meanwhile', async () => {
+    const host = open();
+    const revoked = host.issue();
+    const first = started(host, revoked, 20);
+    host.compartment.revokeToken(revoked);
+    expect(await first.done).toEqual({ kind: 'refused', refusal: { reason: 'invalid_token' } });
+    const second = started(host, host.issue(), 20);
+    host.compartment.setStatus('suspended');
+    expect(await second.done).toEqual({ kind: 'refused', refusal: { reason: 'suspended' } });
+    host.compartment.setStatus('active');
+    const third = started(host, host.issue(), 20);
+    for (const { name } of host.db.exec<{ name: string }>(
+      `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%\\_%' ESCAPE '\\'`,
+    )) {
+      host.db.script(`DROP TABLE ${name}`);
+    }
+    host.db.script('DROP TABLE _sql_schema_migrations');
+    host.compartment.forget();
+    expect(await third.done).toEqual({ kind: 'refused', refusal: { reason: 'invalid_token' } });
+  });
+
+  test('goes on waiting when only the limits change', async () => {
+    const host = open();
+    const token = host.issue();
+    const { state, done } = started(host, token, 20);
+    host.compartment.changeLimits({ rate: 1000 });
+    await settle();
+    expect(state.outcome).toBeUndefined();
+    host.call(token, 'tell', { topic: 'news' });
+    expect(await done).toEqual(answer(1, START));
+  });
+
+  test('is tried a bounded number of times', async () => {
+    const host = open();
+    const token = host.issue();
+    const { state } = started(host, token, 20);
+    for (let touch = 0; touch < 100 && state.outcome === undefined; touch++) {
+      host.call(token, 'tell', { topic: 'news', silent: true });
+      await settle();
+    }
+    expect(state.outcome).toEqual(answer(0, START));
+  });
+});
+
+test('one call more than can wait is answered at once', async () => {
+  const host = open();
+  const token = host.issue();
+  const waiting = Array.from({ length: MAX_WAITERS }, () => started(host, token, 20));
+  expect(host.call(token, 'await', { wait_s: 20 })).toEqual(answer(0, START));
+  host.call(token, 'tell', { topic: 'news' });
+  for (const { done } of waiting) expect(await done).toEqual(answer(1, START));
+  expect(started(host, token, 20).state.outcome).toBeUndefined();
+});
