@@ -12,6 +12,8 @@ export type LogEvent =
   | 'request.refused'
   | 'tenant.migration_failed'
   | 'tenant.write_behind_failed'
+  | 'tenant.swept'
+  | 'tenant.sweep_failed'
   | 'admin.request'
   | 'edge.error';
 
@@ -27,6 +29,7 @@ export interface LogRecord {
   code?: string | undefined;
   error_id?: string | undefined;
   retry_after_ms?: number | undefined;
+  rows?: number | undefined;
   cause?: Cause | undefined;
   http_status?: number | undefined;
   http_method?: string | undefined;

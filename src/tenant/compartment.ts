@@ -2,9 +2,11 @@ import { type Log, traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
+import type { Sweeper } from '../tools/sweepers.ts';
 import type { Scope } from '../tools/tool.ts';
 import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
 import type { Database } from './database.ts';
+import { sweepIdempotency } from './idempotency.ts';
 import {
   changedLimits,
   type LimitChange,
@@ -23,6 +25,8 @@ import { type Later, WriteBehind } from './write-behind.ts';
 
 /** How often a call that waits is tried: a busy topic must not keep the object busy with it. */
 const MAX_TRIES = 50;
+/** Rows that one step of a sweep reclaims: a few milliseconds of work. */
+const SWEEP_STEP = 200;
 
 /** What a host gives a compartment. */
 export interface Host {
@@ -34,6 +38,7 @@ export interface Host {
   readonly catalogue: Catalogue;
   readonly limits: Limits;
   readonly storageQuotaBytes: number;
+  readonly sweepers: readonly Sweeper[];
 }
 
 interface Open {
@@ -191,6 +196,28 @@ export class Compartment implements Door {
       if (token !== undefined) return { ok: true, value: token };
       return { ok: false, problem: 'not_found', message: 'The tenant has no such token.' };
     });
+  }
+
+  /**
+   * Gives back the space of what has expired, a bounded step each of what can expire. No answer depends on it: whatever
+   * has expired is absent to every read.
+   * @returns whether there is more to do, or `absent` when there is no tenant
+   */
+  sweep(): 'more' | 'done' | 'absent' {
+    const entered = this.#entered();
+    if (!entered.ok) return entered.refusal.reason === 'unavailable' ? 'done' : 'absent';
+    const { db, clock, log, sweepers } = this.#host;
+    const reclaimed = [sweepIdempotency, ...sweepers].map((sweeper) => {
+      try {
+        return db.transaction(() => sweeper(db, clock(), SWEEP_STEP));
+      } catch (cause) {
+        log({ level: 'error', event: 'tenant.sweep_failed', cause: describeCause(cause, undefined, {}) });
+        return 0;
+      }
+    });
+    const rows = reclaimed.reduce((sum, count) => sum + count, 0);
+    if (rows > 0) log({ level: 'info', event: 'tenant.swept', tenant: entered.tenant.profile.id, rows });
+    return reclaimed.some((count) => count >= SWEEP_STEP) ? 'more' : 'done';
   }
 
   /** Saves what reads left to be saved. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../tools/canonical.ts';
 import { invalidInput } from '../tools/errors.ts';
-import type { Database } from './database.ts';
+import type { Sql } from '../tools/tool.ts';
 
 /** How long a repeated call is answered with the first answer. */
 export const IDEMPOTENCY_MS = 24 * 3_600_000;
@@ -17,7 +17,7 @@ const argument = (args: Record<string, unknown>) =>
  * @throws ToolError `invalid_input` when the key was used with other arguments
  */
 export function once(
-  db: Database,
+  db: Sql,
   call: { tool: string; args: Record<string, unknown>; now: number },
   act: () => string,
 ): string {
@@ -38,12 +38,7 @@ export function once(
     );
   }
   const answer = act();
-  db.exec(
-    `DELETE FROM idempotency WHERE (tool, key) IN
-       (SELECT tool, key FROM idempotency WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
-    call.now,
-    EXPIRED_DROPPED_PER_CALL,
-  );
+  sweepIdempotency(db, call.now, EXPIRED_DROPPED_PER_CALL);
   db.exec(
     `INSERT INTO idempotency (tool, key, digest, answer, expires_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (tool, key) DO UPDATE SET digest = excluded.digest, answer = excluded.answer, expires_at = excluded.expires_at`,
@@ -54,4 +49,14 @@ export function once(
     call.now + IDEMPOTENCY_MS,
   );
   return answer;
+}
+
+/** Drops at most `limit` answers whose 24 hours are over. @returns how many */
+export function sweepIdempotency(db: Sql, now: number, limit: number): number {
+  return db.exec(
+    `DELETE FROM idempotency WHERE (tool, key) IN
+       (SELECT tool, key FROM idempotency WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING 1 AS dropped`,
+    now,
+    limit,
+  ).length;
 }

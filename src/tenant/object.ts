@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers';
 import { parseConfig } from '../config.ts';
 import { createLog } from '../telemetry/log.ts';
 import { catalogue } from '../tools/catalogue.ts';
+import { sweepers } from '../tools/sweepers.ts';
 import type { Scope } from '../tools/tool.ts';
 import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
 import { Compartment, type Operation, type TenantInfo } from './compartment.ts';
@@ -10,6 +11,10 @@ import type { LimitChange } from './limits.ts';
 import { MIGRATIONS } from './migrations.ts';
 import type { TenantStatus } from './profile.ts';
 import type { Token } from './tokens.ts';
+
+const SWEEP_EVERY_MS = 3_600_000;
+/** When a sweep found more than one step of work. */
+const SWEEP_AGAIN_MS = 5000;
 
 /**
  * The Durable Object host of a compartment, one for each tenant. Its methods return unions and throw nothing of the
@@ -33,6 +38,7 @@ export class Tenant extends DurableObject<Env> implements Door {
       catalogue,
       limits: config.limits,
       storageQuotaBytes: config.storageQuotaBytes,
+      sweepers,
     });
   }
 
@@ -44,8 +50,11 @@ export class Tenant extends DurableObject<Env> implements Door {
     return this.#compartment.call(request);
   }
 
-  create(id: TenantId): Operation<TenantInfo> {
-    return this.#compartment.create(id);
+  async create(id: TenantId): Promise<Operation<TenantInfo>> {
+    const created = this.#compartment.create(id);
+    // Also when it existed: a creation that stopped in between may have left it without an alarm.
+    if (created.ok || created.problem === 'conflict') await this.#sweepIn(SWEEP_EVERY_MS);
+    return created.ok ? this.describe() : created;
   }
 
   describe(): Operation<TenantInfo> {
@@ -72,7 +81,17 @@ export class Tenant extends DurableObject<Env> implements Door {
     return this.#compartment.revokeToken(id);
   }
 
-  /** Erases all of the tenant's storage. */
+  /** The durable schedule of sweeps: the platform keeps the alarm, and tries again when this throws. */
+  override async alarm(): Promise<void> {
+    const swept = this.#compartment.sweep();
+    if (swept !== 'absent') await this.#sweepIn(swept === 'more' ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
+  }
+
+  async #sweepIn(ms: number): Promise<void> {
+    await this.ctx.storage.setAlarm(Date.now() + ms);
+  }
+
+  /** Erases all of the tenant's storage, its alarm too. */
   async erase(): Promise<void> {
     this.#compartment.forget();
     await this.ctx.storage.deleteAll();

@@ -3,6 +3,7 @@ import { type CallOutcome, type CallRequest, parseTenantId, type TokenId } from 
 import { Compartment, type Host } from '../../src/tenant/compartment.ts';
 import type { Database } from '../../src/tenant/database.ts';
 import { catalogue } from '../../src/tools/catalogue.ts';
+import { sweepers } from '../../src/tools/sweepers.ts';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { openDatabase, readMigrations } from './node-host.ts';
 
@@ -43,6 +44,7 @@ export function openCompartment(host: Partial<Host> = {}): TestCompartment {
     catalogue,
     limits: { tenant: GENEROUS, tool: GENEROUS },
     storageQuotaBytes: 1_073_741_824,
+    sweepers,
     ...host,
   });
   return {
