@@ -3,6 +3,8 @@ import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { defineConfig } from 'vitest/config';
 import { TEST_SECRETS } from './test/support/secrets.ts';
 
+/** A guard against what hangs, generous enough for a slow machine; nothing is asserted about time. */
+const TIMEOUT_MS = 30_000;
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
@@ -12,7 +14,11 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias: { '#host': at('./test/support/host-node.ts') } },
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/tools/**/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/tools/**/*.test.ts'],
+          testTimeout: TIMEOUT_MS,
+        },
       },
       {
         plugins: [
@@ -33,6 +39,7 @@ export default defineConfig({
           include: ['test/worker/**/*.test.ts', 'test/tools/**/*.test.ts'],
           // One isolate for all files: loading the Worker anew for each takes longer than its tests.
           isolate: false,
+          testTimeout: TIMEOUT_MS,
           setupFiles: ['./test/support/real-clock.ts'],
         },
       },
@@ -40,7 +47,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: TIMEOUT_MS,
           hookTimeout: 60_000,
           fileParallelism: false,
         },

@@ -142,7 +142,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     tenant: { rate: data.TENANT_RATE, burst: data.TENANT_BURST },
     tool: { rate: data.TOOL_RATE, burst: data.TOOL_BURST },
   };
-  const problem = limitsProblem(limits, { tools: {} }, catalogue.tools);
+  const problem = limitsProblem(limits, { tools: {} }, catalogue.all);
   if (problem !== undefined) {
     throw new ConfigError([
       `TENANT_BURST and TOOL_BURST must each pay for one call of every tool, but ${problem}; raise it ${place('TOOL_BURST')}.`,

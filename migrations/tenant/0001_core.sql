@@ -8,13 +8,6 @@ CREATE TABLE tenant (
   seal_key TEXT NOT NULL
 ) STRICT;
 
--- What changes with every call: the revision counter and the levels of the token buckets.
-CREATE TABLE ledger (
-  one INTEGER PRIMARY KEY CHECK (one = 1),
-  rev INTEGER NOT NULL,
-  buckets TEXT NOT NULL
-) STRICT;
-
 -- The tokens that this tenant accepts. The signed token itself is never stored.
 CREATE TABLE tokens (
   id TEXT PRIMARY KEY,
@@ -25,7 +18,8 @@ CREATE TABLE tokens (
   revoked_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- What agents did, newest calls only; the log has the details under the same ids.
+-- What agents did, newest calls only; the log has the details under the same ids. The newest row is also the ledger:
+-- the revision counter and the levels of the token buckets as the call left them.
 CREATE TABLE calls (
   id INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
@@ -35,7 +29,9 @@ CREATE TABLE calls (
   error_id TEXT,
   trace_id TEXT NOT NULL,
   span_id TEXT NOT NULL,
-  token_id TEXT NOT NULL
+  token_id TEXT NOT NULL,
+  rev INTEGER NOT NULL,
+  buckets TEXT NOT NULL
 ) STRICT;
 
 -- Answers of calls that carried an idempotency key.

@@ -21,8 +21,11 @@ CREATE TABLE scars (
   agent TEXT,
   first_seen INTEGER NOT NULL,
   last_seen INTEGER NOT NULL,
-  -- The informative words, separated by spaces: what the two indexes below hold.
-  tokens TEXT NOT NULL
+  -- The informative words, separated by spaces, those of the message first; and how many of them are the message's.
+  tokens TEXT NOT NULL,
+  message_words INTEGER NOT NULL DEFAULT 0,
+  -- Its type, tool, target, cause and tags, for those who search the list.
+  names TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX scars_tool_target ON scars (tool, target, last_seen);
 
@@ -30,9 +33,12 @@ CREATE INDEX scars_tool_target ON scars (tool, target, last_seen);
 CREATE TABLE scar_fingerprints (
   fingerprint TEXT PRIMARY KEY,
   version INTEGER NOT NULL,
-  scar_id INTEGER NOT NULL REFERENCES scars (id) ON DELETE CASCADE
+  scar_id INTEGER NOT NULL REFERENCES scars (id) ON DELETE CASCADE,
+  -- The scar that it was made for: leads from the id of a merged scar to where it went.
+  origin INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX scar_fingerprints_scar ON scar_fingerprints (scar_id);
+CREATE INDEX scar_fingerprints_origin ON scar_fingerprints (origin);
 
 -- How often a run hit a scar.
 CREATE TABLE scar_runs (
@@ -43,6 +49,18 @@ CREATE TABLE scar_runs (
   PRIMARY KEY (scar_id, run_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX scar_runs_age ON scar_runs (scar_id, last_seen);
+CREATE INDEX scar_runs_expiry ON scar_runs (last_seen);
+
+-- Which scars a run was shown, so that it is not shown them again. Only the newest rows are kept.
+CREATE TABLE scar_shown (
+  id INTEGER PRIMARY KEY,
+  run_id TEXT NOT NULL,
+  scar_id INTEGER NOT NULL REFERENCES scars (id) ON DELETE CASCADE,
+  at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX scar_shown_run ON scar_shown (run_id, scar_id);
+CREATE INDEX scar_shown_scar ON scar_shown (scar_id);
+CREATE INDEX scar_shown_expiry ON scar_shown (at);
 
 -- What was tried against a scar, and how often it was reported to have worked or failed.
 CREATE TABLE scar_fixes (
@@ -69,26 +87,27 @@ CREATE TABLE scar_reports (
   at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX scar_reports_age ON scar_reports (scar_id, at);
+CREATE INDEX scar_reports_expiry ON scar_reports (at);
 
 CREATE VIRTUAL TABLE scar_words USING fts5 (
-  tokens, content = 'scars', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 0'
+  tokens, names, content = 'scars', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 0'
 );
 CREATE VIRTUAL TABLE scar_trigrams USING fts5 (
-  tokens, content = 'scars', content_rowid = 'id', tokenize = 'trigram'
+  tokens, names, content = 'scars', content_rowid = 'id', tokenize = 'trigram'
 );
 
 -- The indexes follow the rows whichever tool changes them, in the same statement.
 CREATE TRIGGER scars_inserted AFTER INSERT ON scars BEGIN
-  INSERT INTO scar_words (rowid, tokens) VALUES (new.id, new.tokens);
-  INSERT INTO scar_trigrams (rowid, tokens) VALUES (new.id, new.tokens);
+  INSERT INTO scar_words (rowid, tokens, names) VALUES (new.id, new.tokens, new.names);
+  INSERT INTO scar_trigrams (rowid, tokens, names) VALUES (new.id, new.tokens, new.names);
 END;
 CREATE TRIGGER scars_deleted AFTER DELETE ON scars BEGIN
-  INSERT INTO scar_words (scar_words, rowid, tokens) VALUES ('delete', old.id, old.tokens);
-  INSERT INTO scar_trigrams (scar_trigrams, rowid, tokens) VALUES ('delete', old.id, old.tokens);
+  INSERT INTO scar_words (scar_words, rowid, tokens, names) VALUES ('delete', old.id, old.tokens, old.names);
+  INSERT INTO scar_trigrams (scar_trigrams, rowid, tokens, names) VALUES ('delete', old.id, old.tokens, old.names);
 END;
-CREATE TRIGGER scars_reworded AFTER UPDATE OF tokens ON scars BEGIN
-  INSERT INTO scar_words (scar_words, rowid, tokens) VALUES ('delete', old.id, old.tokens);
-  INSERT INTO scar_trigrams (scar_trigrams, rowid, tokens) VALUES ('delete', old.id, old.tokens);
-  INSERT INTO scar_words (rowid, tokens) VALUES (new.id, new.tokens);
-  INSERT INTO scar_trigrams (rowid, tokens) VALUES (new.id, new.tokens);
+CREATE TRIGGER scars_reworded AFTER UPDATE OF tokens, names ON scars BEGIN
+  INSERT INTO scar_words (scar_words, rowid, tokens, names) VALUES ('delete', old.id, old.tokens, old.names);
+  INSERT INTO scar_trigrams (scar_trigrams, rowid, tokens, names) VALUES ('delete', old.id, old.tokens, old.names);
+  INSERT INTO scar_words (rowid, tokens, names) VALUES (new.id, new.tokens, new.names);
+  INSERT INTO scar_trigrams (rowid, tokens, names) VALUES (new.id, new.tokens, new.names);
 END;

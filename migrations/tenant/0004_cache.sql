@@ -1,5 +1,5 @@
 -- Cached answers of language models. `rev` is the revision of the write: an entry is superseded by a later invalidation.
--- `size` is what the entry takes of the quota, in bytes.
+-- `size` is what the entry takes of the quota, in bytes; `lease` the revision of the lease it was stored with.
 CREATE TABLE cache_entries (
   rev INTEGER PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
@@ -13,7 +13,8 @@ CREATE TABLE cache_entries (
   stored_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
   dead_at INTEGER NOT NULL,
-  hit_at INTEGER NOT NULL
+  hit_at INTEGER NOT NULL,
+  lease INTEGER
 ) STRICT;
 CREATE INDEX cache_entries_expiry ON cache_entries (dead_at);
 CREATE INDEX cache_entries_hit ON cache_entries (hit_at);
@@ -35,7 +36,11 @@ CREATE TABLE cache_tags (
 CREATE INDEX cache_tags_tag ON cache_tags (tag, entry);
 
 -- The beginning of what was asked, of the newest entries, for finding similar questions; the row id is the entry's rev.
-CREATE VIRTUAL TABLE cache_text USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2');
+-- `grams` holds the pairs of letters by which texts in scripts without spaces are found. Marks are part of a word: without
+-- that, words of many scripts would fall apart at each vowel.
+CREATE VIRTUAL TABLE cache_text USING fts5 (
+  text, grams, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+);
 
 -- One row. `entries` and `size` are what the quota is measured by, kept right by the triggers whichever way an entry
 -- goes; `texts` is at least the number of rows in cache_text.
@@ -75,6 +80,25 @@ CREATE TABLE cache_invalidations (
   PRIMARY KEY (kind, value, ns)
 ) STRICT, WITHOUT ROWID;
 
+-- Who works on the answer of a key, one caller at a time. `rev` is the revision of the grant, and the lease's id. Namespace
+-- and model are null when only the key is known. An expired lease stays until its work is taken over or it is forgotten.
+CREATE TABLE cache_leases (
+  rev INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  ns TEXT,
+  model TEXT,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX cache_leases_expiry ON cache_leases (expires_at);
+
+-- Tags that were invalidated while leases were out: only its answer will say which tags a lease was for.
+CREATE TABLE cache_lost_tags (
+  tag TEXT NOT NULL,
+  ns TEXT NOT NULL,
+  rev INTEGER NOT NULL,
+  PRIMARY KEY (tag, ns)
+) STRICT, WITHOUT ROWID;
+
 -- What happened on each day (UTC, days since the epoch). `ns` and `model` are empty for what has no row of its own.
 CREATE TABLE cache_days (
   day INTEGER NOT NULL,
@@ -84,6 +108,7 @@ CREATE TABLE cache_days (
   misses INTEGER NOT NULL DEFAULT 0,
   stale INTEGER NOT NULL DEFAULT 0,
   negative INTEGER NOT NULL DEFAULT 0,
+  coalesced INTEGER NOT NULL DEFAULT 0,
   rejected INTEGER NOT NULL DEFAULT 0,
   evicted INTEGER NOT NULL DEFAULT 0,
   tokens_saved INTEGER NOT NULL DEFAULT 0,

@@ -1,11 +1,12 @@
 import type { Refusal } from '../tenant/call.ts';
+import type { ErrorCode, ToolErrorBody } from '../tools/errors.ts';
 import { SCOPES } from '../tools/tool.ts';
 
 /** JSON-RPC error codes that this server uses outside the SDK (JSON-RPC 2.0, section 5.1). */
 const RPC_CODE = { parse_error: -32700, invalid_request: -32600, other: -32000 } as const;
 
 export interface HttpRefusal {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 429 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 429 | 500 | 503 | 507;
   /** A word for programs and for the log. */
   readonly code: string;
   /** One sentence for people. */
@@ -39,10 +40,36 @@ const TITLES: Readonly<Record<HttpRefusal['status'], string>> = {
   429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
+  507: 'Insufficient Storage',
 };
 
-/** A refusal as problem details (RFC 9457). */
-export function problem(refusal: HttpRefusal & { field?: string | undefined }, traceId: string): Response {
+/** How HTTP says each code of a tool's error. */
+export const STATUS_OF_CODE: Readonly<Record<ErrorCode, HttpRefusal['status']>> = {
+  invalid_input: 400,
+  too_large: 413,
+  quota_exceeded: 507,
+  rate_limited: 429,
+  forbidden: 403,
+  unknown_handle: 404,
+  unavailable: 503,
+  internal: 500,
+};
+
+/** A tool's error as problem details, with the same code and the same fields. */
+export function problemOf({ message, ...error }: ToolErrorBody): Response {
+  const wait = error.retry_after_ms;
+  const headers: Record<string, string> =
+    wait === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(wait / 1000))) };
+  const refusal = { status: STATUS_OF_CODE[error.code], code: error.code, message, headers };
+  return problem(refusal, error.trace_id, error);
+}
+
+/** A refusal as problem details (RFC 9457), with further members after its own. */
+export function problem(
+  refusal: HttpRefusal & { field?: string | undefined },
+  traceId: string,
+  members: Partial<Omit<ToolErrorBody, 'message'>> = {},
+): Response {
   const body = {
     type: 'about:blank',
     title: TITLES[refusal.status],
@@ -51,6 +78,7 @@ export function problem(refusal: HttpRefusal & { field?: string | undefined }, t
     code: refusal.code,
     ...(refusal.field === undefined ? {} : { field: refusal.field }),
     trace_id: traceId,
+    ...members,
   };
   return new Response(JSON.stringify(body), {
     status: refusal.status,

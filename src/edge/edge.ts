@@ -1,6 +1,8 @@
 import type { Context } from 'hono';
 import { type Config, parseConfig } from '../config.ts';
 import { createLog, type Log, traceFields } from '../telemetry/log.ts';
+import { clip } from '../telemetry/redact.ts';
+import { redactSecrets } from '../telemetry/secrets.ts';
 import { continueTrace, randomHex, type TraceContext } from '../telemetry/trace.ts';
 import { type Principal, VerifiedTokens, verifyToken } from './tokens.ts';
 
@@ -55,6 +57,8 @@ export function bearerOf(request: Request): string | undefined {
   return /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(request.headers.get('authorization') ?? '')?.[1];
 }
 
+const MAX_PATH_CHARS = 256;
+
 /** The one line of a request that was refused before a tenant took it as a call. */
 export function logRefusal(
   c: Context<AppEnv>,
@@ -69,7 +73,7 @@ export function logRefusal(
     code: refusal.code,
     http_status: refusal.status,
     http_method: c.req.method,
-    path: c.req.path,
+    path: clip(redactSecrets(c.req.path).text, MAX_PATH_CHARS),
     duration_ms: Date.now() - info.receivedAt,
     ...traceFields(info.trace),
     request_id: info.id,

@@ -6,15 +6,16 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { Context } from 'hono';
-import { traceFields } from '../telemetry/log.ts';
-import { describeCause } from '../telemetry/redact.ts';
-import type { CallOutcome, CallRequest, Refusal } from '../tenant/call.ts';
+import type { Refusal } from '../tenant/call.ts';
 import type { Scope } from '../tools/tool.ts';
-import { addressOf } from './address.ts';
-import { FENCED, type HttpRefusal, missingToken, refusalOf, rpcRefusal } from './answers.ts';
-import { type AppEnv, bearerOf, logRefusal } from './edge.ts';
+import { type HttpRefusal, refusalOf, rpcRefusal } from './answers.ts';
+import { authenticate, type Refused } from './authenticate.ts';
+import { doorOf } from './door.ts';
+import { type AppEnv, logRefusal } from './edge.ts';
 import { readJson } from './json.ts';
-import { createServer, type Session } from './server.ts';
+import { type Families, narrowing } from './offer.ts';
+import { createServer } from './server.ts';
+import type { Session } from './session.ts';
 import type { Principal } from './tokens.ts';
 
 /** Calls in one JSON-RPC batch, which only the revision 2025-03-26 has. */
@@ -31,11 +32,6 @@ export async function handleMcp(c: Ctx): Promise<Response> {
   return rpcRefusal(served.refusal, c.var.info.trace.traceId);
 }
 
-interface Refused {
-  readonly refusal: HttpRefusal;
-  readonly principal?: Principal;
-}
-
 async function serve(c: Ctx): Promise<Response | Refused> {
   const { edge } = c.var;
   const request = c.req.raw;
@@ -49,27 +45,16 @@ async function serve(c: Ctx): Promise<Response | Refused> {
     await request.body?.cancel();
     return { refusal: shape, principal };
   }
+  const narrowed = narrowing(request.url);
+  if ('status' in narrowed) {
+    await request.body?.cancel();
+    return { refusal: narrowed, principal };
+  }
   const body = await readJson(request, edge.config.maxBodyBytes);
   if (!body.ok) return { refusal: body, principal };
   const batch = refuseBatch(request, body.value);
   if (batch !== undefined) return { refusal: batch, principal };
-  return dispatch(c, principal, body.value);
-}
-
-/** Who asks, by the bearer token. An address that keeps asking without a good one meets the fence. */
-async function authenticate(c: Ctx): Promise<Principal | Refused> {
-  const { config, tokens } = c.var.edge;
-  const token = bearerOf(c.req.raw);
-  const principal = token === undefined ? undefined : await tokens.principal(token, c.var.info.receivedAt);
-  if (principal !== undefined) return principal;
-  const { success } = await c.env.ANONYMOUS_FENCE.limit({ key: addressOf(c.req.raw) });
-  if (!success) return { refusal: FENCED };
-  const hadToken = c.req.header('authorization') !== undefined;
-  return {
-    refusal: hadToken
-      ? refusalOf({ reason: 'invalid_token' }, config.publicUrl)
-      : missingToken(config.publicUrl),
-  };
+  return dispatch(c, { principal, ...narrowed }, body.value);
 }
 
 const accepts = (accept: string, type: string) =>
@@ -96,16 +81,23 @@ function refuseBatch(request: Request, body: unknown): HttpRefusal | undefined {
   return undefined;
 }
 
+/** Whose request it is, and which families of tools it wants to know of. */
+interface Asker {
+  readonly principal: Principal;
+  readonly families: Families;
+}
+
 /** The exchange of one request: what its protocol server may use, and what came of it. */
 interface Exchange extends Session {
   readonly outcome: { asked: boolean; refusal?: Refusal; traceId?: string };
 }
 
-async function dispatch(c: Ctx, principal: Principal, body: unknown): Promise<Response | Refused> {
-  if (!isToolCall(body)) return dispatchAdmitted(c, principal, body);
-  // A tool call is admitted with the call itself, which saves asking the tenant twice.
+async function dispatch(c: Ctx, asker: Asker, body: unknown): Promise<Response | Refused> {
+  if (!isCall(body)) return dispatchAdmitted(c, asker, body);
+  // A call is admitted with the call itself, which saves asking the tenant twice.
+  const { principal } = asker;
   const { publicUrl } = c.var.edge.config;
-  const exchange = createExchange(c, principal, []);
+  const exchange = createExchange(c, asker, []);
   const response = await respond(c.req.raw, body, exchange);
   const { asked, refusal, traceId } = exchange.outcome;
   if (refusal !== undefined) {
@@ -115,7 +107,7 @@ async function dispatch(c: Ctx, principal: Principal, body: unknown): Promise<Re
   }
   if (asked) return response;
   // The protocol refused the call before the tenant heard of it; a token that is no longer good comes first.
-  const admission = await admit(c, principal);
+  const admission = await doorOf(c, principal).admit();
   if (!admission.ok) {
     await response.body?.cancel();
     return { refusal: refusalOf(admission.refusal, publicUrl), principal };
@@ -124,35 +116,27 @@ async function dispatch(c: Ctx, principal: Principal, body: unknown): Promise<Re
   return response;
 }
 
-/** Whatever is asked but a tool call: the tenant is asked first. */
-async function dispatchAdmitted(c: Ctx, principal: Principal, body: unknown): Promise<Response | Refused> {
-  const admission = await admit(c, principal);
+/** Whatever is asked but a call: the tenant is asked first. */
+async function dispatchAdmitted(c: Ctx, asker: Asker, body: unknown): Promise<Response | Refused> {
+  const { principal } = asker;
+  const admission = await doorOf(c, principal).admit();
   if (!admission.ok) return { refusal: refusalOf(admission.refusal, c.var.edge.config.publicUrl), principal };
-  const exchange = createExchange(c, principal, admission.scopes);
+  const exchange = createExchange(c, asker, admission.scopes);
   const response = await respond(c.req.raw, body, exchange);
   if (response.status >= 400) logRefusal(c, { status: response.status, code: 'protocol' }, principal);
   return response;
 }
 
-function isToolCall(body: unknown): boolean {
+/** The requests that are answered by a call of a tool, published or internal. */
+const CALLS: ReadonlySet<unknown> = new Set(['tools/call', 'resources/list', 'resources/read']);
+
+function isCall(body: unknown): boolean {
   return (
-    typeof body === 'object' &&
-    body !== null &&
-    'method' in body &&
-    body.method === 'tools/call' &&
-    'id' in body
+    typeof body === 'object' && body !== null && 'method' in body && CALLS.has(body.method) && 'id' in body
   );
 }
 
-async function admit(c: Ctx, principal: Principal) {
-  try {
-    return await c.env.TENANTS.getByName(principal.tenant).admit(principal.tokenId);
-  } catch (cause) {
-    return unreachable(c, principal, cause);
-  }
-}
-
-function createExchange(c: Ctx, principal: Principal, scopes: readonly Scope[]): Exchange {
+function createExchange(c: Ctx, { principal, families }: Asker, scopes: readonly Scope[]): Exchange {
   const outcome: Exchange['outcome'] = { asked: false };
   return {
     outcome,
@@ -161,39 +145,16 @@ function createExchange(c: Ctx, principal: Principal, scopes: readonly Scope[]):
     traceparent: c.req.raw.headers.get('traceparent'),
     protocolVersion: c.req.raw.headers.get('mcp-protocol-version')?.slice(0, 32),
     scopes,
+    families,
     refused: (refusal, traceId) => {
       outcome.refusal = refusal;
       outcome.traceId = traceId;
     },
-    call: async (request: CallRequest): Promise<CallOutcome> => {
+    call: (request) => {
       outcome.asked = true;
-      try {
-        return await c.env.TENANTS.getByName(principal.tenant).call(request);
-      } catch (cause) {
-        return { kind: 'refused', refusal: unreachable(c, principal, cause).refusal };
-      }
+      return doorOf(c, principal).call(request);
     },
   };
-}
-
-/** The object could not be asked: that is never a denial. */
-function unreachable(
-  c: Ctx,
-  principal: Principal,
-  cause: unknown,
-): { ok: false; refusal: { reason: 'unavailable' } } {
-  const { edge, info } = c.var;
-  edge.log({
-    level: 'error',
-    event: 'edge.error',
-    tenant: principal.tenant,
-    code: 'unavailable',
-    cause: describeCause(cause, undefined, {}),
-    ...traceFields(info.trace),
-    request_id: info.id,
-    token_id: principal.tokenId,
-  });
-  return { ok: false, refusal: { reason: 'unavailable' } };
 }
 
 const exchanges = new WeakMap<Request, Exchange>();
@@ -220,7 +181,7 @@ async function respond(request: Request, body: unknown, exchange: Exchange): Pro
 /** A request that names its revision in the envelope is never a 2025 one: most need no closer look. */
 function claimsModern(body: unknown): boolean {
   const params = memberOf(body, 'params');
-  return memberOf(memberOf(params, '_meta'), PROTOCOL_VERSION_META_KEY) !== undefined && isToolCall(body);
+  return memberOf(memberOf(params, '_meta'), PROTOCOL_VERSION_META_KEY) !== undefined && isCall(body);
 }
 
 function memberOf(value: unknown, name: string): unknown {

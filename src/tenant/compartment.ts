@@ -7,18 +7,12 @@ import type { Scope } from '../tools/tool.ts';
 import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
 import type { Database } from './database.ts';
 import { sweepIdempotency } from './idempotency.ts';
-import {
-  changedLimits,
-  type LimitChange,
-  Limiter,
-  type LimitOverrides,
-  type Limits,
-  limitsProblem,
-} from './limits.ts';
+import { changedLimits, type LimitChange, Limiter, type Limits, limitsProblem } from './limits.ts';
 import { hasSchema, type Migration, migrate } from './migrate.ts';
+import { NOT_FOUND, type Operation, type TenantInfo, UNAVAILABLE } from './operation.ts';
 import { type Again, Pipeline, type Waiting } from './pipeline.ts';
 import { insertProfile, type Profile, readProfile, type TenantStatus, writeProfile } from './profile.ts';
-import { Records } from './records.ts';
+import { Records, readLedger } from './records.ts';
 import { type Token, TokenList } from './tokens.ts';
 import { Waiters } from './waiters.ts';
 import { type Later, WriteBehind } from './write-behind.ts';
@@ -48,28 +42,6 @@ interface Open {
   readonly writeBehind: WriteBehind;
 }
 
-/** What the operator is told of a tenant. */
-export interface TenantInfo {
-  readonly id: TenantId;
-  readonly status: TenantStatus;
-  readonly createdAt: number;
-  readonly overrides: LimitOverrides;
-  readonly effective: Limits;
-  readonly storageBytes: number;
-  readonly storageQuotaBytes: number;
-}
-
-export type Operation<T> =
-  | { ok: true; value: T }
-  | { ok: false; problem: 'not_found' | 'conflict' | 'full' | 'invalid' | 'unavailable'; message: string };
-
-const NOT_FOUND = { ok: false, problem: 'not_found', message: 'There is no such tenant.' } as const;
-const UNAVAILABLE = {
-  ok: false,
-  problem: 'unavailable',
-  message: 'The schema of the tenant could not be brought up to date; the log names the migration.',
-} as const;
-
 /**
  * One tenant, without a platform: its database, its limits, its tokens and the door to its tools. Until `create` it
  * is empty, refuses everything and writes nothing.
@@ -94,15 +66,16 @@ export class Compartment implements Door {
     return 'topic' in first ? this.#waited(request, first) : first;
   }
 
-  /** Tries a call again whenever its topic is touched, and a last time when its time is up. */
+  /** Tries a call again whenever its topic is touched or it asked to be, and a last time when its time is up. */
   async #waited(request: CallRequest, first: Waiting): Promise<CallOutcome> {
     const { clock } = this.#host;
-    let topic = first.topic;
+    let waiting = first;
     for (let tries = 1; ; tries++) {
-      await this.#waiters.wait(topic, first.until - clock());
+      const wakeAt = Math.min(first.until, waiting.retryAt ?? first.until);
+      await this.#waiters.wait(waiting.topic, wakeAt - clock());
       const next = this.#attempt(request, { mayWait: clock() < first.until && tries < MAX_TRIES });
       if (!('topic' in next)) return next;
-      topic = next.topic;
+      waiting = next;
     }
   }
 
@@ -167,7 +140,7 @@ export class Compartment implements Door {
       const kept = Object.entries(profile.overrides.tools).filter(([name]) => catalogue.find(name));
       const known = { ...profile.overrides, tools: Object.fromEntries(kept) };
       const overrides = changedLimits(limits, known, change);
-      const problem = limitsProblem(limits, overrides, catalogue.tools);
+      const problem = limitsProblem(limits, overrides, catalogue.all);
       if (problem === undefined) return this.#change((current) => ({ ...current, overrides }));
       return { ok: false, problem: 'invalid', message: `The limits do not fit: ${problem}.` };
     });
@@ -273,11 +246,14 @@ export class Compartment implements Door {
     migrate(db, this.#host.migrations);
     const profile = readProfile(db);
     const tokens = new TokenList(db);
-    const [ledger] = db.exec<{ rev: number; buckets: string }>('SELECT rev, buckets FROM ledger');
-    const limiter = new Limiter(limits, profile.overrides, ledger?.buckets ?? '');
+    const ledger = readLedger(db);
+    const limiter = new Limiter(limits, profile.overrides, ledger.buckets);
     const records = new Records(db);
-    const writeBehind = new WriteBehind(db, log, later, records, () => limiter.save(clock()));
-    const pipeline = new Pipeline({
+    const writeBehind = new WriteBehind(db, log, later, records, () => ({
+      rev: pipeline.rev,
+      buckets: limiter.save(clock()),
+    }));
+    const pipeline: Pipeline = new Pipeline({
       db,
       clock,
       log,
@@ -288,7 +264,7 @@ export class Compartment implements Door {
       records,
       writeBehind,
       storageQuotaBytes,
-      rev: ledger?.rev ?? 0,
+      rev: ledger.rev,
       mayWait: () => !this.#waiters.full,
       committed: (topics) => this.#waiters.touch(topics),
     });

@@ -5,10 +5,11 @@ import { catalogue } from '../tools/catalogue.ts';
 import { sweepers } from '../tools/sweepers.ts';
 import type { Scope } from '../tools/tool.ts';
 import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
-import { Compartment, type Operation, type TenantInfo } from './compartment.ts';
+import { Compartment } from './compartment.ts';
 import { durableDatabase } from './durable-database.ts';
 import type { LimitChange } from './limits.ts';
 import { MIGRATIONS } from './migrations.ts';
+import type { Operation, TenantInfo } from './operation.ts';
 import type { TenantStatus } from './profile.ts';
 import type { Token } from './tokens.ts';
 

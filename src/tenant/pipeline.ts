@@ -15,6 +15,9 @@ import { seal, unseal } from './seal.ts';
 import type { Token, TokenList } from './tokens.ts';
 import type { WriteBehind } from './write-behind.ts';
 
+/** More than any one call adds to the storage: a body, its history and its index. */
+const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
+const MAX_ROOMY_CALLS = 64;
 /** What a call of a name that no tool has is charged as, so that guessing names is limited too. */
 const UNKNOWN_TOOL = { name: 'unknown', cost: 1 };
 
@@ -37,9 +40,12 @@ export interface PipelineParts {
   readonly committed: (topics: ReadonlySet<string>) => void;
 }
 
-/** What a call waits for: its topic, and the time (milliseconds since the epoch) when it must answer. */
+/** What a call waits for: its topic, and times in milliseconds since the epoch. */
 export interface Waiting {
   readonly topic: string;
+  /** When it is to be tried again at the latest; the call itself may go on waiting after that. */
+  readonly retryAt: number | undefined;
+  /** When it must answer. */
   readonly until: number;
 }
 
@@ -66,10 +72,16 @@ interface Ended {
 export class Pipeline {
   readonly #parts: PipelineParts;
   #rev: number;
+  #roomyCalls = 0;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
     this.#rev = parts.rev;
+  }
+
+  /** The last revision that was committed. */
+  get rev(): number {
+    return this.#rev;
   }
 
   admit(tokenId: TokenId): Admission {
@@ -131,21 +143,23 @@ export class Pipeline {
       const outcome = this.#transact(attempt, args, token, mayWait);
       return { outcome, recorded: true };
     } catch (cause) {
-      if (cause instanceof NotYet) return { topic: cause.topic, until: now + waitMs };
+      if (cause instanceof NotYet) {
+        return { topic: cause.topic, retryAt: cause.until, until: now + waitMs };
+      }
       if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
       return { outcome: internal(request), recorded: false, thrown: { cause } };
     }
   }
 
   #transact(
-    { request, tool, now }: Attempt & { tool: Tool },
+    { request, tool, now, again }: Attempt & { tool: Tool },
     args: Record<string, unknown>,
     token: Token,
     mayWait: boolean,
   ): CallOutcome {
     const { db, records, writeBehind, limiter } = this.#parts;
     const state = { rev: this.#rev, touched: new Set<string>() };
-    const context = this.#context(state, token, now, mayWait);
+    const context = this.#context(state, token, now, { mayWait, waited: again !== undefined });
     const answer = (): CallOutcome => ({
       kind: 'answer',
       json: once(db, { tool: tool.name, args, now }, () => {
@@ -162,8 +176,7 @@ export class Pipeline {
     }
     const outcome = db.transaction(() => {
       const done = answer();
-      records.save(recordOf(request, tool.name, done, now));
-      db.exec('UPDATE ledger SET rev = ?, buckets = ?', state.rev, limiter.save(now));
+      records.save(recordOf(request, tool.name, done, now), { rev: state.rev, buckets: limiter.save(now) });
       return done;
     });
     this.#rev = state.rev;
@@ -175,7 +188,7 @@ export class Pipeline {
     state: { rev: number; touched: Set<string> },
     token: Token,
     now: number,
-    mayWait: boolean,
+    waiting: Pick<ToolContext, 'mayWait' | 'waited'>,
   ): ToolContext {
     const { db, profile } = this.#parts;
     return {
@@ -185,23 +198,24 @@ export class Pipeline {
       nextRev: () => ++state.rev,
       headRev: () => state.rev,
       allowance: () => this.#allowance(token, now),
-      mayWait,
+      ...waiting,
       touch: (topic) => void state.touched.add(topic),
       seal: (payload) => seal(profile.sealKey, payload),
       unseal: (sealed) => unseal(profile.sealKey, sealed),
     };
   }
 
+  /** Refuses a call that grows the storage once the quota is reached. The size is not asked for while it is far away. */
   #requireRoom(tool: Tool): void {
-    if (!tool.grows) return;
+    if (!tool.grows || this.#roomyCalls-- > 0) return;
     const { db, storageQuotaBytes } = this.#parts;
-    if (db.sizeBytes() < storageQuotaBytes) return;
+    const left = storageQuotaBytes - db.sizeBytes();
+    this.#roomyCalls = Math.min(MAX_ROOMY_CALLS, Math.floor(left / MAX_GROWTH_BYTES));
+    if (left > 0) return;
     throw new ToolError(
       'quota_exceeded',
       'The storage quota is used up; delete or invalidate entries, then repeat the call.',
-      {
-        limit: storageQuotaBytes,
-      },
+      { limit: storageQuotaBytes },
     );
   }
 

@@ -21,7 +21,6 @@ export function insertProfile(db: Database, tenant: Pick<Profile, 'id' | 'sealKe
     now,
     tenant.sealKey,
   );
-  db.exec(`INSERT INTO ledger (one, rev, buckets) VALUES (1, 0, '')`);
 }
 
 export function readProfile(db: Database): Profile {

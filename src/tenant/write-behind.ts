@@ -1,7 +1,7 @@
 import type { Log } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import type { Database } from './database.ts';
-import type { CallRecord, Records } from './records.ts';
+import type { CallRecord, Ledger, Records } from './records.ts';
 
 /** How long the charge and the record of a read may be in memory only. */
 export const WRITE_BEHIND_MS = 500;
@@ -16,17 +16,17 @@ export class WriteBehind {
   readonly #log: Log;
   readonly #later: Later;
   readonly #records: Records;
-  readonly #saveBuckets: () => string;
+  readonly #ledger: () => Ledger;
   #pending: CallRecord[] = [];
   #scheduled = false;
   #stopped = false;
 
-  constructor(db: Database, log: Log, later: Later, records: Records, saveBuckets: () => string) {
+  constructor(db: Database, log: Log, later: Later, records: Records, ledger: () => Ledger) {
     this.#db = db;
     this.#log = log;
     this.#later = later;
     this.#records = records;
-    this.#saveBuckets = saveBuckets;
+    this.#ledger = ledger;
   }
 
   add(record: CallRecord): void {
@@ -45,8 +45,8 @@ export class WriteBehind {
     this.#pending = [];
     try {
       this.#db.transaction(() => {
-        for (const record of records) this.#records.save(record);
-        this.#db.exec('UPDATE ledger SET buckets = ?', this.#saveBuckets());
+        const ledger = this.#ledger();
+        for (const record of records) this.#records.save(record, ledger);
       });
     } catch (cause) {
       // The calls were answered; losing their records must not fail the next one.

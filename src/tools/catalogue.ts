@@ -1,16 +1,23 @@
 import * as z from 'zod';
+import { blackboardClaim } from './blackboard/claim.ts';
 import { blackboardDelete } from './blackboard/delete.ts';
 import { blackboardList } from './blackboard/list.ts';
 import { blackboardRead } from './blackboard/read.ts';
+import { blackboardRelease } from './blackboard/release.ts';
+import { resourcesList, resourcesRead } from './blackboard/resources.ts';
+import { blackboardWatch } from './blackboard/watch.ts';
 import { blackboardWrite } from './blackboard/write.ts';
 import { cacheGet } from './cache/get.ts';
 import { cacheInvalidate } from './cache/invalidate.ts';
 import { cacheSet } from './cache/set.ts';
 import { cacheStats } from './cache/stats.ts';
-import { toolErrorSchema } from './errors.ts';
+import { scarCheck } from './scar/check.ts';
+import { scarDelete } from './scar/delete.ts';
+import { scarList } from './scar/list.ts';
 import { scarLookup } from './scar/lookup.ts';
 import { scarRecord } from './scar/record.ts';
 import { scarResolve } from './scar/resolve.ts';
+import { scarUpdate } from './scar/update.ts';
 import { tenantLimits } from './tenant/limits.ts';
 import type { Tool } from './tool.ts';
 
@@ -19,16 +26,26 @@ const TOOLS: readonly Tool[] = [
   blackboardWrite,
   blackboardRead,
   blackboardList,
+  blackboardWatch,
+  blackboardClaim,
+  blackboardRelease,
   blackboardDelete,
+  scarCheck,
   scarLookup,
   scarRecord,
   scarResolve,
+  scarList,
+  scarUpdate,
+  scarDelete,
   cacheGet,
   cacheSet,
   cacheInvalidate,
   cacheStats,
   tenantLimits,
 ];
+
+/** What answers `resources/list` and `resources/read`: limited, bounded, logged and isolated like every tool. */
+const INTERNAL: readonly Tool[] = [resourcesList, resourcesRead];
 
 /** A tool as `tools/list` shows it. */
 export interface ToolListing {
@@ -41,22 +58,30 @@ export interface ToolListing {
 }
 
 export interface Catalogue {
+  /** The tools that callers are told of and may call by name. */
   readonly tools: readonly Tool[];
+  /** What the door runs: the tools, and those that serve a transport's own requests. */
+  readonly all: readonly Tool[];
+  /** Any of `all`; whether a caller may name it is for the transport to say. */
   find(name: string): Tool | undefined;
 }
 
-export function createCatalogue(tools: readonly Tool[]): Catalogue {
-  const byName = new Map(tools.map((tool) => [tool.name, tool]));
-  if (byName.size !== tools.length) throw new Error('two tools have the same name');
-  return { tools, find: (name) => byName.get(name) };
+/** @param internal tools that no caller can name: they pass the same door, and answer what is asked in another form */
+export function createCatalogue(tools: readonly Tool[], internal: readonly Tool[] = []): Catalogue {
+  const all = [...tools, ...internal];
+  const byName = new Map(all.map((tool) => [tool.name, tool]));
+  if (byName.size !== all.length) throw new Error('two tools have the same name');
+  return { tools, all, find: (name) => byName.get(name) };
 }
 
-export const catalogue = createCatalogue(TOOLS);
+export const catalogue = createCatalogue(TOOLS, INTERNAL);
 
-/** What clients need to know of an error when they check an answer; `toolErrorSchema` says the rest. */
-const publishedError = toolErrorSchema
-  .pick({ code: true, message: true, retryable: true, retry_after_ms: true })
-  .loose();
+/** The families that have tools, in the order of the catalogue; a tool's is the first word of its name. */
+export const TOOL_FAMILIES: readonly string[] = [...new Set(TOOLS.map(familyOf))];
+
+export function familyOf(tool: Pick<Tool, 'name'>): string {
+  return tool.name.slice(0, tool.name.indexOf('_'));
+}
 
 /** The tool as it is published: its JSON Schemas are derived from the schemas that check it. */
 export function listing(tool: Tool): ToolListing {
@@ -65,16 +90,18 @@ export function listing(tool: Tool): ToolListing {
     title: tool.title,
     description: tool.description,
     inputSchema: { ...jsonSchema(tool.input, 'input'), type: 'object' },
-    // Clients check errors against the output schema too, so it admits `error` and requires nothing.
+    // Clients check errors against the output schema too, so it admits `error` and requires nothing. What an error
+    // holds is the same for every tool, and not worth its tokens here.
     outputSchema: {
-      ...jsonSchema(tool.output.partial().extend({ error: publishedError.optional() }), 'output'),
+      ...jsonSchema(tool.output.partial().extend({ error: z.looseObject({}).optional() }), 'output'),
       type: 'object',
     },
     annotations: { title: tool.title, ...tool.annotations },
   };
 }
 
-function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): Record<string, unknown> {
+/** A schema as portable JSON Schema (draft 2020-12), every part in its place. */
+export function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): Record<string, unknown> {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
     io,
     reused: 'inline',

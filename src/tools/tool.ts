@@ -58,6 +58,8 @@ export interface ToolContext {
    * must answer with what there is.
    */
   readonly mayWait: boolean;
+  /** Whether this call has returned `NotYet` before. */
+  readonly waited: boolean;
   /** Wakes, once this call has committed, the calls that returned `NotYet` for the topic. */
   touch(topic: string): void;
   /** A text that only this tenant can have made, for cursors: opaque, and void once it is changed. */
@@ -68,13 +70,16 @@ export interface ToolContext {
 
 /**
  * Returned by a tool whose input has `wait_s` and that has nothing to say yet. What it wrote is undone, and it is run
- * again, with a new reading of the clock, when the topic is touched or the time is up.
+ * again, with a new reading of the clock, when the topic is touched, at `until` or when the time is up.
  */
 export class NotYet {
   readonly topic: string;
+  /** When to run the tool again if nothing happens before, in milliseconds since the epoch. */
+  readonly until: number | undefined;
 
-  constructor(topic: string) {
+  constructor(topic: string, until?: number) {
     this.topic = topic;
+    this.until = until;
   }
 }
 

@@ -23,6 +23,9 @@ async function connected(connect: Connect, token: string): Promise<TestClient> {
   return client;
 }
 
+/** No page of resources is larger than 200. */
+const MORE_THAN_A_PAGE = 220;
+
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 interface CallError {
@@ -87,6 +90,26 @@ describe.each(CLIENTS)('%s (%s)', (_name, version, connect) => {
     expect(retry_after_ms).toBeLessThanOrEqual(200);
     await wait(retry_after_ms);
     expect((await write()).isError).toBeFalsy();
+  });
+
+  test('lists every cell as a resource, of every page, and reads it', async () => {
+    const client = await connected(connect, await operator.tenant(newId()));
+    const keys = [...Array(MORE_THAN_A_PAGE).keys()].map((n) => `part ${String(n).padStart(3, '0')}/ä`);
+    for (let at = 0; at < keys.length; at += 20) {
+      const entries = keys.slice(at, at + 20).map((key) => ({ key, value: { key } }));
+      await client.call('blackboard_write', { run_id: 'run 1', entries });
+    }
+    const uris = await client.listResources();
+    expect(new Set(uris).size).toBe(keys.length);
+    expect(uris).toHaveLength(keys.length);
+    const [first = ''] = uris;
+    expect(first).toBe('blackboard://run%201/part%20000/%C3%A4');
+    expect(await client.readResource(first)).toEqual([JSON.stringify({ key: keys[0] })]);
+    expect(await client.listTemplates()).toEqual(['blackboard://{run_id}/{key}']);
+    for (const uri of ['blackboard://default/none', 'file:///etc/passwd']) {
+      await expect(client.readResource(uri)).rejects.toMatchObject({ code: -32602, data: { uri } });
+    }
+    await expect(client.listResources('not-a-cursor')).rejects.toMatchObject({ code: -32602 });
   });
 
   test('is refused at once with a token that is not good', async () => {
@@ -173,6 +196,30 @@ test('a batch of 2025-03-26 is answered over HTTP', async () => {
   expect(answers.map(({ id }) => id).sort()).toEqual([1, 2, 3]);
   for (const { id, result } of answers)
     if (id < 3) expect(result.structuredContent).toMatchObject({ status: 'created' });
+});
+
+test('the same tools are there by plain HTTP', async () => {
+  const token = await operator.tenant(newId());
+  const authorization = `Bearer ${token}`;
+  const post = (tool: string, args: object) =>
+    fetch(`${server.url}/v1/tools/${tool}`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify(args),
+    });
+  const written = await post('blackboard_write', { key: 'a', value: 1 });
+  expect([written.status, await written.json()]).toMatchObject([200, { status: 'created' }]);
+  const wrong = await post('blackboard_write', { kye: 'a', value: 1 });
+  expect([wrong.status, await wrong.json()]).toMatchObject([400, { code: 'invalid_input', field: 'kye' }]);
+  const listed = await fetch(`${server.url}/v1/tools`, { headers: { authorization } });
+  const { tools } = (await listed.json()) as { tools: { name: string }[] };
+  const { paths } = (await (await fetch(`${server.url}/openapi.json`)).json()) as { paths: object };
+  expect(tools.map(({ name }) => `/v1/tools/${name}`)).toEqual(
+    Object.keys(paths).filter((path) => path !== '/v1/tools'),
+  );
+  const client = await connected(CLIENTS[0]?.[2] as Connect, token);
+  const read = await client.call('blackboard_read', { key: 'a' });
+  expect(read.structuredContent).toMatchObject({ entries: [{ value: 1 }] });
 });
 
 test('a tenant’s data is there when its object starts again', async () => {

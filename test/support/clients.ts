@@ -14,7 +14,42 @@ export interface TestClient {
   readonly protocolVersion: string | undefined;
   listTools(): Promise<{ name: string; outputSchema?: object | undefined }[]>;
   call(name: string, args?: Record<string, unknown>): Promise<CallResult>;
+  /** The URIs from `cursor` on, of all pages. */
+  listResources(cursor?: string): Promise<string[]>;
+  /** The text of each content. */
+  readResource(uri: string): Promise<string[]>;
+  listTemplates(): Promise<string[]>;
   close(): Promise<void>;
+}
+
+interface ResourceClient {
+  listResources(params: {
+    cursor?: string;
+  }): Promise<{ resources: { uri: string }[]; nextCursor?: string | undefined }>;
+  readResource(params: { uri: string }): Promise<{ contents: object[] }>;
+  listResourceTemplates(): Promise<{ resourceTemplates: { uriTemplate: string }[] }>;
+}
+
+/** What both SDKs do alike. */
+function resourcesOf(
+  client: ResourceClient,
+): Pick<TestClient, 'listResources' | 'readResource' | 'listTemplates'> {
+  return {
+    listResources: async (cursor) => {
+      const uris: string[] = [];
+      // The v2 client turns the pages itself.
+      for (let from = cursor, more = true; more; more = from !== undefined) {
+        const page = await client.listResources(from === undefined ? {} : { cursor: from });
+        uris.push(...page.resources.map(({ uri }) => uri));
+        from = page.nextCursor;
+      }
+      return uris;
+    },
+    readResource: async (uri) =>
+      (await client.readResource({ uri })).contents.map((content) => String(Reflect.get(content, 'text'))),
+    listTemplates: async () =>
+      (await client.listResourceTemplates()).resourceTemplates.map(({ uriTemplate }) => uriTemplate),
+  };
 }
 
 export type Connect = (url: string, token: string) => Promise<TestClient>;
@@ -33,6 +68,7 @@ const connectV1: Connect = async (url, token) => {
     },
     listTools: async () => (await client.listTools()).tools,
     call: async (name, args = {}) => (await client.callTool({ name, arguments: args })) as CallResult,
+    ...resourcesOf(client),
     close: () => client.close(),
   };
 };
@@ -49,6 +85,7 @@ const connectV2 =
       },
       listTools: async () => (await client.listTools()).tools,
       call: async (name, args = {}) => (await client.callTool({ name, arguments: args })) as CallResult,
+      ...resourcesOf(client),
       close: () => client.close(),
     };
   };

@@ -19,6 +19,8 @@ export interface TestCompartment {
   readonly clock: { now: number };
   /** Runs what was put off until now. */
   runLater(): void;
+  /** Lets time pass: runs what was put off, each at its time, and what follows from it. */
+  elapse(ms: number): Promise<void>;
   issue(scopes?: readonly Scope[]): TokenId;
   call(tokenId: TokenId, tool: string, args?: unknown): CallOutcome;
 }
@@ -47,15 +49,26 @@ export function openCompartment(host: Partial<Host> = {}): TestCompartment {
     sweepers,
     ...host,
   });
+  const runLater = () => {
+    const due = put.filter((entry) => entry.due <= clock.now);
+    put = put.filter((entry) => entry.due > clock.now);
+    for (const { task } of due) task();
+  };
   return {
     compartment,
     db,
     lines,
     clock,
-    runLater: () => {
-      const due = put.filter((entry) => entry.due <= clock.now);
-      put = put.filter((entry) => entry.due > clock.now);
-      for (const { task } of due) task();
+    runLater,
+    elapse: async (ms) => {
+      const end = clock.now + ms;
+      for (let next = clock.now; ; next = Math.min(...put.map((entry) => entry.due))) {
+        if (next > end) break;
+        clock.now = Math.max(clock.now, next);
+        runLater();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      clock.now = end;
     },
     issue: (scopes = SCOPES) => {
       const issued = compartment.issueToken({ label: 'test', scopes, ttlMs: TEN_YEARS_MS });

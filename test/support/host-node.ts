@@ -5,7 +5,9 @@ import { TestTenant } from './tenant.ts';
 
 /** A new tenant on `node:sqlite`; `limit` holds for the tenant and each of its tools. */
 export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTenant> {
-  const { compartment, clock, issue } = createdCompartment({ limits: { tenant: limit, tool: limit } });
+  const { compartment, clock, issue, elapse } = createdCompartment({
+    limits: { tenant: limit, tool: limit },
+  });
   return new TestTenant({
     tokenId: issue(),
     issue: async () => issue(),
@@ -14,5 +16,6 @@ export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTen
     setNow: (ms) => {
       clock.now = ms;
     },
+    elapse,
   });
 }

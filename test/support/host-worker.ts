@@ -36,5 +36,11 @@ export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTen
     call: async (request: CallRequest) => await stub.call(request),
     now: () => Date.now(),
     setNow: (ms) => void vi.setSystemTime(ms),
+    // Timers of an object are real here, so none fires: what depends on one is tested on the other host.
+    elapse: async (ms) => {
+      // Calls reach the object in the order in which they are made: those before this one have begun.
+      await stub.describe();
+      vi.setSystemTime(Date.now() + ms);
+    },
   });
 }

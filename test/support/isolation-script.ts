@@ -30,6 +30,31 @@ export const ISOLATION_SCRIPT: readonly IsolationStep[] = [
   { tool: 'blackboard_list', args: () => ({ ...board }) },
   { tool: 'blackboard_list', args: () => ({ ...board, query: 'owner plan' }) },
   { tool: 'blackboard_list', args: () => ({}) },
+  { tool: 'resources_list', args: () => ({}) },
+  { tool: 'resources_read', args: () => ({ ...board, key: 'plan/step' }) },
+  { tool: 'blackboard_claim', args: (mark) => ({ ...board, key: 'plan/step', by: mark }) },
+  { tool: 'blackboard_claim', args: () => ({ ...board, prefix: 'coun', by: 'another' }) },
+  {
+    tool: 'blackboard_write',
+    args: (mark, before) => ({
+      ...board,
+      key: 'plan/step',
+      value: { owner: mark, n: 3 },
+      claim_id: handle(before, 'claim_id'),
+    }),
+  },
+  { tool: 'blackboard_write', args: (mark) => ({ ...board, key: 'plan/step', value: mark }) },
+  { tool: 'blackboard_read', args: () => ({ ...board, key: 'plan/step' }) },
+  {
+    tool: 'blackboard_release',
+    args: (mark, before) => ({
+      ...board,
+      claim_id: handle(before, 'claim_id'),
+      value: { owner: mark, n: 4 },
+    }),
+  },
+  { tool: 'blackboard_list', args: () => ({ ...board, claimed: 'held' }) },
+  { tool: 'blackboard_watch', args: () => ({ ...board, since_rev: 1 }) },
   {
     tool: 'scar_record',
     args: (mark) => ({ ...failure, resolution: `raise the timeout, says ${mark}`, run_id: 'shared-run' }),
@@ -48,11 +73,39 @@ export const ISOLATION_SCRIPT: readonly IsolationStep[] = [
       resolution: `retry, says ${mark}`,
     }),
   },
-  { tool: 'cache_get', args: () => ({ ...prompt, similar: true }) },
+  {
+    tool: 'scar_record',
+    args: (mark) => ({ error_type: 'Other', error_message: 'index is gone', cause: `asked by ${mark}` }),
+  },
+  { tool: 'scar_check', args: () => ({ action: 'search upstream', tool: 'search', run_id: 'shared-run' }) },
+  {
+    tool: 'scar_check',
+    args: () => ({ action: 'upstream timed out', tool: 'search', run_id: 'shared-run' }),
+  },
+  {
+    tool: 'scar_check',
+    args: () => ({ action: 'upstream timed out', tool: 'search', run_id: 'shared-run' }),
+  },
+  { tool: 'scar_list', args: () => ({}) },
+  { tool: 'scar_list', args: () => ({ query: 'upstream asked' }) },
+  {
+    tool: 'scar_update',
+    args: (mark, before) => ({
+      scar_id: handle(before, 'scar_id'),
+      cause: `slow, says ${mark}`,
+      tags: [mark],
+    }),
+  },
+  { tool: 'scar_list', args: (mark) => ({ tags: [mark] }) },
+  { tool: 'scar_delete', args: (_mark, before) => ({ scar_id: handle(before, 'scar_id') }) },
+  { tool: 'scar_list', args: () => ({}) },
+  { tool: 'cache_get', args: () => ({ ...prompt, similar: true, lease_s: 60, wait_s: 5 }) },
+  { tool: 'cache_get', args: () => ({ ...prompt, lease_s: 60 }) },
   {
     tool: 'cache_set',
-    args: (mark) => ({
+    args: (mark, before) => ({
       ...prompt,
+      lease_id: handle(before, 'lease_id'),
       response: `answer for ${mark}`,
       usage: { input_tokens: 10, output_tokens: 5 },
       tags: ['t'],

@@ -11,8 +11,8 @@ export function tablesOf(tenant: string): Promise<string[]> {
   );
 }
 
-/** What records a call itself changes: its line in the table of calls, and the buckets it was charged to. */
-const OF_CALLS = ['calls', 'ledger'];
+/** What every call changes: its record, with the buckets that it was charged to. */
+const OF_CALLS = ['calls'];
 
 /** All that a tenant has stored, but for the record and the charge of its calls. */
 export function storedBy(tenant: string): Promise<Record<string, unknown[]>> {
@@ -25,6 +25,9 @@ export function storedBy(tenant: string): Promise<Record<string, unknown[]>> {
       .toArray()
       .filter(({ name }) => !OF_CALLS.includes(name));
     const rows = tables.map(({ name }) => [name, sql.exec(`SELECT * FROM "${name}"`).toArray()] as const);
-    return { ...Object.fromEntries(rows), rev: sql.exec('SELECT rev FROM ledger').toArray() };
+    return {
+      ...Object.fromEntries(rows),
+      rev: sql.exec('SELECT coalesce(max(rev), 0) AS rev FROM calls').toArray(),
+    };
   });
 }

@@ -10,6 +10,8 @@ export interface TestHost {
   issue(): Promise<TokenId>;
   now(): number;
   setNow(ms: number): void;
+  /** Moves the clock and runs what is due meanwhile, each at its time. */
+  elapse(ms: number): Promise<void>;
 }
 
 /** biome's and TypeScript's answer to reading fields of an answer in a test: every field may be anything. */
@@ -39,6 +41,11 @@ export class TestTenant {
   /** Moves the injected clock. */
   advance(ms: number): void {
     this.#host.setNow(this.#host.now() + ms);
+  }
+
+  /** Lets time pass for calls that wait: what is due meanwhile happens, each at its time. */
+  elapse(ms: number): Promise<void> {
+    return this.#host.elapse(ms);
   }
 
   async otherPrincipal(): Promise<TestTenant> {

@@ -11,6 +11,8 @@ const POLICIES = ['plain', 'hash', 'length', 'omit'];
 const NAMES_A_TENANT =
   /tenant|account|customer|workspace|organi[sz]ation|namespace_id|owner|token(?!s)|principal/i;
 
+const FAMILY_NAME = new RegExp(`^(${[...FAMILIES, 'tenant'].join('|')})_[a-z]+$`);
+
 type Schema = Readonly<Record<string, unknown>>;
 
 function* subschemas(schema: unknown, path = '$'): Generator<[path: string, schema: Schema]> {
@@ -22,16 +24,27 @@ function* subschemas(schema: unknown, path = '$'): Generator<[path: string, sche
 const properties = (schema: Schema): Schema => ({ ...Object(schema.properties) });
 
 test('the catalogue is small and its names are unique', () => {
-  const names = catalogue.tools.map((tool) => tool.name);
+  const names = catalogue.all.map((tool) => tool.name);
   expect(new Set(names).size).toBe(names.length);
-  expect(names.length).toBeLessThanOrEqual(MAX_TOOLS);
+  expect(catalogue.tools.length).toBeLessThanOrEqual(MAX_TOOLS);
 });
 
-describe.each(catalogue.tools.map((tool) => [tool.name, tool] as const))('%s', (name, tool) => {
-  const { inputSchema, outputSchema, annotations } = listing(tool);
+const internal = catalogue.all.filter((tool) => !catalogue.tools.includes(tool));
 
+test.each(internal.map((tool) => [tool.name, tool] as const))(
+  '%s, which no caller names, only reads',
+  (name, tool) => {
+    expect(name).not.toMatch(FAMILY_NAME);
+    expect(tool.annotations.readOnlyHint).toBe(true);
+    expect(SCOPES).toContain(tool.scope);
+    expect(tool.scope).toMatch(/:read$/);
+    expect(tool.cost).toBeGreaterThanOrEqual(1);
+  },
+);
+
+describe.each(catalogue.tools.map((tool) => [tool.name, tool] as const))('%s', (name, tool) => {
   test('is named after its family and titled', () => {
-    expect(name).toMatch(new RegExp(`^(${[...FAMILIES, 'tenant'].join('|')})_[a-z]+$`));
+    expect(name).toMatch(FAMILY_NAME);
     expect(tool.title.length).toBeGreaterThan(3);
     expect(tool.title.length).toBeLessThanOrEqual(40);
   });
@@ -41,23 +54,27 @@ describe.each(catalogue.tools.map((tool) => [tool.name, tool] as const))('%s', (
     expect(tool.description.length).toBeLessThanOrEqual(MAX_DESCRIPTION_CHARS);
   });
 
+  test('has a scope of its own family that fits what it does, and a price', () => {
+    if (tool.scope !== 'any') {
+      expect(SCOPES).toContain(tool.scope);
+      expect(tool.scope.split(':')[0]).toBe(name.split('_')[0]);
+      if (!tool.annotations.readOnlyHint && tool.grows)
+        expect([`${name.split('_')[0]}:write`, 'cache:read']).toContain(tool.scope);
+      expect(tool.cost).toBeGreaterThanOrEqual(1);
+    }
+    expect(Number.isInteger(tool.cost)).toBe(true);
+  });
+});
+
+describe.each(catalogue.all.map((tool) => [tool.name, tool] as const))('%s', (name, tool) => {
+  const { inputSchema, outputSchema, annotations } = listing(tool);
+
   test('says explicitly what it does to data', () => {
     for (const hint of ['readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'] as const) {
       expect(annotations[hint]).toBeTypeOf('boolean');
     }
     expect(annotations.openWorldHint).toBe(false);
     expect(annotations.readOnlyHint && (annotations.destructiveHint || tool.grows)).toBe(false);
-  });
-
-  test('has a scope of its own family that fits what it does, and a price', () => {
-    if (tool.scope !== 'any') {
-      expect(SCOPES).toContain(tool.scope);
-      expect(tool.scope.split(':')[0]).toBe(name.split('_')[0]);
-      if (!annotations.readOnlyHint && tool.grows)
-        expect([`${name.split('_')[0]}:write`, 'cache:read']).toContain(tool.scope);
-      expect(tool.cost).toBeGreaterThanOrEqual(1);
-    }
-    expect(Number.isInteger(tool.cost)).toBe(true);
   });
 
   test('has a log policy for every argument and for nothing else', () => {

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { seal, unseal } from '../../src/tenant/seal.ts';
 import { prefixRange } from '../../src/tools/blackboard/cell.ts';
 import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from '../../src/tools/blackboard/cursor.ts';
 import {
@@ -10,6 +11,12 @@ import {
   searchText,
 } from '../../src/tools/blackboard/search-text.ts';
 import { preview, sameJson, showValue } from '../../src/tools/blackboard/value.ts';
+
+const KEY = 'k'.repeat(64);
+const sealer = {
+  seal: (payload: string) => seal(KEY, payload),
+  unseal: (sealed: string) => unseal(KEY, sealed),
+};
 
 const text = () => fc.string({ unit: 'binary' });
 
@@ -43,10 +50,10 @@ describe('a cursor', () => {
         fc.jsonValue(),
         text().filter((position) => position !== ''),
         (a, b, position) => {
-          const cursor = encodeCursor(a, position);
-          expect(decodeCursor(a, cursor)).toBe(position);
+          const cursor = encodeCursor(sealer, a, position);
+          expect(decodeCursor(sealer, a, cursor)).toBe(position);
           if (!sameJson(JSON.stringify(a), JSON.stringify(b)))
-            expect(() => decodeCursor(b, cursor)).toThrow('does not belong to this list');
+            expect(() => decodeCursor(sealer, b, cursor)).toThrow('does not belong to this list');
         },
       ),
     );
@@ -55,13 +62,14 @@ describe('a cursor', () => {
   test('made of anything is refused', () => {
     fc.assert(
       fc.property(text(), (cursor) => {
-        expect(() => decodeCursor(['r'], cursor)).toThrow('does not belong to this list');
+        expect(() => decodeCursor(sealer, ['r'], cursor)).toThrow('does not belong to this list');
       }),
     );
   });
 
-  test('has room for the longest key', () => {
-    expect(encodeCursor('', '🛶'.repeat(256)).length).toBeLessThanOrEqual(MAX_CURSOR_CHARS);
+  test('has room for the longest board and key', () => {
+    const longest = JSON.stringify(['🛶'.repeat(128), '🛶'.repeat(256)]);
+    expect(encodeCursor(sealer, '', longest).length).toBeLessThanOrEqual(MAX_CURSOR_CHARS);
   });
 });
 

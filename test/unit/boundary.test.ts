@@ -44,10 +44,7 @@ const THROWN: [string, (context: ToolContext) => unknown][] = [
   ['null', () => raise(null)],
   ['an object that cannot be read', () => raise(hostile)],
   ['an SQL error', ({ sql }) => sql.exec('SELECT * FROM no_such_table')],
-  [
-    'a constraint error',
-    ({ sql }) => sql.exec('INSERT INTO ledger (one, rev, buckets) VALUES (2, 0, ?)', ''),
-  ],
+  ['a constraint error', ({ sql }) => sql.exec(`UPDATE tenant SET status = 'gone'`)],
   [
     'a quota error',
     () => raise(Object.assign(new Error('database or disk is full: SQLITE_FULL'), { code: 'SQLITE_FULL' })),
@@ -140,7 +137,7 @@ test('effect, charge and record of a write are one transaction', () => {
   expect(db.exec('SELECT tool, outcome, token_id FROM calls')).toEqual([
     { tool: 'probe', outcome: 'answer', token_id: token },
   ]);
-  const [ledger] = db.exec<{ rev: number; buckets: string }>('SELECT rev, buckets FROM ledger');
+  const [ledger] = db.exec<{ rev: number; buckets: string }>('SELECT rev, buckets FROM calls');
   expect(ledger?.rev).toBe(1);
   expect(JSON.parse(ledger?.buckets ?? '')).toMatchObject({ probe: [1_000_000, expect.any(Number)] });
 });

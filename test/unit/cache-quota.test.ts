@@ -32,6 +32,7 @@ function entry(n: number, size = 10, more: Partial<NewEntry> = {}): NewEntry {
     ttlS: 60,
     staleS: 0,
     tags: [],
+    lease: undefined,
     text: '',
     ...more,
   };
@@ -132,6 +133,14 @@ describe('cache_set at the quota', () => {
       { model: 'm', evicted: 1 },
       { model: 'n', evicted: 0 },
     ]);
+  });
+
+  test('an entry that does not fit yet keeps its lease, to be stored in the next try', () => {
+    const ask = filledTo(-1000);
+    const { key, lease_id } = ask('cache_get', { model: 'n', prompt: 'mid', lease_s: 60 });
+    const answer = { key, lease_id, response: 'x' };
+    expect(ask('cache_set', answer)).toMatchObject({ status: 'rejected', reason: 'no_room' });
+    expect(ask('cache_get', { key })).toMatchObject({ status: 'pending' });
   });
 
   test('an entry that does not fit yet is rejected, and what was evicted stays evicted', () => {

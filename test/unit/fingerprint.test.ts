@@ -210,6 +210,20 @@ const SEEDS = [
     "token='",
     '--token ',
   ],
+  ...[
+    'arn:a:',
+    '1.11.',
+    'v11.1.',
+    '1h',
+    '1,000',
+    '1 m',
+    'line 1',
+    'line ',
+    'package a/',
+    "column 'a'",
+    "`a'",
+    '"aa aa ',
+  ],
   ...['-----BEGIN PRIVATE KEY-----', 'Bearer ', 'sk-', 'eyJ', 'a://a:', 'cookie:', '-u a:', '{"message":"'],
 ];
 

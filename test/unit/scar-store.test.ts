@@ -3,9 +3,11 @@ import type { Database } from '../../src/tenant/database.ts';
 import { migrate } from '../../src/tenant/migrate.ts';
 import { fingerprintOf } from '../../src/tools/scar/fingerprint.ts';
 import { scarLookup } from '../../src/tools/scar/lookup.ts';
+import { MAX_FINGERPRINTS } from '../../src/tools/scar/merge.ts';
 import { scarRecord } from '../../src/tools/scar/record.ts';
 import { scarResolve } from '../../src/tools/scar/resolve.ts';
 import { MAX_SCARS } from '../../src/tools/scar/store.ts';
+import { scarUpdate } from '../../src/tools/scar/update.ts';
 import { NotYet, type ToolContext } from '../../src/tools/tool.ts';
 import { openDatabase, readMigrations } from '../support/node-host.ts';
 
@@ -30,6 +32,7 @@ function open(): { db: Database; context: ToolContext } {
     nextRev: () => ++rev,
     headRev: () => rev,
     mayWait: false,
+    waited: false,
     allowance: notStubbed,
     touch: notStubbed,
     seal: notStubbed,
@@ -107,11 +110,32 @@ test('a scar is found by each of its fingerprints', () => {
   const { scar_id } = record(context, { resolution: 'x' });
   const merged = { error_type: 'Other', error_message: 'quite another text' };
   db.exec(
-    'INSERT INTO scar_fingerprints SELECT ?, version, scar_id FROM scar_fingerprints',
+    'INSERT INTO scar_fingerprints SELECT ?, version, scar_id, origin FROM scar_fingerprints',
     fingerprintOf(merged),
   );
   expect(lookup(context, merged)).toMatchObject({ match: 'exact', resolution: 'x', scars: [{ scar_id }] });
   expect(record(context, merged)).toMatchObject({ status: 'seen', scar_id, occurrences: 2 });
+});
+
+test('no more fingerprints lead to one scar than can', () => {
+  const { db, context } = open();
+  const { scar_id: into } = record(context, {});
+  const { scar_id: from } = record(context, { error_message: 'quite another text' });
+  const merge = () => scarUpdate.run(scarUpdate.input.parse({ scar_id: from, merge_into: into }), context);
+  const add = (count: number) =>
+    db.exec(
+      `INSERT INTO scar_fingerprints (fingerprint, version, scar_id, origin)
+       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT ?) SELECT 'x' || i, 1, ?, ? FROM n`,
+      count,
+      Number(into.slice('scar_'.length)),
+      0,
+    );
+  add(MAX_FINGERPRINTS - 1);
+  expect(merge).toThrow(expect.objectContaining({ code: 'quota_exceeded' }));
+  expect(lookup(context, { error_message: 'quite another text' }).scars[0]?.scar_id).toBe(from);
+  db.exec("DELETE FROM scar_fingerprints WHERE fingerprint = 'x1'");
+  expect(said(merge())).toMatchObject({ status: 'merged', scar_id: into });
+  checkIndexes(db);
 });
 
 test('the fix that gives way takes its reports along', () => {

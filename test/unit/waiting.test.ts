@@ -28,6 +28,21 @@ const awaitNews = defineTool({
   },
 });
 
+/** Has nothing to say until its third run, and asks to be run again at these times. */
+const awaitTimes = defineTool({
+  ...shared,
+  name: 'await_times',
+  scope: 'blackboard:read',
+  annotations: { ...annotations, readOnlyHint: false },
+  input: z.strictObject({ wait_s: z.int().default(0) }),
+  output: z.strictObject({ at: z.int(), waited: z.boolean() }),
+  log: { wait_s: 'plain' },
+  run: (_args, { mayWait, now, waited }) => {
+    const next = [START + 1000, START + 3000].find((time) => now < time);
+    return mayWait && next !== undefined ? new NotYet('times', next) : { at: now, waited };
+  },
+});
+
 const tell = defineTool({
   ...shared,
   name: 'tell',
@@ -50,16 +65,14 @@ const tell = defineTool({
 
 const open = (limits?: { rate: number; burst: number }) =>
   createdCompartment({
-    catalogue: createCatalogue([awaitNews, tell]),
+    catalogue: createCatalogue([awaitNews, awaitTimes, tell]),
     ...(limits === undefined ? {} : { limits: { tenant: limits, tool: limits } }),
   });
 
 /** Calls and says whether the call is over. */
-function started(test: TestCompartment, token: TokenId, wait_s: number) {
+function started(test: TestCompartment, token: TokenId, wait_s: number, tool = 'await') {
   const state: { outcome: CallOutcome | undefined } = { outcome: undefined };
-  const done = Promise.resolve(
-    test.compartment.call(callRequest(token, 'await', { wait_s }, test.clock.now)),
-  );
+  const done = Promise.resolve(test.compartment.call(callRequest(token, tool, { wait_s }, test.clock.now)));
   void done.then((outcome) => {
     state.outcome = outcome;
   });
@@ -106,7 +119,6 @@ describe('a call that waits', () => {
     started(host, host.issue(), 20);
     await settle();
     expect(host.db.exec('SELECT created_at FROM tenant')).toEqual([{ created_at: START }]);
-    expect(host.db.exec('SELECT rev FROM ledger')).toEqual([{ rev: 0 }]);
     expect(host.db.exec('SELECT id FROM calls')).toEqual([]);
   });
 
@@ -178,6 +190,43 @@ describe('a call that waits', () => {
       await settle();
     }
     expect(state.outcome).toEqual(answer(0, START));
+  });
+});
+
+describe('a call that waits until a time of its own', () => {
+  const said = (at: number, waited: boolean) => ({ kind: 'answer', json: JSON.stringify({ at, waited }) });
+
+  test('is tried at that time, and at the next, and not a millisecond before', async () => {
+    const host = open();
+    const { state } = started(host, host.issue(), 20, 'await_times');
+    await host.elapse(2999);
+    expect(state.outcome).toBeUndefined();
+    await host.elapse(1);
+    expect(state.outcome).toEqual(said(START + 3000, true));
+  });
+
+  test('answers when its patience ends before', async () => {
+    const host = open();
+    const { state } = started(host, host.issue(), 2, 'await_times');
+    await host.elapse(1999);
+    expect(state.outcome).toBeUndefined();
+    await host.elapse(1);
+    expect(state.outcome).toEqual(said(START + 2000, true));
+  });
+
+  test('is still woken by its topic', async () => {
+    const host = open();
+    const token = host.issue();
+    const { state } = started(host, token, 20, 'await_times');
+    host.clock.now = START + 3500;
+    host.call(token, 'tell', { topic: 'times' });
+    await settle();
+    expect(state.outcome).toEqual(said(START + 3500, true));
+  });
+
+  test('has not waited when it can answer at once', () => {
+    const host = open();
+    expect(host.call(host.issue(), 'await_times')).toEqual(said(START, false));
   });
 });
 

@@ -1,4 +1,4 @@
-import { evictDurableObject } from 'cloudflare:test';
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, test, vi } from 'vitest';
 import { parseTenantId } from '../../src/tenant/call.ts';
@@ -183,5 +183,30 @@ describe('an object that is evicted and starts again', () => {
     expect(error).toMatchObject({ code: 'rate_limited', retryable: true });
     expect(error.retry_after_ms).toBeGreaterThan(0);
     expect(result.content[0].text).toContain(`${error.retry_after_ms} ms`);
+  });
+});
+
+describe('the alarm of a tenant', () => {
+  const objectOf = (id: string) => env.TENANTS.getByName(id);
+  const alarmOf = (id: string) => runInDurableObject(objectOf(id), (_, state) => state.storage.getAlarm());
+
+  test('sweeps what has expired, and is set again', async () => {
+    const tenant = await HttpTenant.create();
+    await tenant.call('blackboard_write', { key: 'short', value: 1, ttl_s: 1 });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2000 });
+    expect(await runDurableObjectAlarm(objectOf(tenant.id))).toBe(true);
+    const left = await runInDurableObject(objectOf(tenant.id), (_, state) =>
+      state.storage.sql.exec('SELECT key FROM board_cells').toArray(),
+    );
+    expect(left).toEqual([]);
+    expect(await alarmOf(tenant.id)).toBeGreaterThan(Date.now());
+  });
+
+  test('is gone once the tenant is erased, and comes back with it', async () => {
+    const tenant = await HttpTenant.create();
+    await operate('DELETE', `/tenants/${tenant.id}`);
+    expect(await alarmOf(tenant.id)).toBeNull();
+    await operate('POST', '/tenants', { id: tenant.id });
+    expect(await alarmOf(tenant.id)).toBeGreaterThan(Date.now());
   });
 });

@@ -129,7 +129,7 @@ describe('a batch', () => {
 });
 
 describe('JSON-RPC errors', () => {
-  test.each(['nothing', 'tools/delete', 'resources/list', 'constructor', '__proto__', 'toString', ''])(
+  test.each(['nothing', 'tools/delete', 'resources/delete', 'constructor', '__proto__', 'toString', ''])(
     'unknown method "%s"',
     async (method) => {
       const tenant = await HttpTenant.create();

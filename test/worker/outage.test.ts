@@ -38,6 +38,7 @@ const failing = (cause: unknown) => {
 test.each([
   ['tools/list', listTools],
   ['tools/call', callTool('tenant_limits')],
+  ['resources/list', { jsonrpc: '2.0', id: 1, method: 'resources/list' }],
 ])('a tenant that cannot be asked is 503 for %s, never a denial', async (_method, body) => {
   const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
   const response = await post(
@@ -54,6 +55,26 @@ test.each([
   expect(lines).toContainEqual(
     expect.objectContaining({ level: 'error', event: 'edge.error', code: 'unavailable', tenant: 'acme' }),
   );
+});
+
+test.each([
+  ['GET', '/v1/tools'],
+  ['POST', '/v1/tools/tenant_limits'],
+])('a tenant that cannot be asked is 503 for %s %s', async (method, path) => {
+  const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
+  const token = await forge('acme', '0123456789abcdef01234567');
+  const response = await fetchWith({ TENANTS: failing(new Error('secret-detail')) }, path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(method === 'POST' ? { body: '{}' } : {}),
+  });
+  printed.mockRestore();
+  expect(response.status).toBe(503);
+  expect(response.headers.get('retry-after')).toBe('1');
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  const body = await jsonOf(response);
+  expect(body.code).toBe('unavailable');
+  expect(JSON.stringify(body)).not.toContain('secret-detail');
 });
 
 test.each([new Error('secret-detail'), 'secret-detail', undefined, null, { secret: 'secret-detail' }])(

@@ -1,10 +1,11 @@
 import { invalidInput } from '../errors.ts';
 import { keyPath } from '../fields.ts';
-import type { Sql } from '../tool.ts';
+import type { Sql, SqlValue } from '../tool.ts';
 
 /** A row of `board_cells`. */
 export type Cell = {
   id: number;
+  run_id: string;
   key: string;
   rev: number;
   author: string;
@@ -13,6 +14,14 @@ export type Cell = {
   expires_at: number | null;
   versions: number;
   bytes: number;
+  /** The claim that was last taken and not released; it is lost once it or the cell has expired. */
+  claim_id: string | null;
+  claim_by: string | null;
+  claim_fence: number | null;
+  /** In milliseconds since the epoch. */
+  claim_until: number | null;
+  /** Claims taken since the cell last got a result, the present one included. */
+  attempts: number;
   /** A JSON list of distinct texts, sorted. */
   tags: string;
   /** JSON text, or as much of its beginning as was asked for. */
@@ -43,14 +52,29 @@ export function loadCells(
   keys: readonly string[],
   maxChars: number,
 ): Map<string, Cell> {
-  const rows = sql.exec<Cell>(
-    `SELECT id, key, rev, author, updated_at, expires_at, versions, bytes, tags, substr(value, 1, ?) AS value
-     FROM board_cells WHERE run_id = ? AND key IN (${keys.map(() => '?').join()})`,
+  const rows = selectCells(
+    sql,
+    `run_id = ? AND key IN (${keys.map(() => '?').join()})`,
+    [runId, ...keys],
     maxChars,
-    runId,
-    ...keys,
   );
   return new Map(rows.map((row) => [row.key, row]));
+}
+
+/** @param where a condition on `board_cells`, for `bindings` */
+export function selectCells(
+  sql: Sql,
+  where: string,
+  bindings: readonly SqlValue[],
+  maxChars: number,
+): Cell[] {
+  return sql.exec<Cell>(
+    `SELECT id, run_id, key, rev, author, updated_at, expires_at, versions, bytes, claim_id, claim_by,
+       claim_fence, claim_until, attempts, tags, substr(value, 1, ?) AS value
+     FROM board_cells WHERE ${where}`,
+    maxChars,
+    ...bindings,
+  );
 }
 
 /** The cell, unless it is absent: an expired one is. */

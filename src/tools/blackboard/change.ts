@@ -16,7 +16,8 @@ export interface Change {
   readonly value: unknown;
   readonly author: string;
   readonly ifRev: number | undefined;
-  readonly ttlSeconds: number | undefined;
+  /** `keep`: the cell expires when it does now, whatever the mode. */
+  readonly ttlSeconds: number | 'keep' | undefined;
   readonly tags: readonly string[] | undefined;
 }
 
@@ -87,8 +88,8 @@ function incremented(number: unknown, by: unknown, field: string): number {
 }
 
 function nextExpiry({ ttlSeconds, mode }: Change, current: Cell | undefined, now: number): number | null {
-  if (ttlSeconds !== undefined) return now + ttlSeconds * 1000;
-  return mode === 'set' ? null : (current?.expires_at ?? null);
+  if (typeof ttlSeconds === 'number') return now + ttlSeconds * 1000;
+  return mode === 'set' && ttlSeconds !== 'keep' ? null : (current?.expires_at ?? null);
 }
 
 function isSame(current: Cell, next: Next): boolean {

@@ -36,6 +36,9 @@ const output = z.strictObject({
   matched: count(),
   matched_is_minimum: z.literal(true).optional().describe('More cells match than were counted.'),
   deleted: count(),
+  held: count()
+    .optional()
+    .describe('How many of those that are deleted or would be are claimed; left out when none.'),
   keys: z.array(z.string()).describe('The first of the keys that are deleted or match.'),
   rev: count().optional().describe('On conflict: the rev that the cell has; 0: there is none.'),
   more: z.literal(true).optional().describe('Some matching cells are left: repeat the call.'),
@@ -43,7 +46,7 @@ const output = z.strictObject({
 
 type Args = z.output<typeof input>;
 type Answer = z.output<typeof output>;
-type Match = { id: number; key: string; rev: number };
+type Match = { id: number; key: string; rev: number; claim_until: number | null };
 
 export const blackboardDelete = defineTool({
   name: 'blackboard_delete',
@@ -51,6 +54,7 @@ export const blackboardDelete = defineTool({
   description:
     'Deletes the cells of a board that are named by keys or that begin with prefix, up to 500 in a call. ' +
     'dry_run shows what would go, expect_count and if_rev guard against deleting what others changed meanwhile. ' +
+    'A cell that is claimed is deleted too, and the claim is lost: so work is called off. ' +
     'Deleted values stay readable by at_rev for a while.',
   scope: 'blackboard:write',
   cost: 1,
@@ -70,7 +74,7 @@ export const blackboardDelete = defineTool({
     const before = context.headRev();
     const filter = chosen(args, context);
     const matches = context.sql.exec<Match>(
-      `SELECT id, key, rev FROM board_cells WHERE ${filter.where} ORDER BY key LIMIT ?`,
+      `SELECT id, key, rev, claim_until FROM board_cells WHERE ${filter.where} ORDER BY key LIMIT ?`,
       ...filter.bindings,
       MAX_DELETED_PER_CALL + 1,
     );
@@ -84,6 +88,7 @@ export const blackboardDelete = defineTool({
     if (status === 'deleted')
       deleteCells(
         context,
+        args.run_id,
         going.map(({ id }) => id),
       );
     sweep(context, before);
@@ -92,12 +97,18 @@ export const blackboardDelete = defineTool({
       matched: total,
       matched_is_minimum: uncounted ? true : undefined,
       deleted: status === 'deleted' ? going.length : 0,
+      held: countHeld(going, context.now),
       keys: going.slice(0, MAX_KEYS_NAMED).map(({ key }) => key),
       rev: status === 'conflict' ? rev : undefined,
       more: status === 'deleted' && more ? true : undefined,
     };
   },
 });
+
+function countHeld(matches: readonly Match[], now: number): number | undefined {
+  const held = matches.filter(({ claim_until }) => claim_until !== null && now < claim_until).length;
+  return held === 0 ? undefined : held;
+}
 
 /** The cells that the arguments name. */
 function chosen(args: Args, { now }: ToolContext): Filter {

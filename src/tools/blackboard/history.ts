@@ -49,15 +49,34 @@ export function countVersions(sql: Sql, runId: string, key: string): number {
   return row?.n ?? 0;
 }
 
-/** Drops all but the newest 20 versions of a key. */
+/** Drops all but the newest 20 versions of a key, and notes for those who watch that there were more. */
 export function pruneVersions(sql: Sql, runId: string, key: string): void {
-  sql.exec(
+  const dropped = sql.exec<{ rev: number }>(
     `DELETE FROM board_events WHERE run_id = ? AND key = ? AND rev <=
-       (SELECT rev FROM board_events WHERE run_id = ? AND key = ? ORDER BY rev DESC LIMIT 1 OFFSET ?)`,
+       (SELECT rev FROM board_events WHERE run_id = ? AND key = ? ORDER BY rev DESC LIMIT 1 OFFSET ?)
+     RETURNING rev`,
     runId,
     key,
     runId,
     key,
     MAX_VERSIONS,
+  );
+  raiseFloor(sql, runId, key, dropped);
+}
+
+/** Notes that these events were dropped. */
+export function raiseFloor(
+  sql: Sql,
+  runId: string,
+  key: string,
+  dropped: readonly { readonly rev: number }[],
+): void {
+  if (dropped.length === 0) return;
+  sql.exec(
+    `INSERT INTO board_floors (run_id, key, rev) VALUES (?, ?, ?)
+     ON CONFLICT (run_id, key) DO UPDATE SET rev = max(rev, excluded.rev)`,
+    runId,
+    key,
+    Math.max(...dropped.map(({ rev }) => rev)),
   );
 }

@@ -3,6 +3,7 @@ import { count, limit, optionalName, tags, text } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { listBoards } from './boards.ts';
 import { ageSeconds, secondsLeft, tagList } from './cell.ts';
+import { CLAIM_STATES } from './claim-state.ts';
 import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from './cursor.ts';
 import { DEFAULT_RUN, prefix } from './fields.ts';
 import { cellFilter, type ListedCell, pageByKey, pageByScore } from './listing.ts';
@@ -19,6 +20,10 @@ const input = z.strictObject({
     .optional()
     .describe('Words to find in keys, tags and the first 2 KiB of values; the best match first.'),
   tags: tags().describe('Only cells that have all of these.'),
+  claimed: z
+    .enum(['any', ...CLAIM_STATES])
+    .optional()
+    .describe('free: can be claimed; held: is claimed; dead: 5 claims failed.'),
   limit: limit(50, 200),
   cursor: z.string().min(1).max(MAX_CURSOR_CHARS).optional().describe('next_cursor of the page before.'),
 });
@@ -34,6 +39,7 @@ const output = z.strictObject({
         expires_in_s: count().optional(),
         bytes: count(),
         tags: z.array(z.string()),
+        claimed_by: z.string().optional(),
         preview: z.string().describe('The beginning of the JSON text.'),
         score: z.number().optional().describe('Of a query: larger is better.'),
       }),
@@ -62,7 +68,7 @@ export const blackboardList = defineTool({
   description:
     'Lists the cells of a board with author, age, size, tags and a short preview, by key or, with query, by relevance. ' +
     'Use it to find out what other agents left before reading; without arguments it lists the boards. ' +
-    'agent, prefix and tags narrow the list.',
+    'agent, prefix, tags and claimed narrow the list.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,
@@ -75,19 +81,21 @@ export const blackboardList = defineTool({
     prefix: 'plain',
     query: 'length',
     tags: 'plain',
+    claimed: 'plain',
     limit: 'plain',
     cursor: 'length',
   },
   run(args, context) {
-    const { run_id, agent, prefix, query, tags } = args;
-    const named = [run_id, agent, prefix, query, tags].some((argument) => argument !== undefined);
+    const { run_id, agent, prefix, query, tags, claimed } = args;
+    const named = [run_id, agent, prefix, query, tags, claimed].some((argument) => argument !== undefined);
     return named ? listCells(args, context) : listBoardPage(args, context);
   },
 });
 
-function listBoardPage(args: Args, { sql, now }: ToolContext): Answer {
+function listBoardPage(args: Args, context: ToolContext): Answer {
+  const { sql, now } = context;
   const listed = 'boards';
-  const after = args.cursor === undefined ? '' : decodeCursor(listed, args.cursor);
+  const after = args.cursor === undefined ? '' : decodeCursor(context, listed, args.cursor);
   const { boards, more, total, uncounted } = listBoards(sql, after, args.limit, now);
   const last = boards.at(-1);
   return {
@@ -98,17 +106,19 @@ function listBoardPage(args: Args, { sql, now }: ToolContext): Answer {
     })),
     total,
     total_is_minimum: uncounted ? true : undefined,
-    next_cursor: more && last !== undefined ? encodeCursor(listed, last.run_id) : undefined,
+    next_cursor: more && last !== undefined ? encodeCursor(context, listed, last.run_id) : undefined,
   };
 }
 
-function listCells(args: Args, { sql, now }: ToolContext): Answer {
+function listCells(args: Args, context: ToolContext): Answer {
+  const { sql, now } = context;
   const runId = args.run_id ?? DEFAULT_RUN;
   const prefix = `${args.agent === undefined ? '' : `${args.agent}/`}${args.prefix ?? ''}`;
   const tags = [...new Set(args.tags)].sort();
-  const listed = [runId, prefix, tags, args.query ?? null];
-  const filter = cellFilter(runId, prefix, tags, now);
-  const after = args.cursor === undefined ? undefined : decodeCursor(listed, args.cursor);
+  const state = args.claimed === 'any' ? undefined : args.claimed;
+  const listed = [runId, prefix, tags, args.query ?? null, state ?? null];
+  const filter = cellFilter(runId, prefix, tags, now, state);
+  const after = args.cursor === undefined ? undefined : decodeCursor(context, listed, args.cursor);
   const page =
     args.query === undefined
       ? pageByKey(sql, filter, after, args.limit)
@@ -117,7 +127,7 @@ function listCells(args: Args, { sql, now }: ToolContext): Answer {
     entries: page.cells.map((cell) => describe(cell, now)),
     total: page.total,
     total_is_minimum: page.uncounted ? true : undefined,
-    next_cursor: page.next === undefined ? undefined : encodeCursor(listed, page.next),
+    next_cursor: page.next === undefined ? undefined : encodeCursor(context, listed, page.next),
   };
 }
 
@@ -130,6 +140,8 @@ function describe(cell: ListedCell, now: number): NonNullable<Answer['entries']>
     expires_in_s: secondsLeft(cell.expires_at, now),
     bytes: cell.bytes,
     tags: tagList(cell.tags),
+    claimed_by:
+      cell.claim_until !== null && now < cell.claim_until ? (cell.claim_by ?? undefined) : undefined,
     preview: preview(cell.value),
     score: cell.score === null ? undefined : Number(cell.score.toPrecision(4)),
   };

@@ -1,6 +1,7 @@
 /** The queries behind lists of cells. */
 import type { Sql, SqlValue } from '../tool.ts';
 import { prefixRange } from './cell.ts';
+import { type ClaimState, inState } from './claim-state.ts';
 import { MAX_PREVIEW_CHARS } from './value.ts';
 
 /** Cells beyond this many are listed, but neither counted nor, in a search, ranked. */
@@ -19,6 +20,8 @@ export type ListedCell = {
   updated_at: number;
   expires_at: number | null;
   bytes: number;
+  claim_by: string | null;
+  claim_until: number | null;
   tags: string;
   /** The beginning of the JSON text. */
   value: string;
@@ -37,8 +40,14 @@ export interface Page extends Counted {
   readonly next: string | undefined;
 }
 
-/** The live cells of a board whose key begins with `prefix` and that have all of `tags`. */
-export function cellFilter(runId: string, prefix: string, tags: readonly string[], now: number): Filter {
+/** The live cells of a board whose key begins with `prefix`, that have all of `tags` and whose claim is in `state`. */
+export function cellFilter(
+  runId: string,
+  prefix: string,
+  tags: readonly string[],
+  now: number,
+  state?: ClaimState,
+): Filter {
   const where = ['run_id = ?', '(expires_at IS NULL OR expires_at > ?)'];
   const bindings: SqlValue[] = [runId, now];
   if (prefix !== '') {
@@ -57,6 +66,11 @@ export function cellFilter(runId: string, prefix: string, tags: readonly string[
     );
     bindings.push(runId, JSON.stringify(tags), tags.length);
   }
+  if (state !== undefined) {
+    const claim = inState(state, now);
+    where.push(claim.where);
+    bindings.push(...claim.bindings);
+  }
   return { where: where.join(' AND '), bindings };
 }
 
@@ -72,7 +86,8 @@ export function countCells(sql: Sql, { where, bindings }: Filter): Counted {
 const counted = (n: number): Counted => ({ total: Math.min(n, MAX_COUNTED), uncounted: n > MAX_COUNTED });
 
 // One character more than is shown tells whether there is more.
-const SHOWN = `key, rev, author, updated_at, expires_at, bytes, tags, substr(value, 1, ${MAX_PREVIEW_CHARS + 1}) AS value`;
+const SHOWN = `key, rev, author, updated_at, expires_at, bytes, claim_by, claim_until, tags,
+  substr(value, 1, ${MAX_PREVIEW_CHARS + 1}) AS value`;
 
 /** @param after the key that the page before ended with */
 export function pageByKey(

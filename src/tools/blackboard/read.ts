@@ -3,6 +3,7 @@ import { invalidInput } from '../errors.ts';
 import { count, keyPath, runId } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { ageSeconds, type Cell, cellKey, isExpired, live, loadCells, secondsLeft, tagList } from './cell.ts';
+import { CLAIM_STATES, describeClaim } from './claim-state.ts';
 import { agent, revision } from './fields.ts';
 import { type Version, versionsOf, versionValue } from './history.ts';
 import { nearKeys } from './near-keys.ts';
@@ -44,6 +45,16 @@ const output = z.strictObject({
       age_s: count().optional(),
       expires_in_s: count().optional(),
       tags: z.array(z.string()).optional(),
+      claim: z
+        .strictObject({
+          state: z.enum(CLAIM_STATES),
+          by: z.string().optional(),
+          fence: revision().optional(),
+          expires_in_s: count().optional(),
+          attempts: count().describe('Claims since the last result.'),
+        })
+        .optional()
+        .describe('Left out when nobody holds the cell and no claim of it failed.'),
       truncated: z.literal(true).optional().describe('value is the beginning of the JSON text.'),
       bytes: count().optional().describe('The size of the whole value, when truncated.'),
       versions: z
@@ -149,7 +160,8 @@ function requestedKeys({ agent, key, keys }: Args): string[] {
 function readCurrent(key: string, cell: Cell | undefined, request: Request, { now }: ToolContext): Entry {
   const current = live(cell, now);
   if (current === undefined) return { key, found: false, reason: 'absent', rev: 0 };
-  return show(key, { ...current, at: current.updated_at }, request, now);
+  const shown = show(key, { ...current, at: current.updated_at }, request, now);
+  return { ...shown, claim: describeClaim(current, now) };
 }
 
 /** What the cell held at `atRev`, as far as it is kept. A value whose time to live is over is not shown either. */

@@ -1,7 +1,9 @@
 import type { Sql, ToolContext } from '../tool.ts';
+import { boardTopic } from './fields.ts';
 
-/** Deletes cells, each with an event of its own revision. */
-export function deleteCells(context: ToolContext, ids: readonly number[]): void {
+/** Deletes cells of a board, each with an event of its own revision. A claim on one of them is lost. */
+export function deleteCells(context: ToolContext, runId: string, ids: readonly number[]): void {
+  context.touch(boardTopic(runId));
   const revs = ids.map((id) => [id, context.nextRev()]);
   context.sql.exec(
     `INSERT INTO board_events (rev, run_id, key, op, author, principal, at, tags)

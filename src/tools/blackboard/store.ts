@@ -2,6 +2,8 @@
 import type { ToolContext } from '../tool.ts';
 import { type Cell, tagList } from './cell.ts';
 import type { Change, Next } from './change.ts';
+import { clearClaim, hasClaimTrace, holderOf } from './claim-state.ts';
+import { boardTopic } from './fields.ts';
 import { countVersions, MAX_VERSIONS, pruneVersions, VERSION_SLACK } from './history.ts';
 import { boardToken, searchText } from './search-text.ts';
 
@@ -29,6 +31,10 @@ export function saveCell(
   if (full) pruneVersions(context.sql, runId, change.key);
   if (stored?.tags !== next.tags) saveTags(context, runId, change.key, stored?.tags ?? '[]', next.tags);
   index(context, runId, id, next, change.key, stored);
+  // What changed is work that nobody has tried yet.
+  if (stored !== undefined && hasClaimTrace(stored) && holderOf(stored, context.now) === undefined)
+    clearClaim(context, id, 0);
+  context.touch(boardTopic(runId));
   return rev;
 }
 

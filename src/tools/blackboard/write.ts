@@ -4,7 +4,9 @@ import { count, idempotencyKey, keyPath, optionalName, runId, tags, ttlSeconds }
 import { defineTool, type ToolContext } from '../tool.ts';
 import { ageSeconds, type Cell, cellKey, live, loadCells, secondsLeft, tagList } from './cell.ts';
 import { type Change, MODES, type Plan, planChange } from './change.ts';
-import { agent, revision } from './fields.ts';
+import { describeHolder, type Holder, holderOf } from './claim-state.ts';
+import { findHeld } from './claims.ts';
+import { agent, claimId, revision } from './fields.ts';
 import { saveCell } from './store.ts';
 import { sweep } from './sweep.ts';
 import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES, showValue } from './value.ts';
@@ -37,6 +39,9 @@ const input = z.strictObject({
     .max(MAX_BATCH)
     .optional()
     .describe('Instead of key and value: cells written together or not at all.'),
+  claim_id: claimId()
+    .optional()
+    .describe('Your claim, needed for a cell that you hold; once it is over nothing is written.'),
   idempotency_key: idempotencyKey(),
 });
 
@@ -55,17 +60,30 @@ const written = {
   rev: revision().describe('The rev that the cell has now; 0: there is none.'),
   expires_in_s: count().optional(),
   current: current.optional().describe('On conflict: what the cell holds, unless it is absent.'),
+  held_by: z.string().optional().describe('claimed_by_other: who holds the cell.'),
+  retry_after_ms: count()
+    .optional()
+    .describe('claimed_by_other: when that claim ends, unless it is renewed.'),
 };
+
+const ENTRY_STATUSES = [
+  'created',
+  'updated',
+  'unchanged',
+  'conflict',
+  'claimed_by_other',
+  'claim_lost',
+] as const;
 
 const output = z.strictObject({
   status: z
-    .enum(['created', 'updated', 'unchanged', 'conflict', 'written'])
-    .describe('A batch: written, unchanged or conflict, where nothing is written.'),
+    .enum([...ENTRY_STATUSES, 'written'])
+    .describe('A batch: written or unchanged; with any other nothing is written.'),
   ...z.strictObject(written).partial().shape,
   entries: z
     .array(
       z.strictObject({
-        status: z.enum(['created', 'updated', 'unchanged', 'conflict', 'not_written']),
+        status: z.enum([...ENTRY_STATUSES, 'not_written']),
         ...written,
       }),
     )
@@ -76,7 +94,14 @@ type Args = z.output<typeof input>;
 type Answer = z.output<typeof output>;
 type Entry = NonNullable<Answer['entries']>[number];
 type Outcome = Entry & { status: Exclude<Entry['status'], 'not_written'> };
-type Planned = { readonly change: Change; readonly stored: Cell | undefined; readonly plan: Plan };
+type Planned = {
+  readonly change: Change;
+  readonly stored: Cell | undefined;
+  readonly plan:
+    | Plan
+    | { readonly status: 'claim_lost' }
+    | { readonly status: 'claimed_by_other'; readonly holder: Holder };
+};
 
 export const blackboardWrite = defineTool({
   name: 'blackboard_write',
@@ -84,6 +109,7 @@ export const blackboardWrite = defineTool({
   description:
     'Stores a JSON value under a key on a board that all agents share, so that another agent can go on with it. ' +
     'Use if_rev (the rev you read, 0 for a new cell) when others may write too: a conflict returns what is there now. ' +
+    'A cell that another agent has claimed refuses other writes. ' +
     'Use merge, append or increment to change part of a value, and entries to write several cells as one step.',
   scope: 'blackboard:write',
   cost: 1,
@@ -102,18 +128,21 @@ export const blackboardWrite = defineTool({
     ttl_s: 'plain',
     tags: 'plain',
     entries: 'length',
+    claim_id: 'hash',
     idempotency_key: 'hash',
   },
   run(args, context) {
     const before = context.headRev();
-    const answer =
-      args.entries === undefined
-        ? writeOne(single(args, context), args.run_id, context)
-        : writeAll(batch(args, args.entries, context), args.run_id, context);
+    const answer = respond(args, context);
     sweep(context, before);
     return answer;
   },
 });
+
+function respond(args: Args, context: ToolContext): Answer {
+  if (args.entries === undefined) return writeOne(single(args, context), args, context);
+  return writeAll(batch(args, args.entries, context), args, context);
+}
 
 function single(args: Args, context: ToolContext): Change {
   if (args.key === undefined)
@@ -161,30 +190,48 @@ function change(
   };
 }
 
-function writeOne(change: Change, board: string, context: ToolContext): Outcome {
-  const [planned] = planAll([change], board, context);
+function writeOne(change: Change, args: Args, context: ToolContext): Outcome {
+  const [planned] = planAll([change], args, context);
   if (planned === undefined) throw new Error('one change has one plan');
-  return settle(planned, board, context);
+  return settle(planned, args.run_id, context);
 }
 
-/** Writes every cell, or, when one is in conflict, none. */
-function writeAll(changes: readonly Change[], board: string, context: ToolContext): Answer {
-  const planned = planAll(changes, board, context);
-  if (planned.some(({ plan }) => plan.status === 'conflict')) {
+/** Writes every cell, or, when one is refused, none. */
+function writeAll(changes: readonly Change[], args: Args, context: ToolContext): Answer {
+  const planned = planAll(changes, args, context);
+  const refused = planned.map(({ plan }) => plan.status).find(isRefusal);
+  if (refused !== undefined) {
     const entries = planned.map((one) =>
-      one.plan.status === 'conflict' ? inConflict(one, context) : notWritten(one, context),
+      isRefusal(one.plan.status) ? settle(one, args.run_id, context) : notWritten(one, context),
     );
-    return { status: 'conflict', entries };
+    return { status: refused, entries };
   }
-  const entries = planned.map((one) => settle(one, board, context));
+  const entries = planned.map((one) => settle(one, args.run_id, context));
   return { status: entries.every(({ status }) => status === 'unchanged') ? 'unchanged' : 'written', entries };
 }
 
-function planAll(changes: readonly Change[], board: string, { sql, now }: ToolContext): Planned[] {
+const REFUSALS = ['conflict', 'claimed_by_other', 'claim_lost'] as const;
+
+function isRefusal(status: Planned['plan']['status']): status is (typeof REFUSALS)[number] {
+  return REFUSALS.some((refusal) => refusal === status);
+}
+
+/** A claim that is given must hold, be it on a cell that is written or, as a fence, on any other. */
+function planAll(changes: readonly Change[], args: Args, context: ToolContext): Planned[] {
+  const { sql, now } = context;
   const keys = changes.map(({ key }) => key);
-  const cells = loadCells(sql, board, keys, MAX_VALUE_BYTES);
+  const cells = loadCells(sql, args.run_id, keys, MAX_VALUE_BYTES);
+  const { claim_id } = args;
+  const lost =
+    claim_id !== undefined &&
+    !keys.some((key) => holderOf(cells.get(key), now)?.id === claim_id) &&
+    findHeld(context, claim_id, undefined, 1) === undefined;
   return changes.map((change) => {
     const stored = cells.get(change.key);
+    const holder = holderOf(stored, now);
+    if (lost) return { change, stored, plan: { status: 'claim_lost' } };
+    if (holder !== undefined && holder.id !== claim_id)
+      return { change, stored, plan: { status: 'claimed_by_other', holder } };
     return { change, stored, plan: planChange(change, stored, now) };
   });
 }
@@ -195,6 +242,14 @@ function settle(planned: Planned, board: string, context: ToolContext): Outcome 
   switch (plan.status) {
     case 'conflict':
       return inConflict(planned, context);
+    case 'claim_lost':
+      return { ...notWritten(planned, context), status: 'claim_lost' };
+    case 'claimed_by_other':
+      return {
+        ...notWritten(planned, context),
+        status: 'claimed_by_other',
+        ...describeHolder(plan.holder, context.now),
+      };
     case 'unchanged':
       return {
         status: 'unchanged',

@@ -15,7 +15,7 @@ export interface Usage {
 
 /** Something to count, and what it saved. */
 export interface Happening {
-  readonly what: 'hits' | 'misses' | 'stale' | 'negative' | 'rejected' | 'evicted';
+  readonly what: 'hits' | 'misses' | 'stale' | 'negative' | 'coalesced' | 'rejected' | 'evicted';
   readonly times?: number;
   readonly saved?: Usage;
 }
@@ -29,9 +29,19 @@ export function count(sql: Sql, now: number, ns: string, model: string, happenin
   const [today] = sql.exec<{ rows: number }>('SELECT count(*) AS rows FROM cache_days WHERE day = ?', day);
   const isFull = (today?.rows ?? 0) >= MAX_ROWS_PER_DAY;
   const [rowNs, rowModel] = isFull ? [SHARED, SHARED] : [ns, model];
-  if (today?.rows === 0) sql.exec('DELETE FROM cache_days WHERE day <= ?', day - MAX_DAYS);
+  if (today?.rows === 0) dropOldDays(sql, now, 2 * MAX_ROWS_PER_DAY);
   sql.exec('INSERT OR IGNORE INTO cache_days (day, ns, model) VALUES (?, ?, ?)', day, rowNs, rowModel);
   add(sql, day, rowNs, rowModel, happening);
+}
+
+/** Removes at most `limit` counters of days that are not kept; returns how many. */
+export function dropOldDays(sql: Sql, now: number, limit: number): number {
+  return sql.exec(
+    `DELETE FROM cache_days WHERE (day, ns, model) IN
+       (SELECT day, ns, model FROM cache_days WHERE day <= ? LIMIT ?) RETURNING 1`,
+    dayOf(now) - MAX_DAYS,
+    limit,
+  ).length;
 }
 
 function add(sql: Sql, day: number, ns: string, model: string, happening: Happening): boolean {

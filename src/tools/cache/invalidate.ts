@@ -2,14 +2,8 @@ import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count, shortName } from '../fields.ts';
 import { defineTool, type Sql, type ToolContext } from '../tool.ts';
-import {
-  countLive,
-  invalidate,
-  RECLAIMED_PER_INVALIDATION,
-  reclaim,
-  SUPERSEDED,
-  type Target,
-} from './invalidation.ts';
+import { countLive, invalidate, RECLAIMED_PER_INVALIDATION, reclaim, SUPERSEDED } from './invalidation.ts';
+import { type Invalidated, invalidateLeases, type Keys } from './lease.ts';
 import { cacheKey, modelName, namespace } from './question.ts';
 
 const MAX_KEYS = 50;
@@ -31,7 +25,8 @@ export const cacheInvalidate = defineTool({
   title: 'Invalidate cached responses',
   description:
     'Makes stored responses count as absent at once: those of keys, of a tag, of a model, or all; give exactly one. ' +
-    'Without namespace it reaches every namespace. What is stored afterwards is not touched.',
+    'Without namespace it reaches every namespace. An answer on which someone works under a lease is not stored any ' +
+    'more; what is asked for and stored afterwards is not touched.',
   scope: 'cache:write',
   cost: 2,
   grows: false,
@@ -54,6 +49,7 @@ export const cacheInvalidate = defineTool({
     const { sql, now } = context;
     const target = targetOf(args);
     const rev = args.dry_run ? context.headRev() : context.nextRev();
+    if (!args.dry_run) invalidateLeases(context, target, rev);
     if (target.kind === 'keys') return { invalidated: dropKeys(target, args.dry_run, context), rev };
     const live = countLive(sql, target, rev, now, MAX_COUNTED + 1);
     if (!args.dry_run) {
@@ -64,14 +60,8 @@ export const cacheInvalidate = defineTool({
   },
 });
 
-interface Keys {
-  readonly kind: 'keys';
-  readonly keys: readonly string[];
-  readonly namespace: string | undefined;
-}
-
-function targetOf({ namespace, keys, tag, model, all }: Args): Target | Keys {
-  const targets: (Target | Keys)[] = [];
+function targetOf({ namespace, keys, tag, model, all }: Args): Invalidated {
+  const targets: Invalidated[] = [];
   if (keys !== undefined) targets.push({ kind: 'keys', keys, namespace });
   if (tag !== undefined) targets.push({ kind: 'tag', value: tag, namespace });
   if (model !== undefined) targets.push({ kind: 'model', value: model, namespace });

@@ -12,7 +12,7 @@ export interface Target {
  * more than `CACHE_QUOTA.entries` divided by this pending.
  */
 export const RECLAIMED_PER_INVALIDATION = 200;
-const EVERY_NAMESPACE = '';
+export const EVERY_NAMESPACE = '';
 
 /** SQL: whether a later invalidation names the entry `e`. Mostly none is pending, which is asked once a statement. */
 export const SUPERSEDED = `(EXISTS (SELECT 1 FROM cache_invalidations) AND (
@@ -58,19 +58,30 @@ export function countLive(sql: Sql, target: Target, rev: number, now: number, ma
   return row?.live ?? 0;
 }
 
-/** Frees the space of at most `budget` entries that can never be served again. */
+/** Frees the space of some entries that can never be served again: at most `budget` of the expired and the invalidated. */
 export function reclaim(sql: Sql, now: number, budget: number): void {
-  sql.exec(
+  dropExpired(sql, now, budget);
+  dropInvalidated(sql, budget);
+}
+
+/** @returns how many of at most `budget` expired entries it removed */
+export function dropExpired(sql: Sql, now: number, budget: number): number {
+  return sql.exec(
     `DELETE FROM cache_entries WHERE rev IN
-       (SELECT rev FROM cache_entries WHERE dead_at <= ? ORDER BY dead_at LIMIT ?)`,
+       (SELECT rev FROM cache_entries WHERE dead_at <= ? ORDER BY dead_at LIMIT ?) RETURNING rev`,
     now,
     budget,
-  );
-  for (let left = budget; left > 0; ) {
+  ).length;
+}
+
+/** @returns how many of at most `budget` invalidated entries and spent invalidations it removed */
+export function dropInvalidated(sql: Sql, budget: number): number {
+  let left = budget;
+  while (left > 0) {
     const [oldest] = sql.exec<{ kind: Target['kind']; value: string; ns: string; rev: number }>(
       'SELECT kind, value, ns, rev FROM cache_invalidations ORDER BY rev LIMIT 1',
     );
-    if (oldest === undefined) return;
+    if (oldest === undefined) break;
     const removed = sql.exec(
       `DELETE FROM cache_entries WHERE rev IN (${WRITTEN_BY[oldest.kind]} LIMIT ?) RETURNING rev`,
       oldest.value,
@@ -78,7 +89,7 @@ export function reclaim(sql: Sql, now: number, budget: number): void {
       oldest.rev,
       left,
     ).length;
-    if (removed === left) return;
+    if (removed === left) return budget;
     // Nothing older is left, and whatever is written later is newer: this invalidation has done its work.
     sql.exec(
       'DELETE FROM cache_invalidations WHERE kind = ? AND value = ? AND ns = ?',
@@ -88,4 +99,5 @@ export function reclaim(sql: Sql, now: number, budget: number): void {
     );
     left -= removed + 1;
   }
+  return budget - left;
 }

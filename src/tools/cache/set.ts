@@ -4,6 +4,7 @@ import { count as countField, tags, text, ttlSeconds } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { count } from './counters.ts';
 import { reclaim } from './invalidation.ts';
+import { endLease, findLease, type Lease, leaseId, lostByTag, revOf } from './lease.ts';
 import {
   type Asked,
   askedFor,
@@ -47,16 +48,18 @@ const input = z.strictObject({
   ttl_s: ttlSeconds().default(DEFAULT_TTL_S),
   stale_s: z.int().min(0).max(MAX_STALE_S).default(0).describe('Served as stale for so long after ttl_s.'),
   tags: tags().describe('To invalidate by.'),
+  lease_id: leaseId().optional().describe('From cache_get: ends the lease.'),
 });
 type Args = z.output<typeof input>;
 
 const output = z.strictObject({
   status: z.enum(['stored', 'replaced', 'rejected']),
   reason: z
-    .enum(['truncated', 'refused', 'filtered', 'empty', 'answered', 'no_room'])
+    .enum(['truncated', 'refused', 'filtered', 'empty', 'answered', 'no_room', 'lease_lost'])
     .optional()
     .describe(
-      'answered: an error does not replace a usable response. no_room: room is being made, try again.',
+      'answered: an error does not replace a usable response. no_room: room is being made, try again. ' +
+        'lease_lost: someone else took the work over or stored an answer, or it was invalidated.',
     ),
   key: z.string(),
   bytes: countField(),
@@ -71,7 +74,7 @@ export const cacheSet = defineTool({
   description:
     'Stores the response of a model call, for cache_get to find: give the key of the miss, or the same model, ' +
     'messages and params as in the lookup. Answers that were truncated, refused, filtered or are empty are rejected. ' +
-    'Give error instead of response to keep others from repeating a call that fails.',
+    'Give error instead of response to keep others from repeating a call that fails. With a lease_id, pass it on.',
   scope: 'cache:write',
   cost: 1,
   grows: true,
@@ -87,17 +90,26 @@ export const cacheSet = defineTool({
     ttl_s: 'plain',
     stale_s: 'plain',
     tags: 'plain',
+    lease_id: 'plain',
   },
   run: (args, context) => {
     const answer = answerOf(args);
     const asked = askedFor(args);
     const known = findEntry(context.sql, asked.key, context.now);
-    const labels = labelsFor(asked, known, context);
+    const lease = findLease(context.sql, asked.key, context.now);
+    const labels = labelsFor(asked, known, lease, context);
+    if (isLost(args, labels.ns, known, lease, context)) {
+      // Its holder will not store any more: another may try at once.
+      if (lease !== undefined && lease.rev === heldRev(args)) endLease(context, asked.key);
+      return rejected('lease_lost', asked.key, labels, context);
+    }
     const reason =
       unfitness(answer.value, answer.kind === 'response' ? args.finish_reason : undefined) ??
       outranked(answer, known);
-    if (reason !== undefined) return rejected(reason, asked.key, labels, context);
-    return store(newEntry(args, answer, asked.key, labels), known, context);
+    if (reason === undefined) return store(newEntry(args, answer, asked.key, labels), known, context);
+    // The holder of the lease has no answer to give: another may try at once.
+    if (args.lease_id !== undefined) endLease(context, asked.key);
+    return rejected(reason, asked.key, labels, context);
   },
 });
 
@@ -116,6 +128,25 @@ function answerOf(args: Args): GivenAnswer {
   }
   return { kind: 'error', value: args.error };
 }
+
+/**
+ * Whether the work was taken over or invalidated since the lease was given. Without its lease, an answer is its holder's
+ * only while the entry is the one it stored itself: then the call is repeated.
+ */
+function isLost(
+  args: Args,
+  ns: string,
+  known: Entry | undefined,
+  lease: Lease | undefined,
+  { sql }: ToolContext,
+): boolean {
+  const rev = heldRev(args);
+  if (rev === undefined) return false;
+  if (lease === undefined) return known?.state !== 'fresh' || known.lease !== rev;
+  return lease.rev !== rev || lostByTag(sql, lease, ns, args.tags ?? []);
+}
+
+const heldRev = ({ lease_id: id }: Args) => (id === undefined ? undefined : revOf(id));
 
 /** One caller's failure must not take away what another caller's success has stored. */
 function outranked(answer: GivenAnswer, known: Entry | undefined): 'answered' | undefined {
@@ -145,6 +176,7 @@ function store(entry: NewEntry, known: Entry | undefined, context: ToolContext):
   countEvicted(evicted, context);
   if (!fits) return rejected('no_room', entry.key, entry, context, evicted.length);
   insertEntry(sql, context.nextRev(), entry, now);
+  endLease(context, entry.key);
   return {
     status: isLive(known) ? 'replaced' : 'stored',
     key: entry.key,
@@ -155,11 +187,21 @@ function store(entry: NewEntry, known: Entry | undefined, context: ToolContext):
 }
 
 /** Namespace, model and words under which the answer is stored. */
-function labelsFor(asked: Asked, known: Entry | undefined, { sql }: ToolContext): Labels {
+function labelsFor(
+  asked: Asked,
+  known: Entry | undefined,
+  lease: Lease | undefined,
+  { sql }: ToolContext,
+): Labels {
   if (known !== undefined) requireSame(asked, known);
   const labels = labelsOf(sql, asked);
   if (labels !== undefined) return labels;
   if (known !== undefined) return { ns: known.ns, model: known.model, text: readText(sql, known.rev) };
+  if (lease !== undefined && lease.ns !== null && lease.model !== null) {
+    const told = { ns: lease.ns, model: lease.model };
+    requireSame(asked, told);
+    return { ...told, text: '' };
+  }
   if (asked.model !== undefined) return { ns: asked.ns ?? DEFAULT_NAMESPACE, model: asked.model, text: '' };
   throw new ToolError(
     'unknown_handle',
@@ -182,6 +224,7 @@ function newEntry(args: Args, { kind, value }: GivenAnswer, key: string, labels:
     ttlS: kind === 'error' ? Math.min(args.ttl_s, MAX_ERROR_TTL_S) : args.ttl_s,
     staleS: args.stale_s,
     tags: args.tags ?? [],
+    lease: heldRev(args),
   };
 }
 

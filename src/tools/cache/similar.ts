@@ -1,14 +1,15 @@
 import * as z from 'zod';
-import { matchWords, queryTerms } from '../search.ts';
+import { matchWords } from '../search.ts';
 import type { Sql } from '../tool.ts';
 import { SUPERSEDED } from './invalidation.ts';
-import { likeness, previewOf } from './text.ts';
+import { likeness, previewOf, type Terms, termsOf } from './text.ts';
 
 const MAX_CANDIDATES = 3;
 /** Questions of the newest entries that are searched, by so many words: a search scores each that has one of them. */
 export const MAX_SEARCHED = 5000;
 const DROPPED_AT_ONCE = 64;
-const MAX_TERMS = 8;
+const MAX_WORDS = 8;
+const MAX_GRAMS = 16;
 const MAX_COMPARED = 12;
 const MIN_SCORE = 0.2;
 
@@ -23,7 +24,7 @@ export type Candidate = z.infer<typeof candidateSchema>;
 
 /** Fresh responses of the namespace whose question shares words with `text`, the most alike first. */
 export function candidates(sql: Sql, ns: string, text: string, now: number): Candidate[] {
-  const match = matchWords(rarest(queryTerms(text)));
+  const match = matchWords(searched(termsOf(text)));
   if (match === undefined) return [];
   const rows = sql.exec<{ key: string; model: string; stored_at: number; text: string }>(
     `SELECT e.key, e.model, e.stored_at, f.text FROM cache_text f JOIN cache_entries e ON e.rev = f.rowid
@@ -49,13 +50,15 @@ export function candidates(sql: Sql, ns: string, text: string, now: number): Can
 }
 
 /** Long words are rare ones, roughly: they find the entries worth comparing without scoring all the others. */
-function rarest(terms: readonly string[]): string[] {
-  return terms.toSorted((a, b) => b.length - a.length).slice(0, MAX_TERMS);
+function searched({ words, grams }: Terms): string[] {
+  const longest = [...words].sort((a, b) => b.length - a.length);
+  return [...longest.slice(0, MAX_WORDS), ...[...grams].slice(0, MAX_GRAMS)];
 }
 
 /** Makes the question of an entry findable, and those of the oldest entries no longer. */
 export function indexText(sql: Sql, rev: number, text: string): void {
-  sql.exec('INSERT INTO cache_text (rowid, text) VALUES (?, ?)', rev, text);
+  const grams = [...termsOf(text).grams].join(' ');
+  sql.exec('INSERT INTO cache_text (rowid, text, grams) VALUES (?, ?, ?)', rev, text, grams);
   const [totals] = sql.exec<{ texts: number }>('UPDATE cache_totals SET texts = texts + 1 RETURNING texts');
   if ((totals?.texts ?? 0) < MAX_SEARCHED + DROPPED_AT_ONCE) return;
   sql.exec(

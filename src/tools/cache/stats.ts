@@ -16,6 +16,10 @@ const counted = {
   misses: count(),
   stale: count(),
   negative: count(),
+  coalesced: count().describe(
+    "Lookups that another caller's lease kept from doing the work: those that waited for its answer, which is also " +
+      'a hit, and those told pending.',
+  ),
   rejected: count(),
   hit_rate: z.number().describe('Share of lookups answered from the cache, 0 to 1.'),
   evicted: count(),
@@ -39,7 +43,6 @@ export const cacheStats = defineTool({
   }),
   output: z.strictObject({
     ...counted,
-    coalesced: count(),
     entries: count().describe('Entries that can be served now.'),
     bytes: count(),
     quota_bytes: count().describe('For all namespaces together.'),
@@ -51,8 +54,6 @@ export const cacheStats = defineTool({
     const total = sums(sql, since, ns);
     return {
       ...figures(total),
-      // No lookup waits for another's answer yet.
-      coalesced: 0,
       ...inUse(sql, ns, now),
       quota_bytes: CACHE_QUOTA.bytes,
       by_model: byModel(sql, since, ns, total),
@@ -66,6 +67,7 @@ const SUMMED = [
   'misses',
   'stale',
   'negative',
+  'coalesced',
   'rejected',
   'evicted',
   'tokens_saved',
@@ -91,6 +93,7 @@ const NOTHING: Sums = {
   misses: 0,
   stale: 0,
   negative: 0,
+  coalesced: 0,
   rejected: 0,
   evicted: 0,
   tokens_saved: 0,
@@ -128,6 +131,7 @@ function figures({ micro_usd_saved: microUsd, ...sums }: Sums) {
     misses: sums.misses,
     stale: sums.stale,
     negative: sums.negative,
+    coalesced: sums.coalesced,
     rejected: sums.rejected,
     hit_rate: lookups === 0 ? 0 : Math.round((answered / lookups) * 10_000) / 10_000,
     evicted: sums.evicted,

@@ -22,6 +22,8 @@ export interface Entry {
   readonly usage: Usage | undefined;
   readonly storedAt: number;
   readonly expiresAt: number;
+  /** The revision of the lease that it was stored with. */
+  readonly lease: number | null;
   /** `dead`: expired beyond its stale time, or invalidated. It is never served, only not reclaimed yet. */
   readonly state: 'fresh' | 'stale' | 'dead';
 }
@@ -37,6 +39,7 @@ interface EntryRow extends Record<string, string | number | null> {
   stored_at: number;
   expires_at: number;
   dead_at: number;
+  lease: number | null;
   superseded: 0 | 1;
 }
 
@@ -44,7 +47,7 @@ interface EntryRow extends Record<string, string | number | null> {
 export function findEntry(sql: Sql, key: string, now: number): Entry | undefined {
   const [row] = sql.exec<EntryRow>(
     `SELECT e.rev, e.ns, e.model, e.kind, e.finish_reason, e.tokens, e.micro_usd, e.stored_at, e.expires_at, e.dead_at,
-       ${SUPERSEDED} AS superseded
+       e.lease, ${SUPERSEDED} AS superseded
      FROM cache_entries e WHERE e.key = ?`,
     key,
   );
@@ -62,6 +65,7 @@ export function findEntry(sql: Sql, key: string, now: number): Entry | undefined
         : { tokens: row.tokens ?? 0, microUsd: row.micro_usd ?? 0 },
     storedAt: row.stored_at,
     expiresAt: row.expires_at,
+    lease: row.lease,
     state: isDead ? 'dead' : now >= row.expires_at ? 'stale' : 'fresh',
   };
 }
@@ -116,6 +120,8 @@ export interface NewEntry {
   readonly ttlS: number;
   readonly staleS: number;
   readonly tags: readonly string[];
+  /** The revision of the lease that it is stored with. */
+  readonly lease: number | undefined;
   /** What was asked, to be found as similar; empty when it is not known. */
   readonly text: string;
 }
@@ -131,7 +137,7 @@ export function insertEntry(sql: Sql, rev: number, entry: NewEntry, now: number)
   const expiresAt = now + entry.ttlS * 1000;
   sql.exec(
     `INSERT INTO cache_entries (rev, key, ns, model, kind, finish_reason, tokens, micro_usd, size,
-       stored_at, expires_at, dead_at, hit_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       stored_at, expires_at, dead_at, hit_at, lease) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     rev,
     key,
     ns,
@@ -145,6 +151,7 @@ export function insertEntry(sql: Sql, rev: number, entry: NewEntry, now: number)
     expiresAt,
     expiresAt + entry.staleS * 1000,
     now,
+    entry.lease ?? null,
   );
   for (const [part, text] of partsOf(body).entries()) {
     sql.exec('INSERT INTO cache_bodies (entry, part, body) VALUES (?, ?, ?)', rev, part, text);

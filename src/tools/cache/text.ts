@@ -44,20 +44,43 @@ function cut(text: string, max: number): string {
   return text.length <= max ? text : text.slice(0, max).toWellFormed();
 }
 
-/** How many of the words of both texts are in both (Jaccard), from 0 to 1 in hundredths. */
+/** How many of the terms of both texts are in both (Jaccard), from 0 to 1 in hundredths. */
 export function likeness(a: string, b: string): number {
-  const left = wordsOf(a);
-  const right = wordsOf(b);
-  const shared = [...left].filter((word) => right.has(word)).length;
-  const all = left.size + right.size - shared;
+  const left = termsOf(a);
+  const right = termsOf(b);
+  const shared = [...left.words, ...left.grams].filter(
+    (term) => right.words.has(term) || right.grams.has(term),
+  ).length;
+  const all = left.words.size + left.grams.size + right.words.size + right.grams.size - shared;
   return all === 0 ? 0 : Math.round((shared / all) * 100) / 100;
 }
 
-function wordsOf(text: string): Set<string> {
-  return new Set(
-    text
-      .normalize('NFC')
-      .toLowerCase()
-      .match(/[\p{L}\p{N}\p{M}_]+/gu),
-  );
+/** What a text is found by and compared with: its words and, in scripts without spaces, its pairs of letters. */
+export interface Terms {
+  readonly words: ReadonlySet<string>;
+  readonly grams: ReadonlySet<string>;
+}
+
+const WORD = /[\p{L}\p{N}\p{M}_]+/gu;
+const UNSPACED =
+  /([\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]+)/u;
+
+/** The distinct terms of a text, in lower case. */
+export function termsOf(text: string): Terms {
+  const words = new Set<string>();
+  const grams = new Set<string>();
+  for (const [run] of text.normalize('NFC').toLowerCase().matchAll(WORD)) {
+    // Split at a group: the odd parts are those that matched.
+    for (const [at, part] of run.split(UNSPACED).entries()) {
+      if (at % 2 === 1) for (const pair of pairs(part)) grams.add(pair);
+      else if (part !== '') words.add(part);
+    }
+  }
+  return { words, grams };
+}
+
+/** Each letter with the next; a letter that is alone is its own. */
+function pairs(run: string): string[] {
+  const letters = [...run];
+  return letters.length === 1 ? letters : letters.slice(1).map((letter, at) => `${letters[at]}${letter}`);
 }

@@ -3,7 +3,15 @@ export type Unfit = 'truncated' | 'refused' | 'filtered' | 'empty';
 
 /** Finish reasons of the providers, in lower case. */
 const UNFIT_REASONS: Readonly<Record<Exclude<Unfit, 'empty'>, readonly string[]>> = {
-  truncated: ['length', 'max_tokens', 'max_output_tokens', 'model_length', 'model_context_window_exceeded'],
+  truncated: [
+    'length',
+    'max_tokens',
+    'max_output_tokens',
+    'model_length',
+    'model_context_window_exceeded',
+    'incomplete',
+    'error_limit',
+  ],
   refused: ['refusal', 'refused'],
   filtered: [
     'content_filter',
@@ -15,6 +23,8 @@ const UNFIT_REASONS: Readonly<Record<Exclude<Unfit, 'empty'>, readonly string[]>
     'blocklist',
     'prohibited_content',
     'spii',
+    'image_safety',
+    'error_toxic',
   ],
 };
 

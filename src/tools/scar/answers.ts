@@ -54,6 +54,8 @@ export const scarSchema = z.strictObject({
   ...author,
 });
 
+export const listedSchema = scarSchema.omit({ matched_by: true }).extend({ rev: count() });
+
 export const knownFixSchema = fixSchema.omit({ scar_id: true, evidence: true });
 export const standingSchema = z.strictObject(standing);
 
@@ -98,11 +100,20 @@ export function knownFixView(fix: Fix, now: number): z.output<typeof knownFixSch
   };
 }
 
+/** A scar that was found by a search for a failure or an action. */
 export function scarView({ scar, rung }: Match, fixes: number, now: number): z.output<typeof scarSchema> {
+  return { ...entryOf(scar, fixes, now), matched_by: rung };
+}
+
+/** A scar as an entry of the list. */
+export function listedView(scar: Scar, fixes: number, now: number): z.output<typeof listedSchema> {
+  return { ...entryOf(scar, fixes, now), rev: scar.rev };
+}
+
+function entryOf(scar: Scar, fixes: number, now: number) {
   return {
     scar_id: scarIdText(scar.id),
     state: scar.state,
-    matched_by: rung,
     project: present(scar.project),
     tool: present(scar.tool),
     target: present(scar.target),

@@ -52,7 +52,7 @@ export function recommended(fixes: readonly Fix[]): Fix | undefined {
 }
 
 /** Two resolutions are the same when they differ in case and white space at most. */
-const sameText = (a: string, b: string) => comparable(a) === comparable(b);
+export const sameText = (a: string, b: string) => comparable(a) === comparable(b);
 const comparable = (text: string) => text.normalize('NFC').toLowerCase().replace(/\s+/g, ' ').trim();
 
 /**
@@ -98,18 +98,19 @@ export function requireFix(
   return { ...fix, confidence: 0 };
 }
 
-function dropFix(sql: Sql, fix: Fix): void {
+export function dropFix(sql: Sql, fix: Fix): void {
   sql.exec('DELETE FROM scar_reports WHERE scar_id = ? AND fix_id = ?', fix.scar_id, fix.id);
   sql.exec('DELETE FROM scar_fixes WHERE id = ?', fix.id);
 }
 
 /** Reports of one reporter on one fix that count within an hour. */
 const MAX_REPORTS_PER_HOUR = 5;
-const HOUR_MS = 3_600_000;
+/** How long a report is kept to count those of its reporter, in milliseconds. */
+export const REPORT_MEMORY_MS = 3_600_000;
 
 /** Notes a report of the caller's on a fix, or on the scar itself (`fixId` 0), and says whether it counts. */
 export function noteReport({ sql, author, now }: ToolContext, scarId: number, fixId: number): boolean {
-  const since = now - HOUR_MS;
+  const since = now - REPORT_MEMORY_MS;
   const [row] = sql.exec<{ reports: number }>(
     'SELECT count(*) AS reports FROM scar_reports WHERE scar_id = ? AND at > ? AND fix_id = ? AND principal = ?',
     scarId,

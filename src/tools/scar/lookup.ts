@@ -76,7 +76,8 @@ export const scarLookup = defineTool({
       target: redacted(args.target),
       errorType: redacted(args.error_type),
       errorCode: redacted(args.error_code),
-      texts: [args.error_message, args.context],
+      message: args.error_message,
+      context: args.context,
     };
     const matches = findMatches(sql, failure, now);
     const shown = matches.slice(0, args.limit);

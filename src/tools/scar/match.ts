@@ -1,8 +1,9 @@
 import { MAX_QUERY_TERMS, matchTrigrams, matchWords } from '../search.ts';
 import type { Sql, SqlValue } from '../tool.ts';
-import { type Described, type Failure, relate } from './relation.ts';
+import { type Attempt, relateAction } from './action.ts';
+import { type Failure, type Relation, relate } from './relation.ts';
 import { SCAR_COLUMNS, type Scar, scarByFingerprint } from './store.ts';
-import { tokensOf, windows } from './tokens.ts';
+import { tokensOf, windows, wordsOf } from './tokens.ts';
 
 /** Scars that one rung of the ladder looks at. */
 const MAX_CANDIDATES = 20;
@@ -18,17 +19,37 @@ export interface Match {
   readonly rung: Rung;
 }
 
-/**
- * The matching ladder: the same fingerprint, else the same tool and target, else shared words (BM25), else shared
- * trigrams. The first rung on which a match is accepted answers, the best match first.
- */
+/** What a search goes by. */
+interface Sought {
+  readonly project: string | null;
+  readonly tool: string | null;
+  readonly target: string | null;
+  readonly tokens: readonly string[];
+}
+export type SearchRung = Exclude<Rung, 'fingerprint'>;
+
+/** Scars like a failure: the one with its fingerprint, else the best of the matching ladder. */
 export function findMatches(sql: Sql, failure: Failure, now: number): Match[] {
   const exact = scarByFingerprint(sql, failure.fingerprint);
   if (exact !== undefined) return [{ scar: exact, rung: 'fingerprint' }];
-  const described = { ...failure, tokens: tokensOf(...failure.texts) };
+  const described = { ...failure, ...wordsOf(failure.message, failure.context) };
+  return climb(sql, described, (scar, rung) => relate(described, scar, rung, now));
+}
+
+/** Scars that speak about what is going to be done, by the same ladder. */
+export function findWarnings(sql: Sql, attempt: Attempt, now: number): Match[] {
+  const described = { ...attempt, tokens: tokensOf(attempt.action) };
+  return climb(sql, described, (scar, rung) => relateAction(described, scar, rung, now));
+}
+
+/**
+ * The matching ladder: the same tool and target, else shared words (BM25), else shared trigrams. The first rung on
+ * which a match is accepted answers, the best match first.
+ */
+function climb(sql: Sql, sought: Sought, judge: (scar: Scar, rung: SearchRung) => Relation): Match[] {
   for (const rung of ['tool_target', 'words', 'trigrams'] as const) {
-    const accepted = candidates(sql, described, rung)
-      .map((scar) => ({ scar, relation: relate(described, scar, rung, now) }))
+    const accepted = candidates(sql, sought, rung)
+      .map((scar) => ({ scar, relation: judge(scar, rung) }))
       .filter(({ relation }) => relation.accepted)
       .sort((a, b) => b.relation.score - a.relation.score || b.scar.id - a.scar.id);
     if (accepted.length > 0) return accepted.map(({ scar }) => ({ scar, rung }));
@@ -36,37 +57,37 @@ export function findMatches(sql: Sql, failure: Failure, now: number): Match[] {
   return [];
 }
 
-function candidates(sql: Sql, failure: Described, rung: Exclude<Rung, 'fingerprint'>): Scar[] {
+function candidates(sql: Sql, sought: Sought, rung: SearchRung): Scar[] {
   switch (rung) {
     case 'tool_target':
-      return failure.tool === null || failure.target === null
+      return sought.tool === null || sought.target === null
         ? []
-        : select(sql, failure, 'scars AS s', 's.tool = ? AND s.target = ?', 's.last_seen DESC', [
-            failure.tool,
-            failure.target,
+        : select(sql, sought, 'scars AS s', 's.tool = ? AND s.target = ?', 's.last_seen DESC', [
+            sought.tool,
+            sought.target,
           ]);
     case 'words':
-      return search(sql, failure, 'scar_words', matchWords(failure.tokens.slice(0, MAX_TERMS)));
+      return search(sql, sought, 'scar_words', matchWords(sought.tokens.slice(0, MAX_TERMS)));
     case 'trigrams':
-      return search(sql, failure, 'scar_trigrams', matchTrigrams(trigramsOf(failure.tokens)));
+      return search(sql, sought, 'scar_trigrams', matchTrigrams(trigramsOf(sought.tokens)));
   }
 }
 
 function search(
   sql: Sql,
-  failure: Described,
+  sought: Sought,
   index: 'scar_words' | 'scar_trigrams',
   expression: string | undefined,
 ): Scar[] {
-  if (expression === undefined || failure.tokens.length < MIN_INDEXED_TERMS) return [];
+  if (expression === undefined || sought.tokens.length < MIN_INDEXED_TERMS) return [];
   const joined = `${index} JOIN scars AS s ON s.id = ${index}.rowid`;
-  return select(sql, failure, joined, `${index} MATCH ?`, `${index}.rank`, [expression]);
+  return select(sql, sought, joined, `${index} MATCH ?`, `${index}.rank`, [`tokens : (${expression})`]);
 }
 
 /** A failure of a project is matched with that project's scars and those of none; one of no project with all. */
 function select(
   sql: Sql,
-  { project }: Failure,
+  { project }: Sought,
   from: string,
   where: string,
   order: string,

@@ -4,13 +4,12 @@ import { defineTool, type ToolContext } from '../tool.ts';
 import { knownFixSchema, knownFixView, tagsOf } from './answers.ts';
 import { FINGERPRINT_VERSION, fingerprintOf } from './fingerprint.ts';
 import { fixesOf, recommended, requireFix } from './fixes.ts';
+import { noteRun } from './runs.ts';
+import { reindex, searchable } from './searchable.ts';
 import { CLASSES, SEVERITIES, seenAgain } from './state.ts';
-import { noteRun, requireRoomForScar, type Scar, scarByFingerprint, scarIdText } from './store.ts';
+import { MAX_TAGS, requireRoomForScar, type Scar, scarByFingerprint, scarIdText } from './store.ts';
 import { freeText, Redactor, requireFit } from './texts.ts';
-import { tokensOf } from './tokens.ts';
 import { VERDICTS, verdictOf } from './verdict.ts';
-
-const MAX_TAGS = 16;
 
 const input = z.strictObject({
   error_type: shortName(256).describe('The name of the error, such as TimeoutError.'),
@@ -64,10 +63,13 @@ type Report = ReturnType<typeof storable>['fields'];
 function insertScar(context: ToolContext, report: Report, fingerprint: string): number {
   requireRoomForScar(context.sql);
   const id = context.nextRev();
+  const tags = JSON.stringify([...new Set(report.tags)]);
+  const { tokens, messageWords, names } = searchable({ ...report, tags });
   context.sql.exec(
     `INSERT INTO scars (id, rev, project, tool, target, error_type, error_code, error_message, context, action, cause,
-       class, severity, tags, state, occurrences, wrong_matches, principal, agent, first_seen, last_seen, tokens)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', 1, 0, ?, ?, ?, ?, ?)`,
+       class, severity, tags, state, occurrences, wrong_matches, principal, agent, first_seen, last_seen, tokens,
+       message_words, names)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', 1, 0, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     id,
     report.project,
@@ -81,17 +83,20 @@ function insertScar(context: ToolContext, report: Report, fingerprint: string): 
     report.cause,
     report.class ?? 'unknown',
     report.severity ?? null,
-    JSON.stringify([...new Set(report.tags)]),
+    tags,
     context.author.principal,
     report.agent,
     context.now,
     context.now,
-    tokensOf(report.error_message, report.action, report.context).join(' '),
+    tokens,
+    messageWords,
+    names,
   );
   context.sql.exec(
-    'INSERT INTO scar_fingerprints (fingerprint, version, scar_id) VALUES (?, ?, ?)',
+    'INSERT INTO scar_fingerprints (fingerprint, version, scar_id, origin) VALUES (?, ?, ?, ?)',
     fingerprint,
     FINGERPRINT_VERSION,
+    id,
     id,
   );
   return id;
@@ -123,6 +128,10 @@ function seeAgain(context: ToolContext, scar: Scar, report: Report): Scar {
     report.cause,
     scar.id,
   );
+  const learned = (['target', 'action', 'cause'] as const).some(
+    (field) => scar[field] === null && report[field] !== null,
+  );
+  if (learned || seen.tags !== scar.tags) reindex(context.sql, scar.id);
   return seen;
 }
 

@@ -1,5 +1,5 @@
 import type { Scar } from './store.ts';
-import { windows } from './tokens.ts';
+import { type Words, windows } from './tokens.ts';
 
 /** What is known of the failure at hand; its names are without credentials, as the stored ones are. */
 export interface Failure {
@@ -9,13 +9,12 @@ export interface Failure {
   readonly target: string | null;
   readonly errorType: string;
   readonly errorCode: string | null;
-  readonly texts: readonly (string | undefined)[];
+  readonly message: string | undefined;
+  readonly context: string | undefined;
 }
 
 /** A failure and the informative words of its texts. */
-export interface Described extends Failure {
-  readonly tokens: readonly string[];
-}
+export interface Described extends Failure, Words {}
 
 /** Informative words that two failures share at least: no match is better than a wrong one. */
 const MIN_SHARED = 2;
@@ -47,7 +46,6 @@ export function relate(
   const shorter = Math.min(failure.tokens.length, tokens.length);
   const share = shorter === 0 ? 0 : shared / shorter;
   const sameType = sameName(failure.errorType, scar.error_type);
-  const recency = 0.5 + 0.5 * 2 ** (-Math.max(0, now - scar.last_seen) / HALF_LIFE_MS);
   const boost =
     (sameType ? SAME_TYPE_BOOST : 1) *
     (failure.tool !== null && failure.tool === scar.tool ? SAME_TOOL_BOOST : 1);
@@ -55,14 +53,39 @@ export function relate(
     ? shared >= MIN_SHARED && share >= MIN_SHARE
     : shared >= MIN_SHARED_ACROSS_TYPES && share >= MIN_SHARE_ACROSS_TYPES;
   // Tool and target stand for the words when one side has none to compare.
-  const silent = rung === 'tool_target' && shorter < MIN_SHARED && sameType;
+  const silent = rung === 'tool_target' && shorter < MIN_SHARED && shared === shorter && sameType;
   return {
-    accepted: (enough || silent) && !contradict(failure, scar, tokens),
-    score: ((1 + shared) * share * recency * boost) / (1 + scar.wrong_matches),
+    accepted:
+      (enough || silent) && !contradict(failure, scar, tokens) && !differInMessage(failure, scar, tokens),
+    score: ((1 + shared) * share * recency(scar, now) * boost) / (1 + scar.wrong_matches),
   };
 }
 
-const sameName = (a: string, b: string) => letters(a) === letters(b);
+/** From 1 for what was seen just now down to a half for what was seen long ago. */
+export function recency(scar: Scar, now: number): number {
+  return 0.5 + 0.5 * 2 ** (-Math.max(0, now - scar.last_seen) / HALF_LIFE_MS);
+}
+
+/** The part of the longer message that the shorter one must be. */
+const MIN_MESSAGE_SHARE = 0.3;
+
+/**
+ * Messages come from templates, so two that each have a word of their own were made by two templates or name two
+ * things; one that only says more is the same with its surroundings. Contexts are prose and may differ in words.
+ */
+function differInMessage(failure: Described, scar: Scar, tokens: readonly string[]): boolean {
+  const ours = failure.tokens.slice(0, failure.messageWords).filter(isTelling);
+  const theirs = tokens.slice(0, scar.message_words).filter(isTelling);
+  if (ours.length === 0 || theirs.length === 0) return false;
+  const [shorter, longer] = ours.length <= theirs.length ? [ours, theirs] : [theirs, ours];
+  const words = new Set(longer);
+  return shorter.length < MIN_MESSAGE_SHARE * longer.length || shorter.some((word) => !words.has(word));
+}
+
+/** A word that mixes letters and digits is most often an id. */
+const isTelling = (word: string) => !/\d/.test(word) || /^(?:\d+|code\d+)$/.test(word);
+
+export const sameName = (a: string, b: string) => letters(a) === letters(b);
 const letters = (name: string) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
 
 const HTTP_FAILURE = /^[45]\d\d$/;
@@ -78,7 +101,7 @@ function contradict(failure: Described, scar: Scar, tokens: readonly string[]): 
 }
 
 /** How many words of `ours` occur in `theirs`; `loosely` also inside another word or misspelt. */
-function sharedWords(ours: readonly string[], theirs: readonly string[], loosely: boolean): number {
+export function sharedWords(ours: readonly string[], theirs: readonly string[], loosely: boolean): number {
   const exact = new Set(theirs);
   const grams = loosely ? theirs.map((word) => ({ word, trigrams: trigramSet(word) })) : [];
   return ours.filter((word) => {

@@ -5,14 +5,13 @@ import type { FailureClass, Severity, State } from './state.ts';
 
 /** Scars of one tenant. A lookup that finds nothing exact may have to rank all of them. */
 export const MAX_SCARS = 10_000;
-/** Runs whose count is kept for one scar: the latest. */
-const MAX_RUNS_PER_SCAR = 64;
-/** How long a run's count is kept after its last occurrence. */
-const RUN_MEMORY_MS = 7 * 24 * 3_600_000;
+/** Tags of one scar. */
+export const MAX_TAGS = 16;
 const MAX_SUMMARY_CHARS = 120;
 
 export interface Scar extends SqlRow {
   id: number;
+  rev: number;
   project: string | null;
   tool: string | null;
   target: string | null;
@@ -33,12 +32,17 @@ export interface Scar extends SqlRow {
   first_seen: number;
   last_seen: number;
   tokens: string;
+  /** How many of the tokens, the first ones, are of the message. */
+  message_words: number;
+  /** The beginning of what was tried. */
+  action: string | null;
 }
 
 /** What the tools need of a scar `s`: the long texts stay where they are. */
-export const SCAR_COLUMNS = `s.id, s.project, s.tool, s.target, s.error_type, s.error_code,
+export const SCAR_COLUMNS = `s.id, s.rev, s.project, s.tool, s.target, s.error_type, s.error_code,
   substr(coalesce(s.error_message, s.context), 1, 400) AS beginning, s.cause, s.class, s.severity, s.tags, s.state,
-  s.occurrences, s.wrong_matches, s.principal, s.agent, s.first_seen, s.last_seen, s.tokens`;
+  s.occurrences, s.wrong_matches, s.principal, s.agent, s.first_seen, s.last_seen, s.tokens,
+  s.message_words, substr(s.action, 1, 400) AS action`;
 
 /** One line that says what failed. */
 export function summaryOf(scar: Scar): string {
@@ -57,18 +61,37 @@ export function parseFixId(text: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** @throws ToolError `unknown_handle` */
-export function requireScar(sql: Sql, text: string): Scar {
+/** The row id in the text of a scar's id; undefined when it is no such text. */
+export function parseScarId(text: string): number | undefined {
   const digits = SCAR_ID.exec(text)?.[1];
-  const [scar] =
-    digits === undefined
-      ? []
-      : sql.exec<Scar>(`SELECT ${SCAR_COLUMNS} FROM scars AS s WHERE s.id = ?`, Number(digits));
+  return digits === undefined ? undefined : Number(digits);
+}
+
+export function scarById(sql: Sql, id: number): Scar | undefined {
+  const [scar] = sql.exec<Scar>(`SELECT ${SCAR_COLUMNS} FROM scars AS s WHERE s.id = ?`, id);
+  return scar;
+}
+
+/**
+ * The scar with this id; the id of a merged scar leads to the one that it is part of.
+ * @throws ToolError `unknown_handle`
+ */
+export function requireScar(sql: Sql, text: string, field = 'scar_id'): Scar {
+  const id = parseScarId(text);
+  const scar = id === undefined ? undefined : (scarById(sql, id) ?? mergedScar(sql, id));
   if (scar !== undefined) return scar;
-  throw new ToolError('unknown_handle', 'There is no scar with this scar_id; take the id from an answer.', {
-    field: 'scar_id',
+  throw new ToolError('unknown_handle', `There is no scar with this ${field}; take the id from an answer.`, {
+    field,
     hint: 'scar_record and scar_lookup answer with the scar_id.',
   });
+}
+
+function mergedScar(sql: Sql, id: number): Scar | undefined {
+  const [scar] = sql.exec<Scar>(
+    `SELECT ${SCAR_COLUMNS} FROM scar_fingerprints AS f JOIN scars AS s ON s.id = f.scar_id WHERE f.origin = ? LIMIT 1`,
+    id,
+  );
+  return scar;
 }
 
 export function scarByFingerprint(sql: Sql, fingerprint: string): Scar | undefined {
@@ -77,32 +100,6 @@ export function scarByFingerprint(sql: Sql, fingerprint: string): Scar | undefin
     fingerprint,
   );
   return scar;
-}
-
-/** Counts one more occurrence of a scar in a run; returns how many there are. */
-export function noteRun(sql: Sql, scarId: number, runId: string, now: number): number {
-  sql.exec('DELETE FROM scar_runs WHERE scar_id = ? AND last_seen <= ?', scarId, now - RUN_MEMORY_MS);
-  const [row] = sql.exec<{ occurrences: number }>(
-    `INSERT INTO scar_runs (scar_id, run_id, occurrences, last_seen) VALUES (?, ?, 1, ?)
-     ON CONFLICT (scar_id, run_id) DO UPDATE SET occurrences = occurrences + 1, last_seen = excluded.last_seen
-     RETURNING occurrences`,
-    scarId,
-    runId,
-    now,
-  );
-  const occurrences = row?.occurrences ?? 1;
-  if (occurrences === 1) {
-    sql.exec(
-      `DELETE FROM scar_runs WHERE scar_id = ? AND run_id IN
-         (SELECT run_id FROM scar_runs WHERE scar_id = ? AND run_id <> ?
-          ORDER BY last_seen DESC, run_id LIMIT -1 OFFSET ?)`,
-      scarId,
-      scarId,
-      runId,
-      MAX_RUNS_PER_SCAR - 1,
-    );
-  }
-  return occurrences;
 }
 
 /** @throws ToolError `quota_exceeded` when the tenant has as many scars as it can have */

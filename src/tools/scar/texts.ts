@@ -20,6 +20,10 @@ const isTextField = (field: string): field is TextField => Object.hasOwn(MAX_TEX
 export const freeText = (field: TextField, description: string) =>
   z.string().meta({ maxLength: MAX_TEXT_BYTES[field] }).optional().describe(description);
 
+/** A free text that must be given. */
+export const requiredText = (field: TextField, description: string) =>
+  z.string().min(1).meta({ maxLength: MAX_TEXT_BYTES[field] }).describe(description);
+
 /** @throws ToolError `too_large` for the first free text over its limit */
 export function requireFit(args: Readonly<Record<string, unknown>>): void {
   for (const [field, value] of Object.entries(args)) {

@@ -3,18 +3,19 @@ import { normalise, withoutMarks } from './normalise.ts';
 /** Distinct words kept and indexed of one scar. */
 export const MAX_TOKENS = 64;
 const MAX_TOKEN_CHARS = 64;
-const MIN_TOKEN_CHARS = 3;
+const MIN_TOKEN_CHARS = 2;
 
 /** Words that say nothing about which failure it is. */
 const STOP_WORDS = new Set(
   (
+    'am an as at be by do he if in is it me my no of on or so to up us we ' +
     'the and for are was were has have had not but with from this that these those then than into onto over under ' +
-    'you your our its their his her they them who what which when where why how all any each some such same other ' +
+    'you your our its their his her they them who what which when where why how all any some such same other ' +
     'can could should would will shall may might must did does done doing been being both few more most only own ' +
     'too very just out off again once here there about above below after before between during through until while ' +
     'error errors exception exceptions fail fails failed failing failure failures problem issue warning ' +
     'tried trying try call called calling calls got get gets return returns returned returning received occurred ' +
-    'occurs unexpected unexpectedly unable cannot because please message agent tool task step run running using used'
+    'occurs unexpected unexpectedly unable cannot because please message agent tool task step using used'
   ).split(' '),
 );
 
@@ -23,35 +24,58 @@ const UNSPACED =
   /([\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\p{M}]{2,})/u;
 const WORD = /[\p{L}\p{N}\p{M}]+/gu;
 
+export interface Words {
+  /** The informative words, distinct, those of the message first. */
+  readonly tokens: readonly string[];
+  /** How many of them are the message's. */
+  readonly messageWords: number;
+}
+
+type Text = string | null | undefined;
+
 /**
- * The informative words of a text, distinct and in order of appearance: normalised as for the fingerprint, without
- * marks, stop words, words of fewer than three characters and numbers other than three-digit codes.
+ * The informative words of a failure, in order of appearance: normalised as for the fingerprint, without marks, stop
+ * words, words of fewer than three characters and numbers other than three-digit codes.
  */
-export function tokensOf(...texts: readonly (string | null | undefined)[]): string[] {
+export function wordsOf(message: Text, ...others: readonly Text[]): Words {
   const tokens = new Set<string>();
-  for (const text of texts) {
-    if (text === null || text === undefined) continue;
-    for (const [word] of withoutMarks(normalise(text)).matchAll(WORD)) {
-      for (const token of split(word)) {
-        tokens.add(token);
-        if (tokens.size === MAX_TOKENS) return [...tokens];
-      }
+  collect(message, tokens);
+  const messageWords = tokens.size;
+  for (const text of others) collect(text, tokens);
+  return { tokens: [...tokens], messageWords };
+}
+
+export const tokensOf = (...texts: readonly Text[]) => wordsOf(undefined, ...texts).tokens;
+
+/** A small number that is a code: `exit code 1` and `signal 9` become the words `code1` and `code9`. */
+const SMALL_CODE =
+  /(?<=(?<![\p{L}\p{N}])(?:code|status|signal|errno|exited with)[ :=#(]{1,3})(?=\d{1,3}(?!\w|\.\d))/gu;
+
+function collect(text: Text, into: Set<string>): void {
+  if (text === null || text === undefined) return;
+  const normal = withoutMarks(normalise(text)).replace(SMALL_CODE, 'code');
+  for (const { 0: word, index } of normal.matchAll(WORD)) {
+    const isPart = PART_OF_NAME_BEFORE.test(normal.slice(Math.max(0, index - 2), index));
+    for (const token of split(word, isPart)) {
+      if (into.size === MAX_TOKENS) return;
+      into.add(token);
     }
   }
-  return [...tokens];
 }
 
-function* split(word: string): Generator<string> {
+/** `get` says nothing, and `objects.get` does. */
+const PART_OF_NAME_BEFORE = /[\p{L}\p{N}][._:]$/u;
+
+function* split(word: string, isPart: boolean): Generator<string> {
   for (const part of word.split(UNSPACED)) {
     if (UNSPACED.test(part)) yield* windows(part, 2);
-    else if (isInformative(part)) yield part.slice(0, MAX_TOKEN_CHARS).toWellFormed();
+    else if (isInformative(part, isPart)) yield part.slice(0, MAX_TOKEN_CHARS).toWellFormed();
   }
 }
 
-function isInformative(word: string): boolean {
-  return (
-    word.length >= MIN_TOKEN_CHARS && !STOP_WORDS.has(word) && (!/^\d+$/.test(word) || word.length === 3)
-  );
+function isInformative(word: string, isPart: boolean): boolean {
+  if (/^\d+$/.test(word)) return word.length === 3;
+  return word.length >= MIN_TOKEN_CHARS && (isPart || !STOP_WORDS.has(word));
 }
 
 /** Every run of `size` characters of a word. */

@@ -53,3 +53,7 @@ export function verdictOf(match: Evidence | undefined, now: number): Verdict {
     ? { verdict: 'stop', reason: 'deterministic_without_fix' }
     : { verdict: 'caution', reason: 'known_failure' };
 }
+
+/** Orders verdicts, the strongest first. */
+export const strongest = (a: Verdict, b: Verdict) =>
+  VERDICTS.indexOf(b.verdict) - VERDICTS.indexOf(a.verdict);

@@ -112,6 +112,7 @@ describe('a cursor', () => {
       { prefix: 'a', cursor },
       { tags: ['t'], cursor },
       { query: 'word', cursor },
+      { run_id: 'default', claimed: 'free', cursor },
       { cursor },
       { run_id: 'default', cursor: `${cursor}A` },
       { run_id: 'default', cursor: cursor.slice(0, -1) },
@@ -122,6 +123,17 @@ describe('a cursor', () => {
         code: 'invalid_input',
         field: 'cursor',
       });
+  });
+});
+
+test("another tenant's cursor is refused, be the list the same", async () => {
+  const [mine, theirs] = [await openTenant(), await openTenant()];
+  for (const tenant of [mine, theirs]) for (const key of ['a', 'b']) await write(tenant, key, 1);
+  const { next_cursor: cursor } = await theirs.ok('blackboard_list', { run_id: 'default', limit: 1 });
+  expect(await keys(theirs, { run_id: 'default', cursor })).toEqual(['b']);
+  expect(await mine.error('blackboard_list', { run_id: 'default', cursor })).toMatchObject({
+    code: 'invalid_input',
+    field: 'cursor',
   });
 });
 

@@ -306,6 +306,7 @@ describe('answers that are not stored', () => {
     ['truncated', { response: 'half', finish_reason: 'length' }],
     ['truncated', { response: 'half', finish_reason: 'max_tokens' }],
     ['truncated', { response: 'half', finish_reason: 'MAX_TOKENS' }],
+    ['truncated', { response: 'half', finish_reason: 'incomplete' }],
     ['refused', { response: 'I cannot', finish_reason: 'refusal' }],
     ['filtered', { response: 'x', finish_reason: 'content_filter' }],
     ['filtered', { response: 'x', finish_reason: 'SAFETY' }],

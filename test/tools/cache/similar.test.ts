@@ -125,6 +125,29 @@ test.each([
   expect(Array.isArray(await candidates(tenant, near(prompt)))).toBe(true);
 });
 
+describe('scripts without spaces:', () => {
+  test.each([
+    ['日本の首都はどこですか', '日本の首都を教えてください', '猫の写真を見せて'],
+    ['巴黎是哪个国家的首都？', '请问巴黎是哪个国家的城市', '今天天气怎么样'],
+    ['เมืองหลวงของประเทศไทยคืออะไร', 'เมืองหลวงของไทยชื่ออะไร', 'พรุ่งนี้ฝนจะตกไหม'],
+    ['Pythonでファイルを読む方法', 'ファイルを読む方法 (Python)', 'Rubyの歴史'],
+  ])('%s', async (stored, alike, unlike) => {
+    const tenant = await openTenant();
+    const { key } = await tenant.ok('cache_set', { model: 'model-x', prompt: stored, response: 1 });
+    expect(await candidates(tenant, near(alike))).toMatchObject([{ key, preview: stored }]);
+    expect(await candidates(tenant, near(unlike))).toEqual([]);
+  });
+});
+
+test.each([
+  ['दिल्ली में मौसम कैसा है', 'दिल्ली में आज मौसम कैसा है'],
+  ['Wie spät ist es in Zürich', 'wie spat ist es in Zu\u0308rich'],
+])('words with marks: %s', async (stored, alike) => {
+  const tenant = await openTenant();
+  const { key } = await tenant.ok('cache_set', { model: 'model-x', prompt: stored, response: 1 });
+  expect(await candidates(tenant, near(alike))).toMatchObject([{ key }]);
+});
+
 test('a preview ends after 120 characters', async () => {
   const tenant = await openTenant();
   const prompt = `${'word '.repeat(23)}1234😀5678`;

@@ -1,0 +1,29 @@
+/** `blackboard://{run_id}/{key}`: how MCP names a cell of the blackboard as a resource. */
+
+export const CELL_URI_TEMPLATE = 'blackboard://{run_id}/{key}';
+const CELL_URI = /^blackboard:\/\/([^/?#]+)\/([^?#]+)$/i;
+
+export interface CellName {
+  readonly run_id: string;
+  readonly key: string;
+}
+
+/** The cell's URI: each part percent-encoded (RFC 3986, section 2.1), the key's `/` as it is. */
+export function cellUri({ run_id, key }: CellName): string {
+  return `blackboard://${encodeURIComponent(run_id)}/${key.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+/**
+ * The cell that a URI names, or undefined when it cannot name one. A `/` of the key may be percent-encoded, which is
+ * what expanding the template makes of it (RFC 6570, section 3.2.2).
+ */
+export function parseCellUri(uri: string): CellName | undefined {
+  const [, run, key] = CELL_URI.exec(uri) ?? [];
+  if (run === undefined || key === undefined) return undefined;
+  try {
+    return { run_id: decodeURIComponent(run), key: decodeURIComponent(key) };
+  } catch {
+    // A `%` that encodes nothing.
+    return undefined;
+  }
+}

@@ -1,0 +1,103 @@
+import {
+  ProtocolError,
+  ProtocolErrorCode,
+  ResourceNotFoundError,
+  type Server,
+} from '@modelcontextprotocol/server';
+import * as z from 'zod';
+import type { CallerInfo } from '../tenant/call.ts';
+import { resourcesList, resourcesRead } from '../tools/blackboard/resources.ts';
+import type { ToolErrorBody } from '../tools/errors.ts';
+import type { Tool } from '../tools/tool.ts';
+import { CELL_URI_TEMPLATE, cellUri, parseCellUri } from './cell-uri.ts';
+import { callerOf, onePageParams, pageParams, refusalError, type Session } from './session.ts';
+
+const MIME_TYPE = 'application/json';
+const TEMPLATE = {
+  uriTemplate: CELL_URI_TEMPLATE,
+  name: 'cell',
+  title: 'Blackboard cell',
+  description:
+    'The value of one cell of the blackboard, as JSON. run_id is the board ("default"), key the cell.',
+  mimeType: MIME_TYPE,
+};
+/** JSON-RPC leaves -32000 to -32099 to servers (JSON-RPC 2.0, section 5.1); MCP takes those below -32019. */
+const SERVER_ERROR = -32000;
+
+const readParams = z.object({ uri: z.string() });
+
+/** Serves the cells of the blackboard as MCP resources. Each request is one call through the door. */
+export function serveResources(server: Server, session: Session): void {
+  const caller = (meta: Readonly<Record<string, unknown>> | undefined) =>
+    callerOf(session, meta, server.getClientVersion());
+
+  server.setRequestHandler('resources/list', { params: pageParams }, async (args, context) => {
+    const outcome = await ask(session, resourcesList, args, caller(context.mcpReq._meta));
+    if (!outcome.ok) throw protocolError(outcome.error);
+    const { entries, next_cursor } = outcome.answer;
+    const resources = entries.map((entry) => ({
+      uri: cellUri(entry),
+      name: `${entry.run_id}/${entry.key}`,
+      mimeType: MIME_TYPE,
+      size: entry.bytes,
+      annotations: { lastModified: entry.updated_at },
+    }));
+    return { resources, ...(next_cursor === undefined ? {} : { nextCursor: next_cursor }) };
+  });
+
+  server.setRequestHandler('resources/templates/list', { params: onePageParams }, () => ({
+    resourceTemplates: session.scopes.includes('blackboard:read') ? [TEMPLATE] : [],
+  }));
+
+  server.setRequestHandler('resources/read', { params: readParams }, async ({ uri }, context) => {
+    const cell = parseCellUri(uri);
+    if (cell === undefined) throw new ResourceNotFoundError(uri);
+    const outcome = await ask(session, resourcesRead, { ...cell }, caller(context.mcpReq._meta));
+    // Arguments that the tool refuses are a name that no cell can have.
+    if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);
+    if (!outcome.ok) throw protocolError(outcome.error);
+    const { json } = outcome.answer;
+    if (json === undefined) throw new ResourceNotFoundError(uri);
+    return { contents: [{ uri, mimeType: MIME_TYPE, text: json }] };
+  });
+}
+
+type Asked<Output extends z.ZodObject> =
+  | { ok: true; answer: z.output<Output> }
+  | { ok: false; error: ToolErrorBody };
+
+/** Passes a call of an internal tool through the door. */
+async function ask<Output extends z.ZodObject>(
+  session: Session,
+  tool: Pick<Tool<z.ZodObject, Output>, 'name' | 'output'>,
+  args: Record<string, unknown>,
+  caller: CallerInfo,
+): Promise<Asked<Output>> {
+  const { traceId } = caller.trace;
+  const outcome = await session.call({ tokenId: session.tokenId, tool: tool.name, args, caller });
+  switch (outcome.kind) {
+    case 'answer':
+      return { ok: true, answer: JSON.parse(outcome.json) as z.output<Output> };
+    case 'error':
+      return { ok: false, error: outcome.error };
+    case 'refused':
+      session.refused(outcome.refusal, traceId);
+      return { ok: false, error: refusalError(outcome.refusal, traceId) };
+    case 'unknown_tool': {
+      // A tenant's object that still runs an older release.
+      const message = 'Resources cannot be had now; try again shortly.';
+      return { ok: false, error: { code: 'unavailable', message, retryable: true, trace_id: traceId } };
+    }
+  }
+}
+
+/** A tool's error as JSON-RPC; `data` has its code and whatever else there is of it but the message. */
+function protocolError({ message, ...data }: ToolErrorBody): ProtocolError {
+  const code =
+    data.code === 'invalid_input'
+      ? ProtocolErrorCode.InvalidParams
+      : data.code === 'internal'
+        ? ProtocolErrorCode.InternalError
+        : SERVER_ERROR;
+  return new ProtocolError(code, message, data);
+}

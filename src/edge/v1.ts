@@ -1,0 +1,82 @@
+import { type Context, Hono } from 'hono';
+import type { CallOutcome } from '../tenant/call.ts';
+import { problem, problemOf, refusalOf } from './answers.ts';
+import { authenticate, type Refused } from './authenticate.ts';
+import { doorOf } from './door.ts';
+import { type AppEnv, logRefusal } from './edge.ts';
+import { readJson } from './json.ts';
+import { askedFor, offeredTools } from './offer.ts';
+import { allowOrigin } from './origin.ts';
+import type { Principal } from './tokens.ts';
+
+/** The tools by plain HTTP, for callers that speak no MCP: the same token, the same door, the same errors. */
+
+type Ctx = Context<AppEnv>;
+type Serve = (c: Ctx, principal: Principal) => Promise<Response | Refused>;
+
+export const v1 = new Hono<AppEnv>();
+v1.use(allowOrigin(['GET', 'POST', 'OPTIONS'], problem));
+v1.all('/tools', (c) => answer(c, ['GET', 'HEAD'], listTools));
+v1.all('/tools/:name', (c) => answer(c, ['POST'], callTool));
+
+/** Answers one request; every refusal is logged. */
+async function answer(c: Ctx, methods: readonly string[], serve: Serve): Promise<Response> {
+  const served = await authenticated(c, methods, serve);
+  if (served instanceof Response) return served;
+  // The platform logs an error for an answer to a body that nobody read.
+  if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
+  logRefusal(c, served.refusal, served.principal);
+  return problem(served.refusal, c.var.info.trace.traceId);
+}
+
+async function authenticated(c: Ctx, methods: readonly string[], serve: Serve): Promise<Response | Refused> {
+  const principal = await authenticate(c);
+  if ('refusal' in principal) return principal;
+  if (methods.includes(c.req.method)) return serve(c, principal);
+  const message = `Only ${methods.join(' and ')} is served here.`;
+  const headers = { Allow: [...methods, 'OPTIONS'].join(', ') };
+  return { refusal: { status: 405, code: 'method_not_allowed', message, headers }, principal };
+}
+
+async function listTools(c: Ctx, principal: Principal): Promise<Response | Refused> {
+  const admission = await doorOf(c, principal).admit();
+  if (!admission.ok) return { refusal: refusalOf(admission.refusal, c.var.edge.config.publicUrl), principal };
+  return c.json({ tools: offeredTools({ scopes: admission.scopes, families: undefined }) });
+}
+
+async function callTool(c: Ctx, principal: Principal): Promise<Response | Refused> {
+  const { edge, info } = c.var;
+  const body = await readJson(c.req.raw, edge.config.maxBodyBytes);
+  if (!body.ok) return { refusal: body, principal };
+  const outcome = await doorOf(c, principal).call({
+    tokenId: principal.tokenId,
+    tool: askedFor(c.req.param('name') ?? '', undefined),
+    args: body.value,
+    caller: {
+      requestId: info.id,
+      trace: info.trace,
+      receivedAt: info.receivedAt,
+      clientName: undefined,
+      clientVersion: undefined,
+      protocolVersion: undefined,
+    },
+  });
+  return responseOf(c, outcome);
+}
+
+/** How a call ended, as HTTP says it; the tenant has logged it already. */
+function responseOf(c: Ctx, outcome: CallOutcome): Response {
+  const { traceId } = c.var.info.trace;
+  switch (outcome.kind) {
+    case 'answer':
+      return new Response(outcome.json, { headers: { 'content-type': 'application/json' } });
+    case 'error':
+      return problemOf(outcome.error);
+    case 'unknown_tool': {
+      const message = 'Unknown tool; GET /v1/tools names those there are.';
+      return problem({ status: 404, code: 'unknown_tool', message }, traceId);
+    }
+    case 'refused':
+      return problem(refusalOf(outcome.refusal, c.var.edge.config.publicUrl), traceId);
+  }
+}

@@ -1,0 +1,26 @@
+import type { TenantId } from './call.ts';
+import type { LimitOverrides, Limits } from './limits.ts';
+import type { TenantStatus } from './profile.ts';
+
+/** What the operator is told of a tenant. */
+export interface TenantInfo {
+  readonly id: TenantId;
+  readonly status: TenantStatus;
+  readonly createdAt: number;
+  readonly overrides: LimitOverrides;
+  readonly effective: Limits;
+  readonly storageBytes: number;
+  readonly storageQuotaBytes: number;
+}
+
+/** How an operation of the operator's ended, as it crosses RPC. */
+export type Operation<T> =
+  | { ok: true; value: T }
+  | { ok: false; problem: 'not_found' | 'conflict' | 'full' | 'invalid' | 'unavailable'; message: string };
+
+export const NOT_FOUND = { ok: false, problem: 'not_found', message: 'There is no such tenant.' } as const;
+export const UNAVAILABLE = {
+  ok: false,
+  problem: 'unavailable',
+  message: 'The schema of the tenant could not be brought up to date; the log names the migration.',
+} as const;

@@ -1,0 +1,44 @@
+import * as z from 'zod';
+import { count, shortName } from '../fields.ts';
+import { defineTool } from '../tool.ts';
+import { parseScarId } from './store.ts';
+
+const output = z.strictObject({
+  status: z.enum(['deleted', 'would_delete', 'none']).describe('none: there is no such scar.'),
+  deleted: z
+    .strictObject({ scar: count(), fixes: count() })
+    .describe('How many; with dry_run, how many would be.'),
+});
+type Answer = z.output<typeof output>;
+
+export const scarDelete = defineTool({
+  name: 'scar_delete',
+  title: 'Delete a failure',
+  description:
+    'Deletes a scar with its fixes, fingerprints and counts, for good: the next such failure is new. dry_run only counts. ' +
+    'To keep the lesson but silence it, use scar_update with status muted or archived.',
+  scope: 'scar:write',
+  cost: 1,
+  grows: false,
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  input: z.strictObject({
+    scar_id: shortName(64).describe('From scar_record, scar_lookup or scar_list.'),
+    dry_run: z.boolean().default(false).describe('Only say what would be deleted.'),
+  }),
+  output,
+  log: { scar_id: 'plain', dry_run: 'plain' },
+  run(args, { sql, nextRev }): Answer {
+    // The id of a scar that was merged leads nowhere here: what it is part of now was not meant.
+    const id = parseScarId(args.scar_id) ?? 0;
+    const [found] = sql.exec<{ fixes: number }>(
+      'SELECT (SELECT count(*) FROM scar_fixes WHERE scar_id = s.id) AS fixes FROM scars AS s WHERE s.id = ?',
+      id,
+    );
+    if (found === undefined) return { status: 'none', deleted: { scar: 0, fixes: 0 } };
+    if (!args.dry_run) {
+      nextRev();
+      sql.exec('DELETE FROM scars WHERE id = ?', id);
+    }
+    return { status: args.dry_run ? 'would_delete' : 'deleted', deleted: { scar: 1, fixes: found.fixes } };
+  },
+});

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { invalidInput } from '../errors.ts';
+import { count, cursor, limit, optionalName, tags, text } from '../fields.ts';
+import { defineTool, type ToolContext } from '../tool.ts';
+import { listedSchema, listedView } from './answers.ts';
+import { countStates, type Index, identityOf, pageOfScars, SORTS, type Wanted } from './listing.ts';
+import { SEVERITIES, STATES, type State } from './state.ts';
+import { redacted } from './texts.ts';
+
+const MAX_QUERY_CHARS = 512;
+const DEFAULT_LISTED = 20;
+const MAX_LISTED = 100;
+const HIDDEN = ['muted', 'archived'] as const;
+
+const input = z.strictObject({
+  query: text(1, MAX_QUERY_CHARS)
+    .optional()
+    .describe('Words to find in messages, contexts, actions, names, causes and tags.'),
+  project: optionalName(),
+  tool: optionalName(),
+  error_type: optionalName(256),
+  status: z.enum(STATES).optional().describe('Left out: all but muted and archived.'),
+  severity: z.enum(SEVERITIES).optional(),
+  tags: tags().describe('Only scars that have all of these.'),
+  sort: z.enum(SORTS).optional().describe('Left out: by relevance with query, else recent.'),
+  limit: limit(DEFAULT_LISTED, MAX_LISTED),
+  cursor: cursor(),
+});
+type Args = z.output<typeof input>;
+
+/** What a sealed cursor holds: where the next page begins, in which list. */
+const cursorSchema = z.strictObject({
+  list: z.string(),
+  place: z.number(),
+  id: z.int(),
+  index: z.enum(['scar_words', 'scar_trigrams']),
+  as_of: z.int(),
+});
+type Cursor = z.output<typeof cursorSchema>;
+
+export const scarList = defineTool({
+  name: 'scar_list',
+  title: 'List failures',
+  description:
+    'Lists recorded failures, newest first or by query, filtered by project, tool, error_type, status, severity and ' +
+    'tags. Use it to survey or tidy the memory; for a failure at hand use scar_lookup. `hidden` says how many more ' +
+    'are muted or archived. The rev of an entry is for if_rev of scar_update.',
+  scope: 'scar:read',
+  cost: 1,
+  grows: false,
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  input,
+  output: z.strictObject({
+    scars: z.array(listedSchema),
+    total: count(),
+    hidden: z.strictObject({ muted: count(), archived: count() }),
+    next_cursor: z.string().optional(),
+  }),
+  log: {
+    query: 'length',
+    project: 'plain',
+    tool: 'plain',
+    error_type: 'plain',
+    status: 'plain',
+    severity: 'plain',
+    tags: 'plain',
+    sort: 'plain',
+    limit: 'plain',
+    cursor: 'length',
+  },
+  run(args, context) {
+    const { sql, now } = context;
+    const wanted: Wanted = {
+      query: args.query,
+      project: redacted(args.project),
+      tool: redacted(args.tool),
+      errorType: redacted(args.error_type),
+      severity: args.severity ?? null,
+      tags: JSON.stringify([...new Set((args.tags ?? []).map((tag) => redacted(tag)))].sort()),
+    };
+    const sort = args.sort ?? (args.query === undefined ? 'recent' : 'relevant');
+    const list = digest(identityOf(wanted, sort, args.status));
+    const from = opened(args, list, context);
+    const { index, counts } = counted(sql, wanted, from?.index);
+    const states = args.status === undefined ? STATES.filter((state) => !isHidden(state)) : [args.status];
+    const asOf = from?.as_of ?? now;
+    const after = from && { place: from.place, id: from.id };
+    const page = { index, states, sort, asOf, after, limit: args.limit + 1 } as const;
+    const found = pageOfScars(sql, wanted, page);
+    const shown = found.slice(0, args.limit);
+    const last = shown.at(-1);
+    const next: Cursor | undefined =
+      last && found.length > shown.length
+        ? { list, place: last.place, id: last.id, index, as_of: asOf }
+        : undefined;
+    const hiddenOf = (state: (typeof HIDDEN)[number]) =>
+      args.status === state ? 0 : (counts.get(state) ?? 0);
+    return {
+      scars: shown.map((scar) => listedView(scar, scar.fixes, now)),
+      total: states.reduce<number>((sum, state) => sum + (counts.get(state) ?? 0), 0),
+      hidden: { muted: hiddenOf('muted'), archived: hiddenOf('archived') },
+      next_cursor: next && context.seal(JSON.stringify(next)),
+    };
+  },
+});
+
+const isHidden = (state: (typeof STATES)[number]) => HIDDEN.some((hidden) => hidden === state);
+const digest = (identity: string) => createHash('sha256').update(identity).digest('hex').slice(0, 16);
+
+/** Counts what is listed; a query that finds no word is asked of the trigrams. */
+function counted(
+  sql: ToolContext['sql'],
+  wanted: Wanted,
+  index: Index | undefined,
+): { index: Index; counts: Map<State, number> } {
+  const first = index ?? 'scar_words';
+  const counts = countStates(sql, wanted, first);
+  if (index !== undefined || wanted.query === undefined || counts.size > 0) return { index: first, counts };
+  return { index: 'scar_trigrams', counts: countStates(sql, wanted, 'scar_trigrams') };
+}
+
+/** @throws ToolError `invalid_input` when the cursor is not one of this list */
+function opened(args: Args, list: string, context: ToolContext): Cursor | undefined {
+  if (args.cursor === undefined) return undefined;
+  const payload = context.unseal(args.cursor);
+  const cursor = payload === undefined ? undefined : cursorSchema.safeParse(JSON.parse(payload));
+  if (cursor?.success && cursor.data.list === list) return cursor.data;
+  throw invalidInput(
+    'cursor',
+    'cursor does not belong to this list; repeat the other arguments as they were, or leave cursor out to start again.',
+  );
+}

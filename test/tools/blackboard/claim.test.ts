@@ -1,0 +1,202 @@
+import { describe, expect, test } from 'vitest';
+import { openTenant } from '#host';
+import type { TestTenant } from '../../support/tenant.ts';
+
+const write = (tenant: TestTenant, key: string, value: unknown, more = {}) =>
+  tenant.ok('blackboard_write', { key, value, ...more });
+const claim = (tenant: TestTenant, args: object) => tenant.ok('blackboard_claim', { by: 'a', ...args });
+const read = async (tenant: TestTenant, key: string) =>
+  (await tenant.ok('blackboard_read', { key })).entries[0];
+const listed = async (tenant: TestTenant, args: object): Promise<string[]> =>
+  (await tenant.ok('blackboard_list', args)).entries.map(({ key }: { key: string }) => key);
+
+/** Lets claims of a cell expire, one after another. */
+async function fail(tenant: TestTenant, key: string, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await claim(tenant, { key, ttl_s: 1 });
+    tenant.advance(1_000);
+  }
+}
+
+describe('a claim by key', () => {
+  test('gives the cell with its value, a fence and a name', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'k', { n: 1 }, { tags: ['t'] });
+    const answer = await claim(tenant, { key: 'k' });
+    expect(answer).toEqual({
+      status: 'claimed',
+      claim_id: expect.stringMatching(/^[0-9a-f]{32}$/),
+      fence: 2,
+      key: 'k',
+      value: { n: 1 },
+      rev: 1,
+      tags: ['t'],
+      attempts: 1,
+      expires_in_s: 300,
+    });
+    expect((await write(tenant, 'other', 1)).rev).toBe(3);
+  });
+
+  test('tells who holds the cell and for how long, to the millisecond', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'k', 1);
+    await claim(tenant, { key: 'k', by: 'first', ttl_s: 10 });
+    tenant.advance(9_999);
+    expect(await claim(tenant, { key: 'k', by: 'second' })).toEqual({
+      status: 'held',
+      key: 'k',
+      rev: 1,
+      held_by: 'first',
+      retry_after_ms: 1,
+    });
+    tenant.advance(1);
+    expect(await claim(tenant, { key: 'k', by: 'second' })).toMatchObject({ status: 'claimed', attempts: 2 });
+  });
+
+  test('finds nothing where there is no cell, or none any more', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'k', 1, { ttl_s: 1 });
+    await write(tenant, 'elsewhere', 1, { run_id: 'other' });
+    expect(await claim(tenant, { key: 'elsewhere' })).toEqual({ status: 'none', key: 'elsewhere' });
+    tenant.advance(999);
+    expect((await claim(tenant, { key: 'k' })).status).toBe('claimed');
+    tenant.advance(1);
+    expect(await claim(tenant, { key: 'k' })).toEqual({ status: 'none', key: 'k' });
+    expect((await claim(tenant, { run_id: 'other', key: 'elsewhere' })).status).toBe('claimed');
+  });
+
+  test('cuts a long value as a read does', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'k', 'x'.repeat(10_000));
+    const { value, truncated, bytes } = await claim(tenant, { key: 'k' });
+    expect([value.length, truncated, bytes]).toEqual([8_192, true, 10_002]);
+  });
+
+  test('is over when the cell expires, and a new cell of that key is free', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'k', 1, { ttl_s: 1 });
+    const { claim_id } = await claim(tenant, { key: 'k' });
+    tenant.advance(1_000);
+    expect(await claim(tenant, { claim_id })).toEqual({ status: 'lost' });
+    expect((await write(tenant, 'k', 2)).status).toBe('created');
+    expect(await claim(tenant, { claim_id })).toEqual({ status: 'lost' });
+    expect(await read(tenant, 'k')).not.toHaveProperty('claim');
+    expect(await claim(tenant, { key: 'k', by: 'b' })).toMatchObject({ status: 'claimed', attempts: 1 });
+  });
+});
+
+describe('the next claim', () => {
+  test('takes the oldest free cell of the prefix that has all tags', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'todo/z', 1, { tags: ['x', 'y'] });
+    await write(tenant, 'todo/a', 1, { tags: ['x'] });
+    await write(tenant, 'todo/b', 1, { tags: ['x', 'y'] });
+    await write(tenant, 'a', 1, { tags: ['x', 'y'] });
+    expect((await claim(tenant, { prefix: 'todo/' })).key).toBe('todo/z');
+    expect((await claim(tenant, { prefix: 'todo/', tags: ['y', 'x', 'x'] })).key).toBe('todo/b');
+    expect((await claim(tenant, { prefix: 'todo/' })).key).toBe('todo/a');
+    expect((await claim(tenant, { tags: ['y'] })).key).toBe('a');
+    expect(await claim(tenant, { prefix: 'todo/', tags: ['x'] })).toEqual({
+      status: 'none',
+      retry_after_ms: 300_000,
+    });
+    expect(await claim(tenant, { prefix: 'nothing/' })).toEqual({ status: 'none' });
+  });
+
+  test('gets what has expired at its millisecond, before what is younger', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'q/1', 1);
+    await claim(tenant, { prefix: 'q/', ttl_s: 2 });
+    tenant.advance(1_999);
+    expect(await claim(tenant, { prefix: 'q/' })).toEqual({ status: 'none', retry_after_ms: 1 });
+    await write(tenant, 'q/2', 1);
+    tenant.advance(1);
+    expect(await claim(tenant, { prefix: 'q/' })).toMatchObject({ key: 'q/1', attempts: 2 });
+  });
+
+  test('leaves out what failed five times, until it is changed', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'q/1', 1);
+    await fail(tenant, 'q/1', 4);
+    expect(await read(tenant, 'q/1')).toMatchObject({ claim: { state: 'free', attempts: 4 } });
+    const fifth = await claim(tenant, { prefix: 'q/', ttl_s: 1 });
+    expect(fifth).toMatchObject({ key: 'q/1', attempts: 5 });
+    tenant.advance(999);
+    expect(await listed(tenant, { claimed: 'dead' })).toEqual([]);
+    tenant.advance(1);
+    expect(await claim(tenant, { prefix: 'q/' })).toEqual({ status: 'none', dead: 1 });
+    expect(await listed(tenant, { claimed: 'dead' })).toEqual(['q/1']);
+    expect(await read(tenant, 'q/1')).toMatchObject({ claim: { state: 'dead', attempts: 5 } });
+    expect((await write(tenant, 'q/1', 1)).status).toBe('unchanged');
+    expect((await claim(tenant, { prefix: 'q/' })).status).toBe('none');
+    await write(tenant, 'q/1', 2);
+    expect(await claim(tenant, { prefix: 'q/' })).toMatchObject({ key: 'q/1', attempts: 1 });
+  });
+
+  test('leaves what is dead to those who name it', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'q/1', 1);
+    await fail(tenant, 'q/1', 5);
+    const { claim_id, attempts } = await claim(tenant, { key: 'q/1' });
+    expect(attempts).toBe(6);
+    await tenant.ok('blackboard_release', { claim_id, value: 1 });
+    expect(await claim(tenant, { prefix: 'q/' })).toMatchObject({ key: 'q/1', attempts: 1 });
+  });
+});
+
+describe('a renewal', () => {
+  test('moves the end of a claim that still holds, and only then', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'k', 1);
+    const { claim_id, fence } = await claim(tenant, { key: 'k', ttl_s: 10 });
+    tenant.advance(9_999);
+    expect(await claim(tenant, { claim_id, key: 'k', ttl_s: 5 })).toEqual({
+      status: 'renewed',
+      claim_id,
+      fence,
+      key: 'k',
+      rev: 1,
+      attempts: 1,
+      expires_in_s: 5,
+    });
+    tenant.advance(4_999);
+    expect((await claim(tenant, { key: 'k' })).status).toBe('held');
+    tenant.advance(1);
+    expect(await claim(tenant, { claim_id })).toEqual({ status: 'lost' });
+    expect((await claim(tenant, { key: 'k' })).fence).toBeGreaterThan(fence);
+  });
+
+  test('finds the cell on any board, unless another board or cell is named', async () => {
+    const tenant = await openTenant();
+    await write(tenant, 'k', 1, { run_id: 'r' });
+    const { claim_id } = await claim(tenant, { run_id: 'r', key: 'k' });
+    expect((await claim(tenant, { claim_id })).status).toBe('renewed');
+    expect((await claim(tenant, { claim_id, run_id: 'r' })).status).toBe('renewed');
+    for (const wrong of [{ run_id: 'default' }, { key: 'other' }])
+      expect(await claim(tenant, { claim_id, ...wrong })).toEqual({ status: 'lost' });
+  });
+});
+
+test('a call repeated with its idempotency_key takes one item', async () => {
+  const tenant = await openTenant();
+  for (const key of ['q/1', 'q/2']) await write(tenant, key, 1);
+  const call = { prefix: 'q/', idempotency_key: 'once' };
+  expect(await claim(tenant, call)).toEqual(await claim(tenant, call));
+  expect((await claim(tenant, { prefix: 'q/' })).key).toBe('q/2');
+});
+
+test.each([
+  ['by', { key: 'k', by: undefined }],
+  ['key', {}],
+  ['prefix', { key: 'k', prefix: 'q' }],
+  ['prefix', { claim_id: 'c', prefix: 'q' }],
+  ['tags', { key: 'k', tags: ['t'] }],
+  ['ttl_s', { key: 'k', ttl_s: 0 }],
+  ['ttl_s', { key: 'k', ttl_s: 86_401 }],
+])('a wrong %s is refused: %j', async (field, args) => {
+  const tenant = await openTenant();
+  expect(await tenant.error('blackboard_claim', { by: 'a', ...args })).toMatchObject({
+    code: 'invalid_input',
+    field,
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import { catalogue } from '../../src/tools/catalogue.ts';
+import { jsonOf, send } from '../support/http.ts';
+import type { Answer } from '../support/tenant.ts';
+
+describe('GET /openapi.json', () => {
+  const document = async () => {
+    const response = await send('/openapi.json');
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    return jsonOf(response);
+  };
+
+  function* nodes(value: unknown): Generator<Record<string, unknown>> {
+    if (typeof value !== 'object' || value === null) return;
+    if (!Array.isArray(value)) yield { ...value };
+    for (const child of Object.values(value)) yield* nodes(child);
+  }
+
+  test('has one path a tool, with the schemas that check it', async () => {
+    const { openapi, info, paths } = await document();
+    expect(openapi).toMatch(/^3\.1\.\d+$/);
+    expect(info).toMatchObject({ title: 'Bulkhead', version: expect.any(String) });
+    expect(Object.keys(paths)).toEqual([
+      '/v1/tools',
+      ...catalogue.tools.map((tool) => `/v1/tools/${tool.name}`),
+    ]);
+    for (const tool of catalogue.tools) {
+      const { post } = paths[`/v1/tools/${tool.name}`];
+      expect(post.operationId).toBe(tool.name);
+      expect(post.security).toEqual([{ token: tool.scope === 'any' ? [] : [tool.scope] }]);
+      const body = post.requestBody.content['application/json'].schema;
+      expect(Object.keys(body.properties ?? {})).toEqual(Object.keys(tool.input.shape));
+      const answer = post.responses[200].content['application/json'].schema;
+      expect(Object.keys(answer.properties)).toEqual(Object.keys(tool.output.shape));
+      expect(answer.additionalProperties).toBe(false);
+      expect(Object.keys(post.responses)).toContain('429');
+    }
+  });
+
+  test('holds together: every reference leads somewhere, every operation has an id of its own', async () => {
+    const whole = await document();
+    const ids: unknown[] = [];
+    for (const node of nodes(whole)) {
+      if (typeof node.$ref === 'string') {
+        const target = node.$ref
+          .slice(2)
+          .split('/')
+          .reduce<unknown>((at, name) => Reflect.get(Object(at), name), whole);
+        expect(target, node.$ref).toBeTypeOf('object');
+      }
+      if ('operationId' in node && 'responses' in node) ids.push(node.operationId);
+      if ('in' in node && 'schema' in node) expect(['query', 'header', 'path', 'cookie']).toContain(node.in);
+    }
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids).toHaveLength(catalogue.tools.length + 1);
+    for (const operation of Object.values<Answer>(whole.paths).flatMap((path) =>
+      Object.values<Answer>(path),
+    )) {
+      for (const [status, response] of Object.entries<Answer>(operation.responses)) {
+        expect(status).toMatch(/^[2-5]\d\d$/);
+        expect(response.$ref ?? response.description).toBeTypeOf('string');
+      }
+    }
+    expect(whole.components.securitySchemes.token).toMatchObject({ type: 'http', scheme: 'bearer' });
+  });
+
+  test('names every code of the errors with its status', async () => {
+    const { components } = await document();
+    for (const [status, code] of [
+      [400, 'invalid_input'],
+      [403, 'forbidden'],
+      [404, 'unknown_handle'],
+      [413, 'too_large'],
+      [429, 'rate_limited'],
+      [500, 'internal'],
+      [503, 'unavailable'],
+      [507, 'quota_exceeded'],
+    ] as const) {
+      expect(components.responses[`Problem${status}`].description).toContain(code);
+    }
+  });
+});

@@ -1,0 +1,353 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { problemSchema } from '../../src/edge/openapi.ts';
+import { catalogue } from '../../src/tools/catalogue.ts';
+import { forge } from '../support/forge.ts';
+import {
+  HttpTenant,
+  jsonOf,
+  listTools,
+  newAddress,
+  newTenantId,
+  operate,
+  type Sent,
+  send,
+  untilFenced,
+} from '../support/http.ts';
+import { storedBy } from '../support/storage.ts';
+import type { Answer } from '../support/tenant.ts';
+
+afterEach(() => void vi.restoreAllMocks());
+
+const bearer = (token: string | undefined) => (token === undefined ? undefined : `Bearer ${token}`);
+
+/** One call by plain HTTP. A body that is a string goes out as it is. */
+const call = (
+  token: string | undefined,
+  tool: string,
+  args: unknown = {},
+  headers: Sent['headers'] = {},
+): Promise<Response> =>
+  send(`/v1/tools/${tool}`, {
+    method: 'POST',
+    headers: { authorization: bearer(token), 'content-type': 'application/json', ...headers },
+    body: typeof args === 'string' ? args : JSON.stringify(args),
+  });
+
+/** The problem that a refused request is answered with. */
+async function problemOf(response: Response): Promise<Answer> {
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  const body = await jsonOf(response);
+  problemSchema.parse(body);
+  expect(body).toMatchObject({ type: 'about:blank', status: response.status });
+  expect(body.trace_id).toMatch(/^[0-9a-f]{32}$/);
+  return body;
+}
+
+const write = { key: 'plan', value: { step: 1 } };
+
+describe('a call', () => {
+  test('answers what the tool answers, as JSON', async () => {
+    const tenant = await HttpTenant.create();
+    const response = await call(tenant.token, 'blackboard_write', write);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    const output = catalogue.find('blackboard_write')?.output;
+    expect(output?.parse(await jsonOf(response))).toMatchObject({ status: 'created', key: 'plan' });
+    const read = await jsonOf(await call(tenant.token, 'blackboard_read', { key: 'plan' }));
+    expect(read.entries).toMatchObject([{ found: true, value: { step: 1 } }]);
+  });
+
+  test('shares its tenant with MCP', async () => {
+    const tenant = await HttpTenant.create();
+    await call(tenant.token, 'blackboard_write', write);
+    const { structuredContent } = await tenant.call('blackboard_read', { key: 'plan' });
+    expect(structuredContent.entries).toMatchObject([{ found: true, value: { step: 1 } }]);
+  });
+
+  test('of a status that is no error is 200', async () => {
+    const tenant = await HttpTenant.create();
+    await call(tenant.token, 'blackboard_write', write);
+    const response = await call(tenant.token, 'blackboard_write', { ...write, if_rev: 0 });
+    expect(response.status).toBe(200);
+    expect(await jsonOf(response)).toMatchObject({ status: 'conflict' });
+  });
+});
+
+describe('an error', () => {
+  test('has the code and the fields that it has by MCP', async () => {
+    const tenant = await HttpTenant.create();
+    const args = { ...write, ttl: 5 };
+    const traceparent = `00-${'e'.repeat(32)}-${'d'.repeat(16)}-01`;
+    const response = await call(tenant.token, 'blackboard_write', args, { traceparent });
+    const { structuredContent } = await tenant.call('blackboard_write', args);
+    const { message, trace_id: _, ...error } = structuredContent.error;
+    expect(response.status).toBe(400);
+    expect(await problemOf(response)).toEqual({
+      type: 'about:blank',
+      title: 'Bad Request',
+      status: 400,
+      detail: message,
+      trace_id: 'e'.repeat(32),
+      ...error,
+    });
+    expect(error).toMatchObject({ code: 'invalid_input', field: 'ttl', retryable: false });
+  });
+
+  test.each([
+    ['a text', '"x"'],
+    ['a list', '[]'],
+    ['null', 'null'],
+    ['a number', '5'],
+  ])('arguments that are %s are invalid_input', async (_name, body) => {
+    const tenant = await HttpTenant.create();
+    const response = await call(tenant.token, 'blackboard_read', body);
+    expect(response.status).toBe(400);
+    expect(await problemOf(response)).toMatchObject({ code: 'invalid_input', field: 'arguments' });
+  });
+
+  test('a value that is too large is 413 with its limit', async () => {
+    const tenant = await HttpTenant.create();
+    const response = await call(tenant.token, 'blackboard_write', { key: 'a', value: 'x'.repeat(1_048_576) });
+    expect(response.status).toBe(413);
+    expect(await problemOf(response)).toMatchObject({ code: 'too_large', limit: expect.any(Number) });
+  });
+
+  test('the rate limit is 429 with the time to wait, in seconds rounded up and exactly', async () => {
+    const tenant = await HttpTenant.create();
+    await operate('PATCH', `/tenants/${tenant.id}/limits`, { tool: 'blackboard_list', rate: 0.4, burst: 1 });
+    expect((await call(tenant.token, 'blackboard_list')).status).toBe(200);
+    const response = await call(tenant.token, 'blackboard_list');
+    expect(response.status).toBe(429);
+    const { code, retryable, retry_after_ms } = await problemOf(response);
+    expect([code, retryable]).toEqual(['rate_limited', true]);
+    expect(retry_after_ms).toBeGreaterThan(2000);
+    expect(retry_after_ms).toBeLessThanOrEqual(2500);
+    expect(response.headers.get('retry-after')).toBe('3');
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+  });
+
+  test.each([
+    'nothing',
+    'resources_list',
+    'resources_read',
+    '__proto__',
+    'constructor',
+    'blackboard_write%20',
+    '%00',
+    '%',
+  ])('the tool %s is unknown: 404', async (name) => {
+    const tenant = await HttpTenant.create();
+    const response = await call(tenant.token, name);
+    expect(response.status).toBe(404);
+    expect(await problemOf(response)).toMatchObject({ code: 'unknown_tool' });
+  });
+
+  test('unknown names are charged for', async () => {
+    const tenant = await HttpTenant.create();
+    await operate('PATCH', `/tenants/${tenant.id}/limits`, { tool: '*', rate: 0.001, burst: 10 });
+    const statuses = new Set<number>();
+    for (let i = 0; i < 12; i++) statuses.add((await call(tenant.token, `guess_${i}`)).status);
+    expect([...statuses]).toEqual([404, 429]);
+  });
+});
+
+describe('what is refused before a tool is run', () => {
+  const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
+
+  test.each([
+    ['no token', undefined, 'unauthorized'],
+    ['a bad token', 'garbage', 'invalid_token'],
+  ])('%s: 401 with the challenge', async (_name, token, code) => {
+    for (const response of [
+      await call(token, 'tenant_limits'),
+      await send('/v1/tools', { headers: { authorization: bearer(token) } }),
+    ]) {
+      expect(response.status).toBe(401);
+      expect(response.headers.get('www-authenticate')).toContain('resource_metadata=');
+      expect(await problemOf(response)).toMatchObject({ code });
+    }
+  });
+
+  test('a token of a tenant that never was', async () => {
+    const token = await forge(newTenantId(), 'f'.repeat(24));
+    expect((await call(token, 'tenant_limits')).status).toBe(401);
+    expect((await send('/v1/tools', { headers: { authorization: bearer(token) } })).status).toBe(401);
+  });
+
+  test('a revoked token, a suspended tenant and a missing scope', async () => {
+    const tenant = await HttpTenant.create({ scopes: ['cache:read'] });
+    const scoped = await call(tenant.token, 'blackboard_write', write);
+    expect(scoped.status).toBe(403);
+    expect(scoped.headers.get('www-authenticate')).toContain('scope="blackboard:write"');
+    expect(await problemOf(scoped)).toMatchObject({ code: 'insufficient_scope' });
+    await operate('POST', `/tenants/${tenant.id}/suspend`);
+    const both = async () => [
+      await call(tenant.token, 'tenant_limits'),
+      await send('/v1/tools', { headers: { authorization: bearer(tenant.token) } }),
+    ];
+    for (const refused of await both())
+      expect(await problemOf(refused)).toMatchObject({ code: 'suspended', status: 403 });
+    await operate('POST', `/tenants/${tenant.id}/resume`);
+    await operate('DELETE', `/tenants/${tenant.id}/tokens/${tenant.tokenId}`);
+    for (const refused of await both())
+      expect(await problemOf(refused)).toMatchObject({ code: 'invalid_token', status: 401 });
+  });
+
+  test.each([
+    ['GET', '/v1/tools/tenant_limits', 'POST, OPTIONS'],
+    ['PUT', '/v1/tools/tenant_limits', 'POST, OPTIONS'],
+    ['DELETE', '/v1/tools/nothing', 'POST, OPTIONS'],
+    ['POST', '/v1/tools', 'GET, HEAD, OPTIONS'],
+  ])('%s %s: 405', async (method, path, allow) => {
+    const tenant = await HttpTenant.create();
+    const headers = { authorization: bearer(tenant.token), 'content-type': 'application/json' };
+    const response = await send(path, { method, headers, ...(method === 'GET' ? {} : { body: '{}' }) });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe(allow);
+    expect(await problemOf(response)).toMatchObject({ code: 'method_not_allowed' });
+  });
+
+  test.each([
+    ['another media type', { 'content-type': 'text/plain' }, '{}', 415, 'media_type'],
+    ['a large body', {}, `{"a":"${'x'.repeat(4_194_304)}"}`, 413, 'too_large'],
+    ['broken JSON', {}, '{', 400, 'parse_error'],
+    ['no body', {}, '', 400, 'parse_error'],
+    ['a number that cannot be held', {}, '{"value":1e400}', 400, 'invalid_request'],
+    ['100,000 levels', {}, `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 400, 'invalid_request'],
+  ])('%s', async (_name, headers, body, status, code) => {
+    const tenant = await HttpTenant.create();
+    const response = await call(tenant.token, 'blackboard_write', body, headers);
+    expect(response.status).toBe(status);
+    expect(await problemOf(response)).toMatchObject({ code });
+  });
+
+  test('a foreign Origin is refused first, and an allowed page may read the answer', async () => {
+    const evil = await send('/v1/tools/tenant_limits', { ...post, headers: { origin: 'https://evil.test' } });
+    expect(evil.status).toBe(403);
+    expect(await problemOf(evil)).toMatchObject({ code: 'origin_not_allowed' });
+    const tenant = await HttpTenant.create();
+    const good = await call(tenant.token, 'tenant_limits', {}, { origin: 'https://app.test' });
+    expect(good.status).toBe(200);
+    expect(good.headers.get('access-control-allow-origin')).toBe('https://app.test');
+    const preflight = await send('/v1/tools', {
+      method: 'OPTIONS',
+      headers: { origin: 'https://app.test', 'access-control-request-method': 'GET' },
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-methods')).toContain('GET');
+  });
+
+  test('the checks come in the order of /mcp', async () => {
+    const { token } = await HttpTenant.create();
+    const broken = 'x'.repeat(4_194_305);
+    const status = async (given: Sent['headers'], used: string | undefined, method = 'POST') =>
+      (
+        await send('/v1/tools/blackboard_write', {
+          method,
+          headers: { authorization: bearer(used), 'content-type': 'text/plain', ...given },
+          body: broken,
+        })
+      ).status;
+    expect(await status({ origin: 'https://evil.test' }, undefined, 'PUT')).toBe(403);
+    expect(await status({}, undefined, 'PUT')).toBe(401);
+    expect(await status({}, token, 'PUT')).toBe(405);
+    expect(await status({}, token)).toBe(413);
+  });
+
+  test('an address without a good credential meets the same fence', async () => {
+    const address = { 'cf-connecting-ip': newAddress() };
+    const fenced = await untilFenced(60, 401, () => call('garbage', 'tenant_limits', {}, address));
+    expect(fenced.headers.get('retry-after')).toBe('60');
+    expect(await problemOf(fenced)).toMatchObject({ code: 'too_many_requests' });
+  });
+
+  test('an unknown path is 404', async () => {
+    for (const path of ['/v1', '/v1/nothing', '/v1/tools/a/b', '/v2/tools']) {
+      expect(await problemOf(await send(path))).toMatchObject({ status: 404, code: 'not_found' });
+    }
+  });
+});
+
+describe('GET /v1/tools', () => {
+  const names = async (token: string) => {
+    const response = await send('/v1/tools', { headers: { authorization: bearer(token) } });
+    expect(response.status).toBe(200);
+    return (await jsonOf(response)).tools;
+  };
+
+  test('is what tools/list says, for each token its own', async () => {
+    const tenant = await HttpTenant.create();
+    const few = await HttpTenant.issue(tenant.id, { scopes: ['scar:read'] });
+    for (const { token } of [tenant, few]) {
+      const { result } = await jsonOf(
+        await new HttpTenant(tenant.id, { token_id: '', token }).post(listTools),
+      );
+      expect(await names(token)).toEqual(result.tools);
+    }
+    expect((await names(few.token)).length).toBeLessThan((await names(tenant.token)).length);
+  });
+
+  test('is charged nothing and changes nothing', async () => {
+    const tenant = await HttpTenant.create();
+    const before = await storedBy(tenant.id);
+    await names(tenant.token);
+    expect(await storedBy(tenant.id)).toEqual(before);
+  });
+});
+
+describe('logs', () => {
+  const linesOf = async (act: () => Promise<unknown>): Promise<Answer[]> => {
+    const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
+    printed.mockClear();
+    await act();
+    return printed.mock.calls.map(([line]) => JSON.parse(String(line)));
+  };
+
+  test('have one line a call, tied to the trace of the header, without a value', async () => {
+    const tenant = await HttpTenant.create();
+    const traceparent = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`;
+    const args = { key: 'a', value: 'MARKER' };
+    const lines = await linesOf(() => call(tenant.token, 'blackboard_write', args, { traceparent }));
+    expect(lines).toMatchObject([
+      {
+        event: 'tool.call',
+        level: 'info',
+        tenant: tenant.id,
+        tool: 'blackboard_write',
+        args: { key: 'a' },
+        outcome: 'answer',
+        trace_id: 'c'.repeat(32),
+        parent_span_id: 'd'.repeat(16),
+        token_id: tenant.tokenId,
+        request_id: expect.stringMatching(/^[0-9a-f]{16}$/),
+        duration_ms: expect.any(Number),
+      },
+    ]);
+    expect(JSON.stringify(lines)).not.toContain('MARKER');
+  });
+
+  test('have one line a refused request, and never a token', async () => {
+    const tenant = await HttpTenant.create({ scopes: ['cache:read'] });
+    const cases: [string, string, () => Promise<unknown>][] = [
+      ['request.refused', 'unauthorized', () => call(undefined, 'tenant_limits')],
+      ['request.refused', 'parse_error', () => call(tenant.token, 'tenant_limits', '{')],
+      [
+        'request.refused',
+        'method_not_allowed',
+        () => send('/v1/tools/tenant_limits', { headers: { authorization: bearer(tenant.token) } }),
+      ],
+      ['tool.call', 'insufficient_scope', () => call(tenant.token, 'blackboard_write', write)],
+      ['tool.call', 'invalid_input', () => call(tenant.token, 'cache_get', { wait: 1 })],
+    ];
+    for (const [event, code, act] of cases) {
+      const lines = await linesOf(act);
+      expect(lines).toMatchObject([{ event, code, level: 'warn' }]);
+    }
+    const inPath = await linesOf(() => call(undefined, tenant.token));
+    expect(inPath).toHaveLength(1);
+    expect(JSON.stringify(inPath)).not.toContain(tenant.token.slice(-20));
+    const unknown = await linesOf(() => call(tenant.token, tenant.token));
+    expect(unknown).toMatchObject([{ event: 'tool.call', outcome: 'unknown_tool', tool: 'unknown' }]);
+    expect(JSON.stringify(unknown)).not.toContain(tenant.token.slice(-20));
+  });
+});
