@@ -5,10 +5,18 @@ import { type Cast, withCast } from './demo/cast.ts';
 import { failures } from './demo/failures.ts';
 import { handover } from './demo/handover.ts';
 import { isolation } from './demo/isolation.ts';
+import { queue } from './demo/queue.ts';
 import { Report } from './demo/report.ts';
 import { run } from './terminal.ts';
 
-const SCENES: readonly ((cast: Cast) => Promise<void>)[] = [handover, failures, caching, backoff, isolation];
+const SCENES: readonly ((cast: Cast) => Promise<void>)[] = [
+  handover,
+  queue,
+  failures,
+  caching,
+  backoff,
+  isolation,
+];
 
 /** Plays every scene; one that breaks off is a failure, and the next ones are played all the same. */
 async function play(cast: Cast): Promise<void> {

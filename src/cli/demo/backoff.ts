@@ -15,7 +15,7 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A loop that runs away is held at the limit, is told how long to wait, and waiting that long works. */
 export async function backoff({ report, admin, tenant, worker, outsider }: Cast): Promise<void> {
-  report.title('4. Run into the limit and back off');
+  report.title('5. Run into the limit and back off');
   await admin.setLimits(tenant, { tool: TOOL, rate: RATE, burst: BURST });
   report.say(`the operator gave ${TOOL} ${RATE} call a second, ${BURST} at once`);
 

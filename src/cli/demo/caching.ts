@@ -16,7 +16,7 @@ const USAGE = { input_tokens: 1200, output_tokens: 18 };
 
 /** The second agent that asks a model the same question does not pay for it. */
 export async function caching({ report, worker, reviewer }: Cast): Promise<void> {
-  report.title('3. Save a repeated LLM call');
+  report.title('4. Save a repeated LLM call');
   let modelCalls = 0;
   const askModel = () => {
     modelCalls++;

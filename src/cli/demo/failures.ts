@@ -17,7 +17,7 @@ const failure = () => ({
 
 /** What one agent learnt from a failure is there for the next agent that runs into it. */
 export async function failures({ report, worker, reviewer }: Cast): Promise<void> {
-  report.title('2. Run into the same failure twice');
+  report.title('3. Run into the same failure twice');
 
   const unknown = await worker.call('scar_lookup', failure(), lookupSchema);
   report.check('nothing is known of a failure that no one had', unknown.match === 'none');

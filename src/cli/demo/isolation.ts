@@ -27,7 +27,7 @@ async function statusOf(url: string, token: string): Promise<number> {
 /** Every way from one tenant to another that a caller could think of ends before there is anything to read. */
 export async function isolation(cast: Cast): Promise<void> {
   const { report, worker, outsider, planner, tenant, otherTenant, plannerToken, outsiderToken } = cast;
-  report.title('5. Try to read the other tenant');
+  report.title('6. Try to read the other tenant');
   const cell = { run_id: RUN, key: PLAN };
 
   const read = await outsider.call('blackboard_read', cell, readSchema);

@@ -1,0 +1,89 @@
+import * as z from 'zod';
+import type { Agent } from './agent.ts';
+import type { Cast } from './cast.ts';
+
+const BOARD = { run_id: 'work-queue' };
+const ITEMS = 6;
+/** How long a claim lasts here: short, so that nobody waits long for the one that died. */
+const CLAIM_S = 2;
+const TIMER_SLACK_MS = 50;
+
+const writeSchema = z.object({ status: z.string() });
+const claimSchema = z.object({
+  status: z.string(),
+  claim_id: z.string().optional(),
+  key: z.string().optional(),
+  attempts: z.int().optional(),
+  retry_after_ms: z.int().optional(),
+});
+const listSchema = z.object({ entries: z.array(z.object({ key: z.string(), preview: z.string() })) });
+
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const take = (agent: Agent, what: object) =>
+  agent.call('blackboard_claim', { ...BOARD, by: agent.name, ttl_s: CLAIM_S, ...what }, claimSchema);
+const finish = (agent: Agent, claim_id: string | undefined) =>
+  agent.call(
+    'blackboard_release',
+    { ...BOARD, claim_id, value: `done by ${agent.name}`, tags: [] },
+    writeSchema,
+  );
+
+/** Takes items until there is none that is free. @returns the keys that it finished */
+async function workOff(agent: Agent): Promise<string[]> {
+  const finished: string[] = [];
+  for (let item = 0; item < ITEMS; item++) {
+    const claim = await take(agent, { tags: ['todo'] });
+    if (claim.status !== 'claimed' || claim.key === undefined) break;
+    await finish(agent, claim.claim_id);
+    finished.push(claim.key);
+  }
+  return finished;
+}
+
+/** Several agents share a queue of work; what one of them had in hand when it died is done by another, once. */
+export async function queue({ report, planner, worker, reviewer }: Cast): Promise<void> {
+  report.title('2. Share a queue of work, and lose an agent');
+  const entries = Array.from({ length: ITEMS }, (_, n) => ({
+    key: `item/${n}`,
+    value: 'to do',
+    tags: ['todo'],
+  }));
+  await planner.call('blackboard_write', { ...BOARD, entries }, writeSchema);
+
+  const lost = await take(worker, { tags: ['todo'] });
+  report.say(`planner queued ${ITEMS} items; worker claimed ${lost.key} and died`);
+
+  const [byPlanner, byReviewer] = await Promise.all([workOff(planner), workOff(reviewer)]);
+  report.say(`planner finished ${byPlanner.length} items, reviewer ${byReviewer.length}`);
+  const finished = [...byPlanner, ...byReviewer];
+  report.check('two agents at once finish each item once', new Set(finished).size === finished.length);
+  report.check(
+    'all but the one that the dead agent holds',
+    finished.length === ITEMS - 1 && lost.key !== undefined && !finished.includes(lost.key),
+  );
+
+  const held = await take(reviewer, { key: lost.key });
+  report.say(
+    `${lost.key} is ${held.status}; reviewer comes back after the ${held.retry_after_ms} ms that it was told`,
+  );
+  await wait((held.retry_after_ms ?? 0) + TIMER_SLACK_MS);
+  const taken = await take(reviewer, { key: lost.key });
+  report.check(
+    'then another agent takes it over, as the second attempt',
+    taken.status === 'claimed' && taken.attempts === 2,
+  );
+  const done = await finish(reviewer, taken.claim_id);
+  report.check('and finishes it', done.status === 'released');
+
+  const late = await worker.call(
+    'blackboard_write',
+    { ...BOARD, key: lost.key, value: 'back from the dead', claim_id: lost.claim_id },
+    writeSchema,
+  );
+  report.check('a write of the dead agent that comes late changes nothing', late.status === 'claim_lost');
+  const listed = await planner.call('blackboard_list', BOARD, listSchema);
+  report.check(
+    'every item is done',
+    listed.entries.length === ITEMS && listed.entries.every(({ preview }) => preview.includes('done by')),
+  );
+}
