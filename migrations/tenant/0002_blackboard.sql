@@ -91,3 +91,10 @@ INSERT INTO board_words (board_words, rank) VALUES ('deletemerge', 50);
 INSERT INTO board_grams (board_grams, rank) VALUES ('automerge', 16);
 INSERT INTO board_grams (board_grams, rank) VALUES ('crisismerge', 32);
 INSERT INTO board_grams (board_grams, rank) VALUES ('deletemerge', 50);
+
+-- The revision up to which the index knows the cells: what was written later is indexed in batches, and before a search.
+CREATE TABLE board_indexed (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  rev INTEGER NOT NULL
+) STRICT;
+INSERT INTO board_indexed (one, rev) VALUES (1, 0);

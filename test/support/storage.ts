@@ -11,10 +11,10 @@ export function tablesOf(tenant: string): Promise<string[]> {
   );
 }
 
-/** What every call changes: its record, with the buckets that it was charged to. */
-const OF_CALLS = ['calls'];
+/** What every call changes, its record with the buckets that it was charged to; and the index that a search completes. */
+const NOT_CONTENT = /^(calls|board_indexed|board_(words|grams)(_.*)?)$/;
 
-/** All that a tenant has stored, but for the record and the charge of its calls. */
+/** All that a tenant has stored, but for the record and the charge of its calls and the search index of its cells. */
 export function storedBy(tenant: string): Promise<Record<string, unknown[]>> {
   return runInDurableObject(env.TENANTS.getByName(tenant), (_object, state) => {
     const { sql } = state.storage;
@@ -23,7 +23,7 @@ export function storedBy(tenant: string): Promise<Record<string, unknown[]>> {
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '_cf_%' AND sql NOT LIKE 'CREATE VIRTUAL%'",
       )
       .toArray()
-      .filter(({ name }) => !OF_CALLS.includes(name));
+      .filter(({ name }) => !NOT_CONTENT.test(name));
     const rows = tables.map(({ name }) => [name, sql.exec(`SELECT * FROM "${name}"`).toArray()] as const);
     return {
       ...Object.fromEntries(rows),

@@ -7,6 +7,7 @@ import { CLAIM_STATES } from './claim-state.ts';
 import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from './cursor.ts';
 import { DEFAULT_RUN, prefix } from './fields.ts';
 import { cellFilter, type ListedCell, pageByKey, pageByScore } from './listing.ts';
+import { indexPending } from './search-index.ts';
 import { boardQuery } from './search-text.ts';
 import { preview } from './value.ts';
 
@@ -119,6 +120,7 @@ function listCells(args: Args, context: ToolContext): Answer {
   const listed = [runId, prefix, tags, args.query ?? null, state ?? null];
   const filter = cellFilter(runId, prefix, tags, now, state);
   const after = args.cursor === undefined ? undefined : decodeCursor(context, listed, args.cursor);
+  if (args.query !== undefined) indexPending(sql);
   const page =
     args.query === undefined
       ? pageByKey(sql, filter, after, args.limit)

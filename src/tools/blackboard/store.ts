@@ -1,14 +1,13 @@
-/** The statements that change cells, their tags, their history and their search index together. */
+/** The statements that change cells, their tags and their history together. The search index follows: see `indexPending`. */
 import type { ToolContext } from '../tool.ts';
-import { type Cell, tagList } from './cell.ts';
+import type { Cell } from './cell.ts';
 import type { Change, Next } from './change.ts';
 import { clearClaim, hasClaimTrace, holderOf } from './claim-state.ts';
 import { boardTopic } from './fields.ts';
 import { countVersions, MAX_VERSIONS, pruneVersions, VERSION_SLACK } from './history.ts';
-import { boardToken, searchText } from './search-text.ts';
 
 /**
- * Writes the cell, its event and its index entries.
+ * Writes the cell and its event.
  * @param stored the row that the cell has, expired or not
  * @returns the new revision
  */
@@ -30,7 +29,6 @@ export function saveCell(
   addEvent(context, runId, change, next, rev);
   if (full) pruneVersions(context.sql, runId, change.key);
   if (stored?.tags !== next.tags) saveTags(context, runId, change.key, stored?.tags ?? '[]', next.tags);
-  index(context, runId, id, next, change.key, stored);
   // What changed is work that nobody has tried yet.
   if (stored !== undefined && hasClaimTrace(stored) && holderOf(stored, context.now) === undefined)
     clearClaim(context, id, 0);
@@ -130,31 +128,6 @@ function saveTags({ sql }: ToolContext, runId: string, key: string, before: stri
       runId,
       key,
       after,
-    );
-  }
-}
-
-const INDEXES = ['words', 'grams'] as const;
-
-/** Writes to each index only when its text changes: most updates leave the dear one, of trigrams, alone. */
-function index(
-  { sql }: ToolContext,
-  runId: string,
-  id: number,
-  next: Next,
-  key: string,
-  stored: Cell | undefined,
-): void {
-  const after = searchText(key, tagList(next.tags), next.json);
-  const before = stored === undefined ? undefined : searchText(key, tagList(stored.tags), stored.value);
-  for (const name of INDEXES) {
-    if (before?.[name].name === after[name].name && before[name].body === after[name].body) continue;
-    sql.exec(
-      `INSERT OR REPLACE INTO board_${name} (rowid, board, name, body) VALUES (?, ?, ?, ?)`,
-      id,
-      boardToken(runId),
-      after[name].name,
-      after[name].body,
     );
   }
 }

@@ -2,6 +2,7 @@
 import type { Sql, ToolContext } from '../tool.ts';
 import { raiseFloor, VERSION_MS } from './history.ts';
 import { dropCells } from './remove.ts';
+import { indexPending, keepIndexed } from './search-index.ts';
 
 const SWEEP_EVERY = 64;
 const MAX_SWEPT = 128;
@@ -11,11 +12,12 @@ export const MAX_MARK_REVS = 100_000;
 export const AGE_FLOOR = { runId: '', key: '' } as const;
 
 /**
- * Sweeps whenever the revision passes a multiple of 64, and more than was written since. It drops rows, so nothing may
- * rely on rows that were read before it.
+ * What a writer does last: keeps the search index near, and sweeps whenever the revision passes a multiple of 64, and
+ * more than was written since. It drops rows, so nothing may rely on rows that were read before it.
  * @param before the revision at the beginning of the call
  */
 export function sweep({ sql, now, headRev }: ToolContext, before: number): void {
+  keepIndexed(sql);
   if (Math.floor(headRev() / SWEEP_EVERY) !== Math.floor(before / SWEEP_EVERY))
     sweepBlackboard(sql, now, MAX_SWEPT);
 }
@@ -27,6 +29,8 @@ export function sweep({ sql, now, headRev }: ToolContext, before: number): void 
  * @returns how many were; fewer than `limit` when there is nothing more to drop
  */
 export function sweepBlackboard(sql: Sql, now: number, limit: number): number {
+  // The index learns of a cell by its event.
+  indexPending(sql);
   let dropped = 0;
   for (const drop of [dropCellsExpired, dropEvents, dropMarks, dropFloors]) {
     if (dropped < limit) dropped += drop(sql, now, limit - dropped);
