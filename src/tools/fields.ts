@@ -17,8 +17,7 @@ function fits(value: string, min: number, max: number): boolean {
   return count >= min && count <= max;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: refusing control characters is the purpose
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const CONTROL = /\p{Cc}/u;
 
 /** A name: NFC-normalised, without control characters. */
 function name(max: number) {

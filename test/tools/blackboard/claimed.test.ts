@@ -1,22 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { openTenant } from '#host';
-import type { TestTenant } from '../../support/tenant.ts';
-
-const write = (tenant: TestTenant, key: string, value: unknown, more = {}) =>
-  tenant.ok('blackboard_write', { key, value, ...more });
-const claim = (tenant: TestTenant, args: object) => tenant.ok('blackboard_claim', { by: 'a', ...args });
-const read = async (tenant: TestTenant, key: string) =>
-  (await tenant.ok('blackboard_read', { key })).entries[0];
-const listed = async (tenant: TestTenant, args: object): Promise<string[]> =>
-  (await tenant.ok('blackboard_list', args)).entries.map(({ key }: { key: string }) => key);
-
-/** Lets claims of a cell expire, one after another. */
-async function fail(tenant: TestTenant, key: string, times: number): Promise<void> {
-  for (let i = 0; i < times; i++) {
-    await claim(tenant, { key, ttl_s: 1 });
-    tenant.advance(1_000);
-  }
-}
+import { claim, fail, listed, read, write } from '../../support/board.ts';
 
 describe('a write', () => {
   test('to a cell that another holds is refused, whatever else it says', async () => {
