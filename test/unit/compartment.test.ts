@@ -145,3 +145,39 @@ test('the log line of a call has every field that an operator looks for, and no 
   });
   expect(JSON.stringify(test.lines)).not.toContain('hunter2');
 });
+
+test('a tenant that has reached its storage quota reads, deletes and is told, and writes again once there is room', () => {
+  const roomy = createdCompartment();
+  const token = roomy.issue();
+  const value = 'x'.repeat(200_000);
+  for (let n = 0; n < 5; n++) roomy.call(token, 'blackboard_write', { key: `k/${n}`, value });
+  const full = openCompartment({ db: roomy.db, storageQuotaBytes: roomy.db.sizeBytes() });
+  const call = (tool: string, args?: object) => full.call(token, tool, args);
+
+  for (const [tool, args] of [
+    ['blackboard_write', { key: 'more', value: 1 }],
+    ['scar_record', { error_type: 'E', context: 'c' }],
+    ['cache_set', { model: 'm', prompt: 'p', response: 'r' }],
+  ] as const) {
+    expect(call(tool, args)).toMatchObject({
+      error: { code: 'quota_exceeded', limit: roomy.db.sizeBytes(), retryable: true },
+    });
+  }
+  for (const [tool, args] of [
+    ['blackboard_read', { key: 'k/0' }],
+    ['blackboard_list', { run_id: 'default', query: 'x' }],
+    ['scar_lookup', { error_type: 'E' }],
+    ['cache_get', { model: 'm', prompt: 'p' }],
+    ['cache_stats', {}],
+    ['cache_invalidate', { all: true }],
+    ['scar_delete', { scar_id: 'scar_1' }],
+    ['blackboard_delete', { prefix: 'k/' }],
+  ] as const) {
+    expect(call(tool, args), tool).toMatchObject({ kind: 'answer' });
+  }
+  expect(call('tenant_limits')).toMatchObject({
+    kind: 'answer',
+    json: expect.stringContaining('"quota_bytes"'),
+  });
+  expect(call('blackboard_write', { key: 'more', value: 1 })).toMatchObject({ kind: 'answer' });
+});

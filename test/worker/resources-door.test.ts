@@ -1,17 +1,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { HttpTenant, jsonOf, operate } from '../support/http.ts';
+import { list, read, write } from '../support/resources.ts';
 import type { Answer } from '../support/tenant.ts';
 
 afterEach(() => void vi.restoreAllMocks());
-
-const write = (tenant: HttpTenant, key: string, value: unknown, more: Record<string, unknown> = {}) =>
-  tenant.call('blackboard_write', { key, value, ...more });
-
-const list = async (tenant: HttpTenant, cursor?: unknown): Promise<Answer> =>
-  jsonOf(await tenant.rpc('resources/list', cursor === undefined ? {} : { cursor }));
-
-const read = async (tenant: HttpTenant, uri: unknown): Promise<Answer> =>
-  jsonOf(await tenant.rpc('resources/read', { uri }));
 
 const notFound = (uri: string) => ({ code: -32602, data: { uri } });
 

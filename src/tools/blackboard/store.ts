@@ -22,33 +22,34 @@ export function saveCell(
   const versions = 1 + (stored?.versions ?? countVersions(context.sql, runId, change.key));
   const full = versions >= MAX_VERSIONS + VERSION_SLACK;
   const row = { rev, versions: full ? MAX_VERSIONS : versions };
-  const id =
-    stored === undefined
-      ? insertCell(context, runId, change, next, row)
-      : updateCell(context, stored.id, change, next, row);
+  putCell(context, runId, change, next, row);
   addEvent(context, runId, change, next, rev);
   if (full) pruneVersions(context.sql, runId, change.key);
   if (stored?.tags !== next.tags) saveTags(context, runId, change.key, stored?.tags ?? '[]', next.tags);
   // What changed is work that nobody has tried yet.
   if (stored !== undefined && hasClaimTrace(stored) && holderOf(stored, context.now) === undefined)
-    clearClaim(context, id, 0);
+    clearClaim(context, stored.id, 0);
   context.touch(boardTopic(runId));
   return rev;
 }
 
 type Numbers = { rev: number; versions: number };
 
-function insertCell(
+/** Leaves the claim of a cell that is there as it is. */
+function putCell(
   { sql, author, now }: ToolContext,
   runId: string,
   change: Change,
   next: Next,
   { rev, versions }: Numbers,
-): number {
-  const [row] = sql.exec<{ id: number }>(
+): void {
+  sql.exec(
     `INSERT INTO board_cells
        (run_id, key, rev, author, principal, updated_at, expires_at, versions, bytes, tags, value)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (run_id, key) DO UPDATE SET rev = excluded.rev, author = excluded.author,
+       principal = excluded.principal, updated_at = excluded.updated_at, expires_at = excluded.expires_at,
+       versions = excluded.versions, bytes = excluded.bytes, tags = excluded.tags, value = excluded.value`,
     runId,
     change.key,
     rev,
@@ -61,32 +62,6 @@ function insertCell(
     next.tags,
     next.json,
   );
-  if (row === undefined) throw new Error('an inserted cell has no id');
-  return row.id;
-}
-
-function updateCell(
-  { sql, author, now }: ToolContext,
-  id: number,
-  change: Change,
-  next: Next,
-  { rev, versions }: Numbers,
-): number {
-  sql.exec(
-    `UPDATE board_cells SET rev = ?, author = ?, principal = ?, updated_at = ?, expires_at = ?, versions = ?,
-       bytes = ?, tags = ?, value = ? WHERE id = ?`,
-    rev,
-    change.author,
-    author.principal,
-    now,
-    next.expiresAt,
-    versions,
-    next.bytes,
-    next.tags,
-    next.json,
-    id,
-  );
-  return id;
 }
 
 function addEvent(
