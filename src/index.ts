@@ -1,27 +1,8 @@
-import { Hono } from 'hono';
-import { admin } from './edge/admin.ts';
-import { RESOURCE_METADATA_PATH, resourceMetadata, rpcRefusal } from './edge/answers.ts';
-import { boundary, notFound, prepare } from './edge/boundary.ts';
-import type { AppEnv } from './edge/edge.ts';
-import { handleMcp } from './edge/mcp.ts';
-import { openApi } from './edge/openapi.ts';
-import { allowOrigin } from './edge/origin.ts';
-import { v1 } from './edge/v1.ts';
-import { VERSION } from './version.ts';
+import { createApp } from './app.ts';
+import { createServer } from './mcp/server.ts';
+import { catalogue } from './tools/catalogue.ts';
 
 export { Registry } from './registry/object.ts';
 export { Tenant } from './tenant/object.ts';
 
-const app = new Hono<AppEnv>();
-app.onError(boundary);
-app.notFound(notFound);
-app.use(prepare);
-app.get('/health', (c) => c.json({ status: 'ok', version: VERSION }));
-app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(c.var.edge.config.mcpUrl)));
-app.get(`${RESOURCE_METADATA_PATH}/mcp`, (c) => c.json(resourceMetadata(c.var.edge.config.mcpUrl)));
-app.get('/openapi.json', (c) => c.body(openApi(), 200, { 'content-type': 'application/json' }));
-app.all('/mcp', allowOrigin(['POST', 'OPTIONS'], rpcRefusal), handleMcp);
-app.route('/v1', v1);
-app.route('/admin', admin);
-
-export default app;
+export default createApp({ catalogue, serve: createServer });

@@ -165,6 +165,7 @@ function tenantJson(info: TenantInfo) {
     created_at: isoTime(info.createdAt),
     limits: { tenant: info.effective.tenant, tool: info.effective.tool, tools: info.overrides.tools },
     storage: { bytes: info.storageBytes, quota_bytes: info.storageQuotaBytes },
+    clients: { sessions: info.sessions, open_streams: info.streams },
   };
 }
 

@@ -128,6 +128,12 @@ export function refusalOf(refusal: Refusal, publicUrl: string): HttpRefusal {
     }
     case 'suspended':
       return { status: 403, code: 'suspended', message: 'This tenant is suspended; ask the operator.' };
+    case 'unknown_session':
+      return {
+        status: 404,
+        code: 'unknown_session',
+        message: 'There is no such session, or it has ended; initialize a new one.',
+      };
     case 'unavailable':
       return {
         status: 503,

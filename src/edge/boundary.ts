@@ -4,19 +4,21 @@ import { createLog, traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import { problem } from './answers.ts';
-import { type AppEnv, edgeOf, requestInfo } from './edge.ts';
+import { type AppEnv, edgeOf, requestInfo, type Served } from './edge.ts';
 
 /** Gives every request its ids, and the settings, before anything else looks at it. */
-export const prepare: MiddlewareHandler<AppEnv> = async (c, next) => {
-  c.set('info', requestInfo(c.req.raw));
-  c.set('edge', edgeOf(c.env));
-  try {
-    await next();
-  } catch (thrown) {
-    // Hono gives its error handler errors only; any other value would leave the Worker.
-    throw thrown instanceof Error ? thrown : new Error(describeCause(thrown, undefined, {}).message);
-  }
-};
+export const prepare =
+  (served: Served): MiddlewareHandler<AppEnv> =>
+  async (c, next) => {
+    c.set('info', requestInfo(c.req.raw));
+    c.set('edge', edgeOf(c.env, served));
+    try {
+      await next();
+    } catch (thrown) {
+      // Hono gives its error handler errors only; any other value would leave the Worker.
+      throw thrown instanceof Error ? thrown : new Error(describeCause(thrown, undefined, {}).message);
+    }
+  };
 
 /** Whatever the edge throws becomes an id that finds the cause in the log. */
 export function boundary(error: Error, c: Context<AppEnv>): Response {

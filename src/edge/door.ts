@@ -1,35 +1,55 @@
 import type { Context } from 'hono';
 import { traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
-import type { Admission, CallOutcome, CallRequest } from '../tenant/call.ts';
+import type { Admission, CallOutcome, CallRequest, Refusal, SessionId, Settlement } from '../tenant/call.ts';
+import type { Delivery } from '../tenant/compartment.ts';
+import { askForStream } from '../tenant/durable-listener.ts';
+import type { Hearing } from '../tenant/listeners.ts';
 import type { AppEnv } from './edge.ts';
 import type { Principal } from './tokens.ts';
 
-/** The door of the tenant whose token was shown. An object that cannot be asked is `unavailable`, never a denial. */
+/** The tenant whose token was shown. An object that cannot be asked is `unavailable`, never a denial. */
 export interface EdgeDoor {
-  admit(): Promise<Admission>;
+  admit(session?: SessionId): Promise<Admission>;
   call(request: CallRequest): Promise<CallOutcome>;
+  settle(request: CallRequest, settlement: Settlement): Promise<void>;
+  cancel(cancelKey: string): Promise<void>;
+  deliver(session: SessionId, key: string | undefined, message: unknown): Promise<Delivery>;
+  /** Opens the tenant's end of a stream; undefined when it cannot be reached. */
+  listen(session: SessionId, hearing: Hearing): Promise<WebSocket | Refusal>;
 }
+
+const UNAVAILABLE = { reason: 'unavailable' } as const;
+const SHUT = { ok: false, refusal: UNAVAILABLE } as const;
 
 export function doorOf(c: Context<AppEnv>, principal: Principal): EdgeDoor {
   const tenant = () => c.env.TENANTS.getByName(principal.tenant);
+  const reaching = async <T>(ask: () => Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await ask();
+    } catch (cause) {
+      logUnreachable(c, principal, cause);
+      return otherwise;
+    }
+  };
+  const { tokenId } = principal;
   return {
-    admit: async () => {
-      try {
-        return await tenant().admit(principal.tokenId);
-      } catch (cause) {
-        logUnreachable(c, principal, cause);
-        return { ok: false, refusal: { reason: 'unavailable' } };
-      }
-    },
-    call: async (request) => {
-      try {
-        return await tenant().call(request);
-      } catch (cause) {
-        logUnreachable(c, principal, cause);
-        return { kind: 'refused', refusal: { reason: 'unavailable' } };
-      }
-    },
+    admit: (session) => reaching<Admission>(async () => await tenant().admit(tokenId, session), SHUT),
+    call: (request) =>
+      reaching<CallOutcome>(async () => await tenant().call(request), {
+        kind: 'refused',
+        refusal: UNAVAILABLE,
+      }),
+    settle: (request, settlement) =>
+      reaching(async () => await tenant().settle(request, settlement), undefined),
+    cancel: (cancelKey) => reaching(async () => await tenant().cancel(tokenId, cancelKey), undefined),
+    deliver: (session, key, message) =>
+      reaching<Delivery>(async () => await tenant().deliver(tokenId, session, key, message), SHUT),
+    listen: (session, hearing) =>
+      reaching<WebSocket | Refusal>(async () => {
+        const response = await tenant().fetch(askForStream(tokenId, session, hearing));
+        return response.webSocket ?? (await response.json<Refusal>());
+      }, UNAVAILABLE),
   };
 }
 

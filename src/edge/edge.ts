@@ -1,9 +1,13 @@
 import type { Context } from 'hono';
 import { type Config, parseConfig } from '../config.ts';
+import type { RequestInfo } from '../mcp/channel.ts';
+import { Offer } from '../mcp/offer.ts';
+import type { ServerFactory } from '../mcp/server.ts';
 import { createLog, type Log, traceFields } from '../telemetry/log.ts';
 import { clip } from '../telemetry/redact.ts';
 import { redactSecrets } from '../telemetry/secrets.ts';
-import { continueTrace, randomHex, type TraceContext } from '../telemetry/trace.ts';
+import { continueTrace, randomHex } from '../telemetry/trace.ts';
+import type { Catalogue } from '../tools/catalogue.ts';
 import { type Principal, VerifiedTokens, verifyToken } from './tokens.ts';
 
 /** What one isolate holds for all requests. */
@@ -11,13 +15,14 @@ export interface Edge {
   readonly config: Config;
   readonly log: Log;
   readonly tokens: VerifiedTokens;
+  readonly offer: Offer;
+  readonly serve: ServerFactory;
 }
 
-/** What is known of a request from its first moment. */
-export interface RequestInfo {
-  readonly id: string;
-  readonly trace: TraceContext;
-  readonly receivedAt: number;
+/** What a Worker serves. */
+export interface Served {
+  readonly catalogue: Catalogue;
+  readonly serve: ServerFactory;
 }
 
 export interface AppEnv {
@@ -31,7 +36,7 @@ const edges = new WeakMap<Env, Edge>();
  * The isolate's edge, made on the first request.
  * @throws ConfigError when a setting is wrong
  */
-export function edgeOf(env: Env): Edge {
+export function edgeOf(env: Env, served: Served): Edge {
   const known = edges.get(env);
   if (known !== undefined) return known;
   const config = parseConfig({ ...env });
@@ -39,6 +44,8 @@ export function edgeOf(env: Env): Edge {
     config,
     log: createLog({ level: config.logLevel, format: config.logFormat }),
     tokens: new VerifiedTokens((token, now) => verifyToken(config.tokenKeys, config.mcpUrl, token, now)),
+    offer: new Offer(served.catalogue),
+    serve: served.serve,
   };
   edges.set(env, edge);
   return edge;

@@ -1,26 +1,31 @@
-import {
-  createMcpHandler,
-  DEFAULT_NEGOTIATED_PROTOCOL_VERSION,
-  isLegacyRequest,
-  PROTOCOL_VERSION_META_KEY,
-  WebStandardStreamableHTTPServerTransport,
-} from '@modelcontextprotocol/server';
+import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/server';
 import type { Context } from 'hono';
-import type { Refusal } from '../tenant/call.ts';
 import type { Scope } from '../tools/tool.ts';
 import { type HttpRefusal, refusalOf, rpcRefusal } from './answers.ts';
 import { authenticate, type Refused } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import { type AppEnv, logRefusal } from './edge.ts';
+import { type Asker, createExchange, type Exchange } from './exchange.ts';
 import { readJson } from './json.ts';
-import { type Families, narrowing } from './offer.ts';
-import { createServer } from './server.ts';
-import type { Session } from './session.ts';
-import type { Principal } from './tokens.ts';
+import { isConversation, respondInJson, respondInStream } from './legacy.ts';
+import { serveListen } from './listen.ts';
+import { isAnswer, isCall, memberOf } from './message.ts';
+import { isModern, respondModern } from './modern.ts';
+import { narrowing } from './narrowing.ts';
+import {
+  deleteSession,
+  openSession,
+  SESSION_HEADER,
+  saysOnly,
+  sessionOf,
+  streamSession,
+  takeAnswer,
+  takeCancellation,
+} from './sessions.ts';
 
 /** Calls in one JSON-RPC batch, which only the revision 2025-03-26 has. */
 const MAX_BATCH = 20;
-const KEEP_ALIVE_MS = 5000;
+const METHODS = ['GET', 'POST', 'DELETE', 'OPTIONS'];
 
 type Ctx = Context<AppEnv>;
 
@@ -28,6 +33,7 @@ type Ctx = Context<AppEnv>;
 export async function handleMcp(c: Ctx): Promise<Response> {
   const served = await serve(c);
   if (served instanceof Response) return served;
+  if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
   logRefusal(c, served.refusal, served.principal);
   return rpcRefusal(served.refusal, c.var.info.trace.traceId);
 }
@@ -36,39 +42,47 @@ async function serve(c: Ctx): Promise<Response | Refused> {
   const { edge } = c.var;
   const request = c.req.raw;
   const principal = await authenticate(c);
-  if ('refusal' in principal) {
-    await request.body?.cancel();
-    return principal;
-  }
+  if ('refusal' in principal) return principal;
   const shape = refuseShape(request);
-  if (shape !== undefined) {
-    await request.body?.cancel();
-    return { refusal: shape, principal };
-  }
-  const narrowed = narrowing(request.url);
-  if ('status' in narrowed) {
-    await request.body?.cancel();
-    return { refusal: narrowed, principal };
-  }
+  if (shape !== undefined) return { refusal: shape, principal };
+  const narrowed = narrowing(request.url, edge.offer);
+  if ('status' in narrowed) return { refusal: narrowed, principal };
+  const asker: Asker = { principal, ...narrowed, session: sessionOf(request) };
+  if (request.method === 'GET') return streamSession(c, asker);
+  if (request.method === 'DELETE') return deleteSession(c, asker);
   const body = await readJson(request, edge.config.maxBodyBytes);
   if (!body.ok) return { refusal: body, principal };
   const batch = refuseBatch(request, body.value);
   if (batch !== undefined) return { refusal: batch, principal };
-  return dispatch(c, { principal, ...narrowed }, body.value);
+  return (await isModern(request, body.value))
+    ? dispatchModern(c, { ...asker, session: undefined }, body.value)
+    : dispatchLegacy(c, asker, body.value);
 }
 
 const accepts = (accept: string, type: string) =>
   accept.includes(type) || accept.includes('*/*') || accept.includes(`${type.slice(0, type.indexOf('/'))}/*`);
 
 function refuseShape(request: Request): HttpRefusal | undefined {
-  if (request.method !== 'POST') {
-    const message = 'Only POST is served here.';
-    return { status: 405, code: 'method_not_allowed', message, headers: { Allow: 'POST, OPTIONS' } };
+  if (!METHODS.includes(request.method)) {
+    const message = `Only ${METHODS.join(', ')} are served here.`;
+    return { status: 405, code: 'method_not_allowed', message, headers: { Allow: METHODS.join(', ') } };
   }
   const accept = (request.headers.get('accept') ?? '*/*').toLowerCase();
-  if (accepts(accept, 'application/json') && accepts(accept, 'text/event-stream')) return undefined;
-  const message = 'Accept must allow application/json and text/event-stream.';
-  return { status: 406, code: 'not_acceptable', message };
+  const json = request.method !== 'POST' || accepts(accept, 'application/json');
+  const stream = request.method === 'DELETE' || accepts(accept, 'text/event-stream');
+  if (json && stream) return undefined;
+  const needed = request.method === 'POST' ? 'application/json and text/event-stream' : 'text/event-stream';
+  return { status: 406, code: 'not_acceptable', message: `Accept must allow ${needed}.` };
+}
+
+/** Whether a client asks for an answer in a stream rather than in JSON, by the weights in Accept (RFC 9110, section 12.5.1). */
+function prefersStream(request: Request): boolean {
+  const ranges = (request.headers.get('accept') ?? '').toLowerCase().split(',');
+  const weight = (type: string) => {
+    const range = ranges.find((candidate) => candidate.trim().startsWith(type));
+    return range === undefined ? 0 : Number(/;\s*q=([\d.]+)/.exec(range)?.[1] ?? 1);
+  };
+  return weight('text/event-stream') > weight('application/json');
 }
 
 function refuseBatch(request: Request, body: unknown): HttpRefusal | undefined {
@@ -81,24 +95,37 @@ function refuseBatch(request: Request, body: unknown): HttpRefusal | undefined {
   return undefined;
 }
 
-/** Whose request it is, and which families of tools it wants to know of. */
-interface Asker {
-  readonly principal: Principal;
-  readonly families: Families;
+async function dispatchModern(c: Ctx, asker: Asker, body: unknown): Promise<Response | Refused> {
+  if (memberOf(body, 'method') === 'subscriptions/listen') return serveListen(c, asker, body);
+  const inStream = prefersStream(c.req.raw);
+  const mode = inStream ? 'sse' : 'auto';
+  const respond: Respond = (exchange) => respondModern(c.req.raw, body, exchange, mode);
+  return isCall(body) && !inStream ? callFirst(c, asker, respond) : admitFirst(c, asker, respond);
 }
 
-/** The exchange of one request: what its protocol server may use, and what came of it. */
-interface Exchange extends Session {
-  readonly outcome: { asked: boolean; refusal?: Refusal; traceId?: string };
+async function dispatchLegacy(c: Ctx, asker: Asker, body: unknown): Promise<Response | Refused> {
+  const { principal } = asker;
+  if (memberOf(body, 'method') === 'initialize') return initialize(c, asker, body);
+  const said = await takeSaid(c, asker, body);
+  if (said !== undefined) return said instanceof Response ? said : { refusal: said, principal };
+  const talks = isConversation(body, c.var.edge.offer, asker.families);
+  if (talks || prefersStream(c.req.raw)) {
+    return admitFirst(c, asker, (exchange, client) =>
+      respondInStream(c.req.raw, body, exchange, talks ? client : undefined, principal.expiresAt),
+    );
+  }
+  const respond: Respond = (exchange) => respondInJson(c.req.raw, body, exchange);
+  return isCall(body) ? callFirst(c, asker, respond) : admitFirst(c, asker, respond);
 }
 
-async function dispatch(c: Ctx, asker: Asker, body: unknown): Promise<Response | Refused> {
-  if (!isCall(body)) return dispatchAdmitted(c, asker, body);
-  // A call is admitted with the call itself, which saves asking the tenant twice.
+type Respond = (exchange: Exchange, client: string | undefined) => Promise<Response>;
+
+/** A call is admitted with the call itself, which saves asking the tenant twice. */
+async function callFirst(c: Ctx, asker: Asker, respond: Respond): Promise<Response | Refused> {
   const { principal } = asker;
   const { publicUrl } = c.var.edge.config;
   const exchange = createExchange(c, asker, []);
-  const response = await respond(c.req.raw, body, exchange);
+  const response = await respond(exchange, undefined);
   const { asked, refusal, traceId } = exchange.outcome;
   if (refusal !== undefined) {
     await response.body?.cancel();
@@ -107,7 +134,7 @@ async function dispatch(c: Ctx, asker: Asker, body: unknown): Promise<Response |
   }
   if (asked) return response;
   // The protocol refused the call before the tenant heard of it; a token that is no longer good comes first.
-  const admission = await doorOf(c, principal).admit();
+  const admission = await exchange.door.admit(asker.session);
   if (!admission.ok) {
     await response.body?.cancel();
     return { refusal: refusalOf(admission.refusal, publicUrl), principal };
@@ -116,97 +143,48 @@ async function dispatch(c: Ctx, asker: Asker, body: unknown): Promise<Response |
   return response;
 }
 
-/** Whatever is asked but a call: the tenant is asked first. */
-async function dispatchAdmitted(c: Ctx, asker: Asker, body: unknown): Promise<Response | Refused> {
-  const { principal } = asker;
-  const admission = await doorOf(c, principal).admit();
+/** Whatever is asked but a call, and what is answered in a stream: the tenant is asked first. */
+async function admitFirst(c: Ctx, asker: Asker, respond: Respond): Promise<Response | Refused> {
+  const { principal, session } = asker;
+  const admission = await doorOf(c, principal).admit(session);
   if (!admission.ok) return { refusal: refusalOf(admission.refusal, c.var.edge.config.publicUrl), principal };
-  const exchange = createExchange(c, asker, admission.scopes);
-  const response = await respond(c.req.raw, body, exchange);
+  const scopes: readonly Scope[] = admission.scopes;
+  const response = await respond(createExchange(c, asker, scopes), admission.client);
   if (response.status >= 400) logRefusal(c, { status: response.status, code: 'protocol' }, principal);
   return response;
 }
 
-/** The requests that are answered by a call of a tool, published or internal. */
-const CALLS: ReadonlySet<unknown> = new Set(['tools/call', 'resources/list', 'resources/read']);
-
-function isCall(body: unknown): boolean {
-  return (
-    typeof body === 'object' && body !== null && 'method' in body && CALLS.has(body.method) && 'id' in body
-  );
-}
-
-function createExchange(c: Ctx, { principal, families }: Asker, scopes: readonly Scope[]): Exchange {
-  const outcome: Exchange['outcome'] = { asked: false };
-  return {
-    outcome,
-    tokenId: principal.tokenId,
-    info: c.var.info,
-    traceparent: c.req.raw.headers.get('traceparent'),
-    protocolVersion: c.req.raw.headers.get('mcp-protocol-version')?.slice(0, 32),
-    scopes,
-    families,
-    refused: (refusal, traceId) => {
-      outcome.refusal = refusal;
-      outcome.traceId = traceId;
-    },
-    call: (request) => {
-      outcome.asked = true;
-      return doorOf(c, principal).call(request);
-    },
-  };
-}
-
-const exchanges = new WeakMap<Request, Exchange>();
-
-function serverFor(request: Request | undefined) {
-  const exchange = request === undefined ? undefined : exchanges.get(request);
-  if (exchange === undefined) throw new Error('a protocol server was asked for outside an exchange');
-  return createServer(exchange);
-}
-
-const modern = createMcpHandler(({ requestInfo }) => serverFor(requestInfo), {
-  legacy: 'reject',
-  keepAliveMs: KEEP_ALIVE_MS,
-});
-
-async function respond(request: Request, body: unknown, exchange: Exchange): Promise<Response> {
-  exchanges.set(request, exchange);
-  if (claimsModern(body) || !(await isLegacyRequest(request, body))) {
-    return modern.fetch(request, { parsedBody: body });
+/** Answers the first request of a 2025 client, and gives it a session. */
+async function initialize(c: Ctx, asker: Asker, body: unknown): Promise<Response | Refused> {
+  const outside = { ...asker, session: undefined };
+  const respond: Respond = (exchange) => respondInJson(c.req.raw, body, exchange);
+  const response = await admitFirst(c, outside, respond);
+  if (!(response instanceof Response) || !response.ok) return response;
+  const answer = await response.clone().json();
+  if (memberOf(answer, 'result') === undefined) return response;
+  const session = await openSession(c, asker.principal, body);
+  if (typeof session !== 'string') {
+    await response.body?.cancel();
+    return session;
   }
-  return respondLegacy(request, body);
+  const headers = new Headers(response.headers);
+  headers.set(SESSION_HEADER, session);
+  return new Response(response.body, { status: response.status, headers });
 }
 
-/** A request that names its revision in the envelope is never a 2025 one: most need no closer look. */
-function claimsModern(body: unknown): boolean {
-  const params = memberOf(body, 'params');
-  return memberOf(memberOf(params, '_meta'), PROTOCOL_VERSION_META_KEY) !== undefined && isCall(body);
-}
-
-function memberOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? Reflect.get(value, name)
-    : undefined;
-}
-
-/** A 2025 client without a session: one server, one transport, one JSON answer. */
-async function respondLegacy(request: Request, body: unknown): Promise<Response> {
-  const server = serverFor(request);
-  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
-  await server.connect(transport);
-  try {
-    return await transport.handleRequest(acceptingAll(request), { parsedBody: body });
-  } finally {
-    await server.close();
+/** What a client says in a session that no server needs to hear: its answers and its cancellations. */
+async function takeSaid(c: Ctx, asker: Asker, body: unknown): Promise<Response | HttpRefusal | undefined> {
+  const { principal, session } = asker;
+  const messages = Array.isArray(body) ? body : [body];
+  if (session === undefined || !messages.every(saysOnly)) return undefined;
+  const admission = await doorOf(c, principal).admit(session);
+  if (!admission.ok) return refusalOf(admission.refusal, c.var.edge.config.publicUrl);
+  for (const message of messages) {
+    if (!isAnswer(message)) await takeCancellation(c, principal, session, message);
+    else {
+      const refusal = await takeAnswer(c, principal, session, message);
+      if (refusal !== undefined) return refusal;
+    }
   }
-}
-
-/** The SDK looks for both media types by name; wildcards were resolved before. */
-function acceptingAll(request: Request): Request {
-  const accept = request.headers.get('accept') ?? '';
-  if (accept.includes('application/json') && accept.includes('text/event-stream')) return request;
-  const headers = new Headers(request.headers);
-  headers.set('accept', 'application/json, text/event-stream');
-  return new Request(request.url, { method: 'POST', headers });
+  return new Response(null, { status: 202 });
 }

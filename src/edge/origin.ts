@@ -3,7 +3,7 @@ import { cors } from 'hono/cors';
 import type { HttpRefusal } from './answers.ts';
 import { type AppEnv, logRefusal } from './edge.ts';
 
-const EXPOSED = ['WWW-Authenticate', 'Retry-After', 'Mcp-Protocol-Version'];
+const EXPOSED = ['WWW-Authenticate', 'Retry-After', 'Mcp-Protocol-Version', 'Mcp-Session-Id'];
 const PREFLIGHT_MAX_AGE_S = 600;
 
 /**

@@ -5,7 +5,6 @@ import { authenticate, type Refused } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import { type AppEnv, logRefusal } from './edge.ts';
 import { readJson } from './json.ts';
-import { askedFor, offeredTools } from './offer.ts';
 import { allowOrigin } from './origin.ts';
 import type { Principal } from './tokens.ts';
 
@@ -41,7 +40,7 @@ async function authenticated(c: Ctx, methods: readonly string[], serve: Serve): 
 async function listTools(c: Ctx, principal: Principal): Promise<Response | Refused> {
   const admission = await doorOf(c, principal).admit();
   if (!admission.ok) return { refusal: refusalOf(admission.refusal, c.var.edge.config.publicUrl), principal };
-  return c.json({ tools: offeredTools({ scopes: admission.scopes, families: undefined }) });
+  return c.json({ tools: c.var.edge.offer.list({ scopes: admission.scopes, families: undefined }) });
 }
 
 async function callTool(c: Ctx, principal: Principal): Promise<Response | Refused> {
@@ -50,7 +49,9 @@ async function callTool(c: Ctx, principal: Principal): Promise<Response | Refuse
   if (!body.ok) return { refusal: body, principal };
   const outcome = await doorOf(c, principal).call({
     tokenId: principal.tokenId,
-    tool: askedFor(c.req.param('name') ?? '', undefined),
+    session: undefined,
+    cancelKey: info.id,
+    tool: edge.offer.askedFor(c.req.param('name') ?? '', undefined),
     args: body.value,
     caller: {
       requestId: info.id,
@@ -72,6 +73,8 @@ function responseOf(c: Ctx, outcome: CallOutcome): Response {
       return new Response(outcome.json, { headers: { 'content-type': 'application/json' } });
     case 'error':
       return problemOf(outcome.error);
+    // A tool that talks with its caller needs a protocol to do it in.
+    case 'edge':
     case 'unknown_tool': {
       const message = 'Unknown tool; GET /v1/tools names those there are.';
       return problem({ status: 404, code: 'unknown_tool', message }, traceId);

@@ -1,3 +1,4 @@
+import type { Cause } from '../telemetry/redact.ts';
 import type { TraceContext } from '../telemetry/trace.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
 import type { Scope } from '../tools/tool.ts';
@@ -7,6 +8,9 @@ declare const brand: unique symbol;
 export type TenantId = string & { readonly [brand]: 'TenantId' };
 /** The `jti` of a token. */
 export type TokenId = string & { readonly [brand]: 'TokenId' };
+
+/** A session of a client's. Chosen at random, and good only together with the token that opened it. */
+export type SessionId = string & { readonly [brand]: 'SessionId' };
 
 export const TENANT_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
@@ -28,6 +32,10 @@ export interface CallerInfo {
 export interface CallRequest {
   /** The verified `jti`: whether it is still good is for the tenant to say. */
   readonly tokenId: TokenId;
+  /** The session that the caller names, if it names one. */
+  readonly session: SessionId | undefined;
+  /** By which `cancel` finds the call while it waits or runs. */
+  readonly cancelKey: string;
   readonly tool: string;
   readonly args: unknown;
   readonly caller: CallerInfo;
@@ -38,19 +46,38 @@ export type Refusal =
   | { reason: 'invalid_token' }
   | { reason: 'suspended' }
   | { reason: 'insufficient_scope'; scope: Scope }
+  | { reason: 'unknown_session' }
   | { reason: 'unavailable' };
 
-export type Admission = { ok: true; scopes: Scope[] } | { ok: false; refusal: Refusal };
+export type Admission =
+  | {
+      ok: true;
+      scopes: Scope[];
+      /** What the client of the session said of itself when it opened it, as JSON text. */
+      client: string | undefined;
+    }
+  | { ok: false; refusal: Refusal };
 
-/** How a call ended. `json` is the structured answer as JSON text. */
+/** How a call ended. `json` is the structured answer as JSON text; `edge` leaves a tool to be run with these arguments. */
 export type CallOutcome =
   | { kind: 'answer'; json: string }
   | { kind: 'error'; error: ToolErrorBody }
   | { kind: 'refused'; refusal: Refusal }
-  | { kind: 'unknown_tool' };
+  | { kind: 'unknown_tool' }
+  | { kind: 'edge'; args: Record<string, unknown> };
+
+/** How a tool at the edge ended; `thrown` is for the log only. */
+export interface Settlement {
+  readonly error: ToolErrorBody | undefined;
+  readonly thrown: Cause | undefined;
+}
 
 /** The one way to run a tool, whoever holds it: a stub of the Durable Object, or the compartment itself. */
 export interface Door {
-  admit(tokenId: TokenId): Promise<Admission> | Admission;
+  admit(tokenId: TokenId, session: SessionId | undefined): Promise<Admission> | Admission;
   call(request: CallRequest): Promise<CallOutcome> | CallOutcome;
+  /** Reports the end of a tool that ran at the edge. */
+  settle(request: CallRequest, settlement: Settlement): Promise<void> | void;
+  /** Lets a call wait or run no longer, for nobody waits for its answer. */
+  cancel(tokenId: TokenId, cancelKey: string): Promise<void> | void;
 }

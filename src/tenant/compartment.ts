@@ -2,12 +2,32 @@ import { type Log, traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
+import {
+  attachSession,
+  closedSessions,
+  countSessions,
+  detachSession,
+  endStream,
+  liveSession,
+  reattachSessions,
+} from '../tools/session/store.ts';
 import type { Sweeper } from '../tools/sweepers.ts';
 import type { Scope } from '../tools/tool.ts';
-import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
+import type {
+  Admission,
+  CallOutcome,
+  CallRequest,
+  Door,
+  Refusal,
+  SessionId,
+  Settlement,
+  TenantId,
+  TokenId,
+} from './call.ts';
 import type { Database } from './database.ts';
 import { sweepIdempotency } from './idempotency.ts';
 import { changedLimits, type LimitChange, Limiter, type Limits, limitsProblem } from './limits.ts';
+import { type Attachment, type Hearing, type Listener, Listeners } from './listeners.ts';
 import { hasSchema, type Migration, migrate } from './migrate.ts';
 import { NOT_FOUND, type Operation, type TenantInfo, UNAVAILABLE } from './operation.ts';
 import { type Again, Pipeline, type Waiting } from './pipeline.ts';
@@ -22,6 +42,10 @@ const MAX_TRIES = 50;
 /** Rows that one step of a sweep reclaims: a few milliseconds of work. */
 const SWEEP_STEP = 200;
 
+export type Enlisted = { ok: true; attachment: Attachment } | { ok: false; refusal: Refusal };
+/** Whether a message found someone who waits for it. */
+export type Delivery = { ok: true; delivered: boolean } | { ok: false; refusal: Refusal };
+
 /** What a host gives a compartment. */
 export interface Host {
   readonly db: Database;
@@ -33,6 +57,12 @@ export interface Host {
   readonly limits: Limits;
   readonly storageQuotaBytes: number;
   readonly sweepers: readonly Sweeper[];
+  /** The streams that are open already. */
+  readonly listeners: readonly Listener[];
+  /** The sessions that have a stream open in another process; a host that is the only process has none. */
+  readonly openElsewhere?: () => readonly string[];
+  /** Runs one entry to the compartment. A host whose database others write too keeps them out meanwhile. */
+  exclusively<T>(body: () => T): T;
 }
 
 interface Open {
@@ -49,21 +79,39 @@ interface Open {
 export class Compartment implements Door {
   readonly #host: Host;
   readonly #waiters: Waiters;
+  readonly #listeners: Listeners;
   #open: Open | undefined;
+  /** What was touched by calls that have committed and is not announced yet. */
+  #touched: Set<string> | undefined;
 
   constructor(host: Host) {
     this.#host = host;
     this.#waiters = new Waiters(host.later);
+    this.#listeners = new Listeners(host.db, host.listeners);
   }
 
-  admit(tokenId: TokenId): Admission {
-    const open = this.#entered();
-    return open.ok ? open.tenant.pipeline.admit(tokenId) : { ok: false, refusal: open.refusal };
+  admit(tokenId: TokenId, session: SessionId | undefined): Admission {
+    return this.#host.exclusively(() => {
+      const open = this.#entered();
+      return open.ok ? open.tenant.pipeline.admit(tokenId, session) : { ok: false, refusal: open.refusal };
+    });
   }
 
   call(request: CallRequest): CallOutcome | Promise<CallOutcome> {
     const first = this.#attempt(request);
     return 'topic' in first ? this.#waited(request, first) : first;
+  }
+
+  settle(request: CallRequest, settlement: Settlement): void {
+    this.#host.exclusively(() => {
+      const open = this.#entered();
+      if (open.ok) open.tenant.pipeline.settle(request, settlement);
+    });
+  }
+
+  cancel(_tokenId: TokenId, cancelKey: string): void {
+    this.#waiters.cancel(cancelKey);
+    this.#listeners.cancel(cancelKey);
   }
 
   /** Tries a call again whenever its topic is touched or it asked to be, and a last time when its time is up. */
@@ -72,27 +120,99 @@ export class Compartment implements Door {
     let waiting = first;
     for (let tries = 1; ; tries++) {
       const wakeAt = Math.min(first.until, waiting.retryAt ?? first.until);
-      await this.#waiters.wait(waiting.topic, wakeAt - clock());
-      const next = this.#attempt(request, { mayWait: clock() < first.until && tries < MAX_TRIES });
+      const goOn = await this.#waiters.wait(waiting.topic, wakeAt - clock(), request.cancelKey);
+      const next = this.#attempt(request, { mayWait: goOn && clock() < first.until && tries < MAX_TRIES });
       if (!('topic' in next)) return next;
       waiting = next;
     }
   }
 
   #attempt(request: CallRequest, again?: Again): CallOutcome | Waiting {
-    const open = this.#entered();
-    if (open.ok) return open.tenant.pipeline.call(request, again);
-    const { caller } = request;
+    const ended = this.#host.exclusively(() => {
+      const open = this.#entered();
+      return open.ok ? open.tenant.pipeline.call(request, again) : this.#shut(request, open.refusal);
+    });
+    this.#announce();
+    return ended;
+  }
+
+  #shut({ caller, tokenId }: CallRequest, refusal: Refusal): CallOutcome {
     this.#host.log({
       level: 'warn',
       event: 'request.refused',
-      code: open.refusal.reason,
+      code: refusal.reason,
       duration_ms: Math.max(0, this.#host.clock() - caller.receivedAt),
       ...traceFields(caller.trace),
       request_id: caller.requestId,
-      token_id: request.tokenId,
+      token_id: tokenId,
     });
-    return { kind: 'refused', refusal: open.refusal };
+    return { kind: 'refused', refusal };
+  }
+
+  /** Wakes those who wait, and tells those who listen, once what they are told of is kept. */
+  #announce(): void {
+    const touched = this.#touched;
+    if (touched === undefined) return;
+    this.#touched = undefined;
+    this.#waiters.touch(touched);
+    for (const session of closedSessions(touched)) this.#listeners.endSession(session);
+    if (this.#open !== undefined) this.#listeners.tellAll(this.#open.pipeline.rev);
+  }
+
+  /** Does the same for what another process has written. */
+  announceAll(): void {
+    const head = this.#host.exclusively(() => {
+      const entered = this.#entered();
+      return entered.ok ? entered.tenant.pipeline.rev : undefined;
+    });
+    this.#waiters.touchAll();
+    if (head !== undefined) this.#listeners.tellAll(head);
+  }
+
+  /**
+   * Admits a stream of a session.
+   * @returns what its host has to keep with it, to be given back to `attach`
+   */
+  enlist(tokenId: TokenId, sessionId: SessionId, hearing: Hearing): Enlisted {
+    return this.#host.exclusively(() => {
+      const entered = this.#entered();
+      if (!entered.ok) return entered;
+      const admission = entered.tenant.pipeline.admit(tokenId, sessionId);
+      if (!admission.ok) return admission;
+      const { db, clock } = this.#host;
+      const session = liveSession(db, sessionId, tokenId, clock());
+      if (session === undefined) return { ok: false, refusal: { reason: 'unknown_session' } };
+      const told = Math.max(session.rev, this.#listeners.revOf(sessionId));
+      const since = (hearing.kind === 'changes' ? hearing.since : undefined) ?? told;
+      const rev = Math.min(since, entered.tenant.pipeline.rev);
+      const list = session.list_changed === 1 && admission.scopes.includes('blackboard:read');
+      const id = randomHex(8);
+      return { ok: true, attachment: { id, session: sessionId, tokenId, hearing, list, rev, known: rev } };
+    });
+  }
+
+  /** Adds a stream that was admitted, and tells it what it has missed. */
+  attach(listener: Listener): void {
+    const { session, hearing } = listener.attachment;
+    const head = this.#open?.pipeline.rev ?? 0;
+    if (hearing.kind === 'changes') attachSession(this.#host.db, session);
+    this.#listeners.attach(listener, head);
+  }
+
+  /** Removes a stream that has ended; one that was opened for this stream alone ends with it, if its client ended it. */
+  detach(listener: Listener, byClient: boolean): void {
+    const { session, hearing, rev } = listener.attachment;
+    if (!this.#listeners.detach(listener) || hearing.kind !== 'changes' || this.#open === undefined) return;
+    const { db, clock } = this.#host;
+    if (byClient && endStream(db, session)) return;
+    detachSession(db, session, rev, clock());
+  }
+
+  /** Hands a message of a client's to its stream, or to the request of it that waits for replies under `key`. */
+  deliver(tokenId: TokenId, session: SessionId, key: string | undefined, message: unknown): Delivery {
+    const admission = this.admit(tokenId, session);
+    if (!admission.ok) return { ok: false, refusal: admission.refusal };
+    return { ok: true, delivered: this.#listeners.deliver(session, key, message) };
   }
 
   create(id: TenantId): Operation<TenantInfo> {
@@ -124,11 +244,14 @@ export class Compartment implements Door {
         },
         storageBytes: this.#host.db.sizeBytes(),
         storageQuotaBytes: this.#host.storageQuotaBytes,
+        sessions: countSessions(this.#host.db),
+        streams: this.#listeners.count,
       },
     }));
   }
 
   setStatus(status: TenantStatus): Operation<TenantInfo> {
+    if (status === 'suspended') this.#listeners.endAll('suspended');
     return this.#change((profile) => ({ ...profile, status }));
   }
 
@@ -166,6 +289,7 @@ export class Compartment implements Door {
     return this.#operate(({ tokens }) => {
       const token = tokens.revoke(id, this.#host.clock());
       this.#waiters.touchAll();
+      this.#listeners.endToken(id);
       if (token !== undefined) return { ok: true, value: token };
       return { ok: false, problem: 'not_found', message: 'The tenant has no such token.' };
     });
@@ -198,12 +322,24 @@ export class Compartment implements Door {
     this.#open?.writeBehind.flush();
   }
 
-  /** Forgets all that is in memory: the storage was erased. */
-  forget(): void {
+  /** Forgets what is in memory, and reads it again when it is needed: the storage is ahead of it, or behind. */
+  reload(): void {
     this.#open?.writeBehind.stop();
     this.#open = undefined;
+    this.#touched = undefined;
+  }
+
+  /** Forgets all that is in memory: the storage was erased. */
+  forget(): void {
+    this.reload();
     // Whoever waits is admitted anew, and is told if that is over.
     this.#waiters.touchAll();
+  }
+
+  /** Forgets all, and ends every stream: the tenant is gone. */
+  erased(): void {
+    this.forget();
+    this.#listeners.endAll('gone');
   }
 
   #change(change: (profile: Profile) => Profile): Operation<TenantInfo> {
@@ -244,6 +380,7 @@ export class Compartment implements Door {
     if (this.#open !== undefined) return this.#open;
     const { db, clock, log, later, catalogue, limits, storageQuotaBytes } = this.#host;
     migrate(db, this.#host.migrations);
+    reattachSessions(db, [...this.#listeners.sessions(), ...(this.#host.openElsewhere?.() ?? [])]);
     const profile = readProfile(db);
     const tokens = new TokenList(db);
     const ledger = readLedger(db);
@@ -266,7 +403,9 @@ export class Compartment implements Door {
       storageQuotaBytes,
       rev: ledger.rev,
       mayWait: () => !this.#waiters.full,
-      committed: (topics) => this.#waiters.touch(topics),
+      committed: (topics) => {
+        this.#touched = new Set([...(this.#touched ?? []), ...topics]);
+      },
     });
     this.#open = { profile, tokens, pipeline, writeBehind };
     return this.#open;

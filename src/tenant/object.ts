@@ -1,18 +1,30 @@
 import { DurableObject } from 'cloudflare:workers';
 import { parseConfig } from '../config.ts';
 import { createLog } from '../telemetry/log.ts';
-import { catalogue } from '../tools/catalogue.ts';
+import { type Catalogue, catalogue } from '../tools/catalogue.ts';
 import { sweepers } from '../tools/sweepers.ts';
 import type { Scope } from '../tools/tool.ts';
-import type { Admission, CallOutcome, CallRequest, Door, TenantId, TokenId } from './call.ts';
-import { Compartment } from './compartment.ts';
+import type {
+  Admission,
+  CallOutcome,
+  CallRequest,
+  Door,
+  SessionId,
+  Settlement,
+  TenantId,
+  TokenId,
+} from './call.ts';
+import { Compartment, type Delivery } from './compartment.ts';
 import { durableDatabase } from './durable-database.ts';
+import { hearingOf, listenerOf, openListeners } from './durable-listener.ts';
 import type { LimitChange } from './limits.ts';
 import { MIGRATIONS } from './migrations.ts';
 import type { Operation, TenantInfo } from './operation.ts';
 import type { TenantStatus } from './profile.ts';
 import type { Token } from './tokens.ts';
 
+/** RFC 6455, section 7.4.1. */
+const NORMAL_CLOSURE = 1000;
 const SWEEP_EVERY_MS = 3_600_000;
 /** When a sweep found more than one step of work. */
 const SWEEP_AGAIN_MS = 5000;
@@ -36,15 +48,58 @@ export class Tenant extends DurableObject<Env> implements Door {
       },
       log: createLog({ level: config.logLevel, format: config.logFormat }),
       migrations: MIGRATIONS,
-      catalogue,
+      catalogue: this.catalogue,
       limits: config.limits,
       storageQuotaBytes: config.storageQuotaBytes,
       sweepers,
+      listeners: openListeners(ctx),
+      // An object is the only writer of its database.
+      exclusively: (body) => body(),
     });
   }
 
-  admit(tokenId: TokenId): Admission {
-    return this.#compartment.admit(tokenId);
+  /** What there is to be called; a Worker with tools of its own overrides it. */
+  get catalogue(): Catalogue {
+    return catalogue;
+  }
+
+  admit(tokenId: TokenId, session: SessionId | undefined): Admission {
+    return this.#compartment.admit(tokenId, session);
+  }
+
+  settle(request: CallRequest, settlement: Settlement): void {
+    this.#compartment.settle(request, settlement);
+  }
+
+  cancel(tokenId: TokenId, cancelKey: string): void {
+    this.#compartment.cancel(tokenId, cancelKey);
+  }
+
+  /** Hands a message of a client's to its stream, or to the request of it that waits for replies under `key`. */
+  deliver(tokenId: TokenId, session: SessionId, key: string | undefined, message: unknown): Delivery {
+    return this.#compartment.deliver(tokenId, session, key, message);
+  }
+
+  /** Opens a stream of a session: a WebSocket on which the tenant speaks and the edge listens. */
+  override fetch(request: Request): Response {
+    const { tokenId, session, hearing } = hearingOf(request);
+    const enlisted = this.#compartment.enlist(tokenId, session, hearing);
+    if (!enlisted.ok) return Response.json(enlisted.refusal, { status: 403 });
+    const [client, server] = Object.values(new WebSocketPair());
+    if (client === undefined || server === undefined) throw new Error('a WebSocket has two ends');
+    this.ctx.acceptWebSocket(server);
+    server.serializeAttachment(enlisted.attachment);
+    this.#compartment.attach(listenerOf(server));
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    this.#compartment.detach(listenerOf(socket), code === NORMAL_CLOSURE);
+    socket.close();
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#compartment.detach(listenerOf(socket), false);
   }
 
   call(request: CallRequest): CallOutcome | Promise<CallOutcome> {
@@ -97,6 +152,6 @@ export class Tenant extends DurableObject<Env> implements Door {
     this.#compartment.forget();
     await this.ctx.storage.deleteAll();
     // A request that came in between may have opened the compartment on the old schema.
-    this.#compartment.forget();
+    this.#compartment.erased();
   }
 }

@@ -11,6 +11,9 @@ export interface TenantInfo {
   readonly effective: Limits;
   readonly storageBytes: number;
   readonly storageQuotaBytes: number;
+  /** Sessions of clients, and streams that are open now. */
+  readonly sessions: number;
+  readonly streams: number;
 }
 
 /** How an operation of the operator's ended, as it crosses RPC. */

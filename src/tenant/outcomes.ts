@@ -39,25 +39,29 @@ export function rateLimited(
   });
 }
 
-export function expected(error: ToolError, request: CallRequest): CallOutcome {
-  return failed({
+export const expected = (error: ToolError, request: CallRequest): CallOutcome =>
+  failed(expectedError(error, request));
+export const internal = (request: CallRequest): CallOutcome => failed(internalError(request));
+
+export function expectedError(error: ToolError, request: CallRequest): ToolErrorBody {
+  return {
     code: error.code,
     message: error.message,
     retryable: error.code === 'unavailable' || error.code === 'quota_exceeded',
     ...error.detail,
     trace_id: request.caller.trace.traceId,
-  });
+  };
 }
 
-export function internal(request: CallRequest): CallOutcome {
+export function internalError(request: CallRequest): ToolErrorBody {
   const errorId = randomHex(8);
-  return failed({
+  return {
     code: 'internal',
     message: `The tool failed and nothing was changed; the operator finds the cause under error id ${errorId}.`,
     retryable: false,
     trace_id: request.caller.trace.traceId,
     error_id: errorId,
-  });
+  };
 }
 
 export function recordOf(request: CallRequest, tool: string, outcome: CallOutcome, now: number): CallRecord {

@@ -1,16 +1,20 @@
-import { type Log, type LogRecord, traceFields } from '../telemetry/log.ts';
-import { describeCause, redactArgs } from '../telemetry/redact.ts';
+import type { Log } from '../telemetry/log.ts';
+import { describeCause } from '../telemetry/redact.ts';
 import { parseArguments } from '../tools/arguments.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
+import { type AnyTool, isEdgeTool } from '../tools/edge-tool.ts';
 import { ToolError } from '../tools/errors.ts';
+import { liveSession, type Session, seeSession } from '../tools/session/store.ts';
 import { NotYet, type Scope, type Tool, type ToolContext } from '../tools/tool.ts';
-import type { Admission, CallOutcome, CallRequest, Refusal, TokenId } from './call.ts';
+import { AtEdge, MAX_AT_EDGE } from './at-edge.ts';
+import type { Admission, CallOutcome, CallRequest, Refusal, SessionId, Settlement, TokenId } from './call.ts';
 import type { Database } from './database.ts';
 import { once } from './idempotency.ts';
 import type { Limiter } from './limits.ts';
 import { expected, internal, rateLimited, recordOf, toJson, waitOf } from './outcomes.ts';
 import type { Profile } from './profile.ts';
 import type { Records } from './records.ts';
+import { type Ended, lineOf, UNKNOWN_TOOL } from './report.ts';
 import { seal, unseal } from './seal.ts';
 import type { Token, TokenList } from './tokens.ts';
 import type { WriteBehind } from './write-behind.ts';
@@ -18,8 +22,6 @@ import type { WriteBehind } from './write-behind.ts';
 /** More than any one call adds to the storage: a body, its history and its index. */
 const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
 const MAX_ROOMY_CALLS = 64;
-/** What a call of a name that no tool has is charged as, so that guessing names is limited too. */
-const UNKNOWN_TOOL = { name: 'unknown', cost: 1 };
 
 export interface PipelineParts {
   readonly db: Database;
@@ -56,21 +58,16 @@ export interface Again {
 
 interface Attempt {
   readonly request: CallRequest;
-  readonly tool: Tool | undefined;
+  readonly session: Session | 'unknown' | undefined;
+  readonly tool: AnyTool | undefined;
   readonly now: number;
   readonly again: Again | undefined;
-}
-
-/** How a call ended, and what only the log may say of it. */
-interface Ended {
-  readonly outcome: CallOutcome;
-  readonly recorded: boolean;
-  readonly thrown?: { readonly cause: unknown };
 }
 
 /** The door of one tenant: admit, charge, validate, run, record, log. Nothing reaches a tool any other way. */
 export class Pipeline {
   readonly #parts: PipelineParts;
+  readonly #atEdge = new AtEdge();
   #rev: number;
   #roomyCalls = 0;
 
@@ -84,9 +81,16 @@ export class Pipeline {
     return this.#rev;
   }
 
-  admit(tokenId: TokenId): Admission {
-    const admitted = this.#admit(tokenId, 'any', this.#parts.clock());
-    return admitted.ok ? { ok: true, scopes: admitted.token.scopes } : admitted;
+  admit(tokenId: TokenId, sessionId: SessionId | undefined): Admission {
+    const now = this.#parts.clock();
+    const session = this.#sessionOf({ tokenId, session: sessionId }, now);
+    const admitted = this.#admit(tokenId, session, 'any', now);
+    if (!admitted.ok) return admitted;
+    return {
+      ok: true,
+      scopes: admitted.token.scopes,
+      client: typeof session === 'object' ? session.client : undefined,
+    };
   }
 
   /**
@@ -94,40 +98,90 @@ export class Pipeline {
    * @param again of a call that waited: it is admitted anew and charged no more
    * @returns how it ended, or what it waits for, and then nothing was changed
    */
-  call(request: CallRequest, again?: Again): CallOutcome | Waiting {
+  call(asked: CallRequest, again?: Again): CallOutcome | Waiting {
     const now = this.#parts.clock();
-    const tool = this.#parts.catalogue.find(request.tool);
-    const ended = this.#pass({ request, tool, now, again });
+    const tool = this.#parts.catalogue.find(asked.tool);
+    const session = this.#sessionOf(asked, now);
+    const request = typeof session === 'object' ? named(asked, session) : asked;
+    const ended = this.#pass({ request, session, tool, now, again });
     if ('topic' in ended) return ended;
-    if (!ended.recorded && ended.outcome.kind === 'error' && ended.outcome.error.code !== 'rate_limited') {
-      this.#parts.writeBehind.add(recordOf(request, tool?.name ?? UNKNOWN_TOOL.name, ended.outcome, now));
-    }
-    this.#report(request, tool, ended);
+    // A tool at the edge is recorded and logged when it has ended.
+    if (ended.outcome.kind !== 'edge') this.#keep(request, tool, ended);
     return ended.outcome;
   }
 
-  #pass({ request, tool, now, again }: Attempt): Ended | Waiting {
-    const admitted = this.#admit(request.tokenId, tool?.scope ?? 'any', now);
+  /** Records and logs a tool that ran at the edge. */
+  settle(request: CallRequest, { error, thrown }: Settlement): void {
+    const tool = this.#parts.catalogue.find(request.tool);
+    this.#atEdge.end(request.cancelKey);
+    if (tool === undefined) return;
+    const outcome: CallOutcome =
+      error === undefined ? { kind: 'answer', json: '' } : { kind: 'error', error };
+    if (error === undefined)
+      this.#parts.writeBehind.add(recordOf(request, tool.name, outcome, this.#parts.clock()));
+    this.#keep(request, tool, { outcome, recorded: error === undefined, ...(thrown && { thrown }) });
+  }
+
+  #keep(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
+    const { outcome, recorded } = ended;
+    if (!recorded && outcome.kind === 'error' && outcome.error.code !== 'rate_limited') {
+      const name = tool?.name ?? UNKNOWN_TOOL.name;
+      this.#parts.writeBehind.add(recordOf(request, name, outcome, this.#parts.clock()));
+    }
+    this.#report(request, tool, ended);
+  }
+
+  #pass({ request, session, tool, now, again }: Attempt): Ended | Waiting {
+    const admitted = this.#admit(request.tokenId, session, tool?.scope ?? 'any', now);
     if (!admitted.ok) return { outcome: { kind: 'refused', refusal: admitted.refusal }, recorded: false };
     if (again === undefined) {
       const charge = this.#parts.limiter.charge(tool ?? UNKNOWN_TOOL, now);
       if (!charge.ok) return { outcome: rateLimited(request, charge), recorded: false };
     }
     if (tool === undefined) return { outcome: { kind: 'unknown_tool' }, recorded: false };
-    return this.#bounded({ request, tool, now, again }, admitted.token);
+    if (isEdgeTool(tool)) return this.#sendToEdge(request, tool, now);
+    return this.#bounded({ request, session, tool, now, again }, admitted.token);
+  }
+
+  /** Checks a call of a tool at the edge and leaves it to be run there, unless too many are. */
+  #sendToEdge(request: CallRequest, tool: AnyTool, now: number): Ended {
+    try {
+      const args = parseArguments(tool, request.args);
+      if (!this.#atEdge.begin(request.cancelKey, now)) {
+        const message = 'Too many long calls are running; try again shortly.';
+        throw new ToolError('unavailable', message, { limit: MAX_AT_EDGE });
+      }
+      return { outcome: { kind: 'edge', args }, recorded: false };
+    } catch (cause) {
+      if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
+      return {
+        outcome: internal(request),
+        recorded: false,
+        thrown: describeCause(cause, request.args, tool.log),
+      };
+    }
+  }
+
+  /** The session that a call names; `unknown` when it is not there, or is another token's. */
+  #sessionOf({ tokenId, session: id }: Pick<CallRequest, 'tokenId' | 'session'>, now: number) {
+    if (id === undefined) return undefined;
+    return liveSession(this.#parts.db, id, tokenId, now) ?? 'unknown';
   }
 
   #admit(
-    id: TokenId,
+    tokenId: TokenId,
+    session: Session | 'unknown' | undefined,
     scope: Scope | 'any',
     now: number,
   ): { ok: true; token: Token } | { ok: false; refusal: Refusal } {
-    const token = this.#parts.tokens.active(id, now);
+    const token = this.#parts.tokens.active(tokenId, now);
     if (token === undefined) return { ok: false, refusal: { reason: 'invalid_token' } };
     if (this.#parts.profile.status === 'suspended') return { ok: false, refusal: { reason: 'suspended' } };
     if (scope !== 'any' && !token.scopes.includes(scope)) {
       return { ok: false, refusal: { reason: 'insufficient_scope', scope } };
     }
+    if (session === 'unknown') return { ok: false, refusal: { reason: 'unknown_session' } };
+    if (session !== undefined) seeSession(this.#parts.db, session, now);
     return { ok: true, token };
   }
 
@@ -147,7 +201,11 @@ export class Pipeline {
         return { topic: cause.topic, retryAt: cause.until, until: now + waitMs };
       }
       if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
-      return { outcome: internal(request), recorded: false, thrown: { cause } };
+      return {
+        outcome: internal(request),
+        recorded: false,
+        thrown: describeCause(cause, request.args, tool.log),
+      };
     }
   }
 
@@ -228,39 +286,20 @@ export class Pipeline {
     };
   }
 
-  #report(request: CallRequest, tool: Tool | undefined, ended: Ended): void {
+  #report(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
+    const { log, profile, clock } = this.#parts;
     try {
-      this.#parts.log(this.#line(request, tool, ended));
+      log(lineOf(profile.id, request, tool, ended, clock()));
     } catch {
       // A line that is lost must not fail the call that it is about.
     }
   }
+}
 
-  #line(request: CallRequest, tool: Tool | undefined, { outcome, thrown }: Ended): LogRecord {
-    const { caller } = request;
-    const policies = tool?.log ?? {};
-    const error = outcome.kind === 'error' ? outcome.error : undefined;
-    return {
-      level: error?.code === 'internal' ? 'error' : outcome.kind === 'answer' ? 'info' : 'warn',
-      event: 'tool.call',
-      tenant: this.#parts.profile.id,
-      tool: tool?.name ?? UNKNOWN_TOOL.name,
-      args:
-        tool === undefined
-          ? { name: redactArgs(request, { tool: 'plain' }).tool }
-          : redactArgs(request.args, policies),
-      duration_ms: Math.max(0, this.#parts.clock() - caller.receivedAt),
-      outcome: outcome.kind,
-      code: outcome.kind === 'refused' ? outcome.refusal.reason : error?.code,
-      error_id: error?.error_id,
-      retry_after_ms: error?.retry_after_ms,
-      cause: thrown === undefined ? undefined : describeCause(thrown.cause, request.args, policies),
-      ...traceFields(caller.trace),
-      request_id: caller.requestId,
-      token_id: request.tokenId,
-      client_name: caller.clientName,
-      client_version: caller.clientVersion,
-      protocol_version: caller.protocolVersion,
-    };
-  }
+/** The same call with the name that its client gave when it opened the session. */
+function named(request: CallRequest, session: Session): CallRequest {
+  const { caller } = request;
+  const clientName = caller.clientName ?? session.client_name ?? undefined;
+  const clientVersion = caller.clientVersion ?? session.client_version ?? undefined;
+  return { ...request, caller: { ...caller, clientName, clientVersion } };
 }

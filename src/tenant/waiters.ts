@@ -7,6 +7,7 @@ export const MAX_WAITERS = 256;
 export class Waiters {
   readonly #later: Later;
   readonly #topics = new Map<string, Set<() => void>>();
+  readonly #cancels = new Map<string, () => void>();
   #count = 0;
 
   constructor(later: Later) {
@@ -17,22 +18,33 @@ export class Waiters {
     return this.#count >= MAX_WAITERS;
   }
 
-  /** Resolves when the topic is touched, or after `ms` milliseconds. */
-  wait(topic: string, ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
+  /**
+   * Resolves when the topic is touched, when the call is cancelled, or after `ms` milliseconds.
+   * @returns whether the call may go on waiting
+   */
+  wait(topic: string, ms: number, cancelKey: string): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
     const waiting = this.#topics.get(topic) ?? new Set();
-    const wake = () => {
-      cancel();
+    const end = (goOn: boolean) => {
+      stopTimer();
       if (!waiting.delete(wake)) return;
+      if (this.#cancels.get(cancelKey) === cancel) this.#cancels.delete(cancelKey);
       this.#count--;
       if (waiting.size === 0) this.#topics.delete(topic);
-      resolve();
+      resolve(goOn);
     };
-    const cancel = this.#later(Math.max(0, ms), wake);
+    const wake = () => end(true);
+    const cancel = () => end(false);
+    const stopTimer = this.#later(Math.max(0, ms), wake);
     waiting.add(wake);
     this.#topics.set(topic, waiting);
+    this.#cancels.set(cancelKey, cancel);
     this.#count++;
     return promise;
+  }
+
+  cancel(cancelKey: string): void {
+    this.#cancels.get(cancelKey)?.();
   }
 
   touch(topics: Iterable<string>): void {

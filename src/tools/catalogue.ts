@@ -11,6 +11,7 @@ import { cacheGet } from './cache/get.ts';
 import { cacheInvalidate } from './cache/invalidate.ts';
 import { cacheSet } from './cache/set.ts';
 import { cacheStats } from './cache/stats.ts';
+import { type AnyTool, isEdgeTool } from './edge-tool.ts';
 import { scarCheck } from './scar/check.ts';
 import { scarDelete } from './scar/delete.ts';
 import { scarList } from './scar/list.ts';
@@ -18,6 +19,10 @@ import { scarLookup } from './scar/lookup.ts';
 import { scarRecord } from './scar/record.ts';
 import { scarResolve } from './scar/resolve.ts';
 import { scarUpdate } from './scar/update.ts';
+import { sessionClose } from './session/close.ts';
+import { sessionListen } from './session/listen.ts';
+import { sessionOpen, streamOpen } from './session/open.ts';
+import { resourcesSubscribe, resourcesUnsubscribe } from './session/subscribe.ts';
 import { tenantLimits } from './tenant/limits.ts';
 import type { Tool } from './tool.ts';
 
@@ -44,8 +49,17 @@ const TOOLS: readonly Tool[] = [
   tenantLimits,
 ];
 
-/** What answers `resources/list` and `resources/read`: limited, bounded, logged and isolated like every tool. */
-const INTERNAL: readonly Tool[] = [resourcesList, resourcesRead];
+/** What serves a transport's own requests: limited, bounded, logged and isolated like every tool. */
+const INTERNAL: readonly Tool[] = [
+  resourcesList,
+  resourcesRead,
+  resourcesSubscribe,
+  resourcesUnsubscribe,
+  sessionOpen,
+  sessionListen,
+  sessionClose,
+  streamOpen,
+];
 
 /** A tool as `tools/list` shows it. */
 export interface ToolListing {
@@ -53,21 +67,25 @@ export interface ToolListing {
   readonly title: string;
   readonly description: string;
   readonly inputSchema: { readonly type: 'object'; readonly [keyword: string]: unknown };
-  readonly outputSchema: { readonly type: 'object'; readonly [keyword: string]: unknown };
-  readonly annotations: Tool['annotations'] & { readonly title: string };
+  /** A tool at the edge has none. */
+  readonly outputSchema?: { readonly type: 'object'; readonly [keyword: string]: unknown };
+  readonly annotations: AnyTool['annotations'] & { readonly title: string };
 }
 
-export interface Catalogue {
+export interface Catalogue<Published extends AnyTool = AnyTool> {
   /** The tools that callers are told of and may call by name. */
-  readonly tools: readonly Tool[];
-  /** What the door runs: the tools, and those that serve a transport's own requests. */
-  readonly all: readonly Tool[];
+  readonly tools: readonly Published[];
+  /** What the door admits: the tools, and those that serve a transport's own requests. */
+  readonly all: readonly (Published | Tool)[];
   /** Any of `all`; whether a caller may name it is for the transport to say. */
-  find(name: string): Tool | undefined;
+  find(name: string): Published | Tool | undefined;
 }
 
 /** @param internal tools that no caller can name: they pass the same door, and answer what is asked in another form */
-export function createCatalogue(tools: readonly Tool[], internal: readonly Tool[] = []): Catalogue {
+export function createCatalogue<Published extends AnyTool>(
+  tools: readonly Published[],
+  internal: readonly Tool[] = [],
+): Catalogue<Published> {
   const all = [...tools, ...internal];
   const byName = new Map(all.map((tool) => [tool.name, tool]));
   if (byName.size !== all.length) throw new Error('two tools have the same name');
@@ -79,25 +97,30 @@ export const catalogue = createCatalogue(TOOLS, INTERNAL);
 /** The families that have tools, in the order of the catalogue; a tool's is the first word of its name. */
 export const TOOL_FAMILIES: readonly string[] = [...new Set(TOOLS.map(familyOf))];
 
-export function familyOf(tool: Pick<Tool, 'name'>): string {
+export function familyOf(tool: Pick<AnyTool, 'name'>): string {
   return tool.name.slice(0, tool.name.indexOf('_'));
 }
 
 /** The tool as it is published: its JSON Schemas are derived from the schemas that check it. */
-export function listing(tool: Tool): ToolListing {
+export function listing(tool: AnyTool): ToolListing {
+  const outputSchema = isEdgeTool(tool) ? undefined : outputSchemaOf(tool);
   return {
     name: tool.name,
     title: tool.title,
     description: tool.description,
     inputSchema: { ...jsonSchema(tool.input, 'input'), type: 'object' },
-    // Clients check errors against the output schema too, so it admits `error` and requires nothing. What an error
-    // holds is the same for every tool, and not worth its tokens here.
-    outputSchema: {
-      ...jsonSchema(tool.output.partial().extend({ error: z.looseObject({}).optional() }), 'output'),
-      type: 'object',
-    },
+    ...(outputSchema === undefined ? {} : { outputSchema }),
     annotations: { title: tool.title, ...tool.annotations },
   };
+}
+
+/**
+ * Clients check errors against the output schema too, so it admits `error` and requires nothing. What an error holds is
+ * the same for every tool, and not worth its tokens here.
+ */
+function outputSchemaOf(tool: Tool) {
+  const schema = tool.output.partial().extend({ error: z.looseObject({}).optional() });
+  return { ...jsonSchema(schema, 'output'), type: 'object' as const };
 }
 
 /** A schema as portable JSON Schema (draft 2020-12), every part in its place. */

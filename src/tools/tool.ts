@@ -91,11 +91,8 @@ export interface Annotations {
   readonly openWorldHint: false;
 }
 
-/**
- * A tool: what it says of itself, and one synchronous function. The pipeline limits, bounds, logs and isolates it;
- * it contains no try/catch, no authorisation, no logging and no limit of its own.
- */
-export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {
+/** What every tool says of itself; the pipeline limits, bounds, logs and isolates it by this. */
+export interface Described<Input extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   readonly title: string;
   readonly description: string;
@@ -103,13 +100,18 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   readonly scope: Scope | 'any';
   /** Tokens that a call takes from each bucket. */
   readonly cost: number;
+  readonly input: Input;
+  /** How each argument may appear in logs. */
+  readonly log: { readonly [Field in keyof z.output<Input>]-?: LogPolicy };
+}
+
+/** A tool on the tenant's own data: one synchronous function. It contains no try/catch, no authorisation, no logging and no limit. */
+export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject>
+  extends Described<Input> {
   /** Whether a call can make the stored data larger: such a call is refused when the storage quota is reached. */
   readonly grows: boolean;
   readonly annotations: Annotations;
-  readonly input: Input;
   readonly output: Output;
-  /** How each argument may appear in logs. */
-  readonly log: { readonly [Field in keyof z.output<Input>]-?: LogPolicy };
   /** Returns what `output` describes, or throws a `ToolError`. Anything else thrown is answered as `internal`. */
   run(args: z.output<Input>, context: ToolContext): z.output<Output> | NotYet;
 }

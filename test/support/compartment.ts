@@ -47,6 +47,8 @@ export function openCompartment(host: Partial<Host> = {}): TestCompartment {
     limits: { tenant: GENEROUS, tool: GENEROUS },
     storageQuotaBytes: 1_073_741_824,
     sweepers,
+    listeners: [],
+    exclusively: (body) => body(),
     ...host,
   });
   const runLater = () => {
@@ -91,9 +93,13 @@ export function createdCompartment(host: Partial<Host> = {}): TestCompartment {
   return test;
 }
 
+let calls = 0;
+
 export function callRequest(tokenId: TokenId, tool: string, args: unknown, receivedAt: number): CallRequest {
   return {
     tokenId,
+    session: undefined,
+    cancelKey: `cancel-${++calls}`,
     tool,
     args,
     caller: {

@@ -32,6 +32,19 @@ export const ISOLATION_SCRIPT: readonly IsolationStep[] = [
   { tool: 'blackboard_list', args: () => ({}) },
   { tool: 'resources_list', args: () => ({}) },
   { tool: 'resources_read', args: () => ({ ...board, key: 'plan/step' }) },
+  { tool: 'session_open', args: () => ({ session_id: 'same', kind: 'session' }) },
+  { tool: 'session_listen', args: () => ({ session_id: 'same' }) },
+  {
+    tool: 'stream_open',
+    args: () => ({
+      session_id: 'other',
+      list_changed: true,
+      cells: [{ uri: 'u', ...board, key: 'plan/step' }],
+    }),
+  },
+  { tool: 'resources_subscribe', args: () => ({ session_id: 'same', uri: 'u', ...board, key: 'plan/step' }) },
+  { tool: 'resources_unsubscribe', args: () => ({ session_id: 'same', uri: 'u' }) },
+  { tool: 'session_close', args: () => ({ session_id: 'same' }) },
   { tool: 'blackboard_claim', args: (mark) => ({ ...board, key: 'plan/step', by: mark }) },
   { tool: 'blackboard_claim', args: () => ({ ...board, prefix: 'coun', by: 'another' }) },
   {

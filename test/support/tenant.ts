@@ -61,6 +61,8 @@ export class TestTenant {
     const id = (++calls).toString(16);
     return this.#host.call({
       tokenId: this.#tokenId,
+      session: undefined,
+      cancelKey: id,
       tool,
       args,
       caller: {

@@ -29,16 +29,24 @@ test('the catalogue is small and its names are unique', () => {
   expect(catalogue.tools.length).toBeLessThanOrEqual(MAX_TOOLS);
 });
 
+/** What writes, but only about the client itself: its session and what it is told of. */
+const ABOUT_CLIENTS = [
+  'session_open',
+  'session_close',
+  'stream_open',
+  'resources_subscribe',
+  'resources_unsubscribe',
+];
 const internal = catalogue.all.filter((tool) => !catalogue.tools.includes(tool));
 
 test.each(internal.map((tool) => [tool.name, tool] as const))(
-  '%s, which no caller names, only reads',
+  '%s, which no caller names, changes nothing that agents store',
   (name, tool) => {
     expect(name).not.toMatch(FAMILY_NAME);
-    expect(tool.annotations.readOnlyHint).toBe(true);
-    expect(SCOPES).toContain(tool.scope);
-    expect(tool.scope).toMatch(/:read$/);
-    expect(tool.cost).toBeGreaterThanOrEqual(1);
+    expect(tool.annotations.destructiveHint || tool.grows).toBe(false);
+    expect(tool.annotations.readOnlyHint).toBe(!ABOUT_CLIENTS.includes(name));
+    expect(tool.scope).toMatch(/^(blackboard:read|any)$/);
+    expect(tool.cost).toBeGreaterThanOrEqual(name === 'session_close' ? 0 : 1);
   },
 );
 
@@ -67,7 +75,7 @@ describe.each(catalogue.tools.map((tool) => [tool.name, tool] as const))('%s', (
 });
 
 describe.each(catalogue.all.map((tool) => [tool.name, tool] as const))('%s', (name, tool) => {
-  const { inputSchema, outputSchema, annotations } = listing(tool);
+  const { inputSchema, outputSchema = {}, annotations } = listing(tool);
 
   test('says explicitly what it does to data', () => {
     for (const hint of ['readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'] as const) {

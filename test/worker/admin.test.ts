@@ -32,6 +32,7 @@ describe('a tenant', () => {
       created_at: expect.stringMatching(ISO_TIME),
       limits: DEFAULTS,
       storage: { bytes: expect.any(Number), quota_bytes: 1_073_741_824 },
+      clients: { sessions: 0, open_streams: 0 },
     });
     expect(await operate('GET', `/tenants/${id}`)).toEqual(made.body);
     expect(await operate('POST', `/tenants/${id}/suspend`)).toEqual({ ...made.body, status: 'suspended' });

@@ -46,7 +46,7 @@ test.each([
   ['POST', '/'],
   ['POST', '/health'],
   ['POST', '/mcp/'],
-  ['GET', '/sse'],
+  ['GET', '/sse/'],
   ['GET', '/MCP'],
   ['GET', '/mcp/..%2fadmin'],
   ['GET', '/%ff'],
@@ -62,19 +62,22 @@ test('a very long path is a JSON 404 too', async () => {
 });
 
 describe('the MCP endpoint', () => {
-  test.each(['GET', 'DELETE', 'PUT', 'PATCH', 'HEAD'])(
-    '%s is 405 and says what is allowed',
-    async (method) => {
-      const { token } = await HttpTenant.create();
-      const response = await send('/mcp', {
-        method,
-        headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
-        ...(method === 'PUT' || method === 'PATCH' ? { body: '{}' } : {}),
-      });
-      expect(response.status).toBe(405);
-      expect(response.headers.get('allow')).toBe('POST, OPTIONS');
-    },
-  );
+  test.each([
+    ['GET', 'POST, OPTIONS'],
+    ['DELETE', 'POST, OPTIONS'],
+    ['PUT', 'GET, POST, DELETE, OPTIONS'],
+    ['PATCH', 'GET, POST, DELETE, OPTIONS'],
+    ['HEAD', 'GET, POST, DELETE, OPTIONS'],
+  ])('without a session %s is 405 and says what is allowed', async (method, allow) => {
+    const { token } = await HttpTenant.create();
+    const response = await send('/mcp', {
+      method,
+      headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
+      ...(method === 'PUT' || method === 'PATCH' ? { body: '{}' } : {}),
+    });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe(allow);
+  });
 
   test.each([
     ['application/json, text/event-stream', 200],

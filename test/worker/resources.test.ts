@@ -7,12 +7,15 @@ afterEach(() => void vi.restoreAllMocks());
 
 const notFound = (uri: string) => ({ code: -32602, data: { uri } });
 
-test('resources are declared, without what needs push', async () => {
+test('resources are declared, and that there is push', async () => {
   const tenant = await HttpTenant.create();
   const clientInfo = { name: 'test', version: '1' };
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
   const { result } = await jsonOf(await tenant.rpc('initialize', params));
-  expect(result.capabilities).toEqual({ tools: { listChanged: false }, resources: {} });
+  expect(result.capabilities).toEqual({
+    tools: { listChanged: false },
+    resources: { subscribe: true, listChanged: true },
+  });
 });
 
 test('there is one template, for a token that may read cells', async () => {

@@ -52,7 +52,6 @@ test('headers that look like ours change nothing', async () => {
     'x-http-method-override': 'DELETE',
     'cf-worker': 'other.test',
     'cf-access-jwt-assertion': other.token,
-    'mcp-session-id': other.id,
     cookie: `tenant=${other.id}; token=${other.token}`,
   };
   expect(await limits(headers)).toEqual(await limits());

@@ -3,14 +3,16 @@ import {
   ProtocolErrorCode,
   ResourceNotFoundError,
   type Server,
+  type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import type { CallerInfo } from '../tenant/call.ts';
 import { resourcesList, resourcesRead } from '../tools/blackboard/resources.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
+import { resourcesSubscribe, resourcesUnsubscribe } from '../tools/session/subscribe.ts';
 import type { Tool } from '../tools/tool.ts';
 import { CELL_URI_TEMPLATE, cellUri, parseCellUri } from './cell-uri.ts';
-import { callerOf, onePageParams, pageParams, refusalError, type Session } from './session.ts';
+import { type Channel, callerOf, onePageParams, pageParams, refusalError } from './channel.ts';
 
 const MIME_TYPE = 'application/json';
 const TEMPLATE = {
@@ -27,12 +29,12 @@ const SERVER_ERROR = -32000;
 const readParams = z.object({ uri: z.string() });
 
 /** Serves the cells of the blackboard as MCP resources. Each request is one call through the door. */
-export function serveResources(server: Server, session: Session): void {
+export function serveResources(server: Server, channel: Channel): void {
   const caller = (meta: Readonly<Record<string, unknown>> | undefined) =>
-    callerOf(session, meta, server.getClientVersion());
+    callerOf(channel, meta, server.getClientVersion());
 
   server.setRequestHandler('resources/list', { params: pageParams }, async (args, context) => {
-    const outcome = await ask(session, resourcesList, args, caller(context.mcpReq._meta));
+    const outcome = await ask(channel, resourcesList, args, caller(context.mcpReq._meta));
     if (!outcome.ok) throw protocolError(outcome.error);
     const { entries, next_cursor } = outcome.answer;
     const resources = entries.map((entry) => ({
@@ -46,13 +48,13 @@ export function serveResources(server: Server, session: Session): void {
   });
 
   server.setRequestHandler('resources/templates/list', { params: onePageParams }, () => ({
-    resourceTemplates: session.scopes.includes('blackboard:read') ? [TEMPLATE] : [],
+    resourceTemplates: channel.scopes.includes('blackboard:read') ? [TEMPLATE] : [],
   }));
 
   server.setRequestHandler('resources/read', { params: readParams }, async ({ uri }, context) => {
     const cell = parseCellUri(uri);
     if (cell === undefined) throw new ResourceNotFoundError(uri);
-    const outcome = await ask(session, resourcesRead, { ...cell }, caller(context.mcpReq._meta));
+    const outcome = await ask(channel, resourcesRead, { ...cell }, caller(context.mcpReq._meta));
     // Arguments that the tool refuses are a name that no cell can have.
     if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);
     if (!outcome.ok) throw protocolError(outcome.error);
@@ -60,6 +62,31 @@ export function serveResources(server: Server, session: Session): void {
     if (json === undefined) throw new ResourceNotFoundError(uri);
     return { contents: [{ uri, mimeType: MIME_TYPE, text: json }] };
   });
+
+  const subscription =
+    (tool: typeof resourcesSubscribe | typeof resourcesUnsubscribe) =>
+    async ({ uri }: z.output<typeof readParams>, context: ServerContext) => {
+      const cell = parseCellUri(uri);
+      if (cell === undefined) throw new ResourceNotFoundError(uri);
+      const named = tool === resourcesSubscribe ? { uri, ...cell } : { uri };
+      const args = { session_id: requireSession(channel), ...named };
+      const outcome = await ask(channel, tool, args, caller(context.mcpReq._meta));
+      if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);
+      if (!outcome.ok) throw protocolError(outcome.error);
+      return {};
+    };
+  server.setRequestHandler('resources/subscribe', { params: readParams }, subscription(resourcesSubscribe));
+  server.setRequestHandler(
+    'resources/unsubscribe',
+    { params: readParams },
+    subscription(resourcesUnsubscribe),
+  );
+}
+
+function requireSession({ sessionId }: Channel): string {
+  if (sessionId !== undefined) return sessionId;
+  const message = 'Subscriptions belong to a session; initialize one, and send its Mcp-Session-Id.';
+  throw new ProtocolError(ProtocolErrorCode.InvalidRequest, message);
 }
 
 type Asked<Output extends z.ZodObject> =
@@ -68,21 +95,29 @@ type Asked<Output extends z.ZodObject> =
 
 /** Passes a call of an internal tool through the door. */
 async function ask<Output extends z.ZodObject>(
-  session: Session,
+  channel: Channel,
   tool: Pick<Tool<z.ZodObject, Output>, 'name' | 'output'>,
   args: Record<string, unknown>,
   caller: CallerInfo,
 ): Promise<Asked<Output>> {
   const { traceId } = caller.trace;
-  const outcome = await session.call({ tokenId: session.tokenId, tool: tool.name, args, caller });
+  const outcome = await channel.call({
+    tokenId: channel.tokenId,
+    session: channel.sessionId,
+    cancelKey: caller.requestId,
+    tool: tool.name,
+    args,
+    caller,
+  });
   switch (outcome.kind) {
     case 'answer':
       return { ok: true, answer: JSON.parse(outcome.json) as z.output<Output> };
     case 'error':
       return { ok: false, error: outcome.error };
     case 'refused':
-      session.refused(outcome.refusal, traceId);
+      channel.refused(outcome.refusal, traceId);
       return { ok: false, error: refusalError(outcome.refusal, traceId) };
+    case 'edge':
     case 'unknown_tool': {
       // A tenant's object that still runs an older release.
       const message = 'Resources cannot be had now; try again shortly.';

@@ -1,0 +1,31 @@
+import { Hono } from 'hono';
+import { admin } from './edge/admin.ts';
+import { RESOURCE_METADATA_PATH, resourceMetadata, rpcRefusal } from './edge/answers.ts';
+import { boundary, notFound, prepare } from './edge/boundary.ts';
+import type { AppEnv, Served } from './edge/edge.ts';
+import { ownHost } from './edge/host.ts';
+import { handleMessages, handleSse } from './edge/http-sse.ts';
+import { handleMcp } from './edge/mcp.ts';
+import { openApi } from './edge/openapi.ts';
+import { allowOrigin } from './edge/origin.ts';
+import { v1 } from './edge/v1.ts';
+import { VERSION } from './version.ts';
+
+/** The Worker's routes, serving a catalogue of tools. */
+export function createApp(served: Served) {
+  const app = new Hono<AppEnv>();
+  app.onError(boundary);
+  app.notFound(notFound);
+  app.use(prepare(served));
+  app.use(ownHost);
+  app.get('/health', (c) => c.json({ status: 'ok', version: VERSION }));
+  app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(c.var.edge.config.mcpUrl)));
+  app.get(`${RESOURCE_METADATA_PATH}/mcp`, (c) => c.json(resourceMetadata(c.var.edge.config.mcpUrl)));
+  app.get('/openapi.json', (c) => c.body(openApi(), 200, { 'content-type': 'application/json' }));
+  app.all('/mcp', allowOrigin(['GET', 'POST', 'DELETE', 'OPTIONS'], rpcRefusal), handleMcp);
+  app.all('/sse', allowOrigin(['GET', 'OPTIONS'], rpcRefusal), handleSse);
+  app.all('/messages', allowOrigin(['POST', 'OPTIONS'], rpcRefusal), handleMessages);
+  app.route('/v1', v1);
+  app.route('/admin', admin);
+  return app;
+}

@@ -1,0 +1,109 @@
+import type {
+  JSONRPCMessage,
+  Transport,
+  TransportSendOptions,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server';
+import { randomHex } from '../telemetry/trace.ts';
+import type { SessionId } from '../tenant/call.ts';
+import { type Exchange, sessionCancelKey } from './exchange.ts';
+import { idOf, memberOf, parseMessage } from './message.ts';
+import { Relay } from './relay.ts';
+
+/** Marks the id of a message of ours, so that it is no client's. */
+const REPLAY_ID = 'bulkhead.replay';
+/** Between the key of a conversation and the server's own id, in the id of a request to the client. */
+const SEPARATOR = '.';
+
+/**
+ * What lets a server that lives for one request ask its client something and hear the answer, which the client sends
+ * with another request, that any machine may serve: the tenant hands it on to the relay that this conversation opens.
+ */
+export class Conversation {
+  readonly #transport: WebStandardStreamableHTTPServerTransport;
+  readonly #relay: Relay | undefined;
+  readonly #key: string;
+  readonly #send: Transport['send'];
+  #introduced: (() => void) | undefined;
+
+  static async begin(
+    transport: WebStandardStreamableHTTPServerTransport,
+    exchange: Exchange,
+    body: unknown,
+    expiresAt: number,
+  ): Promise<Conversation> {
+    const key = randomHex(8);
+    const { sessionId } = exchange;
+    const relay =
+      sessionId === undefined ? undefined : await openReplies(exchange, sessionId, key, body, expiresAt);
+    return new Conversation(transport, relay, key);
+  }
+
+  private constructor(
+    transport: WebStandardStreamableHTTPServerTransport,
+    relay: Relay | undefined,
+    key: string,
+  ) {
+    this.#transport = transport;
+    this.#relay = relay;
+    this.#key = key;
+    this.#send = transport.send.bind(transport);
+    transport.send = (message, options) => this.#say(message, options);
+    relay?.hear({
+      changes: () => {},
+      message: (message) => this.#hear(message),
+      cancelled: () => void transport.close(),
+      ended: () => void transport.close(),
+    });
+  }
+
+  /** Tells the server what its client said of itself when it opened the session. */
+  async introduce(client: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#introduced = resolve;
+    const params = JSON.parse(client);
+    this.#transport.onmessage?.({ jsonrpc: '2.0', id: REPLAY_ID, method: 'initialize', params });
+    await promise;
+  }
+
+  end(): void {
+    this.#relay?.close();
+  }
+
+  /** Servers count their requests from 0: the key tells apart those of one session. */
+  async #say(message: JSONRPCMessage, options: TransportSendOptions | undefined): Promise<void> {
+    const id = idOf(message);
+    if (id === REPLAY_ID && !('method' in message)) {
+      this.#introduced?.();
+      return;
+    }
+    const asks = 'method' in message && id !== undefined;
+    await this.#send(asks ? { ...message, id: `${this.#key}${SEPARATOR}${id}` } : message, options);
+  }
+
+  #hear(received: unknown): void {
+    const own = Number(String(idOf(received)).slice(this.#key.length + SEPARATOR.length));
+    const message = parseMessage({ ...Object(received), id: own });
+    if (message !== undefined) this.#transport.onmessage?.(message);
+  }
+}
+
+async function openReplies(
+  { door }: Exchange,
+  session: SessionId,
+  key: string,
+  body: unknown,
+  expiresAt: number,
+): Promise<Relay | undefined> {
+  const cancelKey = sessionCancelKey(session, idOf(body) ?? '');
+  const relay = await Relay.open(door, session, { kind: 'replies', key, cancelKey }, expiresAt);
+  // Without it the server is told that its client does not answer.
+  return 'reason' in relay ? undefined : relay;
+}
+
+/** The conversation that an answer of the client's belongs to; undefined when it can belong to none. */
+export function conversationOf(answer: unknown): string | undefined {
+  const id = memberOf(answer, 'id');
+  const at = typeof id === 'string' ? id.indexOf(SEPARATOR) : -1;
+  return typeof id === 'string' && at > 0 ? id.slice(0, at) : undefined;
+}

@@ -1,0 +1,55 @@
+import type { Context } from 'hono';
+import type { SessionId } from '../tenant/call.ts';
+import type { ToolErrorBody } from '../tools/errors.ts';
+import type { Tool } from '../tools/tool.ts';
+import { type HttpRefusal, refusalOf, STATUS_OF_CODE } from './answers.ts';
+import { doorOf } from './door.ts';
+import type { AppEnv } from './edge.ts';
+import { transportCaller } from './exchange.ts';
+import type { Principal } from './tokens.ts';
+
+/**
+ * Passes what a transport needs of the tenant for itself through the door, as a call of an internal tool.
+ * @returns undefined when it was answered, else the refusal as HTTP says it; the tenant has logged it
+ */
+export async function callInternal(
+  c: Context<AppEnv>,
+  principal: Principal,
+  tool: Pick<Tool, 'name'>,
+  args: Record<string, unknown>,
+  session?: SessionId,
+): Promise<HttpRefusal | undefined> {
+  const { tokenId } = principal;
+  const outcome = await doorOf(c, principal).call({
+    tokenId,
+    session,
+    cancelKey: c.var.info.id,
+    tool: tool.name,
+    args,
+    caller: transportCaller(c),
+  });
+  switch (outcome.kind) {
+    case 'answer':
+      return undefined;
+    case 'error':
+      return refusalOfError(outcome.error);
+    case 'refused':
+      return refusalOf(outcome.refusal, c.var.edge.config.publicUrl);
+    case 'edge':
+    case 'unknown_tool':
+      // A tenant's object that still runs an older release.
+      return refusalOf({ reason: 'unavailable' }, c.var.edge.config.publicUrl);
+  }
+}
+
+function refusalOfError(error: ToolErrorBody): HttpRefusal {
+  const wait = error.retry_after_ms;
+  return {
+    status: STATUS_OF_CODE[error.code],
+    code: error.code,
+    message: error.message,
+    ...(wait === undefined
+      ? {}
+      : { headers: { 'Retry-After': String(Math.max(1, Math.ceil(wait / 1000))) } }),
+  };
+}

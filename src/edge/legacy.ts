@@ -1,0 +1,89 @@
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
+import type { Families, Offer } from '../mcp/offer.ts';
+import { isEdgeTool } from '../tools/edge-tool.ts';
+import { Conversation } from './conversation.ts';
+import { KEEP_ALIVE_MS } from './event-stream.ts';
+import type { Exchange } from './exchange.ts';
+import { memberOf } from './message.ts';
+
+/** The 2025 revisions: one server for each request, in or out of a session, so that any machine serves any of them. */
+
+/** Whether the request is a call of a tool that talks with its caller while it runs. */
+export function isConversation(body: unknown, offer: Offer, families: Families): boolean {
+  if (memberOf(body, 'method') !== 'tools/call') return false;
+  const name = memberOf(memberOf(body, 'params'), 'name');
+  const tool = typeof name === 'string' ? offer.find(name, families) : undefined;
+  return tool !== undefined && isEdgeTool(tool);
+}
+
+/** One answer in JSON, when it is known: so that a refusal at the door can become a status. */
+export async function respondInJson(request: Request, body: unknown, exchange: Exchange): Promise<Response> {
+  const server = exchange.serve(exchange);
+  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
+  await server.connect(transport);
+  // Closing it ends what the server is doing for a client that is gone.
+  const leave = () => void server.close();
+  request.signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await transport.handleRequest(acceptingAll(request), { parsedBody: body });
+  } finally {
+    request.signal.removeEventListener('abort', leave);
+    await server.close();
+  }
+}
+
+/**
+ * The answer in a stream, after whatever the server has to say and to ask before.
+ * @param client what the client said of itself when it opened its session, if the server may need to ask it something
+ */
+export async function respondInStream(
+  request: Request,
+  body: unknown,
+  exchange: Exchange,
+  client: string | undefined,
+  expiresAt: number,
+): Promise<Response> {
+  const server = exchange.serve(exchange);
+  const transport = new WebStandardStreamableHTTPServerTransport({ keepAliveMs: KEEP_ALIVE_MS });
+  const conversation =
+    client === undefined ? undefined : await Conversation.begin(transport, exchange, body, expiresAt);
+  await server.connect(transport);
+  if (client !== undefined) await conversation?.introduce(client);
+  const end = () => {
+    conversation?.end();
+    void server.close();
+  };
+  const response = await transport.handleRequest(acceptingAll(request), { parsedBody: body });
+  if (response.body === null || response.headers.get('content-type') !== 'text/event-stream') {
+    end();
+    return response;
+  }
+  request.signal.addEventListener('abort', end, { once: true });
+  return new Response(watched(response.body, end), response);
+}
+
+/** The same stream, with `onEnd` called when it has ended, however it did. */
+function watched(stream: ReadableStream<Uint8Array>, onEnd: () => void): ReadableStream<Uint8Array> {
+  const reader = stream.getReader();
+  return new ReadableStream({
+    pull: async (controller) => {
+      const { done, value } = await reader.read();
+      if (!done) return controller.enqueue(value);
+      controller.close();
+      onEnd();
+    },
+    cancel: async () => {
+      onEnd();
+      await reader.cancel();
+    },
+  });
+}
+
+/** The SDK looks for both media types by name; wildcards and preferences were resolved before. */
+function acceptingAll(request: Request): Request {
+  const accept = request.headers.get('accept') ?? '';
+  if (accept.includes('application/json') && accept.includes('text/event-stream')) return request;
+  const headers = new Headers(request.headers);
+  headers.set('accept', 'application/json, text/event-stream');
+  return new Request(request.url, { method: 'POST', headers });
+}

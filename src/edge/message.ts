@@ -1,0 +1,49 @@
+import { type JSONRPCMessage, parseJSONRPCMessage } from '@modelcontextprotocol/server';
+
+/** Reading JSON-RPC messages before the protocol server does. */
+
+/** An own member of an object; undefined when there is none. */
+export function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
+}
+
+/** The requests that are answered by a call of a tool, published or internal. */
+const CALLS: ReadonlySet<unknown> = new Set([
+  'tools/call',
+  'resources/list',
+  'resources/read',
+  'resources/subscribe',
+  'resources/unsubscribe',
+]);
+
+export function isCall(message: unknown): boolean {
+  return CALLS.has(memberOf(message, 'method')) && idOf(message) !== undefined;
+}
+
+/** The id of a request or an answer. */
+export function idOf(message: unknown): string | number | undefined {
+  const id = memberOf(message, 'id');
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+}
+
+/** Whether it answers a request of the server's. */
+export function isAnswer(message: unknown): boolean {
+  return memberOf(message, 'method') === undefined && idOf(message) !== undefined;
+}
+
+/** The request that a `notifications/cancelled` is about. */
+export function cancelledOf(message: unknown): string | number | undefined {
+  if (memberOf(message, 'method') !== 'notifications/cancelled') return undefined;
+  const id = memberOf(memberOf(message, 'params'), 'requestId');
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+}
+
+export function parseMessage(message: unknown): JSONRPCMessage | undefined {
+  try {
+    return parseJSONRPCMessage(message);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,53 @@
+import { type Catalogue, familyOf, listing, type ToolListing } from '../tools/catalogue.ts';
+import type { AnyTool } from '../tools/edge-tool.ts';
+import type { Scope } from '../tools/tool.ts';
+
+/** The families of tools that a client wants to know of; undefined when it wants all. */
+export type Families = ReadonlySet<string> | undefined;
+
+interface Published {
+  readonly tool: AnyTool;
+  readonly family: string;
+  readonly listing: ToolListing;
+}
+
+/** What clients are told of. Made once for all: converting schemas costs more than everything else a request does. */
+export class Offer {
+  readonly #published: ReadonlyMap<string, Published>;
+  /** The families that have tools, in the order of the catalogue. */
+  readonly families: readonly string[];
+
+  constructor(catalogue: Catalogue) {
+    this.#published = new Map(
+      catalogue.tools.map((tool) => [tool.name, { tool, family: familyOf(tool), listing: listing(tool) }]),
+    );
+    this.families = [...new Set(catalogue.tools.map(familyOf))];
+  }
+
+  /** The tools as a client is told of them: those that its token may call, of the families that it wants. */
+  list(client: { readonly scopes: readonly Scope[]; readonly families: Families }): ToolListing[] {
+    return [...this.#published.values()]
+      .filter(
+        ({ tool, family }) =>
+          (tool.scope === 'any' || client.scopes.includes(tool.scope)) &&
+          (client.families === undefined || client.families.has(family)),
+      )
+      .map((published) => published.listing);
+  }
+
+  /** The tool that a client may name, if it is published and of the families. */
+  find(name: string, families: Families): AnyTool | undefined {
+    const published = this.#published.get(name);
+    return published !== undefined && (families === undefined || families.has(published.family))
+      ? published.tool
+      : undefined;
+  }
+
+  /**
+   * What the door is asked for when a client names `name`: that tool, or, when it is not offered, a name that no tool
+   * has, so that it is charged, logged and answered like any unknown one.
+   */
+  askedFor(name: string, families: Families): string {
+    return this.find(name, families) === undefined ? `${name} (not offered)` : name;
+  }
+}

@@ -1,0 +1,92 @@
+import {
+  type CallToolResult,
+  type InputRequiredResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  Server,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import type { CallOutcome, CallRequest } from '../tenant/call.ts';
+import { VERSION } from '../version.ts';
+import { type Channel, callerOf, errorResult, onePageParams, refusalError } from './channel.ts';
+import { runAtEdge } from './edge-tools.ts';
+import { serveResources } from './resources.ts';
+
+const SERVER_INFO = { name: 'bulkhead', title: 'Bulkhead', version: VERSION };
+const INSTRUCTIONS =
+  'Shared state for a team of agents. blackboard_*: cells that agents of this tenant read and write together. ' +
+  'scar_*: look up a failure before retrying it, record it with what fixed it. cache_*: reuse answers of language ' +
+  'models. Expected outcomes are in `status`; on rate_limited wait retry_after_ms, then repeat.';
+const OPTIONS = {
+  capabilities: { tools: { listChanged: false }, resources: { subscribe: true, listChanged: true } },
+  instructions: INSTRUCTIONS,
+};
+
+/** Makes the protocol server of a channel. */
+export type ServerFactory = (channel: Channel) => Server;
+
+/** A protocol server for one request or one connection: the only thing that it can do is pass calls to the door. */
+export function createServer(channel: Channel): Server {
+  const server = new Server(SERVER_INFO, OPTIONS);
+  server.setRequestHandler('tools/list', { params: onePageParams }, () => ({
+    tools: channel.offer.list(channel),
+  }));
+  server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
+    const request: CallRequest = {
+      tokenId: channel.tokenId,
+      session: channel.sessionId,
+      cancelKey: channel.cancelKey(mcpReq.id),
+      tool: channel.offer.askedFor(params.name, channel.families),
+      args: params.arguments ?? {},
+      caller: callerOf(channel, mcpReq._meta, server.getClientVersion()),
+    };
+    const outcome = await cancellable(channel, request, mcpReq.signal);
+    return resultOf(outcome, channel, request, mcpReq);
+  });
+  serveResources(server, channel);
+  return server;
+}
+
+/** Passes a call through the door, and lets it wait no longer once nobody waits for its answer. */
+async function cancellable(
+  channel: Channel,
+  request: CallRequest,
+  signal: AbortSignal,
+): Promise<CallOutcome> {
+  const cancel = () => channel.cancel(request.cancelKey);
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    return await channel.call(request);
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}
+
+function resultOf(
+  outcome: CallOutcome,
+  channel: Channel,
+  request: CallRequest,
+  mcpReq: ServerContext['mcpReq'],
+): CallToolResult | Promise<CallToolResult | InputRequiredResult> {
+  const { traceId } = request.caller.trace;
+  switch (outcome.kind) {
+    case 'answer':
+      return {
+        content: [{ type: 'text', text: outcome.json }],
+        structuredContent: JSON.parse(outcome.json) as Record<string, unknown>,
+      };
+    case 'error':
+      return errorResult(outcome.error);
+    case 'edge':
+      return runAtEdge(channel, request, outcome.args, mcpReq);
+    case 'unknown_tool':
+      throw new ProtocolError(
+        ProtocolErrorCode.InvalidParams,
+        'Unknown tool; tools/list names those there are.',
+        { trace_id: traceId },
+      );
+    case 'refused':
+      channel.refused(outcome.refusal, traceId);
+      return errorResult(refusalError(outcome.refusal, traceId));
+  }
+}

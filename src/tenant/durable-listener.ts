@@ -1,0 +1,56 @@
+import * as z from 'zod';
+import type { SessionId, TokenId } from './call.ts';
+import { type Attachment, type Hearing, type Listener, STREAM_ENDS, type StreamEnd } from './listeners.ts';
+
+/** Streams as WebSockets that the platform can hibernate: an idle one keeps nothing of the tenant awake. */
+
+/** RFC 6455, section 7.4.2, leaves 4000 to 4999 to applications. */
+const FIRST_CODE = 4000;
+
+/** The reason for which the tenant closed a stream, by the code of the close; undefined when it was not the tenant. */
+export function streamEndOf(code: number): StreamEnd | undefined {
+  return STREAM_ENDS[code - FIRST_CODE];
+}
+
+const asked = z.object({
+  tokenId: z.string().transform((id) => id as TokenId),
+  session: z.string().transform((id) => id as SessionId),
+  hearing: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('changes'), since: z.int().min(0).optional() }),
+    z.object({ kind: z.literal('replies'), key: z.string(), cancelKey: z.string() }),
+  ]),
+});
+
+/** The request by which the edge asks for a stream. */
+export function askForStream(tokenId: TokenId, session: SessionId, hearing: Hearing): Request {
+  const query = new URLSearchParams({ ask: JSON.stringify({ tokenId, session, hearing }) });
+  return new Request(`https://tenant/stream?${query}`, { headers: { Upgrade: 'websocket' } });
+}
+
+export function hearingOf(request: Request): z.output<typeof asked> {
+  return asked.parse(JSON.parse(new URL(request.url).searchParams.get('ask') ?? ''));
+}
+
+/** The listener behind a socket. What it is and how far it was told survives the sleep of the object. */
+export function listenerOf(socket: WebSocket): Listener {
+  let attachment: Attachment = socket.deserializeAttachment();
+  return {
+    get attachment() {
+      return attachment;
+    },
+    keep: (kept) => {
+      attachment = kept;
+      socket.serializeAttachment(kept);
+    },
+    send: (notice) => socket.send(JSON.stringify(notice)),
+    end: (end) => socket.close(FIRST_CODE + STREAM_ENDS.indexOf(end), end),
+  };
+}
+
+/** The streams that outlived the sleep of the object. */
+export function openListeners(ctx: DurableObjectState): Listener[] {
+  return ctx
+    .getWebSockets()
+    .filter((socket) => socket.readyState === WebSocket.OPEN)
+    .map(listenerOf);
+}

@@ -1,0 +1,223 @@
+import { type CellChange, changesSince } from '../tools/blackboard/changes.ts';
+import type { SessionId, TokenId } from './call.ts';
+import type { Database } from './database.ts';
+
+/** Why a stream is ended by the tenant. */
+export const STREAM_ENDS = ['revoked', 'suspended', 'gone', 'replaced', 'full'] as const;
+export type StreamEnd = (typeof STREAM_ENDS)[number];
+
+/** One change, as a listener is told of it: the URIs that it subscribed to, and whether the list of resources changed. */
+export interface Change {
+  readonly rev: number;
+  readonly uris: readonly string[];
+  readonly list: boolean;
+  /** The cell that changed, for one who hears of all. */
+  readonly cell?: Pick<CellChange, 'run_id' | 'key'>;
+  /** Anything may have changed up to `rev`: what it was is not known any more. */
+  readonly reset?: true;
+}
+
+/** What a tenant says to a listener. */
+export type Notice =
+  | { readonly kind: 'changes'; readonly rev: number; readonly changes: readonly Change[] }
+  /** A message of the client's that came by another request. */
+  | { readonly kind: 'message'; readonly message: unknown }
+  | { readonly kind: 'cancelled' };
+
+/** What a listener is for: being told of changes, or hearing what its client answers to a request that is being served. */
+export type Hearing =
+  | {
+      readonly kind: 'changes';
+      readonly since?: number | undefined;
+      /** Hears of every change, whatever its session subscribed to: its host knows what its client wants. */
+      readonly all?: boolean | undefined;
+    }
+  | { readonly kind: 'replies'; readonly key: string; readonly cancelKey: string };
+
+export interface Attachment {
+  readonly id: string;
+  readonly session: SessionId;
+  readonly tokenId: TokenId;
+  readonly hearing: Hearing;
+  /** Whether it is told that the list of resources changed. */
+  readonly list: boolean;
+  /** The revision up to which it was told. */
+  readonly rev: number;
+  /** The revision that it knows of. */
+  readonly known: number;
+}
+
+/** One open stream, as its host holds it. */
+export interface Listener {
+  readonly attachment: Attachment;
+  send(notice: Notice): void;
+  /** Keeps a changed attachment. */
+  keep(attachment: Attachment): void;
+  end(end: StreamEnd): void;
+}
+
+/** Streams of a tenant that can be open at once, those of requests that ask their client something included. */
+export const MAX_LISTENERS = 1024;
+
+/** A listener that is told nothing still learns, this often, up to where that is so: it will ask from there again. */
+const TELL_EVERY_REVS = 256;
+
+/** Who listens now, and telling them. Rows decide what each is told, so that nothing but the streams is in memory. */
+export class Listeners {
+  readonly #db: Database;
+  readonly #open = new Map<string, Listener>();
+
+  constructor(db: Database, open: Iterable<Listener>) {
+    this.#db = db;
+    for (const listener of open) this.#open.set(listener.attachment.id, listener);
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Adds a stream, which takes the place of one that its session has, and tells it what it has missed. */
+  attach(listener: Listener, head: number): void {
+    const { session, hearing } = listener.attachment;
+    if (hearing.kind === 'changes')
+      this.#endWhere(
+        ({ attachment }) => attachment.session === session && attachment.hearing.kind === 'changes',
+        'replaced',
+      );
+    if (this.#open.size >= MAX_LISTENERS) {
+      listener.end('full');
+      return;
+    }
+    this.#open.set(listener.attachment.id, listener);
+    this.#tell([listener], head);
+  }
+
+  /** @returns whether it was there */
+  detach(listener: Listener): boolean {
+    return this.#open.delete(listener.attachment.id);
+  }
+
+  /** The revision up to which the stream of a session was told; 0 when none is open. */
+  revOf(session: string): number {
+    const [told = 0] = [...this.#open.values()]
+      .filter(({ attachment }) => attachment.session === session && attachment.hearing.kind === 'changes')
+      .map(({ attachment }) => attachment.rev);
+    return told;
+  }
+
+  /** The sessions that have a stream open. */
+  sessions(): string[] {
+    return [...this.#open.values()]
+      .filter(({ attachment }) => attachment.hearing.kind === 'changes')
+      .map(({ attachment }) => attachment.session);
+  }
+
+  /** Tells everyone what is new up to `head`. */
+  tellAll(head: number): void {
+    this.#tell([...this.#open.values()], head);
+  }
+
+  /** Hands a message to the stream of a session, or to the request of it that waits for replies under `key`. */
+  deliver(session: SessionId, key: string | undefined, message: unknown): boolean {
+    const to = [...this.#open.values()].find(
+      ({ attachment }) =>
+        attachment.session === session &&
+        (key === undefined
+          ? attachment.hearing.kind === 'changes'
+          : attachment.hearing.kind === 'replies' && attachment.hearing.key === key),
+    );
+    to?.send({ kind: 'message', message });
+    return to !== undefined;
+  }
+
+  /** Tells a request that is being served that nobody waits for its answer. */
+  cancel(cancelKey: string): void {
+    for (const listener of this.#open.values()) {
+      const { hearing } = listener.attachment;
+      if (hearing.kind === 'replies' && hearing.cancelKey === cancelKey) listener.send({ kind: 'cancelled' });
+    }
+  }
+
+  endToken(tokenId: string): void {
+    this.#endWhere(({ attachment }) => attachment.tokenId === tokenId, 'revoked');
+  }
+
+  endSession(session: string): void {
+    this.#endWhere(({ attachment }) => attachment.session === session, 'gone');
+  }
+
+  endAll(end: StreamEnd): void {
+    this.#endWhere(() => true, end);
+  }
+
+  #endWhere(ends: (listener: Listener) => boolean, end: StreamEnd): void {
+    for (const listener of [...this.#open.values()]) {
+      if (!ends(listener)) continue;
+      this.#open.delete(listener.attachment.id);
+      listener.end(end);
+    }
+  }
+
+  #tell(listeners: readonly Listener[], head: number): void {
+    const behind = listeners.filter(
+      ({ attachment }) => attachment.hearing.kind === 'changes' && attachment.rev < head,
+    );
+    if (behind.length === 0) return;
+    const changes = changesSince(this.#db, Math.min(...behind.map(({ attachment }) => attachment.rev)));
+    for (const listener of behind) {
+      const { attachment } = listener;
+      if (changes === 'lost') {
+        const reset: Change = {
+          rev: head,
+          uris: this.#uris(attachment.session),
+          list: attachment.list,
+          reset: true,
+        };
+        listener.send({ kind: 'changes', rev: head, changes: [reset] });
+        listener.keep({ ...attachment, rev: head, known: head });
+        continue;
+      }
+      const news = this.#newsFor(attachment, changes, head);
+      const silent = news.length === 0 && head - attachment.known < TELL_EVERY_REVS;
+      if (!silent) listener.send({ kind: 'changes', rev: head, changes: news });
+      listener.keep({ ...attachment, rev: head, known: silent ? attachment.known : head });
+    }
+  }
+
+  #newsFor(
+    { session, rev, list, hearing }: Attachment,
+    changes: readonly CellChange[],
+    head: number,
+  ): Change[] {
+    const all = hearing.kind === 'changes' && hearing.all === true;
+    const news: Change[] = [];
+    for (const change of changes) {
+      // What another process wrote since `head` was read is told with the next head.
+      if (change.rev <= rev || change.rev > head) continue;
+      const subscribed = this.#db.exec<{ uri: string }>(
+        'SELECT uri FROM subscriptions WHERE run_id = ? AND key = ? AND session_id = ? AND rev < ? ORDER BY uri',
+        change.run_id,
+        change.key,
+        session,
+        change.rev,
+      );
+      news.push({
+        rev: change.rev,
+        uris: subscribed.map(({ uri }) => uri),
+        list: list && change.listed === 1,
+        ...(all ? { cell: { run_id: change.run_id, key: change.key } } : {}),
+      });
+    }
+    // That the list changed is said once, with the last of the changes that are told together.
+    const last = news.findLastIndex((change) => change.list);
+    return news
+      .map((change, index) => ({ ...change, list: index === last }))
+      .filter((change) => change.list || change.uris.length > 0 || change.cell !== undefined);
+  }
+
+  #uris(session: string): string[] {
+    return this.#db
+      .exec<{ uri: string }>('SELECT uri FROM subscriptions WHERE session_id = ?', session)
+      .map(({ uri }) => uri);
+  }
+}

@@ -1,0 +1,30 @@
+import type { CallToolResult, InputRequiredResult, ServerContext } from '@modelcontextprotocol/server';
+import type * as z from 'zod';
+import type { Annotations, Described, Tool } from './tool.ts';
+
+/**
+ * What a tool at the edge knows of its caller: `signal` ends with the caller's patience, `elicitInput` and
+ * `requestSampling` ask clients of the 2025 revisions, `inputResponses` has what a 2026 client answered, `log` and
+ * `notify` tell how it is going. It names no tenant and no storage.
+ */
+export type Caller = ServerContext['mcpReq'];
+
+/**
+ * The second kind of tool: one that talks with its caller while it runs, or calls out. It is asynchronous and runs at
+ * the edge, outside any transaction, once the tenant has admitted, charged and checked the call; with a deadline, and
+ * with a cap on how many run at once. Whatever it throws is answered as `internal`, unless it is a `ToolError`.
+ */
+export interface EdgeTool<Input extends z.ZodObject = z.ZodObject> extends Described<Input> {
+  readonly kind: 'edge';
+  readonly annotations: Omit<Annotations, 'openWorldHint'> & { readonly openWorldHint: boolean };
+  /** Returns the result, or, to ask the caller something in every revision alike, `inputRequired(…)` of the SDK. */
+  run(args: z.output<Input>, caller: Caller): Promise<CallToolResult | InputRequiredResult>;
+}
+
+export type AnyTool = Tool | EdgeTool;
+
+export function defineEdgeTool<Input extends z.ZodObject>(tool: EdgeTool<Input>): EdgeTool<Input> {
+  return tool;
+}
+
+export const isEdgeTool = (tool: AnyTool): tool is EdgeTool => 'kind' in tool;
