@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { admin } from './edge/admin.ts';
 import { RESOURCE_METADATA_PATH, resourceMetadata, rpcRefusal } from './edge/answers.ts';
+import { RESOURCES } from './edge/authenticate.ts';
 import { boundary, notFound, prepare } from './edge/boundary.ts';
 import type { AppEnv, Served } from './edge/edge.ts';
 import { ownHost } from './edge/host.ts';
@@ -20,7 +21,11 @@ export function createApp(served: Served) {
   app.use(ownHost);
   app.get('/health', (c) => c.json({ status: 'ok', version: VERSION }));
   app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(c.var.edge.config.mcpUrl)));
-  app.get(`${RESOURCE_METADATA_PATH}/mcp`, (c) => c.json(resourceMetadata(c.var.edge.config.mcpUrl)));
+  for (const path of RESOURCES) {
+    app.get(`${RESOURCE_METADATA_PATH}${path}`, (c) =>
+      c.json(resourceMetadata(`${c.var.edge.config.publicUrl}${path}`)),
+    );
+  }
   app.get('/openapi.json', (c) => c.body(openApi(), 200, { 'content-type': 'application/json' }));
   app.all('/mcp', allowOrigin(['GET', 'POST', 'DELETE', 'OPTIONS'], rpcRefusal), handleMcp);
   app.all('/sse', allowOrigin(['GET', 'OPTIONS'], rpcRefusal), handleSse);

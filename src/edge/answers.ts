@@ -89,33 +89,33 @@ export function problem(
 export const RESOURCE_METADATA_PATH = '/.well-known/oauth-protected-resource';
 
 /** RFC 9728: what a client needs to know of this resource. Tokens come from the operator, so no issuer is named. */
-export function resourceMetadata(mcpUrl: string) {
+export function resourceMetadata(resource: string) {
   return {
-    resource: mcpUrl,
+    resource,
     resource_name: 'Bulkhead',
     bearer_methods_supported: ['header'],
     scopes_supported: SCOPES,
   };
 }
 
-function challenge(publicUrl: string, fields: Readonly<Record<string, string>>): Record<string, string> {
-  const all = { ...fields, resource_metadata: `${publicUrl}${RESOURCE_METADATA_PATH}/mcp` };
+function challenge(metadataUrl: string, fields: Readonly<Record<string, string>>): Record<string, string> {
+  const all = { ...fields, resource_metadata: metadataUrl };
   const parameters = Object.entries(all).map(([name, value]) => `${name}="${value}"`);
   return { 'WWW-Authenticate': `Bearer ${parameters.join(', ')}` };
 }
 
 /** No credential at all: RFC 6750, section 3.1, wants no error code then. */
-export function missingToken(publicUrl: string): HttpRefusal {
+export function missingToken(metadataUrl: string): HttpRefusal {
   const message = 'Send Authorization: Bearer with a token for this server.';
-  return { status: 401, code: 'unauthorized', message, headers: challenge(publicUrl, {}) };
+  return { status: 401, code: 'unauthorized', message, headers: challenge(metadataUrl, {}) };
 }
 
 /** A refusal of the tenant's, or of the check of a token, as HTTP says it (RFC 6750, section 3). */
-export function refusalOf(refusal: Refusal, publicUrl: string): HttpRefusal {
+export function refusalOf(refusal: Refusal, metadataUrl: string): HttpRefusal {
   switch (refusal.reason) {
     case 'invalid_token': {
       const message = 'The token is not valid for this server; ask its operator for a new one.';
-      const headers = challenge(publicUrl, {
+      const headers = challenge(metadataUrl, {
         error: 'invalid_token',
         error_description: 'The token is not valid',
       });
@@ -123,7 +123,7 @@ export function refusalOf(refusal: Refusal, publicUrl: string): HttpRefusal {
     }
     case 'insufficient_scope': {
       const message = `The token lacks the scope ${refusal.scope}; ask the operator for a token that has it.`;
-      const headers = challenge(publicUrl, { error: 'insufficient_scope', scope: refusal.scope });
+      const headers = challenge(metadataUrl, { error: 'insufficient_scope', scope: refusal.scope });
       return { status: 403, code: 'insufficient_scope', message, headers };
     }
     case 'suspended':

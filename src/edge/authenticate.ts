@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
+import type { Refusal } from '../tenant/call.ts';
 import { addressOf } from './address.ts';
-import { FENCED, type HttpRefusal, missingToken, refusalOf } from './answers.ts';
+import { FENCED, type HttpRefusal, missingToken, RESOURCE_METADATA_PATH, refusalOf } from './answers.ts';
 import { type AppEnv, bearerOf } from './edge.ts';
 import type { Principal } from './tokens.ts';
 
@@ -10,9 +11,21 @@ export interface Refused {
   readonly principal?: Principal;
 }
 
+/** What there is to be called with a token: each has metadata of its own (RFC 9728, section 3.1). */
+export const RESOURCES = ['/mcp', '/sse'] as const;
+
+function metadataUrlOf(c: Context<AppEnv>): string {
+  const resource = RESOURCES.find((path) => path === c.req.path) ?? '/mcp';
+  return `${c.var.edge.config.publicUrl}${RESOURCE_METADATA_PATH}${resource}`;
+}
+
+/** A refusal of the tenant's, or of the check of a token, as HTTP says it for this request. */
+export const httpRefusal = (c: Context<AppEnv>, refusal: Refusal): HttpRefusal =>
+  refusalOf(refusal, metadataUrlOf(c));
+
 /** Who asks, by the bearer token. An address that keeps asking without a good one meets the fence. */
 export async function authenticate(c: Context<AppEnv>): Promise<Principal | Refused> {
-  const { config, tokens } = c.var.edge;
+  const { tokens } = c.var.edge;
   const token = bearerOf(c.req.raw);
   const principal = token === undefined ? undefined : await tokens.principal(token, c.var.info.receivedAt);
   if (principal !== undefined) return principal;
@@ -20,8 +33,6 @@ export async function authenticate(c: Context<AppEnv>): Promise<Principal | Refu
   if (!success) return { refusal: FENCED };
   const hadToken = c.req.header('authorization') !== undefined;
   return {
-    refusal: hadToken
-      ? refusalOf({ reason: 'invalid_token' }, config.publicUrl)
-      : missingToken(config.publicUrl),
+    refusal: hadToken ? httpRefusal(c, { reason: 'invalid_token' }) : missingToken(metadataUrlOf(c)),
   };
 }

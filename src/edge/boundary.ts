@@ -46,6 +46,7 @@ const MAX_PATH_CHARS = 256;
 
 export async function notFound(c: Context<AppEnv>): Promise<Response> {
   await c.req.raw.body?.cancel();
-  const message = 'There is nothing here; the MCP endpoint is /mcp.';
+  const message =
+    'There is nothing here; the MCP endpoint is /mcp, and tokens come from the operator of this server.';
   return problem({ status: 404, code: 'not_found', message }, c.var.info.trace.traceId);
 }

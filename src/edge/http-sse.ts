@@ -5,8 +5,8 @@ import { continueTrace, randomHex } from '../telemetry/trace.ts';
 import type { Refusal, SessionId } from '../tenant/call.ts';
 import type { Change } from '../tenant/listeners.ts';
 import { sessionOpen } from '../tools/session/open.ts';
-import { type HttpRefusal, refusalOf, rpcRefusal } from './answers.ts';
-import { authenticate, type Refused } from './authenticate.ts';
+import { type HttpRefusal, rpcRefusal } from './answers.ts';
+import { authenticate, httpRefusal, type Refused } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import { type AppEnv, logRefusal } from './edge.ts';
 import { EventStream } from './event-stream.ts';
@@ -54,13 +54,12 @@ export const handleSse = answering('GET', async (c) => {
   if ('status' in narrowed) return { refusal: narrowed, principal };
   const door = doorOf(c, principal);
   const admission = await door.admit();
-  const { publicUrl } = c.var.edge.config;
-  if (!admission.ok) return { refusal: refusalOf(admission.refusal, publicUrl), principal };
+  if (!admission.ok) return { refusal: httpRefusal(c, admission.refusal), principal };
   const session = crypto.randomUUID() as SessionId;
   const refusal = await callInternal(c, principal, sessionOpen, { session_id: session, kind: 'stream' });
   if (refusal !== undefined) return { refusal, principal };
   const relay = await Relay.open(door, session, { kind: 'changes' }, principal.expiresAt);
-  if ('reason' in relay) return { refusal: refusalOf(relay, publicUrl), principal };
+  if ('reason' in relay) return { refusal: httpRefusal(c, relay), principal };
   const transport = new SseTransport(c.req.raw.signal, relay);
   const exchange = createExchange(c, { principal, ...narrowed, session }, admission.scopes);
   const server = c.var.edge.serve({
@@ -104,10 +103,9 @@ export const handleMessages = answering('POST', async (c) => {
   if (!body.ok) return refuse(body);
   if (parseMessage(body.value) === undefined)
     return refuse({ status: 400, code: 'invalid_request', message: 'The body is not a JSON-RPC message.' });
-  const { publicUrl } = c.var.edge.config;
   const delivery = await doorOf(c, principal).deliver(session, undefined, body.value);
-  if (!delivery.ok) return refuse(refusalOf(delivery.refusal, publicUrl));
-  if (!delivery.delivered) return refuse(refusalOf({ reason: 'unknown_session' }, publicUrl));
+  if (!delivery.ok) return refuse(httpRefusal(c, delivery.refusal));
+  if (!delivery.delivered) return refuse(httpRefusal(c, { reason: 'unknown_session' }));
   return new Response('Accepted', { status: 202 });
 });
 

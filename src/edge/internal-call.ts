@@ -2,7 +2,8 @@ import type { Context } from 'hono';
 import type { SessionId } from '../tenant/call.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
 import type { Tool } from '../tools/tool.ts';
-import { type HttpRefusal, refusalOf, STATUS_OF_CODE } from './answers.ts';
+import { type HttpRefusal, STATUS_OF_CODE } from './answers.ts';
+import { httpRefusal } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import type { AppEnv } from './edge.ts';
 import { transportCaller } from './exchange.ts';
@@ -34,11 +35,11 @@ export async function callInternal(
     case 'error':
       return refusalOfError(outcome.error);
     case 'refused':
-      return refusalOf(outcome.refusal, c.var.edge.config.publicUrl);
+      return httpRefusal(c, outcome.refusal);
     case 'edge':
     case 'unknown_tool':
       // A tenant's object that still runs an older release.
-      return refusalOf({ reason: 'unavailable' }, c.var.edge.config.publicUrl);
+      return httpRefusal(c, { reason: 'unavailable' });
   }
 }
 

@@ -6,8 +6,7 @@ import type { SessionId } from '../tenant/call.ts';
 import type { Change } from '../tenant/listeners.ts';
 import { streamOpen } from '../tools/session/open.ts';
 import { MAX_SUBSCRIPTIONS } from '../tools/session/store.ts';
-import { refusalOf } from './answers.ts';
-import type { Refused } from './authenticate.ts';
+import { httpRefusal, type Refused } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import type { AppEnv } from './edge.ts';
 import { KEEP_ALIVE_MS, MAX_BEHIND } from './event-stream.ts';
@@ -33,7 +32,7 @@ export async function serveListen(
 ): Promise<Response | Refused> {
   const { principal } = asker;
   const admission = await doorOf(c, principal).admit();
-  if (!admission.ok) return { refusal: refusalOf(admission.refusal, c.var.edge.config.publicUrl), principal };
+  if (!admission.ok) return { refusal: httpRefusal(c, admission.refusal), principal };
   const exchange = createExchange(c, asker, admission.scopes);
   const wanted = filter.safeParse(body).data?.params.notifications;
   const uris = wanted?.resourceSubscriptions ?? [];
@@ -49,7 +48,7 @@ export async function serveListen(
   const refusal = await callInternal(c, principal, streamOpen, args);
   if (refusal !== undefined) return { refusal, principal };
   const relay = await Relay.open(exchange.door, session, { kind: 'changes' }, principal.expiresAt);
-  if ('reason' in relay) return { refusal: refusalOf(relay, c.var.edge.config.publicUrl), principal };
+  if ('reason' in relay) return { refusal: httpRefusal(c, relay), principal };
   const listening = new Listening(relay);
   const handler = listenHandler(exchange, listening);
   listening.onEnd = () => void handler.close();

@@ -1,8 +1,8 @@
 import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/server';
 import type { Context } from 'hono';
 import type { Scope } from '../tools/tool.ts';
-import { type HttpRefusal, refusalOf, rpcRefusal } from './answers.ts';
-import { authenticate, type Refused } from './authenticate.ts';
+import { type HttpRefusal, rpcRefusal } from './answers.ts';
+import { authenticate, httpRefusal, type Refused } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import { type AppEnv, logRefusal } from './edge.ts';
 import { type Asker, createExchange, type Exchange } from './exchange.ts';
@@ -123,21 +123,20 @@ type Respond = (exchange: Exchange, client: string | undefined) => Promise<Respo
 /** A call is admitted with the call itself, which saves asking the tenant twice. */
 async function callFirst(c: Ctx, asker: Asker, respond: Respond): Promise<Response | Refused> {
   const { principal } = asker;
-  const { publicUrl } = c.var.edge.config;
   const exchange = createExchange(c, asker, []);
   const response = await respond(exchange, undefined);
   const { asked, refusal, traceId } = exchange.outcome;
   if (refusal !== undefined) {
     await response.body?.cancel();
     // The tenant has logged the call already.
-    return rpcRefusal(refusalOf(refusal, publicUrl), traceId ?? c.var.info.trace.traceId);
+    return rpcRefusal(httpRefusal(c, refusal), traceId ?? c.var.info.trace.traceId);
   }
   if (asked) return response;
   // The protocol refused the call before the tenant heard of it; a token that is no longer good comes first.
   const admission = await exchange.door.admit(asker.session);
   if (!admission.ok) {
     await response.body?.cancel();
-    return { refusal: refusalOf(admission.refusal, publicUrl), principal };
+    return { refusal: httpRefusal(c, admission.refusal), principal };
   }
   logRefusal(c, { status: response.status, code: 'protocol' }, principal);
   return response;
@@ -147,7 +146,7 @@ async function callFirst(c: Ctx, asker: Asker, respond: Respond): Promise<Respon
 async function admitFirst(c: Ctx, asker: Asker, respond: Respond): Promise<Response | Refused> {
   const { principal, session } = asker;
   const admission = await doorOf(c, principal).admit(session);
-  if (!admission.ok) return { refusal: refusalOf(admission.refusal, c.var.edge.config.publicUrl), principal };
+  if (!admission.ok) return { refusal: httpRefusal(c, admission.refusal), principal };
   const scopes: readonly Scope[] = admission.scopes;
   const response = await respond(createExchange(c, asker, scopes), admission.client);
   if (response.status >= 400) logRefusal(c, { status: response.status, code: 'protocol' }, principal);
@@ -178,7 +177,7 @@ async function takeSaid(c: Ctx, asker: Asker, body: unknown): Promise<Response |
   const messages = Array.isArray(body) ? body : [body];
   if (session === undefined || !messages.every(saysOnly)) return undefined;
   const admission = await doorOf(c, principal).admit(session);
-  if (!admission.ok) return refusalOf(admission.refusal, c.var.edge.config.publicUrl);
+  if (!admission.ok) return httpRefusal(c, admission.refusal);
   for (const message of messages) {
     if (!isAnswer(message)) await takeCancellation(c, principal, session, message);
     else {

@@ -5,8 +5,8 @@ import type { Change } from '../tenant/listeners.ts';
 import { sessionClose } from '../tools/session/close.ts';
 import { sessionListen } from '../tools/session/listen.ts';
 import { sessionOpen } from '../tools/session/open.ts';
-import { type HttpRefusal, refusalOf } from './answers.ts';
-import type { Refused } from './authenticate.ts';
+import type { HttpRefusal } from './answers.ts';
+import { httpRefusal, type Refused } from './authenticate.ts';
 import { conversationOf } from './conversation.ts';
 import { doorOf } from './door.ts';
 import type { AppEnv } from './edge.ts';
@@ -46,7 +46,6 @@ export async function takeAnswer(
   session: SessionId,
   message: unknown,
 ): Promise<HttpRefusal | undefined> {
-  const { publicUrl } = c.var.edge.config;
   const key = conversationOf(message);
   const unasked: HttpRefusal = {
     status: 400,
@@ -55,7 +54,7 @@ export async function takeAnswer(
   };
   if (key === undefined) return unasked;
   const delivery = await doorOf(c, principal).deliver(session, key, message);
-  if (!delivery.ok) return refusalOf(delivery.refusal, publicUrl);
+  if (!delivery.ok) return httpRefusal(c, delivery.refusal);
   return delivery.delivered ? undefined : unasked;
 }
 
@@ -73,7 +72,7 @@ export async function takeCancellation(
 export const saysOnly = (message: unknown) =>
   isAnswer(message) || memberOf(message, 'method') === 'notifications/cancelled';
 
-const unknownSession = (c: Ctx) => refusalOf({ reason: 'unknown_session' }, c.var.edge.config.publicUrl);
+const unknownSession = (c: Ctx) => httpRefusal(c, { reason: 'unknown_session' });
 
 /** `DELETE`: the client is done with its session. */
 export async function deleteSession(c: Ctx, { principal, session }: Asker): Promise<Response | Refused> {
@@ -95,7 +94,7 @@ export async function streamSession(c: Ctx, { principal, session }: Asker): Prom
   const door = doorOf(c, principal);
   const hearing = { kind: 'changes', since: last?.since } as const;
   const relay = await Relay.open(door, session, hearing, principal.expiresAt);
-  if ('reason' in relay) return refuse(refusalOf(relay, c.var.edge.config.publicUrl));
+  if ('reason' in relay) return refuse(httpRefusal(c, relay));
   const stream = new EventStream(c.req.raw.signal, () => relay.close(), { [SESSION_HEADER]: session });
   let skip = last?.skip ?? 0;
   relay.hear({

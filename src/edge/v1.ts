@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import type { CallOutcome } from '../tenant/call.ts';
-import { problem, problemOf, refusalOf } from './answers.ts';
-import { authenticate, type Refused } from './authenticate.ts';
+import { problem, problemOf } from './answers.ts';
+import { authenticate, httpRefusal, type Refused } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import { type AppEnv, logRefusal } from './edge.ts';
 import { readJson } from './json.ts';
@@ -39,7 +39,7 @@ async function authenticated(c: Ctx, methods: readonly string[], serve: Serve): 
 
 async function listTools(c: Ctx, principal: Principal): Promise<Response | Refused> {
   const admission = await doorOf(c, principal).admit();
-  if (!admission.ok) return { refusal: refusalOf(admission.refusal, c.var.edge.config.publicUrl), principal };
+  if (!admission.ok) return { refusal: httpRefusal(c, admission.refusal), principal };
   return c.json({ tools: c.var.edge.offer.list({ scopes: admission.scopes, families: undefined }) });
 }
 
@@ -47,7 +47,10 @@ async function callTool(c: Ctx, principal: Principal): Promise<Response | Refuse
   const { edge, info } = c.var;
   const body = await readJson(c.req.raw, edge.config.maxBodyBytes);
   if (!body.ok) return { refusal: body, principal };
-  const outcome = await doorOf(c, principal).call({
+  const door = doorOf(c, principal);
+  const leave = () => c.executionCtx.waitUntil(door.cancel(info.id));
+  c.req.raw.signal.addEventListener('abort', leave, { once: true });
+  const outcome = await door.call({
     tokenId: principal.tokenId,
     session: undefined,
     cancelKey: info.id,
@@ -80,6 +83,6 @@ function responseOf(c: Ctx, outcome: CallOutcome): Response {
       return problem({ status: 404, code: 'unknown_tool', message }, traceId);
     }
     case 'refused':
-      return problem(refusalOf(outcome.refusal, c.var.edge.config.publicUrl), traceId);
+      return problem(httpRefusal(c, outcome.refusal), traceId);
   }
 }

@@ -1,9 +1,14 @@
-import type { CallToolResult, InputRequiredResult, ServerContext } from '@modelcontextprotocol/server';
+import {
+  type CallToolResult,
+  type InputRequiredResult,
+  SdkError,
+  SdkErrorCode,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
 import { describeCause } from '../telemetry/redact.ts';
 import { EDGE_TOOL_MS } from '../tenant/at-edge.ts';
 import type { CallRequest, Settlement } from '../tenant/call.ts';
 import { expectedError, internalError } from '../tenant/outcomes.ts';
-
 import { isEdgeTool } from '../tools/edge-tool.ts';
 import { ToolError } from '../tools/errors.ts';
 import { type Channel, errorResult } from './channel.ts';
@@ -20,7 +25,9 @@ export async function runAtEdge(
   const tool = channel.offer.find(request.tool, channel.families);
   if (tool === undefined || !isEdgeTool(tool))
     throw new Error('the tenant admitted a tool that the edge does not have');
-  const signal = AbortSignal.any([mcpReq.signal, AbortSignal.timeout(EDGE_TOOL_MS)]);
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), EDGE_TOOL_MS);
+  const signal = AbortSignal.any([mcpReq.signal, deadline.signal]);
   try {
     const result = await Promise.race([tool.run(args, { ...mcpReq, signal }), whenAborted(signal)]);
     // What is asked of the caller ends this request; its answer comes with another, which is a call of its own.
@@ -28,6 +35,8 @@ export async function runAtEdge(
     return result;
   } catch (cause) {
     return await failed(channel, request, cause, describeCause(cause, request.args, tool.log));
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -37,10 +46,23 @@ async function failed(
   cause: unknown,
   thrown: NonNullable<Settlement['thrown']>,
 ): Promise<Result> {
-  const error = cause instanceof ToolError ? expectedError(cause, request) : internalError(request);
-  await channel.settle(request, { error, thrown: cause instanceof ToolError ? undefined : thrown });
+  const expected = cause instanceof ToolError ? cause : unableToAsk(cause);
+  const error = expected === undefined ? internalError(request) : expectedError(expected, request);
+  await channel.settle(request, { error, thrown: expected === undefined ? thrown : undefined });
   return errorResult(error);
 }
+
+/** A question that the client did not say it answers, or that its revision has no way to ask. */
+function unableToAsk(cause: unknown): ToolError | undefined {
+  if (!(cause instanceof SdkError) || !UNABLE.has(cause.code)) return undefined;
+  const message = 'The tool has to ask something that this client does not answer; use one that does.';
+  return new ToolError('forbidden', message);
+}
+
+const UNABLE: ReadonlySet<SdkErrorCode> = new Set([
+  SdkErrorCode.CapabilityNotSupported,
+  SdkErrorCode.MethodNotSupportedByProtocolVersion,
+]);
 
 function whenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {

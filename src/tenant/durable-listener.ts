@@ -42,7 +42,11 @@ export function listenerOf(socket: WebSocket): Listener {
       attachment = kept;
       socket.serializeAttachment(kept);
     },
-    send: (notice) => socket.send(JSON.stringify(notice)),
+    send: (notice) => {
+      if (socket.readyState !== WebSocket.OPEN) return false;
+      socket.send(JSON.stringify(notice));
+      return true;
+    },
     end: (end) => socket.close(FIRST_CODE + STREAM_ENDS.indexOf(end), end),
   };
 }

@@ -50,7 +50,8 @@ export interface Attachment {
 /** One open stream, as its host holds it. */
 export interface Listener {
   readonly attachment: Attachment;
-  send(notice: Notice): void;
+  /** @returns false when it is closing: it was not told, and will ask again */
+  send(notice: Notice): boolean;
   /** Keeps a changed attachment. */
   keep(attachment: Attachment): void;
   end(end: StreamEnd): void;
@@ -78,18 +79,12 @@ export class Listeners {
 
   /** Adds a stream, which takes the place of one that its session has, and tells it what it has missed. */
   attach(listener: Listener, head: number): void {
-    const { session, hearing } = listener.attachment;
+    const { id, session, hearing } = listener.attachment;
     if (hearing.kind === 'changes')
-      this.#endWhere(
-        ({ attachment }) => attachment.session === session && attachment.hearing.kind === 'changes',
-        'replaced',
-      );
-    if (this.#open.size >= MAX_LISTENERS) {
-      listener.end('full');
-      return;
-    }
-    this.#open.set(listener.attachment.id, listener);
-    this.#tell([listener], head);
+      this.#endWhere(({ attachment }) => tellsOf(attachment, session), 'replaced');
+    this.#open.set(id, listener);
+    if (this.#open.size > MAX_LISTENERS) this.#endWhere(({ attachment }) => attachment.id === id, 'full');
+    else this.#tell([listener], head);
   }
 
   /** @returns whether it was there */
@@ -100,7 +95,7 @@ export class Listeners {
   /** The revision up to which the stream of a session was told; 0 when none is open. */
   revOf(session: string): number {
     const [told = 0] = [...this.#open.values()]
-      .filter(({ attachment }) => attachment.session === session && attachment.hearing.kind === 'changes')
+      .filter(({ attachment }) => tellsOf(attachment, session))
       .map(({ attachment }) => attachment.rev);
     return told;
   }
@@ -119,15 +114,14 @@ export class Listeners {
 
   /** Hands a message to the stream of a session, or to the request of it that waits for replies under `key`. */
   deliver(session: SessionId, key: string | undefined, message: unknown): boolean {
-    const to = [...this.#open.values()].find(
-      ({ attachment }) =>
-        attachment.session === session &&
-        (key === undefined
-          ? attachment.hearing.kind === 'changes'
-          : attachment.hearing.kind === 'replies' && attachment.hearing.key === key),
+    const to = [...this.#open.values()].find(({ attachment }) =>
+      key === undefined
+        ? tellsOf(attachment, session)
+        : attachment.session === session &&
+          attachment.hearing.kind === 'replies' &&
+          attachment.hearing.key === key,
     );
-    to?.send({ kind: 'message', message });
-    return to !== undefined;
+    return to?.send({ kind: 'message', message }) ?? false;
   }
 
   /** Tells a request that is being served that nobody waits for its answer. */
@@ -164,55 +158,33 @@ export class Listeners {
     );
     if (behind.length === 0) return;
     const changes = changesSince(this.#db, Math.min(...behind.map(({ attachment }) => attachment.rev)));
+    // What another process wrote since `head` was read is told with the next head.
+    const told = changes === 'lost' ? changes : this.#subscribed(changes.filter(({ rev }) => rev <= head));
     for (const listener of behind) {
       const { attachment } = listener;
-      if (changes === 'lost') {
-        const reset: Change = {
-          rev: head,
-          uris: this.#uris(attachment.session),
-          list: attachment.list,
-          reset: true,
-        };
-        listener.send({ kind: 'changes', rev: head, changes: [reset] });
-        listener.keep({ ...attachment, rev: head, known: head });
-        continue;
-      }
-      const news = this.#newsFor(attachment, changes, head);
+      const news = told === 'lost' ? [this.#reset(attachment, head)] : newsFor(attachment, told);
       const silent = news.length === 0 && head - attachment.known < TELL_EVERY_REVS;
-      if (!silent) listener.send({ kind: 'changes', rev: head, changes: news });
-      listener.keep({ ...attachment, rev: head, known: silent ? attachment.known : head });
+      if (silent) listener.keep({ ...attachment, rev: head });
+      else if (listener.send({ kind: 'changes', rev: head, changes: news }))
+        listener.keep({ ...attachment, rev: head, known: head });
     }
   }
 
-  #newsFor(
-    { session, rev, list, hearing }: Attachment,
-    changes: readonly CellChange[],
-    head: number,
-  ): Change[] {
-    const all = hearing.kind === 'changes' && hearing.all === true;
-    const news: Change[] = [];
-    for (const change of changes) {
-      // What another process wrote since `head` was read is told with the next head.
-      if (change.rev <= rev || change.rev > head) continue;
-      const subscribed = this.#db.exec<{ uri: string }>(
-        'SELECT uri FROM subscriptions WHERE run_id = ? AND key = ? AND session_id = ? AND rev < ? ORDER BY uri',
+  #reset({ session, list }: Attachment, head: number): Change {
+    return { rev: head, uris: this.#uris(session), list, reset: true };
+  }
+
+  /** Each change with those who subscribed to its cell. */
+  #subscribed(changes: readonly CellChange[]): Told[] {
+    return changes.map((change) => ({
+      change,
+      subscriptions: this.#db.exec<Subscription>(
+        'SELECT session_id, uri FROM subscriptions WHERE run_id = ? AND key = ? AND rev < ? ORDER BY uri',
         change.run_id,
         change.key,
-        session,
         change.rev,
-      );
-      news.push({
-        rev: change.rev,
-        uris: subscribed.map(({ uri }) => uri),
-        list: list && change.listed === 1,
-        ...(all ? { cell: { run_id: change.run_id, key: change.key } } : {}),
-      });
-    }
-    // That the list changed is said once, with the last of the changes that are told together.
-    const last = news.findLastIndex((change) => change.list);
-    return news
-      .map((change, index) => ({ ...change, list: index === last }))
-      .filter((change) => change.list || change.uris.length > 0 || change.cell !== undefined);
+      ),
+    }));
   }
 
   #uris(session: string): string[] {
@@ -220,4 +192,29 @@ export class Listeners {
       .exec<{ uri: string }>('SELECT uri FROM subscriptions WHERE session_id = ?', session)
       .map(({ uri }) => uri);
   }
+}
+
+type Subscription = { session_id: string; uri: string };
+
+interface Told {
+  readonly change: CellChange;
+  readonly subscriptions: readonly Subscription[];
+}
+
+const tellsOf = (attachment: Attachment, session: string) =>
+  attachment.session === session && attachment.hearing.kind === 'changes';
+
+/** What one listener is told of the changes; that the list changed is said once, with the last of them. */
+function newsFor({ session, rev, list, hearing }: Attachment, told: readonly Told[]): Change[] {
+  const all = hearing.kind === 'changes' && hearing.all === true;
+  const news = told
+    .filter(({ change }) => change.rev > rev)
+    .map(({ change: { rev, run_id, key, listed }, subscriptions }): Change => {
+      const uris = subscriptions.filter(({ session_id }) => session_id === session).map(({ uri }) => uri);
+      return { rev, uris, list: list && listed === 1, ...(all ? { cell: { run_id, key } } : {}) };
+    });
+  const last = news.findLastIndex((change) => change.list);
+  return news
+    .map((change, index) => ({ ...change, list: index === last }))
+    .filter((change) => change.list || change.uris.length > 0 || change.cell !== undefined);
 }

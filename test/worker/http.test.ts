@@ -21,19 +21,28 @@ test('health needs no credential', async () => {
   expect(await jsonOf(response)).toEqual({ status: 'ok', version: VERSION });
 });
 
-test.each(['/.well-known/oauth-protected-resource', '/.well-known/oauth-protected-resource/mcp'])(
-  '%s describes the resource (RFC 9728)',
-  async (path) => {
-    const response = await send(path);
-    expect(response.headers.get('content-type')).toContain('application/json');
-    expect(await jsonOf(response)).toEqual({
-      resource: 'https://mcp.test/mcp',
-      resource_name: 'Bulkhead',
-      bearer_methods_supported: ['header'],
-      scopes_supported: SCOPES,
-    });
-  },
-);
+test.each([
+  ['', '/mcp'],
+  ['/mcp', '/mcp'],
+  ['/sse', '/sse'],
+])('/.well-known/oauth-protected-resource%s describes the resource %s (RFC 9728)', async (path, resource) => {
+  const response = await send(`/.well-known/oauth-protected-resource${path}`);
+  expect(response.headers.get('content-type')).toContain('application/json');
+  expect(await jsonOf(response)).toEqual({
+    resource: `https://mcp.test${resource}`,
+    resource_name: 'Bulkhead',
+    bearer_methods_supported: ['header'],
+    scopes_supported: SCOPES,
+  });
+});
+
+test.each(['/mcp', '/sse'])('a challenge of %s names the metadata of %s', async (path) => {
+  const response = await send(path, { headers: { authorization: 'Bearer wrong' } });
+  expect(response.status).toBe(401);
+  expect(response.headers.get('www-authenticate')).toContain(
+    `resource_metadata="https://mcp.test/.well-known/oauth-protected-resource${path}"`,
+  );
+});
 
 test.each([
   ['GET', '/'],
