@@ -8,6 +8,8 @@ CREATE TABLE sessions (
   client TEXT NOT NULL,
   client_name TEXT AS (substr(client ->> '$.clientInfo.name', 1, 64)) VIRTUAL,
   client_version TEXT AS (substr(client ->> '$.clientInfo.version', 1, 64)) VIRTUAL,
+  -- From which level on it is told what tools log for their caller; null when it did not say.
+  log_level TEXT,
   -- Whether it is told that the list of resources changed.
   list_changed INTEGER NOT NULL CHECK (list_changed IN (0, 1)),
   -- The revision up to which it needs to be told nothing more.

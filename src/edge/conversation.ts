@@ -5,7 +5,7 @@ import type {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import { randomHex } from '../telemetry/trace.ts';
-import type { SessionId } from '../tenant/call.ts';
+import type { SessionId, SessionInfo } from '../tenant/call.ts';
 import { type Exchange, sessionCancelKey } from './exchange.ts';
 import { idOf, memberOf, parseMessage } from './message.ts';
 import { Relay } from './relay.ts';
@@ -23,8 +23,9 @@ export class Conversation {
   readonly #transport: WebStandardStreamableHTTPServerTransport;
   readonly #relay: Relay | undefined;
   readonly #key: string;
+  readonly #requestId: string | number;
   readonly #send: Transport['send'];
-  #introduced: (() => void) | undefined;
+  #replayed: (() => void) | undefined;
 
   static async begin(
     transport: WebStandardStreamableHTTPServerTransport,
@@ -36,17 +37,19 @@ export class Conversation {
     const { sessionId } = exchange;
     const relay =
       sessionId === undefined ? undefined : await openReplies(exchange, sessionId, key, body, expiresAt);
-    return new Conversation(transport, relay, key);
+    return new Conversation(transport, relay, key, idOf(body) ?? '');
   }
 
   private constructor(
     transport: WebStandardStreamableHTTPServerTransport,
     relay: Relay | undefined,
     key: string,
+    requestId: string | number,
   ) {
     this.#transport = transport;
     this.#relay = relay;
     this.#key = key;
+    this.#requestId = requestId;
     this.#send = transport.send.bind(transport);
     transport.send = (message, options) => this.#say(message, options);
     relay?.hear({
@@ -57,12 +60,16 @@ export class Conversation {
     });
   }
 
-  /** Tells the server what its client said of itself when it opened the session. */
-  async introduce(client: string): Promise<void> {
+  /** Tells the server what its client has said in the session before this request. */
+  async introduce({ client, logLevel }: SessionInfo): Promise<void> {
+    await this.#replay('initialize', JSON.parse(client));
+    if (logLevel !== undefined) await this.#replay('logging/setLevel', { level: logLevel });
+  }
+
+  async #replay(method: string, params: Record<string, unknown>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#introduced = resolve;
-    const params = JSON.parse(client);
-    this.#transport.onmessage?.({ jsonrpc: '2.0', id: REPLAY_ID, method: 'initialize', params });
+    this.#replayed = resolve;
+    this.#transport.onmessage?.({ jsonrpc: '2.0', id: REPLAY_ID, method, params });
     await promise;
   }
 
@@ -74,11 +81,13 @@ export class Conversation {
   async #say(message: JSONRPCMessage, options: TransportSendOptions | undefined): Promise<void> {
     const id = idOf(message);
     if (id === REPLAY_ID && !('method' in message)) {
-      this.#introduced?.();
+      this.#replayed?.();
       return;
     }
     const asks = 'method' in message && id !== undefined;
-    await this.#send(asks ? { ...message, id: `${this.#key}${SEPARATOR}${id}` } : message, options);
+    const said = asks ? { ...message, id: `${this.#key}${SEPARATOR}${id}` } : message;
+    // A server that lives for one request has no other stream than that request's to say anything on.
+    await this.#send(said, { ...options, relatedRequestId: options?.relatedRequestId ?? this.#requestId });
   }
 
   #hear(received: unknown): void {

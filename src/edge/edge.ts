@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import type { Context } from 'hono';
 import { type Config, parseConfig } from '../config.ts';
 import type { RequestInfo } from '../mcp/channel.ts';
@@ -17,6 +18,7 @@ export interface Edge {
   readonly tokens: VerifiedTokens;
   readonly offer: Offer;
   readonly serve: ServerFactory;
+  readonly stateKey: Uint8Array;
 }
 
 /** What a Worker serves. */
@@ -46,6 +48,7 @@ export function edgeOf(env: Env, served: Served): Edge {
     tokens: new VerifiedTokens((token, now) => verifyToken(config.tokenKeys, config.mcpUrl, token, now)),
     offer: new Offer(served.catalogue),
     serve: served.serve,
+    stateKey: createHmac('sha256', config.tokenKeys[0].secret).update('request state').digest(),
   };
   edges.set(env, edge);
   return edge;

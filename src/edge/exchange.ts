@@ -35,6 +35,7 @@ export function createExchange(c: Context<AppEnv>, asker: Asker, scopes: readonl
     tokenId: principal.tokenId,
     sessionId: session,
     scopes,
+    stateKey: edge.stateKey,
     families,
     traceparent: c.req.raw.headers.get('traceparent'),
     protocolVersion: protocolVersionOf(c.req.raw),

@@ -1,5 +1,6 @@
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { Families, Offer } from '../mcp/offer.ts';
+import type { SessionInfo } from '../tenant/call.ts';
 import { isEdgeTool } from '../tools/edge-tool.ts';
 import { Conversation } from './conversation.ts';
 import { KEEP_ALIVE_MS } from './event-stream.ts';
@@ -34,21 +35,21 @@ export async function respondInJson(request: Request, body: unknown, exchange: E
 
 /**
  * The answer in a stream, after whatever the server has to say and to ask before.
- * @param client what the client said of itself when it opened its session, if the server may need to ask it something
+ * @param session what the client said in its session, if the server may have to ask it something
  */
 export async function respondInStream(
   request: Request,
   body: unknown,
   exchange: Exchange,
-  client: string | undefined,
+  session: SessionInfo | undefined,
   expiresAt: number,
 ): Promise<Response> {
   const server = exchange.serve(exchange);
   const transport = new WebStandardStreamableHTTPServerTransport({ keepAliveMs: KEEP_ALIVE_MS });
   const conversation =
-    client === undefined ? undefined : await Conversation.begin(transport, exchange, body, expiresAt);
+    session === undefined ? undefined : await Conversation.begin(transport, exchange, body, expiresAt);
   await server.connect(transport);
-  if (client !== undefined) await conversation?.introduce(client);
+  if (session !== undefined) await conversation?.introduce(session);
   const end = () => {
     conversation?.end();
     void server.close();

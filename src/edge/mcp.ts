@@ -1,11 +1,14 @@
 import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/server';
 import type { Context } from 'hono';
+import type { SessionInfo } from '../tenant/call.ts';
+import { sessionLogLevel } from '../tools/session/log-level.ts';
 import type { Scope } from '../tools/tool.ts';
 import { type HttpRefusal, rpcRefusal } from './answers.ts';
 import { authenticate, httpRefusal, type Refused } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import { type AppEnv, logRefusal } from './edge.ts';
 import { type Asker, createExchange, type Exchange } from './exchange.ts';
+import { callInternal } from './internal-call.ts';
 import { readJson } from './json.ts';
 import { isConversation, respondInJson, respondInStream } from './legacy.ts';
 import { serveListen } from './listen.ts';
@@ -110,15 +113,16 @@ async function dispatchLegacy(c: Ctx, asker: Asker, body: unknown): Promise<Resp
   if (said !== undefined) return said instanceof Response ? said : { refusal: said, principal };
   const talks = isConversation(body, c.var.edge.offer, asker.families);
   if (talks || prefersStream(c.req.raw)) {
-    return admitFirst(c, asker, (exchange, client) =>
-      respondInStream(c.req.raw, body, exchange, talks ? client : undefined, principal.expiresAt),
+    return admitFirst(c, asker, (exchange, session) =>
+      respondInStream(c.req.raw, body, exchange, talks ? session : undefined, principal.expiresAt),
     );
   }
   const respond: Respond = (exchange) => respondInJson(c.req.raw, body, exchange);
+  if (memberOf(body, 'method') === 'logging/setLevel') return setLogLevel(c, asker, body, respond);
   return isCall(body) ? callFirst(c, asker, respond) : admitFirst(c, asker, respond);
 }
 
-type Respond = (exchange: Exchange, client: string | undefined) => Promise<Response>;
+type Respond = (exchange: Exchange, session: SessionInfo | undefined) => Promise<Response>;
 
 /** A call is admitted with the call itself, which saves asking the tenant twice. */
 async function callFirst(c: Ctx, asker: Asker, respond: Respond): Promise<Response | Refused> {
@@ -148,7 +152,7 @@ async function admitFirst(c: Ctx, asker: Asker, respond: Respond): Promise<Respo
   const admission = await doorOf(c, principal).admit(session);
   if (!admission.ok) return { refusal: httpRefusal(c, admission.refusal), principal };
   const scopes: readonly Scope[] = admission.scopes;
-  const response = await respond(createExchange(c, asker, scopes), admission.client);
+  const response = await respond(createExchange(c, asker, scopes), admission.session);
   if (response.status >= 400) logRefusal(c, { status: response.status, code: 'protocol' }, principal);
   return response;
 }
@@ -169,6 +173,23 @@ async function initialize(c: Ctx, asker: Asker, body: unknown): Promise<Response
   const headers = new Headers(response.headers);
   headers.set(SESSION_HEADER, session);
   return new Response(response.body, { status: response.status, headers });
+}
+
+/** Keeps the level for the requests of the session to come, for each has a server of its own. */
+async function setLogLevel(
+  c: Ctx,
+  asker: Asker,
+  body: unknown,
+  respond: Respond,
+): Promise<Response | Refused> {
+  const response = await admitFirst(c, asker, respond);
+  const { principal, session } = asker;
+  if (!(response instanceof Response) || session === undefined || !c.var.edge.offer.talks) return response;
+  const answer = await response.clone().json();
+  if (memberOf(answer, 'result') === undefined) return response;
+  const level = memberOf(memberOf(body, 'params'), 'level');
+  const refusal = await callInternal(c, principal, sessionLogLevel, { session_id: session, level }, session);
+  return refusal === undefined ? response : { refusal, principal };
 }
 
 /** What a client says in a session that no server needs to hear: its answers and its cancellations. */

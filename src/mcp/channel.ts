@@ -30,6 +30,8 @@ export interface Channel {
   readonly families: Families;
   /** The scopes of the token, once the tenant was asked for them. */
   readonly scopes: readonly Scope[];
+  /** Signs what a client keeps for a tool between two requests; 32 bytes. */
+  readonly stateKey: Uint8Array;
   /** The session whose subscriptions the client can change; undefined for a client without one. */
   readonly sessionId: SessionId | undefined;
   readonly protocolVersion: string | undefined;

@@ -1,6 +1,8 @@
 import {
   type CallToolResult,
+  type ClientCapabilities,
   type InputRequiredResult,
+  type RequestStateCodec,
   SdkError,
   SdkErrorCode,
   type ServerContext,
@@ -9,27 +11,38 @@ import { describeCause } from '../telemetry/redact.ts';
 import { EDGE_TOOL_MS } from '../tenant/at-edge.ts';
 import type { CallRequest, Settlement } from '../tenant/call.ts';
 import { expectedError, internalError } from '../tenant/outcomes.ts';
-import { isEdgeTool } from '../tools/edge-tool.ts';
+import { type Caller, isEdgeTool } from '../tools/edge-tool.ts';
 import { ToolError } from '../tools/errors.ts';
 import { type Channel, errorResult } from './channel.ts';
+import type { Kept } from './request-state.ts';
 
 type Result = CallToolResult | InputRequiredResult;
+
+/** What is known of a client that may be asked something. */
+export interface Asking {
+  readonly state: RequestStateCodec<Kept>;
+  readonly capabilities: ClientCapabilities | undefined;
+}
 
 /** Runs a tool at the edge that the tenant has admitted: within a deadline, inside the error boundary, and reported. */
 export async function runAtEdge(
   channel: Channel,
   request: CallRequest,
   args: Record<string, unknown>,
-  mcpReq: ServerContext['mcpReq'],
+  context: ServerContext,
+  { state, capabilities }: Asking,
 ): Promise<Result> {
   const tool = channel.offer.find(request.tool, channel.families);
   if (tool === undefined || !isEdgeTool(tool))
     throw new Error('the tenant admitted a tool that the edge does not have');
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), EDGE_TOOL_MS);
-  const signal = AbortSignal.any([mcpReq.signal, deadline.signal]);
+  const signal = AbortSignal.any([context.mcpReq.signal, deadline.signal]);
   try {
-    const result = await Promise.race([tool.run(args, { ...mcpReq, signal }), whenAborted(signal)]);
+    const result = await Promise.race([
+      tool.run(args, { ...callerFor(context, request.tool, state), signal, capabilities }),
+      whenAborted(signal),
+    ]);
     // What is asked of the caller ends this request; its answer comes with another, which is a call of its own.
     await channel.settle(request, { error: undefined, thrown: undefined });
     return result;
@@ -38,6 +51,23 @@ export async function runAtEdge(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The caller, as the tool sees it: what it kept there for another tool is not for this one. */
+function callerFor(
+  context: ServerContext,
+  tool: string,
+  state: Asking['state'],
+): Omit<Caller, 'capabilities'> {
+  const { mcpReq } = context;
+  return {
+    ...mcpReq,
+    keep: (kept) => state.mint({ tool, state: kept }, context),
+    requestState: () => {
+      const kept = mcpReq.requestState<Kept>();
+      return kept?.tool === tool ? kept.state : undefined;
+    },
+  };
 }
 
 async function failed(

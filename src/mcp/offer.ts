@@ -1,5 +1,5 @@
 import { type Catalogue, familyOf, listing, type ToolListing } from '../tools/catalogue.ts';
-import type { AnyTool } from '../tools/edge-tool.ts';
+import { type AnyTool, isEdgeTool } from '../tools/edge-tool.ts';
 import type { Scope } from '../tools/tool.ts';
 
 /** The families of tools that a client wants to know of; undefined when it wants all. */
@@ -14,6 +14,8 @@ interface Published {
 /** What clients are told of. Made once for all: converting schemas costs more than everything else a request does. */
 export class Offer {
   readonly #published: ReadonlyMap<string, Published>;
+  /** Whether any tool runs at the edge, and so may have something to say to its caller. */
+  readonly talks: boolean;
   /** The families that have tools, in the order of the catalogue. */
   readonly families: readonly string[];
 
@@ -21,6 +23,7 @@ export class Offer {
     this.#published = new Map(
       catalogue.tools.map((tool) => [tool.name, { tool, family: familyOf(tool), listing: listing(tool) }]),
     );
+    this.talks = catalogue.tools.some(isEdgeTool);
     this.families = [...new Set(catalogue.tools.map(familyOf))];
   }
 

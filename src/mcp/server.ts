@@ -4,12 +4,12 @@ import {
   ProtocolError,
   ProtocolErrorCode,
   Server,
-  type ServerContext,
 } from '@modelcontextprotocol/server';
 import type { CallOutcome, CallRequest } from '../tenant/call.ts';
 import { VERSION } from '../version.ts';
 import { type Channel, callerOf, errorResult, onePageParams, refusalError } from './channel.ts';
 import { runAtEdge } from './edge-tools.ts';
+import { requestStateOf } from './request-state.ts';
 import { serveResources } from './resources.ts';
 
 const SERVER_INFO = { name: 'bulkhead', title: 'Bulkhead', version: VERSION };
@@ -27,11 +27,14 @@ export type ServerFactory = (channel: Channel) => Server;
 
 /** A protocol server for one request or one connection: the only thing that it can do is pass calls to the door. */
 export function createServer(channel: Channel): Server {
-  const server = new Server(SERVER_INFO, OPTIONS);
+  const state = requestStateOf(channel);
+  const server = new Server(SERVER_INFO, { ...OPTIONS, requestState: { verify: state.verify } });
+  if (channel.offer.talks) server.registerCapabilities({ logging: {} });
   server.setRequestHandler('tools/list', { params: onePageParams }, () => ({
     tools: channel.offer.list(channel),
   }));
-  server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
+  server.setRequestHandler('tools/call', async ({ params }, context) => {
+    const { mcpReq } = context;
     const request: CallRequest = {
       tokenId: channel.tokenId,
       session: channel.sessionId,
@@ -41,7 +44,10 @@ export function createServer(channel: Channel): Server {
       caller: callerOf(channel, mcpReq._meta, server.getClientVersion()),
     };
     const outcome = await cancellable(channel, request, mcpReq.signal);
-    return resultOf(outcome, channel, request, mcpReq);
+    const asking = () => ({ state, capabilities: server.getClientCapabilities() });
+    return resultOf(outcome, channel, request, (args) =>
+      runAtEdge(channel, request, args, context, asking()),
+    );
   });
   serveResources(server, channel);
   return server;
@@ -66,7 +72,7 @@ function resultOf(
   outcome: CallOutcome,
   channel: Channel,
   request: CallRequest,
-  mcpReq: ServerContext['mcpReq'],
+  run: (args: Record<string, unknown>) => Promise<CallToolResult | InputRequiredResult>,
 ): CallToolResult | Promise<CallToolResult | InputRequiredResult> {
   const { traceId } = request.caller.trace;
   switch (outcome.kind) {
@@ -78,7 +84,7 @@ function resultOf(
     case 'error':
       return errorResult(outcome.error);
     case 'edge':
-      return runAtEdge(channel, request, outcome.args, mcpReq);
+      return run(outcome.args);
     case 'unknown_tool':
       throw new ProtocolError(
         ProtocolErrorCode.InvalidParams,

@@ -49,12 +49,19 @@ export type Refusal =
   | { reason: 'unknown_session' }
   | { reason: 'unavailable' };
 
+/** What a client has said in its session that holds for all of its requests. */
+export interface SessionInfo {
+  /** What it said of itself when it opened it, as JSON text: the parameters of `initialize`. */
+  readonly client: string;
+  readonly logLevel: string | undefined;
+}
+
 export type Admission =
   | {
       ok: true;
       scopes: Scope[];
-      /** What the client of the session said of itself when it opened it, as JSON text. */
-      client: string | undefined;
+      /** The session that was named. */
+      session: SessionInfo | undefined;
     }
   | { ok: false; refusal: Refusal };
 

@@ -86,11 +86,11 @@ export class Pipeline {
     const session = this.#sessionOf({ tokenId, session: sessionId }, now);
     const admitted = this.#admit(tokenId, session, 'any', now);
     if (!admitted.ok) return admitted;
-    return {
-      ok: true,
-      scopes: admitted.token.scopes,
-      client: typeof session === 'object' ? session.client : undefined,
-    };
+    const info =
+      typeof session === 'object'
+        ? { client: session.client, logLevel: session.log_level ?? undefined }
+        : undefined;
+    return { ok: true, scopes: admitted.token.scopes, session: info };
   }
 
   /**

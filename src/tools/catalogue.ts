@@ -21,6 +21,7 @@ import { scarResolve } from './scar/resolve.ts';
 import { scarUpdate } from './scar/update.ts';
 import { sessionClose } from './session/close.ts';
 import { sessionListen } from './session/listen.ts';
+import { sessionLogLevel } from './session/log-level.ts';
 import { sessionOpen, streamOpen } from './session/open.ts';
 import { resourcesSubscribe, resourcesUnsubscribe } from './session/subscribe.ts';
 import { tenantLimits } from './tenant/limits.ts';
@@ -57,6 +58,7 @@ const INTERNAL: readonly Tool[] = [
   resourcesUnsubscribe,
   sessionOpen,
   sessionListen,
+  sessionLogLevel,
   sessionClose,
   streamOpen,
 ];

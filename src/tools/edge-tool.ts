@@ -1,4 +1,9 @@
-import type { CallToolResult, InputRequiredResult, ServerContext } from '@modelcontextprotocol/server';
+import type {
+  CallToolResult,
+  ClientCapabilities,
+  InputRequiredResult,
+  ServerContext,
+} from '@modelcontextprotocol/server';
 import type * as z from 'zod';
 import type { Annotations, Described, Tool } from './tool.ts';
 
@@ -7,7 +12,14 @@ import type { Annotations, Described, Tool } from './tool.ts';
  * `requestSampling` ask clients of the 2025 revisions, `inputResponses` has what a 2026 client answered, `log` and
  * `notify` tell how it is going. It names no tenant and no storage.
  */
-export type Caller = ServerContext['mcpReq'];
+export type Caller = Omit<ServerContext['mcpReq'], 'requestState'> & {
+  /** What the client said that it can be asked; undefined outside a session of the 2025 revisions. */
+  readonly capabilities: ClientCapabilities | undefined;
+  /** Makes the `requestState` of `inputRequired(…)`: what the tool wants to know again then. Its client can read it. */
+  keep(state: unknown): Promise<string>;
+  /** What the tool kept, once its caller has answered; no one else can have written it. */
+  requestState(): unknown;
+};
 
 /**
  * The second kind of tool: one that talks with its caller while it runs, or calls out. It is asynchronous and runs at

@@ -33,6 +33,7 @@ export const ISOLATION_SCRIPT: readonly IsolationStep[] = [
   { tool: 'resources_list', args: () => ({}) },
   { tool: 'resources_read', args: () => ({ ...board, key: 'plan/step' }) },
   { tool: 'session_open', args: () => ({ session_id: 'same', kind: 'session' }) },
+  { tool: 'session_log_level', args: () => ({ session_id: 'same', level: 'error' }) },
   { tool: 'session_listen', args: () => ({ session_id: 'same' }) },
   {
     tool: 'stream_open',

@@ -13,8 +13,15 @@ export interface TestServer {
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Starts the Worker as `wrangler dev` would, in workerd. `vars` replace settings of wrangler.toml. */
-export async function startServer(vars: Record<string, string> = {}): Promise<TestServer> {
+/**
+ * Starts a Worker as `wrangler dev` would, in workerd.
+ * @param vars replace settings of its configuration
+ * @param configPath its configuration, from the root of the project
+ */
+export async function startServer(
+  vars: Record<string, string> = {},
+  configPath = 'wrangler.toml',
+): Promise<TestServer> {
   Object.assign(process.env, {
     WRANGLER_SEND_METRICS: 'false',
     WRANGLER_SEND_ERROR_REPORTS: 'false',
@@ -25,7 +32,7 @@ export async function startServer(vars: Record<string, string> = {}): Promise<Te
   const { createTestHarness } = await import('wrangler');
   const harness = createTestHarness({
     root: ROOT,
-    workers: [{ configPath: 'wrangler.toml', vars, secrets: TEST_SECRETS }],
+    workers: [{ configPath, vars, secrets: TEST_SECRETS }],
   });
   const { url } = await harness.listen();
   return {

@@ -34,6 +34,7 @@ const ABOUT_CLIENTS = [
   'session_open',
   'session_close',
   'stream_open',
+  'session_log_level',
   'resources_subscribe',
   'resources_unsubscribe',
 ];
@@ -88,6 +89,12 @@ describe.each(catalogue.all.map((tool) => [tool.name, tool] as const))('%s', (na
   test('has a log policy for every argument and for nothing else', () => {
     expect(Object.keys(tool.log).sort()).toEqual(Object.keys(tool.input.shape).sort());
     for (const policy of Object.values(tool.log)) expect(POLICIES).toContain(policy);
+  });
+
+  // The SDK checks the headers that such an argument asks for with its high-level server only.
+  test('has no argument that is a header too', () => {
+    for (const [path, schema] of subschemas(inputSchema))
+      expect(schema, path).not.toHaveProperty(['x-mcp-header']);
   });
 
   test('has no argument that could name a tenant', () => {

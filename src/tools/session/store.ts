@@ -35,6 +35,7 @@ export type Session = {
   client: string;
   client_name: string | null;
   client_version: string | null;
+  log_level: string | null;
   list_changed: number;
   rev: number;
   seen_at: number;
