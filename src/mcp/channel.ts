@@ -1,4 +1,10 @@
-import { type CallToolResult, TRACEPARENT_META_KEY } from '@modelcontextprotocol/server';
+import {
+  type CallToolResult,
+  CLIENT_INFO_META_KEY,
+  type Server,
+  type ServerContext,
+  TRACEPARENT_META_KEY,
+} from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { continueTrace, type TraceContext } from '../telemetry/trace.ts';
 import type {
@@ -52,14 +58,17 @@ export interface Channel {
 }
 
 const MAX_CLIENT_CHARS = 64;
+/** Where a 2026 client names itself; on a connection the SDK reads it for HTTP only. */
+const clientInfo = z.object({ [CLIENT_INFO_META_KEY]: z.object({ name: z.string(), version: z.string() }) });
 
 /** Who makes a call, for the log. A trace in `_meta` comes before that of the request's headers. */
 export function callerOf(
   channel: Channel,
-  meta: Readonly<Record<string, unknown>> | undefined,
-  client: { name: string; version: string } | undefined,
+  server: Server,
+  { _meta, envelope }: ServerContext['mcpReq'],
 ): CallerInfo {
-  const traceparent = meta?.[TRACEPARENT_META_KEY];
+  const traceparent = _meta?.[TRACEPARENT_META_KEY];
+  const client = server.getClientVersion() ?? clientInfo.safeParse(envelope).data?.[CLIENT_INFO_META_KEY];
   const { id, trace, receivedAt } = channel.arrival();
   return {
     requestId: id,

@@ -8,10 +8,10 @@ export type Families = ReadonlySet<string> | undefined;
 interface Published {
   readonly tool: AnyTool;
   readonly family: string;
-  readonly listing: ToolListing;
+  readonly listing: () => ToolListing;
 }
 
-/** What clients are told of. Made once for all: converting schemas costs more than everything else a request does. */
+/** What clients are told of. Made once for all, and not before one asks: converting schemas costs more than all else. */
 export class Offer {
   readonly #published: ReadonlyMap<string, Published>;
   /** Whether any tool runs at the edge, and so may have something to say to its caller. */
@@ -21,7 +21,7 @@ export class Offer {
 
   constructor(catalogue: Catalogue) {
     this.#published = new Map(
-      catalogue.tools.map((tool) => [tool.name, { tool, family: familyOf(tool), listing: listing(tool) }]),
+      catalogue.tools.map((tool) => [tool.name, { tool, family: familyOf(tool), listing: once(tool) }]),
     );
     this.talks = catalogue.tools.some(isEdgeTool);
     this.families = [...new Set(catalogue.tools.map(familyOf))];
@@ -35,7 +35,7 @@ export class Offer {
           (tool.scope === 'any' || client.scopes.includes(tool.scope)) &&
           (client.families === undefined || client.families.has(family)),
       )
-      .map((published) => published.listing);
+      .map((published) => published.listing());
   }
 
   /** The tool that a client may name, if it is published and of the families. */
@@ -53,4 +53,12 @@ export class Offer {
   askedFor(name: string, families: Families): string {
     return this.find(name, families) === undefined ? `${name} (not offered)` : name;
   }
+}
+
+function once(tool: AnyTool): () => ToolListing {
+  let made: ToolListing | undefined;
+  return () => {
+    made ??= listing(tool);
+    return made;
+  };
 }

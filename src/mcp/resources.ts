@@ -30,11 +30,10 @@ const readParams = z.object({ uri: z.string() });
 
 /** Serves the cells of the blackboard as MCP resources. Each request is one call through the door. */
 export function serveResources(server: Server, channel: Channel): void {
-  const caller = (meta: Readonly<Record<string, unknown>> | undefined) =>
-    callerOf(channel, meta, server.getClientVersion());
+  const caller = ({ mcpReq }: ServerContext) => callerOf(channel, server, mcpReq);
 
   server.setRequestHandler('resources/list', { params: pageParams }, async (args, context) => {
-    const outcome = await ask(channel, resourcesList, args, caller(context.mcpReq._meta));
+    const outcome = await ask(channel, resourcesList, args, caller(context));
     if (!outcome.ok) throw protocolError(outcome.error);
     const { entries, next_cursor } = outcome.answer;
     const resources = entries.map((entry) => ({
@@ -54,7 +53,7 @@ export function serveResources(server: Server, channel: Channel): void {
   server.setRequestHandler('resources/read', { params: readParams }, async ({ uri }, context) => {
     const cell = parseCellUri(uri);
     if (cell === undefined) throw new ResourceNotFoundError(uri);
-    const outcome = await ask(channel, resourcesRead, { ...cell }, caller(context.mcpReq._meta));
+    const outcome = await ask(channel, resourcesRead, { ...cell }, caller(context));
     // Arguments that the tool refuses are a name that no cell can have.
     if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);
     if (!outcome.ok) throw protocolError(outcome.error);
@@ -70,7 +69,7 @@ export function serveResources(server: Server, channel: Channel): void {
       if (cell === undefined) throw new ResourceNotFoundError(uri);
       const named = tool === resourcesSubscribe ? { uri, ...cell } : { uri };
       const args = { session_id: requireSession(channel), ...named };
-      const outcome = await ask(channel, tool, args, caller(context.mcpReq._meta));
+      const outcome = await ask(channel, tool, args, caller(context));
       if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);
       if (!outcome.ok) throw protocolError(outcome.error);
       return {};

@@ -41,7 +41,7 @@ export function createServer(channel: Channel): Server {
       cancelKey: channel.cancelKey(mcpReq.id),
       tool: channel.offer.askedFor(params.name, channel.families),
       args: params.arguments ?? {},
-      caller: callerOf(channel, mcpReq._meta, server.getClientVersion()),
+      caller: callerOf(channel, server, mcpReq),
     };
     const outcome = await cancellable(channel, request, mcpReq.signal);
     const asking = () => ({ state, capabilities: server.getClientCapabilities() });

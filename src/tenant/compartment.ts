@@ -13,6 +13,7 @@ import {
 } from '../tools/session/store.ts';
 import type { Sweeper } from '../tools/sweepers.ts';
 import type { Scope } from '../tools/tool.ts';
+import { AtEdge } from './at-edge.ts';
 import type {
   Admission,
   CallOutcome,
@@ -80,6 +81,7 @@ export class Compartment implements Door {
   readonly #host: Host;
   readonly #waiters: Waiters;
   readonly #listeners: Listeners;
+  readonly #atEdge = new AtEdge();
   #open: Open | undefined;
   /** What was touched by calls that have committed and is not announced yet. */
   #touched: Set<string> | undefined;
@@ -400,6 +402,7 @@ export class Compartment implements Door {
       limiter,
       records,
       writeBehind,
+      atEdge: this.#atEdge,
       storageQuotaBytes,
       rev: ledger.rev,
       mayWait: () => !this.#waiters.full,

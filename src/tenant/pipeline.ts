@@ -6,7 +6,7 @@ import { type AnyTool, isEdgeTool } from '../tools/edge-tool.ts';
 import { ToolError } from '../tools/errors.ts';
 import { liveSession, type Session, seeSession } from '../tools/session/store.ts';
 import { NotYet, type Scope, type Tool, type ToolContext } from '../tools/tool.ts';
-import { AtEdge, MAX_AT_EDGE } from './at-edge.ts';
+import { type AtEdge, MAX_AT_EDGE } from './at-edge.ts';
 import type { Admission, CallOutcome, CallRequest, Refusal, SessionId, Settlement, TokenId } from './call.ts';
 import type { Database } from './database.ts';
 import { once } from './idempotency.ts';
@@ -33,6 +33,7 @@ export interface PipelineParts {
   readonly limiter: Limiter;
   readonly records: Records;
   readonly writeBehind: WriteBehind;
+  readonly atEdge: AtEdge;
   readonly storageQuotaBytes: number;
   /** The last revision that was committed. */
   readonly rev: number;
@@ -67,7 +68,6 @@ interface Attempt {
 /** The door of one tenant: admit, charge, validate, run, record, log. Nothing reaches a tool any other way. */
 export class Pipeline {
   readonly #parts: PipelineParts;
-  readonly #atEdge = new AtEdge();
   #rev: number;
   #roomyCalls = 0;
 
@@ -113,7 +113,7 @@ export class Pipeline {
   /** Records and logs a tool that ran at the edge. */
   settle(request: CallRequest, { error, thrown }: Settlement): void {
     const tool = this.#parts.catalogue.find(request.tool);
-    this.#atEdge.end(request.cancelKey);
+    this.#parts.atEdge.end(request.cancelKey);
     if (tool === undefined) return;
     const outcome: CallOutcome =
       error === undefined ? { kind: 'answer', json: '' } : { kind: 'error', error };
@@ -147,7 +147,7 @@ export class Pipeline {
   #sendToEdge(request: CallRequest, tool: AnyTool, now: number): Ended {
     try {
       const args = parseArguments(tool, request.args);
-      if (!this.#atEdge.begin(request.cancelKey, now)) {
+      if (!this.#parts.atEdge.begin(request.cancelKey, now)) {
         const message = 'Too many long calls are running; try again shortly.';
         throw new ToolError('unavailable', message, { limit: MAX_AT_EDGE });
       }

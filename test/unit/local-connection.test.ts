@@ -1,0 +1,100 @@
+import { InMemoryTransport } from '@modelcontextprotocol/server';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Connection } from '../../src/local/connection.ts';
+import { Listens } from '../../src/local/listens.ts';
+import type { LocalTenantOptions } from '../../src/local/tenant.ts';
+import { Offer } from '../../src/mcp/offer.ts';
+import { MAX_CHANGES } from '../../src/tools/blackboard/changes.ts';
+import { catalogue } from '../../src/tools/catalogue.ts';
+import { GENEROUS, START } from '../support/compartment.ts';
+import { openLocal, TemporaryDirectory, type TestLocal } from '../support/local.ts';
+
+let directory: TemporaryDirectory;
+let opened: TestLocal[] = [];
+beforeEach(() => {
+  directory = new TemporaryDirectory();
+  opened = [];
+});
+afterEach(() => {
+  vi.useRealTimers();
+  for (const local of opened) local.tenant.close();
+  directory.remove();
+});
+
+function open(host?: LocalTenantOptions['host']): TestLocal {
+  const local = openLocal(directory.file, host);
+  opened.push(local);
+  return local;
+}
+
+const connect = (local: TestLocal, era: 'legacy' | 'modern', listens = new Listens()) =>
+  Connection.open({ tenant: local.tenant, offer: new Offer(catalogue), era, listens, ready: async () => {} });
+const sessions = (local: TestLocal) => local.db.exec('SELECT id, attached FROM sessions');
+
+test('a connection waits while the limits have no room for it, and does not wait for ever', async () => {
+  const limits = { tenant: GENEROUS, tool: { rate: 20, burst: 1 } };
+  const local = open({ limits });
+  await connect(local, 'legacy');
+  await connect(local, 'legacy');
+  expect(sessions(local)).toHaveLength(2);
+  // A clock that stands still refills nothing.
+  const stopped = open({ limits, clock: () => START });
+  await expect(connect(stopped, 'legacy')).rejects.toThrow('not opened');
+});
+
+test('a connection that ends takes its session along, whichever era it was of', async () => {
+  const local = open();
+  for (const era of ['legacy', 'modern'] as const) {
+    const { server } = await connect(local, era);
+    const [, wire] = InMemoryTransport.createLinkedPair();
+    await server.connect(wire);
+    // A 2025 client is told of nothing until it says that it is ready.
+    expect(sessions(local)).toMatchObject([{ attached: era === 'modern' ? 1 : 0 }]);
+    await server.close();
+    expect(sessions(local)).toEqual([]);
+  }
+});
+
+test('more changes than can be told one by one are told as a change of all that is listened to', async () => {
+  const [local, other] = [open(), open()];
+  const listens = new Listens();
+  const uris = ['blackboard://default/a', 'blackboard://default/never%2Fthere'];
+  listens.received({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'subscriptions/listen',
+    params: { notifications: { resourceSubscriptions: uris } },
+  });
+  const [client, wire] = InMemoryTransport.createLinkedPair();
+  const told: unknown[] = [];
+  client.onmessage = (message) => void told.push('params' in message ? message.params?.uri : 'list');
+  const { server } = await connect(local, 'modern', listens);
+  await Promise.all([client.start(), server.connect(wire)]);
+  for (let n = 0; n <= MAX_CHANGES; n++) {
+    await other.answer('blackboard_write', { key: `elsewhere/${n}`, value: n });
+  }
+  expect(told).toEqual([]);
+  local.tenant.noticeOthers();
+  await expect.poll(() => told).toEqual([...uris, 'list']);
+});
+
+test('what others write is looked for all the time, and what has expired is swept soon after the start', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+  const [local, other] = [open(), open()];
+  local.tenant.start();
+  const watching = local.answer('blackboard_watch', { since_rev: 0, wait_s: 25 });
+  await other.answer('blackboard_write', { key: 'k', value: 1 });
+  await vi.advanceTimersByTimeAsync(100);
+  expect(await watching).toMatchObject({ events: [{ key: 'k' }] });
+
+  const expired = () =>
+    local.db.exec(
+      `INSERT INTO sessions (id, kind, principal, client, list_changed, rev, seen_at)
+       VALUES ('expired', 'session', 'p', '{}', 1, 0, 0)`,
+    );
+  for (const ms of [1000, 3_600_000, 3_600_000]) {
+    expired();
+    await vi.advanceTimersByTimeAsync(ms);
+    expect(sessions(local)).toEqual([]);
+  }
+});
