@@ -49,7 +49,9 @@ test.each(files.filter((file) => partOf(file) in MAY_IMPORT))('%s imports only w
 test.each(
   files.filter(
     (file) =>
-      !['edge', 'mcp', 'cli', 'local', 'bridge'].includes(partOf(file)) && !PLATFORM.includes(file) && file !== PROTOCOL_TYPES,
+      !['edge', 'mcp', 'cli', 'local', 'bridge'].includes(partOf(file)) &&
+      !PLATFORM.includes(file) &&
+      file !== PROTOCOL_TYPES,
   ),
 )('%s names no platform', (file) => {
   expect(readFileSync(file, 'utf8')).not.toMatch(

@@ -1,0 +1,235 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { delayAfter, keepOpen, MAX_DELAY_MS, MAX_FAILURES } from '../../src/bridge/backoff.ts';
+import { MAX_PENDING } from '../../src/bridge/bridge.ts';
+import { brokenOff, Failure, failureOf } from '../../src/bridge/failure.ts';
+import { LineSplitter, MAX_LINE_BYTES } from '../../src/bridge/lines.ts';
+import { Output } from '../../src/bridge/output.ts';
+import { Remote } from '../../src/bridge/remote.ts';
+import { readTarget, TargetError } from '../../src/bridge/target.ts';
+import { event, FakeRemote, LocalClient, type Rpc, stream, TOKEN } from '../support/bridge-rig.ts';
+
+describe('the address and the token', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'bulkhead-'));
+  afterAll(() => rmSync(dir, { recursive: true }));
+  const file = (name: string, text: string) => {
+    writeFileSync(join(dir, name), text);
+    return join(dir, name);
+  };
+  const target = (url: string, token: string | undefined = 'a.b.c', tokenFile?: string) =>
+    readTarget({ url, token, tokenFile });
+
+  test.each([
+    ['https://host.example', 'https://host.example/mcp'],
+    ['https://host.example/?tools=scar', 'https://host.example/mcp?tools=scar'],
+    ['https://host.example/mcp?tools=scar,cache#x', 'https://host.example/mcp?tools=scar,cache'],
+    ['https://host.example/under/mcp', 'https://host.example/under/mcp'],
+    ['http://127.0.0.1:8787', 'http://127.0.0.1:8787/mcp'],
+    ['http://[::1]:8787/mcp', 'http://[::1]:8787/mcp'],
+    ['http://localhost:8787', 'http://localhost:8787/mcp'],
+  ])('%s is %s', (url, endpoint) => {
+    expect(target(url).url.href).toBe(endpoint);
+  });
+
+  test.each([
+    ['host.example', /must be the address/],
+    ['ftp://host.example', /must be the address/],
+    ['', /must be the address/],
+    ['http://host.example/mcp', /must begin with https.*host\.example in clear/],
+    ['http://127.0.0.1.host.example', /must begin with https/],
+    ['https://user:pass@host.example', /must not contain a user/],
+  ])('%s is none', (url, why) => {
+    expect(() => target(url)).toThrow(TargetError);
+    expect(() => target(url)).toThrow(why);
+  });
+
+  test('the token comes from a file before it comes from the environment', () => {
+    expect(target('https://a.example', 'from.the.environment').token).toBe('from.the.environment');
+    expect(target('https://a.example', 'from.the.environment', file('good', ' x.y.z\n')).token).toBe('x.y.z');
+  });
+
+  test('what is no token is told without showing it', () => {
+    const url = 'https://a.example';
+    expect(() => readTarget({ url, token: undefined, tokenFile: undefined })).toThrow(
+      /There is no token: set/,
+    );
+    expect(() => target(url, '')).toThrow(/There is no token: set/);
+    expect(() => target(url, undefined, file('empty', '\n'))).toThrow(
+      /There is no token in the file .*empty/,
+    );
+    expect(() => target(url, undefined, join(dir, 'absent'))).toThrow(/cannot be read \(ENOENT\)/);
+    const injected = 'a.b\r\nx-other: 1';
+    expect(() => target(url, injected)).toThrow('What is in BULKHEAD_TOKEN is not a token.');
+  });
+});
+
+describe('lines', () => {
+  function split(maxBytes: number, ...chunks: (string | Buffer)[]): unknown[] {
+    const seen: unknown[] = [];
+    const splitter = new LineSplitter(
+      { line: (text) => seen.push(text), tooLong: (id) => seen.push({ tooLong: id }) },
+      maxBytes,
+    );
+    for (const chunk of chunks) splitter.push(Buffer.from(chunk as string));
+    return seen;
+  }
+
+  test('come in any pieces, and a character may be cut', () => {
+    const [head, tail] = [Buffer.from('é').subarray(0, 1), Buffer.from('é').subarray(1)];
+    expect(split(100, 'a\nb', 'c\r\n\n', head, tail, '\nrest')).toEqual(['a', 'bc', 'é']);
+  });
+
+  const padding = 'x'.repeat(2000);
+  test.each([
+    ['first', { jsonrpc: '2.0', id: 12, method: 'm', params: { padding } }, 12],
+    ['first, a text', { id: 'a"b', method: 'm', params: { padding } }, 'a"b'],
+    ['last', { method: 'm', params: { id: 99, padding }, jsonrpc: '2.0', id: 7 }, 7],
+    ['last but the version', { method: 'm', params: { padding }, id: 8, jsonrpc: '2.0' }, 8],
+    ['of something else', { method: 'm', params: { padding, id: 5 } }, undefined],
+    ['none', { method: 'm', params: { padding } }, undefined],
+  ])('that are too long are dropped, their id %s', (_where, message, id) => {
+    const line = JSON.stringify(message);
+    const pieces = line.match(/.{1,100}/g) ?? [];
+    expect(split(1000, ...pieces, '\nnext\n')).toEqual([{ tooLong: id }, 'next']);
+    expect(split(1000, `${line}\nnext\n`)).toEqual([{ tooLong: id }, 'next']);
+    expect(split(line.length, `${line}\n`)).toEqual([line]);
+  });
+});
+
+describe('what the client must not send', () => {
+  async function sent(...lines: string[]): Promise<Rpc[]> {
+    const client = new LocalClient(new URL('http://127.0.0.1:9/mcp'));
+    client.write(lines.map((line) => `${line}\n`).join(''));
+    const answers = await client.messages.atLeast(lines.length, () => true);
+    await client.end();
+    expect(client.lines).toEqual([]);
+    return answers;
+  }
+
+  test('is refused by an error that names its request, where it can', async () => {
+    const long = JSON.stringify({ jsonrpc: '2.0', id: 3, method: 'm', params: 'x'.repeat(MAX_LINE_BYTES) });
+    expect(
+      await sent('{', '"text"', '{"id":1,"method":"ping"}', '[{"id":2,"method":"ping"}]', long),
+    ).toMatchObject([
+      { id: null, error: { code: -32700 } },
+      { id: null, error: { code: -32600 } },
+      { id: 1, error: { code: -32600 } },
+      { id: 2, error: { code: -32600, message: expect.stringMatching(/Batches/) } },
+      { id: 3, error: { code: -32600, message: expect.stringMatching(/must not exceed/) } },
+    ]);
+  });
+});
+
+describe('with a server', () => {
+  test('too many requests at once, and two of one id, are refused; the others wait', async () => {
+    const remote = await new FakeRemote().start();
+    remote.answer = () => {};
+    const client = new LocalClient(remote.url);
+    for (let id = 0; id < MAX_PENDING; id++) client.send({ id, method: 'tools/list' });
+    client.send({ id: 'over', method: 'tools/list' });
+    expect(await client.answerTo('over')).toMatchObject({
+      error: { code: -32600, message: expect.stringMatching(/No more than 256/) },
+    });
+    const { response } = await remote.arrived.first(({ message }) => message.id === 0);
+    const closed = new Promise((resolve) => response.once('close', resolve));
+    client.send({ method: 'notifications/cancelled', params: { requestId: 0 } });
+    await closed;
+    client.send({ id: 'room', method: 'tools/list' });
+    await remote.arrived.first(({ message }) => message.id === 'room');
+    client.send({ id: 1, method: 'tools/list' });
+    expect(await client.answerTo(1)).toMatchObject({ error: { message: expect.stringMatching(/this id/) } });
+    await client.end();
+    await remote.stop();
+  });
+
+  test('an answer is read no faster than the client reads', async () => {
+    const remote = await new FakeRemote().start();
+    remote.answer = (arrived) => {
+      stream(arrived);
+      event(arrived, { id: arrived.message.id ?? null, result: {} });
+      arrived.response.end();
+    };
+    const [asked, room] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const drained = () => {
+      asked.resolve();
+      return room.promise;
+    };
+    const seen: unknown[] = [];
+    const message = { jsonrpc: '2.0', id: 1, method: 'tools/list' } as const;
+    const { signal } = new AbortController();
+    const way = { session: undefined, signal, onmessage: (said: unknown) => seen.push(said) };
+    const answered = new Remote({ url: remote.url, token: TOKEN }, drained).post(
+      { message, text: JSON.stringify(message) },
+      way,
+    );
+    await asked.promise;
+    expect(seen).toEqual([]);
+    room.resolve();
+    await answered;
+    expect(seen).toHaveLength(1);
+    await remote.stop();
+  });
+
+  test('there is room for more once the client has read, or is gone', async () => {
+    for (const makeRoom of [(to: PassThrough) => to.resume(), (to: PassThrough) => to.destroy()]) {
+      const to = new PassThrough({ highWaterMark: 1 });
+      const output = new Output(to, () => {});
+      await output.drained();
+      output.send({ jsonrpc: '2.0', method: 'notifications/message' });
+      let drained = false;
+      const room = output.drained().then(() => {
+        drained = true;
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(drained).toBe(false);
+      makeRoom(to);
+      await room;
+    }
+  });
+});
+
+describe('trying again', () => {
+  const passing = brokenOff('broken', 'broken_off');
+
+  test('comes after longer and longer times, by chance up to twice as long, and ends', () => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0);
+    expect([1, 2, 3, 20].map((failures) => delayAfter(failures))).toEqual([250, 500, 1000, MAX_DELAY_MS / 2]);
+    random.mockReturnValue(1);
+    expect([1, 2, 3, 20].map((failures) => delayAfter(failures))).toEqual([500, 1000, 2000, MAX_DELAY_MS]);
+    // As the server asks, within bounds.
+    expect(delayAfter(1, 5000)).toBe(5000);
+    expect(delayAfter(1, 3_600_000)).toBe(MAX_DELAY_MS);
+    random.mockRestore();
+  });
+
+  test('ends after so many failures in a row', async () => {
+    let tries = 0;
+    const open = async (alive: () => void) => {
+      if (++tries === 5) alive();
+      return passing;
+    };
+    expect(await keepOpen(open, new AbortController().signal, async () => {})).toBe(passing);
+    expect(tries).toBe(5 + MAX_FAILURES);
+  });
+
+  test('ends at once with what will not pass, and when it is told to', async () => {
+    const lasting = new Failure('refused', { error: { code: 1, message: '' }, status: 401 });
+    expect(await keepOpen(async () => lasting, new AbortController().signal)).toBe(lasting);
+    const stop = new AbortController();
+    const open = async () => {
+      stop.abort();
+      return passing;
+    };
+    expect(await keepOpen(open, stop.signal)).toBeUndefined();
+  });
+});
+
+test('a certificate that is not trusted', () => {
+  const cause = Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+  const failure = failureOf(new TypeError('fetch failed', { cause }), new URL('https://a.example/mcp'));
+  expect(failure.message).toMatch(/certificate of a\.example is not trusted.*NODE_EXTRA_CA_CERTS/);
+  expect(failure.error.data).toEqual({ code: 'untrusted', cause: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+});

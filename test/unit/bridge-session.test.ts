@@ -1,0 +1,304 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import {
+  type Arrived,
+  event,
+  FakeRemote,
+  LocalClient,
+  type Rpc,
+  refuse,
+  result,
+  stream,
+  TOKEN,
+} from '../support/bridge-rig.ts';
+
+const VERSION = '2025-11-25';
+const INITIALIZE: Rpc = {
+  id: 0,
+  method: 'initialize',
+  params: {
+    protocolVersion: VERSION,
+    capabilities: { sampling: {} },
+    clientInfo: { name: 'test', version: '1' },
+  },
+};
+
+/** A server of the 2025 revisions, as far as these tests go. */
+class SessionServer {
+  readonly remote = new FakeRemote();
+  /** The sessions that it knows; each `initialize` opens one. */
+  readonly live = new Set<string>();
+  readonly streams: Arrived[] = [];
+  opened = 0;
+  version = VERSION;
+  /** Answers requests other than those of the session itself. */
+  answer: (arrived: Arrived) => void = (arrived) => result(arrived, {});
+  /** Answers a request for the stream. */
+  listen: (arrived: Arrived) => void = (arrived) => {
+    stream(arrived);
+    this.streams.push(arrived);
+  };
+
+  constructor() {
+    this.remote.answer = (arrived) => {
+      expect(arrived.headers.authorization).toBe(`Bearer ${TOKEN}`);
+      const session = String(arrived.headers['mcp-session-id'] ?? '');
+      if (arrived.message.method === 'initialize') {
+        expect(session).toBe('');
+        const id = `session-${++this.opened}`;
+        this.live.add(id);
+        const capabilities = { resources: { subscribe: true, listChanged: true } };
+        const serverInfo = { name: 'fake', version: '1' };
+        return result(
+          arrived,
+          { protocolVersion: this.version, capabilities, serverInfo },
+          { 'mcp-session-id': id },
+        );
+      }
+      if (!this.live.has(session)) return refuse(arrived, 404, 'unknown_session');
+      expect(arrived.headers['mcp-protocol-version']).toBe(VERSION);
+      expect(arrived.headers['mcp-method']).toBeUndefined();
+      if (arrived.method === 'DELETE') {
+        this.live.delete(session);
+        return arrived.response.writeHead(204).end();
+      }
+      if (arrived.method === 'GET') return this.listen(arrived);
+      if (arrived.message.id === undefined || arrived.message.method === undefined)
+        return arrived.response.writeHead(202).end();
+      return this.answer(arrived);
+    };
+  }
+
+  /** The streams that were asked for, once there are so many. */
+  async gets(count: number): Promise<Arrived[]> {
+    return this.remote.arrived.atLeast(count, ({ method }) => method === 'GET');
+  }
+
+  posts(method: string): Arrived[] {
+    return this.remote.arrived.all.filter(({ message }) => message.method === method);
+  }
+}
+
+let server: SessionServer;
+const clients: LocalClient[] = [];
+beforeEach(async () => {
+  server = new SessionServer();
+  await server.remote.start();
+});
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.end()));
+  await server.remote.stop();
+});
+
+async function connected(): Promise<LocalClient> {
+  const client = new LocalClient(server.remote.url);
+  clients.push(client);
+  expect(await client.ask(INITIALIZE)).toMatchObject({ result: { protocolVersion: VERSION } });
+  client.send({ method: 'notifications/initialized' });
+  return client;
+}
+
+const updated = (uri: string): Rpc => ({ method: 'notifications/resources/updated', params: { uri } });
+const isUpdate =
+  (uri: string) =>
+  ({ method, params }: Rpc) =>
+    method === 'notifications/resources/updated' && params?.uri === uri;
+
+test('keeps the session, opens the stream, passes on what comes over it, and ends it all', async () => {
+  const client = await connected();
+  const [get] = await server.gets(1);
+  expect(get?.headers).toMatchObject({ accept: 'text/event-stream', 'mcp-session-id': 'session-1' });
+  event(get as Arrived, updated('blackboard://default/a'), '5');
+  await client.messages.first(isUpdate('blackboard://default/a'));
+  // What the server asks of its client, and what that answers.
+  event(get as Arrived, {
+    id: 'srv-1',
+    method: 'sampling/createMessage',
+    params: { messages: [], maxTokens: 1 },
+  });
+  await client.messages.first(({ id, method }) => id === 'srv-1' && method === 'sampling/createMessage');
+  client.send({ id: 'srv-1', result: { role: 'assistant' } });
+  const reply = await server.remote.arrived.first(({ message }) => message.result !== undefined);
+  expect(reply.message).toEqual({ jsonrpc: '2.0', id: 'srv-1', result: { role: 'assistant' } });
+  await client.end();
+  expect([...server.live]).toEqual([]);
+  expect(get?.closed).toBe(true);
+  expect(client.lines).toEqual([]);
+});
+
+test('sends what the client wrote, to the digit', async () => {
+  const client = await connected();
+  client.write(
+    '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","arguments":{"n":12345678901234567890}}}\n',
+  );
+  await client.answerTo(7);
+  const [sent] = server.posts('tools/call');
+  expect(sent?.body).toContain('"n":12345678901234567890');
+});
+
+test('nothing overtakes the handshake', async () => {
+  const { answer } = server.remote;
+  server.remote.answer = (arrived) => {
+    if (arrived.message.method === 'server/discover') result(arrived, {});
+    else if (arrived.message.method !== 'notifications/initialized') answer(arrived);
+  };
+  const client = await connected();
+  const isInitialized = ({ message }: Arrived) => message.method === 'notifications/initialized';
+  const held = await server.remote.arrived.first(isInitialized);
+  client.send({ id: 1, method: 'tools/list' });
+  // What belongs to no session goes its own way, and there and back again takes longer than to overtake.
+  const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
+  for (const id of [2, 3, 4]) await client.ask({ id, method: 'server/discover', params: { _meta } });
+  expect(server.posts('tools/list')).toEqual([]);
+  answer(held);
+  expect(await client.answerTo(1)).toMatchObject({ result: {} });
+});
+
+test('a stream that breaks is resumed after the last event, however often', async () => {
+  const client = await connected();
+  const [first] = await server.gets(1);
+  event(first as Arrived, updated('blackboard://default/a'), '41');
+  await client.messages.first(isUpdate('blackboard://default/a'));
+  first?.response.destroy();
+  const [, second] = await server.gets(2);
+  expect(second?.headers['last-event-id']).toBe('41');
+  // Broken again before anything came: the place to go on from is still known.
+  second?.response.destroy();
+  const [, , third] = await server.gets(3);
+  expect(third?.headers['last-event-id']).toBe('41');
+  event(third as Arrived, updated('blackboard://default/b'), '42');
+  await client.messages.first(isUpdate('blackboard://default/b'));
+  expect(client.lines).toEqual([
+    expect.stringMatching(/^bulkhead: The stream of changes .* broke\. Connecting again\.$/),
+  ]);
+});
+
+test('a stream that breaks before any event: the client is told that all it subscribed to may have changed', async () => {
+  const client = await connected();
+  const uri = 'blackboard://default/a';
+  await client.ask({ id: 1, method: 'resources/subscribe', params: { uri } });
+  const [first] = await server.gets(1);
+  first?.response.destroy();
+  await client.messages.first(isUpdate(uri));
+  await client.messages.first(({ method }) => method === 'notifications/resources/list_changed');
+});
+
+test('a server without a stream is asked for it once', async () => {
+  server.listen = (arrived) => arrived.response.writeHead(405).end();
+  const client = await connected();
+  await server.gets(1);
+  for (const id of [1, 2, 3]) await client.ask({ id, method: 'tools/list' });
+  expect(await server.gets(1)).toHaveLength(1);
+  expect(client.lines).toEqual([]);
+});
+
+test('a stream that is refused with the token comes back once a request succeeds', async () => {
+  const { listen } = server;
+  server.listen = (arrived) => refuse(arrived, 403, 'suspended');
+  const client = await connected();
+  await server.gets(1);
+  server.listen = listen;
+  await client.ask({ id: 1, method: 'tools/list' });
+  const [, second] = await server.gets(2);
+  event(second as Arrived, updated('blackboard://default/a'));
+  await client.messages.first(isUpdate('blackboard://default/a'));
+});
+
+test('a session that the server lost is opened again unnoticed, with its subscriptions', async () => {
+  const client = await connected();
+  const [kept, dropped] = ['blackboard://default/kept', 'blackboard://default/dropped'];
+  await client.ask({ id: 1, method: 'resources/subscribe', params: { uri: kept } });
+  await client.ask({ id: 2, method: 'resources/subscribe', params: { uri: dropped } });
+  await client.ask({ id: 3, method: 'resources/unsubscribe', params: { uri: dropped } });
+  await server.gets(1);
+  server.live.clear();
+  // Several requests find out at once; the session is opened once.
+  const answers = await Promise.all([4, 5, 6].map((id) => client.ask({ id, method: 'tools/list' })));
+  for (const answer of answers) expect(answer).toMatchObject({ result: {} });
+  expect([...server.live]).toEqual(['session-2']);
+  const [, again] = server.posts('initialize');
+  expect(again?.message.params).toEqual(INITIALIZE.params);
+  const subscribed = server
+    .posts('resources/subscribe')
+    .filter(({ headers }) => headers['mcp-session-id'] === 'session-2');
+  expect(subscribed.map(({ message }) => message.params)).toEqual([{ uri: kept }]);
+  // What changed in between is not known.
+  await client.messages.first(isUpdate(kept));
+  const [, stream2] = await server.gets(2);
+  expect(stream2?.headers['mcp-session-id']).toBe('session-2');
+  expect(client.messages.all.filter(({ id }) => id === 0)).toHaveLength(1);
+  expect(client.lines.filter((line) => line.includes('a new one was opened'))).toHaveLength(1);
+});
+
+test('a request that finds out late goes to the session that was opened meanwhile', async () => {
+  const client = await connected();
+  await server.gets(1);
+  server.live.clear();
+  const { answer } = server.remote;
+  server.remote.answer = (arrived) => {
+    if (arrived.message.id !== 'late' || server.live.has(String(arrived.headers['mcp-session-id'])))
+      answer(arrived);
+  };
+  client.send({ id: 'late', method: 'tools/list' });
+  const late = await server.remote.arrived.first(({ message }) => message.id === 'late');
+  await client.ask({ id: 'early', method: 'tools/list' });
+  answer(late);
+  expect(await client.answerTo('late')).toMatchObject({ result: {} });
+  expect(server.posts('initialize')).toHaveLength(2);
+});
+
+test('a session that is found lost by its stream is opened again without being asked', async () => {
+  await connected();
+  const [first] = await server.gets(1);
+  server.live.clear();
+  first?.response.destroy();
+  await server.remote.arrived.first(
+    ({ method, headers }) => method === 'GET' && headers['mcp-session-id'] === 'session-2',
+  );
+});
+
+test('a session that cannot be opened again is an error, not a loop', async () => {
+  const client = await connected();
+  server.live.clear();
+  server.version = '2024-11-05';
+  expect(await client.ask({ id: 1, method: 'tools/list' })).toMatchObject({
+    error: { code: -32000, data: { code: 'session_lost' } },
+  });
+  expect(client.lines.at(-1)).toMatch(/start the client again/);
+});
+
+test('a request that is cancelled is told to the server, gets no answer, and its exchange is closed', async () => {
+  const client = await connected();
+  server.answer = () => {};
+  client.send({ id: 1, method: 'tools/call', params: { name: 'wait', arguments: {} } });
+  const waiting = await server.remote.arrived.first(({ message }) => message.method === 'tools/call');
+  client.send({ method: 'notifications/cancelled', params: { requestId: 1 } });
+  const told = await server.remote.arrived.first(
+    ({ message }) => message.method === 'notifications/cancelled',
+  );
+  expect(told.message.params).toEqual({ requestId: 1 });
+  expect(told.headers['mcp-session-id']).toBe('session-1');
+  await new Promise((resolve) => waiting.response.once('close', resolve));
+  server.answer = (arrived) => result(arrived, {});
+  await client.ask({ id: 2, method: 'tools/list' });
+  expect(client.messages.all.filter(({ id }) => id === 1)).toEqual([]);
+});
+
+test('a server without sessions is served too', async () => {
+  const { remote } = server;
+  remote.answer = (arrived) => {
+    expect([arrived.method, arrived.headers['mcp-session-id']]).toEqual(['POST', undefined]);
+    if (arrived.message.method === 'initialize')
+      result(arrived, {
+        protocolVersion: VERSION,
+        capabilities: {},
+        serverInfo: { name: 'a', version: '1' },
+      });
+    else if (arrived.message.id === undefined) arrived.response.writeHead(202).end();
+    else result(arrived, {});
+  };
+  const client = await connected();
+  await client.ask({ id: 1, method: 'tools/list' });
+  const [list] = server.posts('tools/list');
+  expect(list?.headers['mcp-protocol-version']).toBe(VERSION);
+  await client.end();
+});
