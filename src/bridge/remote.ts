@@ -6,7 +6,7 @@ import type { Target } from './target.ts';
 export interface Patience {
   /** Until an answer begins; calls wait for at most 25 seconds by themselves. */
   readonly answerMs: number;
-  /** Until more of it comes; the server shows every 5 seconds that a stream is alive. */
+  /** Until more of it comes; the server shows every few seconds that a stream is alive. */
   readonly idleMs: number;
 }
 const PATIENCE: Patience = { answerMs: 120_000, idleMs: 30_000 };

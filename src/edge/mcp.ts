@@ -12,7 +12,7 @@ import { callInternal } from './internal-call.ts';
 import { readJson } from './json.ts';
 import { isConversation, respondInJson, respondInStream } from './legacy.ts';
 import { serveListen } from './listen.ts';
-import { isAnswer, isCall, memberOf } from './message.ts';
+import { isAnswer, isCall, memberOf, waits } from './message.ts';
 import { isModern, respondModern } from './modern.ts';
 import { narrowing } from './narrowing.ts';
 import {
@@ -100,7 +100,7 @@ function refuseBatch(request: Request, body: unknown): HttpRefusal | undefined {
 
 async function dispatchModern(c: Ctx, asker: Asker, body: unknown): Promise<Response | Refused> {
   if (memberOf(body, 'method') === 'subscriptions/listen') return serveListen(c, asker, body);
-  const inStream = prefersStream(c.req.raw);
+  const inStream = prefersStream(c.req.raw) || waits(body);
   const mode = inStream ? 'sse' : 'auto';
   const respond: Respond = (exchange) => respondModern(c.req.raw, body, exchange, mode);
   return isCall(body) && !inStream ? callFirst(c, asker, respond) : admitFirst(c, asker, respond);
@@ -112,7 +112,7 @@ async function dispatchLegacy(c: Ctx, asker: Asker, body: unknown): Promise<Resp
   const said = await takeSaid(c, asker, body);
   if (said !== undefined) return said instanceof Response ? said : { refusal: said, principal };
   const talks = isConversation(body, c.var.edge.offer, asker.families);
-  if (talks || prefersStream(c.req.raw)) {
+  if (talks || waits(body) || prefersStream(c.req.raw)) {
     return admitFirst(c, asker, (exchange, session) =>
       respondInStream(c.req.raw, body, exchange, talks ? session : undefined, principal.expiresAt),
     );

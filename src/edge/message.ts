@@ -40,6 +40,12 @@ export function cancelledOf(message: unknown): string | number | undefined {
   return typeof id === 'string' || typeof id === 'number' ? id : undefined;
 }
 
+/** Whether a call waits for news: only by writing to its client is it noticed that the client has left meanwhile. */
+export function waits(message: unknown): boolean {
+  const waitS = memberOf(memberOf(memberOf(message, 'params'), 'arguments'), 'wait_s');
+  return typeof waitS === 'number' && waitS > 0;
+}
+
 export function parseMessage(message: unknown): JSONRPCMessage | undefined {
   try {
     return parseJSONRPCMessage(message);

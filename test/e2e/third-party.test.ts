@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { THIRD_PARTIES } from '../support/contract/table.ts';
 import { Operator, startServer, type TestServer } from '../support/server.ts';
 import { Agents } from '../support/third-party/agents.ts';
 import { openAiSdk } from '../support/third-party/ai-sdk.ts';
@@ -61,8 +62,11 @@ interface Expected {
   readonly refused: RegExp;
 }
 
+const described: { name: string; version: string }[] = [];
+
 /** What must hold for every client. */
 function describeClient(name: string, open: Open, expected: Expected): void {
+  described.push({ name, version: expected.version });
   describe(name, () => {
     let endpoint: Endpoint;
     let client: ThirdPartyClient;
@@ -198,3 +202,9 @@ describeClient(
     refused: NO_SIGN_IN,
   },
 );
+
+test('the table of the README has these clients, with the revisions that they were seen to speak', () => {
+  const rows = THIRD_PARTIES.map(({ name, revision }) => ({ name, version: revision.slice(0, 10) }));
+  const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);
+  expect(rows.sort(byName)).toEqual(described.sort(byName));
+});

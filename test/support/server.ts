@@ -8,6 +8,8 @@ export interface TestServer {
   readonly adminKey: string;
   /** Evicts a tenant's object, which starts again from its storage at the next request. */
   evict(tenant: string): Promise<void>;
+  /** What it has logged so far. */
+  lines(): string[];
   stop(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export async function startServer(
     url: url.origin,
     adminKey: TEST_SECRETS.ADMIN_KEY,
     evict: (tenant) => harness.getWorker().evictDurableObject('Tenant', { name: tenant }),
+    lines: () => harness.getLogs().map(({ message }) => message),
     stop: () => harness.close(),
   };
 }
