@@ -30,3 +30,6 @@ CREATE TABLE subscriptions (
   PRIMARY KEY (session_id, uri)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX subscriptions_cell ON subscriptions (run_id, key, session_id);
+
+-- Whether the cell came or went with the event, so that the list of cells changed too.
+ALTER TABLE board_events ADD COLUMN listed INTEGER NOT NULL DEFAULT 0 CHECK (listed IN (0, 1));

@@ -9,7 +9,8 @@ import {
   type Settlement,
   type TokenId,
 } from '../tenant/call.ts';
-import { Compartment, type Host } from '../tenant/compartment.ts';
+import { Compartment } from '../tenant/compartment.ts';
+import type { Host } from '../tenant/host.ts';
 import type { Operation } from '../tenant/operation.ts';
 import { catalogue } from '../tools/catalogue.ts';
 import { sweepers } from '../tools/sweepers.ts';

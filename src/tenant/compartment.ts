@@ -1,17 +1,7 @@
-import { type Log, traceFields } from '../telemetry/log.ts';
+import { traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
-import type { Catalogue } from '../tools/catalogue.ts';
-import {
-  attachSession,
-  closedSessions,
-  countSessions,
-  detachSession,
-  endStream,
-  liveSession,
-  reattachSessions,
-} from '../tools/session/store.ts';
-import type { Sweeper } from '../tools/sweepers.ts';
+import { closedSessions, countSessions, endSessionsOf } from '../tools/session/store.ts';
 import type { Scope } from '../tools/tool.ts';
 import { AtEdge } from './at-edge.ts';
 import type {
@@ -25,53 +15,24 @@ import type {
   TenantId,
   TokenId,
 } from './call.ts';
-import type { Database } from './database.ts';
-import { sweepIdempotency } from './idempotency.ts';
-import { changedLimits, type LimitChange, Limiter, type Limits, limitsProblem } from './limits.ts';
+import type { Host } from './host.ts';
+import { changedLimits, type LimitChange, limitsProblem } from './limits.ts';
 import { type Attachment, type Hearing, type Listener, Listeners } from './listeners.ts';
-import { hasSchema, type Migration, migrate } from './migrate.ts';
+import { hasSchema, migrate } from './migrate.ts';
+import { type Open, open } from './open.ts';
 import { NOT_FOUND, type Operation, type TenantInfo, UNAVAILABLE } from './operation.ts';
-import { type Again, Pipeline, type Waiting } from './pipeline.ts';
-import { insertProfile, type Profile, readProfile, type TenantStatus, writeProfile } from './profile.ts';
-import { Records, readLedger } from './records.ts';
-import { type Token, TokenList } from './tokens.ts';
+import type { Again, Waiting } from './pipeline.ts';
+import { insertProfile, type Profile, type TenantStatus, writeProfile } from './profile.ts';
+import { sweepStep } from './sweep.ts';
+import type { Token } from './tokens.ts';
 import { Waiters } from './waiters.ts';
-import { type Later, WriteBehind } from './write-behind.ts';
 
 /** How often a call that waits is tried: a busy topic must not keep the object busy with it. */
 const MAX_TRIES = 50;
-/** Rows that one step of a sweep reclaims: a few milliseconds of work. */
-const SWEEP_STEP = 200;
 
 export type Enlisted = { ok: true; attachment: Attachment } | { ok: false; refusal: Refusal };
 /** Whether a message found someone who waits for it. */
 export type Delivery = { ok: true; delivered: boolean } | { ok: false; refusal: Refusal };
-
-/** What a host gives a compartment. */
-export interface Host {
-  readonly db: Database;
-  readonly clock: () => number;
-  readonly later: Later;
-  readonly log: Log;
-  readonly migrations: readonly Migration[];
-  readonly catalogue: Catalogue;
-  readonly limits: Limits;
-  readonly storageQuotaBytes: number;
-  readonly sweepers: readonly Sweeper[];
-  /** The streams that are open already. */
-  readonly listeners: readonly Listener[];
-  /** The sessions that have a stream open in another process; a host that is the only process has none. */
-  readonly openElsewhere?: () => readonly string[];
-  /** Runs one entry to the compartment. A host whose database others write too keeps them out meanwhile. */
-  exclusively<T>(body: () => T): T;
-}
-
-interface Open {
-  readonly profile: Profile;
-  readonly tokens: TokenList;
-  readonly pipeline: Pipeline;
-  readonly writeBehind: WriteBehind;
-}
 
 /**
  * One tenant, without a platform: its database, its limits, its tokens and the door to its tools. Until `create` it
@@ -175,39 +136,29 @@ export class Compartment implements Door {
    * Admits a stream of a session.
    * @returns what its host has to keep with it, to be given back to `attach`
    */
-  enlist(tokenId: TokenId, sessionId: SessionId, hearing: Hearing): Enlisted {
+  enlist(tokenId: TokenId, session: SessionId, hearing: Hearing): Enlisted {
     return this.#host.exclusively(() => {
       const entered = this.#entered();
       if (!entered.ok) return entered;
-      const admission = entered.tenant.pipeline.admit(tokenId, sessionId);
+      const { pipeline } = entered.tenant;
+      const admission = pipeline.admit(tokenId, session);
       if (!admission.ok) return admission;
-      const { db, clock } = this.#host;
-      const session = liveSession(db, sessionId, tokenId, clock());
-      if (session === undefined) return { ok: false, refusal: { reason: 'unknown_session' } };
-      const told = Math.max(session.rev, this.#listeners.revOf(sessionId));
-      const since = (hearing.kind === 'changes' ? hearing.since : undefined) ?? told;
-      const rev = Math.min(since, entered.tenant.pipeline.rev);
-      const list = session.list_changed === 1 && admission.scopes.includes('blackboard:read');
-      const id = randomHex(8);
-      return { ok: true, attachment: { id, session: sessionId, tokenId, hearing, list, rev, known: rev } };
+      const mayHear = admission.scopes.includes('blackboard:read');
+      return {
+        ok: true,
+        attachment: this.#listeners.enlist({ tokenId, session, hearing }, mayHear, pipeline.rev),
+      };
     });
   }
 
   /** Adds a stream that was admitted, and tells it what it has missed. */
   attach(listener: Listener): void {
-    const { session, hearing } = listener.attachment;
-    const head = this.#open?.pipeline.rev ?? 0;
-    if (hearing.kind === 'changes') attachSession(this.#host.db, session);
-    this.#listeners.attach(listener, head);
+    this.#listeners.attach(listener, this.#open?.pipeline.rev ?? 0);
   }
 
-  /** Removes a stream that has ended; one that was opened for this stream alone ends with it, if its client ended it. */
+  /** Removes a stream that has ended; what was opened for this stream alone ends with it, if its client ended it. */
   detach(listener: Listener, byClient: boolean): void {
-    const { session, hearing, rev } = listener.attachment;
-    if (!this.#listeners.detach(listener) || hearing.kind !== 'changes' || this.#open === undefined) return;
-    const { db, clock } = this.#host;
-    if (byClient && endStream(db, session)) return;
-    detachSession(db, session, rev, clock());
+    if (this.#open !== undefined) this.#listeners.detach(listener, byClient, this.#host.clock());
   }
 
   /** Hands a message of a client's to its stream, or to the request of it that waits for replies under `key`. */
@@ -292,6 +243,7 @@ export class Compartment implements Door {
       const token = tokens.revoke(id, this.#host.clock());
       this.#waiters.touchAll();
       this.#listeners.endToken(id);
+      endSessionsOf(this.#host.db, id);
       if (token !== undefined) return { ok: true, value: token };
       return { ok: false, problem: 'not_found', message: 'The tenant has no such token.' };
     });
@@ -304,19 +256,8 @@ export class Compartment implements Door {
    */
   sweep(): 'more' | 'done' | 'absent' {
     const entered = this.#entered();
-    if (!entered.ok) return entered.refusal.reason === 'unavailable' ? 'done' : 'absent';
-    const { db, clock, log, sweepers } = this.#host;
-    const reclaimed = [sweepIdempotency, ...sweepers].map((sweeper) => {
-      try {
-        return db.transaction(() => sweeper(db, clock(), SWEEP_STEP));
-      } catch (cause) {
-        log({ level: 'error', event: 'tenant.sweep_failed', cause: describeCause(cause, undefined, {}) });
-        return 0;
-      }
-    });
-    const rows = reclaimed.reduce((sum, count) => sum + count, 0);
-    if (rows > 0) log({ level: 'info', event: 'tenant.swept', tenant: entered.tenant.profile.id, rows });
-    return reclaimed.some((count) => count >= SWEEP_STEP) ? 'more' : 'done';
+    if (entered.ok) return sweepStep(this.#host, entered.tenant.profile.id);
+    return entered.refusal.reason === 'unavailable' ? 'done' : 'absent';
   }
 
   /** Saves what reads left to be saved. */
@@ -379,38 +320,14 @@ export class Compartment implements Door {
   }
 
   #load(): Open {
-    if (this.#open !== undefined) return this.#open;
-    const { db, clock, log, later, catalogue, limits, storageQuotaBytes } = this.#host;
-    migrate(db, this.#host.migrations);
-    reattachSessions(db, [...this.#listeners.sessions(), ...(this.#host.openElsewhere?.() ?? [])]);
-    const profile = readProfile(db);
-    const tokens = new TokenList(db);
-    const ledger = readLedger(db);
-    const limiter = new Limiter(limits, profile.overrides, ledger.buckets);
-    const records = new Records(db);
-    const writeBehind = new WriteBehind(db, log, later, records, () => ({
-      rev: pipeline.rev,
-      buckets: limiter.save(clock()),
-    }));
-    const pipeline: Pipeline = new Pipeline({
-      db,
-      clock,
-      log,
-      catalogue,
-      profile,
-      tokens,
-      limiter,
-      records,
-      writeBehind,
+    this.#open ??= open(this.#host, {
       atEdge: this.#atEdge,
-      storageQuotaBytes,
-      rev: ledger.rev,
+      attached: this.#listeners.sessions(),
       mayWait: () => !this.#waiters.full,
       committed: (topics) => {
         this.#touched = new Set([...(this.#touched ?? []), ...topics]);
       },
     });
-    this.#open = { profile, tokens, pipeline, writeBehind };
     return this.#open;
   }
 }

@@ -1,4 +1,6 @@
+import { randomHex } from '../telemetry/trace.ts';
 import { type CellChange, changesSince } from '../tools/blackboard/changes.ts';
+import { attachSession, detachSession, endStream, type Session } from '../tools/session/store.ts';
 import type { SessionId, TokenId } from './call.ts';
 import type { Database } from './database.ts';
 
@@ -77,23 +79,50 @@ export class Listeners {
     return this.#open.size;
   }
 
+  /**
+   * What a stream of a session that is admitted begins with.
+   * @param mayHear whether the token may hear of cells
+   */
+  enlist(
+    asked: Pick<Attachment, 'session' | 'tokenId' | 'hearing'>,
+    mayHear: boolean,
+    head: number,
+  ): Attachment {
+    const { session, hearing } = asked;
+    const [row] = this.#db.exec<Pick<Session, 'rev' | 'list_changed'>>(
+      'SELECT rev, list_changed FROM sessions WHERE id = ?',
+      session,
+    );
+    const told = Math.max(row?.rev ?? head, this.#revOf(session));
+    const since = (hearing.kind === 'changes' ? hearing.since : undefined) ?? told;
+    const rev = Math.min(since, head);
+    const list = row?.list_changed === 1 && mayHear;
+    return { id: randomHex(8), ...asked, list, rev, known: rev };
+  }
+
   /** Adds a stream, which takes the place of one that its session has, and tells it what it has missed. */
   attach(listener: Listener, head: number): void {
     const { id, session, hearing } = listener.attachment;
     if (hearing.kind === 'changes')
       this.#endWhere(({ attachment }) => tellsOf(attachment, session), 'replaced');
     this.#open.set(id, listener);
-    if (this.#open.size > MAX_LISTENERS) this.#endWhere(({ attachment }) => attachment.id === id, 'full');
-    else this.#tell([listener], head);
+    if (this.#open.size > MAX_LISTENERS) {
+      this.#endWhere(({ attachment }) => attachment.id === id, 'full');
+      return;
+    }
+    if (hearing.kind === 'changes') attachSession(this.#db, session);
+    this.#tell([listener], head);
   }
 
-  /** @returns whether it was there */
-  detach(listener: Listener): boolean {
-    return this.#open.delete(listener.attachment.id);
+  /** Removes a stream, unless the tenant has ended it before. */
+  detach(listener: Listener, byClient: boolean, now: number): void {
+    const { id, session, hearing, rev } = listener.attachment;
+    if (!this.#open.delete(id) || hearing.kind !== 'changes') return;
+    if (!byClient || !endStream(this.#db, session)) detachSession(this.#db, session, rev, now);
   }
 
   /** The revision up to which the stream of a session was told; 0 when none is open. */
-  revOf(session: string): number {
+  #revOf(session: string): number {
     const [told = 0] = [...this.#open.values()]
       .filter(({ attachment }) => tellsOf(attachment, session))
       .map(({ attachment }) => attachment.rev);

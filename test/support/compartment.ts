@@ -1,7 +1,8 @@
 import type { LogRecord } from '../../src/telemetry/log.ts';
 import { type CallOutcome, type CallRequest, parseTenantId, type TokenId } from '../../src/tenant/call.ts';
-import { Compartment, type Host } from '../../src/tenant/compartment.ts';
+import { Compartment } from '../../src/tenant/compartment.ts';
 import type { Database } from '../../src/tenant/database.ts';
+import type { Host } from '../../src/tenant/host.ts';
 import { catalogue } from '../../src/tools/catalogue.ts';
 import { sweepers } from '../../src/tools/sweepers.ts';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';

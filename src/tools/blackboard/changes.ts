@@ -22,11 +22,7 @@ export function changesSince(sql: Sql, since: number): CellChange[] | 'lost' {
   );
   if ((floor?.rev ?? 0) > since) return 'lost';
   const changes = sql.exec<CellChange>(
-    `SELECT rev, run_id, key, op = 'delete' OR NOT coalesce(
-         (SELECT before.op <> 'delete' AND (before.expires_at IS NULL OR before.expires_at > event.at)
-          FROM board_events AS before WHERE before.run_id = event.run_id AND before.key = event.key AND before.rev < event.rev
-          ORDER BY before.rev DESC LIMIT 1), 0) AS listed
-     FROM board_events AS event WHERE rev > ? ORDER BY rev LIMIT ?`,
+    'SELECT rev, run_id, key, listed FROM board_events WHERE rev > ? ORDER BY rev LIMIT ?',
     since,
     MAX_CHANGES + 1,
   );

@@ -6,8 +6,8 @@ export function deleteCells(context: ToolContext, runId: string, ids: readonly n
   context.touch(boardTopic(runId));
   const revs = ids.map((id) => [id, context.nextRev()]);
   context.sql.exec(
-    `INSERT INTO board_events (rev, run_id, key, op, author, principal, at, tags)
-     SELECT pair.value ->> 1, cell.run_id, cell.key, 'delete', ?, ?, ?, '[]'
+    `INSERT INTO board_events (rev, run_id, key, op, author, principal, at, tags, listed)
+     SELECT pair.value ->> 1, cell.run_id, cell.key, 'delete', ?, ?, ?, '[]', 1
      FROM json_each(?) AS pair JOIN board_cells AS cell ON cell.id = pair.value ->> 0`,
     context.author.principal,
     context.author.principal,

@@ -1,6 +1,6 @@
 /** The statements that change cells, their tags and their history together. The search index follows: see `indexPending`. */
 import type { ToolContext } from '../tool.ts';
-import type { Cell } from './cell.ts';
+import { type Cell, live } from './cell.ts';
 import type { Change, Next } from './change.ts';
 import { clearClaim, hasClaimTrace, holderOf } from './claim-state.ts';
 import { boardTopic } from './fields.ts';
@@ -23,7 +23,7 @@ export function saveCell(
   const full = versions >= MAX_VERSIONS + VERSION_SLACK;
   const row = { rev, versions: full ? MAX_VERSIONS : versions };
   putCell(context, runId, change, next, row);
-  addEvent(context, runId, change, next, rev);
+  addEvent(context, runId, change, next, { rev, listed: live(stored, context.now) === undefined });
   if (full) pruneVersions(context.sql, runId, change.key);
   if (stored?.tags !== next.tags) saveTags(context, runId, change.key, stored?.tags ?? '[]', next.tags);
   // What changed is work that nobody has tried yet.
@@ -69,11 +69,11 @@ function addEvent(
   runId: string,
   change: Change,
   next: Next,
-  rev: number,
+  { rev, listed }: { rev: number; listed: boolean },
 ): void {
   sql.exec(
-    `INSERT INTO board_events (rev, run_id, key, op, author, principal, at, expires_at, bytes, tags, value)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO board_events (rev, run_id, key, op, author, principal, at, expires_at, bytes, tags, value, listed)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     rev,
     runId,
     change.key,
@@ -85,6 +85,7 @@ function addEvent(
     next.bytes,
     next.tags,
     next.json,
+    listed ? 1 : 0,
   );
 }
 

@@ -82,6 +82,11 @@ export function endStream(sql: Sql, id: string): boolean {
   return sql.exec(`DELETE FROM sessions WHERE id = ? AND kind = 'stream' RETURNING id`, id).length > 0;
 }
 
+/** Ends every session of a token. */
+export function endSessionsOf(sql: Sql, principal: string): void {
+  sql.exec('DELETE FROM sessions WHERE principal = ?', principal);
+}
+
 /** Notes which sessions have a stream open, after a time in which nobody did. */
 export function reattachSessions(sql: Sql, ids: readonly string[]): void {
   const open = JSON.stringify(ids);

@@ -1,0 +1,27 @@
+import type { Log } from '../telemetry/log.ts';
+import type { Catalogue } from '../tools/catalogue.ts';
+import type { Sweeper } from '../tools/sweepers.ts';
+import type { Database } from './database.ts';
+import type { Limits } from './limits.ts';
+import type { Listener } from './listeners.ts';
+import type { Migration } from './migrate.ts';
+import type { Later } from './write-behind.ts';
+
+/** What a host gives a compartment. */
+export interface Host {
+  readonly db: Database;
+  readonly clock: () => number;
+  readonly later: Later;
+  readonly log: Log;
+  readonly migrations: readonly Migration[];
+  readonly catalogue: Catalogue;
+  readonly limits: Limits;
+  readonly storageQuotaBytes: number;
+  readonly sweepers: readonly Sweeper[];
+  /** The streams that are open already. */
+  readonly listeners: readonly Listener[];
+  /** The sessions that have a stream open in another process; a host that is the only process has none. */
+  readonly openElsewhere?: () => readonly string[];
+  /** Runs one entry to the compartment. A host whose database others write too keeps them out meanwhile. */
+  exclusively<T>(body: () => T): T;
+}

@@ -1,0 +1,22 @@
+import { describeCause } from '../telemetry/redact.ts';
+import type { TenantId } from './call.ts';
+import type { Host } from './host.ts';
+import { sweepIdempotency } from './idempotency.ts';
+
+/** Rows that one step of a sweep reclaims: a few milliseconds of work. */
+const SWEEP_STEP = 200;
+
+/** Gives back the space of what has expired, a bounded step each of what can expire; says whether there is more to do. */
+export function sweepStep({ db, clock, log, sweepers }: Host, tenant: TenantId): 'more' | 'done' {
+  const reclaimed = [sweepIdempotency, ...sweepers].map((sweeper) => {
+    try {
+      return db.transaction(() => sweeper(db, clock(), SWEEP_STEP));
+    } catch (cause) {
+      log({ level: 'error', event: 'tenant.sweep_failed', cause: describeCause(cause, undefined, {}) });
+      return 0;
+    }
+  });
+  const rows = reclaimed.reduce((sum, count) => sum + count, 0);
+  if (rows > 0) log({ level: 'info', event: 'tenant.swept', tenant, rows });
+  return reclaimed.some((count) => count >= SWEEP_STEP) ? 'more' : 'done';
+}
