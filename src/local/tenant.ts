@@ -45,7 +45,7 @@ export interface LocalTenantOptions {
   readonly db: LocalDatabase;
   readonly log: Log;
   /** What differs from the real thing. */
-  readonly host?: Partial<Pick<Host, 'clock' | 'catalogue' | 'limits'>>;
+  readonly host?: Partial<Pick<Host, 'clock' | 'later' | 'catalogue' | 'limits'>>;
 }
 
 /**

@@ -9,10 +9,10 @@ import {
 } from '@modelcontextprotocol/server';
 import { describeCause } from '../telemetry/redact.ts';
 import { EDGE_TOOL_MS } from '../tenant/at-edge.ts';
-import type { CallRequest, Settlement } from '../tenant/call.ts';
+import type { CallOutcome, CallRequest } from '../tenant/call.ts';
 import { expectedError, internalError } from '../tenant/outcomes.ts';
 import { type Caller, isEdgeTool } from '../tools/edge-tool.ts';
-import { ToolError } from '../tools/errors.ts';
+import { ToolError, type ToolErrorBody } from '../tools/errors.ts';
 import { type Channel, errorResult } from './channel.ts';
 import type { Kept } from './request-state.ts';
 
@@ -24,11 +24,14 @@ export interface Asking {
   readonly capabilities: ClientCapabilities | undefined;
 }
 
+/** A call that the tenant has admitted and left to be run. */
+export type LeftToRun = Extract<CallOutcome, { kind: 'edge' }>;
+
 /** Runs a tool at the edge that the tenant has admitted: within a deadline, inside the error boundary, and reported. */
 export async function runAtEdge(
   channel: Channel,
   request: CallRequest,
-  args: Record<string, unknown>,
+  { args, ticket }: LeftToRun,
   context: ServerContext,
   { state, capabilities }: Asking,
 ): Promise<Result> {
@@ -44,10 +47,13 @@ export async function runAtEdge(
       whenAborted(signal),
     ]);
     // What is asked of the caller ends this request; its answer comes with another, which is a call of its own.
-    await channel.settle(request, { error: undefined, thrown: undefined });
+    await channel.settle(request, { ticket, error: undefined, thrown: undefined });
     return result;
   } catch (cause) {
-    return await failed(channel, request, cause, describeCause(cause, request.args, tool.log));
+    const { error, expected } = errorOf(cause, request);
+    const thrown = expected ? undefined : describeCause(cause, request.args, tool.log);
+    await channel.settle(request, { ticket, error, thrown });
+    return errorResult(error);
   } finally {
     clearTimeout(timer);
   }
@@ -70,16 +76,11 @@ function callerFor(
   };
 }
 
-async function failed(
-  channel: Channel,
-  request: CallRequest,
-  cause: unknown,
-  thrown: NonNullable<Settlement['thrown']>,
-): Promise<Result> {
-  const expected = cause instanceof ToolError ? cause : unableToAsk(cause);
-  const error = expected === undefined ? internalError(request) : expectedError(expected, request);
-  await channel.settle(request, { error, thrown: expected === undefined ? thrown : undefined });
-  return errorResult(error);
+function errorOf(cause: unknown, request: CallRequest): { error: ToolErrorBody; expected: boolean } {
+  const known = cause instanceof ToolError ? cause : unableToAsk(cause);
+  return known === undefined
+    ? { error: internalError(request), expected: false }
+    : { error: expectedError(known, request), expected: true };
 }
 
 /** A question that the client did not say it answers, or that its revision has no way to ask. */

@@ -8,7 +8,7 @@ import {
 import type { CallOutcome, CallRequest } from '../tenant/call.ts';
 import { VERSION } from '../version.ts';
 import { type Channel, callerOf, errorResult, onePageParams, refusalError } from './channel.ts';
-import { runAtEdge } from './edge-tools.ts';
+import { type LeftToRun, runAtEdge } from './edge-tools.ts';
 import { requestStateOf } from './request-state.ts';
 import { serveResources } from './resources.ts';
 
@@ -45,8 +45,8 @@ export function createServer(channel: Channel): Server {
     };
     const outcome = await cancellable(channel, request, mcpReq.signal);
     const asking = () => ({ state, capabilities: server.getClientCapabilities() });
-    return resultOf(outcome, channel, request, (args) =>
-      runAtEdge(channel, request, args, context, asking()),
+    return resultOf(outcome, channel, request, (left) =>
+      runAtEdge(channel, request, left, context, asking()),
     );
   });
   serveResources(server, channel);
@@ -72,7 +72,7 @@ function resultOf(
   outcome: CallOutcome,
   channel: Channel,
   request: CallRequest,
-  run: (args: Record<string, unknown>) => Promise<CallToolResult | InputRequiredResult>,
+  run: (left: LeftToRun) => Promise<CallToolResult | InputRequiredResult>,
 ): CallToolResult | Promise<CallToolResult | InputRequiredResult> {
   const { traceId } = request.caller.trace;
   switch (outcome.kind) {
@@ -84,7 +84,7 @@ function resultOf(
     case 'error':
       return errorResult(outcome.error);
     case 'edge':
-      return run(outcome.args);
+      return run(outcome);
     case 'unknown_tool':
       throw new ProtocolError(
         ProtocolErrorCode.InvalidParams,

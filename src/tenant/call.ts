@@ -65,16 +65,17 @@ export type Admission =
     }
   | { ok: false; refusal: Refusal };
 
-/** How a call ended. `json` is the structured answer as JSON text; `edge` leaves a tool to be run with these arguments. */
+/** How a call ended. `json` is the structured answer as JSON text; `edge` leaves a tool to be run with these arguments, and to be settled. */
 export type CallOutcome =
   | { kind: 'answer'; json: string }
   | { kind: 'error'; error: ToolErrorBody }
   | { kind: 'refused'; refusal: Refusal }
   | { kind: 'unknown_tool' }
-  | { kind: 'edge'; args: Record<string, unknown> };
+  | { kind: 'edge'; args: Record<string, unknown>; ticket: string };
 
 /** How a tool at the edge ended; `thrown` is for the log only. */
 export interface Settlement {
+  readonly ticket: string;
   readonly error: ToolErrorBody | undefined;
   readonly thrown: Cause | undefined;
 }

@@ -111,9 +111,9 @@ export class Pipeline {
   }
 
   /** Records and logs a tool that ran at the edge. */
-  settle(request: CallRequest, { error, thrown }: Settlement): void {
+  settle(request: CallRequest, { ticket, error, thrown }: Settlement): void {
     const tool = this.#parts.catalogue.find(request.tool);
-    this.#parts.atEdge.end(request.cancelKey);
+    this.#parts.atEdge.end(ticket);
     if (tool === undefined) return;
     const outcome: CallOutcome =
       error === undefined ? { kind: 'answer', json: '' } : { kind: 'error', error };
@@ -147,11 +147,10 @@ export class Pipeline {
   #sendToEdge(request: CallRequest, tool: AnyTool, now: number): Ended {
     try {
       const args = parseArguments(tool, request.args);
-      if (!this.#parts.atEdge.begin(request.cancelKey, now)) {
-        const message = 'Too many long calls are running; try again shortly.';
-        throw new ToolError('unavailable', message, { limit: MAX_AT_EDGE });
-      }
-      return { outcome: { kind: 'edge', args }, recorded: false };
+      const ticket = this.#parts.atEdge.begin(now);
+      if (ticket !== undefined) return { outcome: { kind: 'edge', args, ticket }, recorded: false };
+      const message = 'Too many long calls are running; try again shortly.';
+      throw new ToolError('unavailable', message, { limit: MAX_AT_EDGE });
     } catch (cause) {
       if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
       return {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
+import { openDatabase } from '../../src/local/database.ts';
+import { readMigrations } from '../../src/local/migrations.ts';
 import { migrate } from '../../src/tenant/migrate.ts';
 import { scarLookup } from '../../src/tools/scar/lookup.ts';
 import { scarRecord } from '../../src/tools/scar/record.ts';
 import type { ToolContext } from '../../src/tools/tool.ts';
-import { openDatabase, readMigrations } from '../support/node-host.ts';
 
 /**
  * Measures how well failures are recognised. Of each labelled pair the first text is recorded and the second looked up,

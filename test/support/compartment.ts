@@ -1,3 +1,5 @@
+import { openDatabase } from '../../src/local/database.ts';
+import { readMigrations } from '../../src/local/migrations.ts';
 import type { LogRecord } from '../../src/telemetry/log.ts';
 import { type CallOutcome, type CallRequest, parseTenantId, type TokenId } from '../../src/tenant/call.ts';
 import { Compartment } from '../../src/tenant/compartment.ts';
@@ -6,9 +8,8 @@ import type { Host } from '../../src/tenant/host.ts';
 import { catalogue } from '../../src/tools/catalogue.ts';
 import { sweepers } from '../../src/tools/sweepers.ts';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';
-import { openDatabase, readMigrations } from './node-host.ts';
+import { FakeTime } from './fake-time.ts';
 
-export const START = Date.UTC(2026, 0, 1);
 export const GENEROUS = { rate: 100_000, burst: 1_000_000 };
 const TEN_YEARS_MS = 10 * 365 * 86_400_000;
 
@@ -29,19 +30,12 @@ export interface TestCompartment {
 /** @param host what differs from a generous host with the real catalogue and schema */
 export function openCompartment(host: Partial<Host> = {}): TestCompartment {
   const lines: LogRecord[] = [];
-  const clock = { now: START };
-  let put: { due: number; task: () => void }[] = [];
+  const time = new FakeTime();
   const db = host.db ?? openDatabase();
   const compartment = new Compartment({
     db,
-    clock: () => clock.now,
-    later: (ms, task) => {
-      const entry = { due: clock.now + ms, task };
-      put.push(entry);
-      return () => {
-        put = put.filter((other) => other !== entry);
-      };
-    },
+    clock: () => time.now,
+    later: time.later,
     log: (record) => void lines.push(record),
     migrations: readMigrations(),
     catalogue,
@@ -52,34 +46,20 @@ export function openCompartment(host: Partial<Host> = {}): TestCompartment {
     exclusively: (body) => body(),
     ...host,
   });
-  const runLater = () => {
-    const due = put.filter((entry) => entry.due <= clock.now);
-    put = put.filter((entry) => entry.due > clock.now);
-    for (const { task } of due) task();
-  };
   return {
     compartment,
     db,
     lines,
-    clock,
-    runLater,
-    elapse: async (ms) => {
-      const end = clock.now + ms;
-      for (let next = clock.now; ; next = Math.min(...put.map((entry) => entry.due))) {
-        if (next > end) break;
-        clock.now = Math.max(clock.now, next);
-        runLater();
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      clock.now = end;
-    },
+    clock: time,
+    runLater: () => time.runLater(),
+    elapse: (ms) => time.elapse(ms),
     issue: (scopes = SCOPES) => {
       const issued = compartment.issueToken({ label: 'test', scopes, ttlMs: TEN_YEARS_MS });
       if (!issued.ok) throw new Error(issued.message);
       return issued.value.id;
     },
     call: (tokenId, tool, args = {}) => {
-      const outcome = compartment.call(callRequest(tokenId, tool, args, clock.now));
+      const outcome = compartment.call(callRequest(tokenId, tool, args, time.now));
       if (outcome instanceof Promise) throw new Error(`${tool} waits`);
       return outcome;
     },

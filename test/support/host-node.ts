@@ -1,21 +1,35 @@
-import type { CallRequest } from '../../src/tenant/call.ts';
+import { openDatabase } from '../../src/local/database.ts';
+import { LocalTenant } from '../../src/local/tenant.ts';
 import type { BucketLimit } from '../../src/tenant/limits.ts';
-import { createdCompartment, GENEROUS } from './compartment.ts';
+import { SCOPES } from '../../src/tools/tool.ts';
+import { GENEROUS } from './compartment.ts';
+import { FakeTime } from './fake-time.ts';
 import { TestTenant } from './tenant.ts';
 
-/** A new tenant on `node:sqlite`; `limit` holds for the tenant and each of its tools. */
+const TEN_YEARS_MS = 10 * 365 * 86_400_000;
+
+/** A new tenant of the local server; `limit` holds for the tenant and each of its tools. */
 export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTenant> {
-  const { compartment, clock, issue, elapse } = createdCompartment({
-    limits: { tenant: limit, tool: limit },
+  const time = new FakeTime();
+  const local = new LocalTenant({
+    db: openDatabase(),
+    log: () => {},
+    host: { clock: () => time.now, later: time.later, limits: { tenant: limit, tool: limit } },
   });
+  const issue = async () => {
+    const options = { label: 'test', scopes: SCOPES, ttlMs: TEN_YEARS_MS };
+    const issued = local.compartment.issueToken(options);
+    if (!issued.ok) throw new Error(issued.message);
+    return issued.value.id;
+  };
   return new TestTenant({
-    tokenId: issue(),
-    issue: async () => issue(),
-    call: async (request: CallRequest) => compartment.call(request),
-    now: () => clock.now,
+    tokenId: local.tokenId,
+    issue,
+    call: (request) => local.call(request),
+    now: () => time.now,
     setNow: (ms) => {
-      clock.now = ms;
+      time.now = ms;
     },
-    elapse,
+    elapse: (ms) => time.elapse(ms),
   });
 }

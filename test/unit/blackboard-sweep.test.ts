@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { MAX_MARK_REVS, sweepBlackboard } from '../../src/tools/blackboard/sweep.ts';
-import { createdCompartment, START, type TestCompartment } from '../support/compartment.ts';
+import { createdCompartment, type TestCompartment } from '../support/compartment.ts';
+import { START } from '../support/fake-time.ts';
 import type { Answer } from '../support/tenant.ts';
 
 const DAY = 86_400_000;

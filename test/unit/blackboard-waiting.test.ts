@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CallOutcome } from '../../src/tenant/call.ts';
-import { callRequest, createdCompartment, START } from '../support/compartment.ts';
+import { callRequest, createdCompartment } from '../support/compartment.ts';
+import { START } from '../support/fake-time.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 

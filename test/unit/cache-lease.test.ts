@@ -3,7 +3,8 @@ import { MAX_WAITERS } from '../../src/tenant/waiters.ts';
 import { count, MAX_DAYS } from '../../src/tools/cache/counters.ts';
 import { LATE_MS, MAX_LEASES, MAX_LOST_TAGS } from '../../src/tools/cache/lease.ts';
 import { sweepCache } from '../../src/tools/cache/sweep.ts';
-import { callRequest, createdCompartment, openCompartment, START } from '../support/compartment.ts';
+import { callRequest, createdCompartment, openCompartment } from '../support/compartment.ts';
+import { START } from '../support/fake-time.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { openDatabase } from '../../src/local/database.ts';
+import { readMigrations } from '../../src/local/migrations.ts';
 import { migrate } from '../../src/tenant/migrate.ts';
 import { cacheGet } from '../../src/tools/cache/get.ts';
 import { cacheInvalidate } from '../../src/tools/cache/invalidate.ts';
@@ -16,7 +18,6 @@ import {
   type Naming,
   QUESTIONS,
 } from '../support/cache-model.ts';
-import { openDatabase, readMigrations } from '../support/node-host.ts';
 
 const RUNS = 2500;
 const START = Date.UTC(2026, 0, 1);

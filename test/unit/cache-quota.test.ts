@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { openDatabase } from '../../src/local/database.ts';
+import { readMigrations } from '../../src/local/migrations.ts';
 import { migrate } from '../../src/tenant/migrate.ts';
 import { invalidate, RECLAIMED_PER_INVALIDATION, reclaim } from '../../src/tools/cache/invalidation.ts';
 import { labelsOf, MAX_ASKED, remember } from '../../src/tools/cache/question.ts';
@@ -8,7 +10,6 @@ import { candidates, MAX_SEARCHED, readText } from '../../src/tools/cache/simila
 import { insertEntry, markHit, type NewEntry, partsOf, sizeOf, toBody } from '../../src/tools/cache/store.ts';
 import type { Sql } from '../../src/tools/tool.ts';
 import { createdCompartment } from '../support/compartment.ts';
-import { openDatabase, readMigrations } from '../support/node-host.ts';
 
 const START = 1_000_000;
 

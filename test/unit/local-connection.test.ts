@@ -6,7 +6,8 @@ import type { LocalTenantOptions } from '../../src/local/tenant.ts';
 import { Offer } from '../../src/mcp/offer.ts';
 import { MAX_CHANGES } from '../../src/tools/blackboard/changes.ts';
 import { catalogue } from '../../src/tools/catalogue.ts';
-import { GENEROUS, START } from '../support/compartment.ts';
+import { GENEROUS } from '../support/compartment.ts';
+import { START } from '../support/fake-time.ts';
 import { openLocal, TemporaryDirectory, type TestLocal } from '../support/local.ts';
 
 let directory: TemporaryDirectory;

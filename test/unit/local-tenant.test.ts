@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type LocalDatabase, openDatabase } from '../../src/local/database.ts';
 import { LIMITS, STORAGE_QUOTA_BYTES } from '../../src/local/tenant.ts';
-import { START } from '../support/compartment.ts';
+import { START } from '../support/fake-time.ts';
 import { listening, openLocal, TemporaryDirectory, type TestLocal } from '../support/local.ts';
 
 let directory: TemporaryDirectory;

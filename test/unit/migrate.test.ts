@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { openDatabase } from '../../src/local/database.ts';
+import { readMigrations } from '../../src/local/migrations.ts';
 import { parseTenantId } from '../../src/tenant/call.ts';
+import type { Database } from '../../src/tenant/database.ts';
 import { hasSchema, migrate } from '../../src/tenant/migrate.ts';
 import { createdCompartment, openCompartment } from '../support/compartment.ts';
-import { openDatabase, readMigrations } from '../support/node-host.ts';
 
 const ONE = { name: '0001_one.sql', sql: 'CREATE TABLE one (n INTEGER) STRICT; INSERT INTO one VALUES (1);' };
 const TWO = { name: '0002_two.sql', sql: 'INSERT INTO one VALUES (2); CREATE TABLE two (n INTEGER) STRICT;' };
@@ -12,7 +14,7 @@ const BROKEN = {
   sql: 'CREATE TABLE three (n INTEGER) STRICT; INSERT INTO no_such_table VALUES (1);',
 };
 
-const tables = (db: ReturnType<typeof openDatabase>) =>
+const tables = (db: Database) =>
   db
     .exec<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`)
     .map((row) => row.name);

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { openDatabase } from '../../src/local/database.ts';
+import { readMigrations } from '../../src/local/migrations.ts';
 import type { Database } from '../../src/tenant/database.ts';
 import { migrate } from '../../src/tenant/migrate.ts';
 import { fingerprintOf } from '../../src/tools/scar/fingerprint.ts';
@@ -9,7 +11,6 @@ import { scarResolve } from '../../src/tools/scar/resolve.ts';
 import { MAX_SCARS } from '../../src/tools/scar/store.ts';
 import { scarUpdate } from '../../src/tools/scar/update.ts';
 import { NotYet, type ToolContext } from '../../src/tools/tool.ts';
-import { openDatabase, readMigrations } from '../support/node-host.ts';
 
 function notStubbed(): never {
   throw new Error('not stubbed');

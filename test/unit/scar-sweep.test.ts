@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { openDatabase } from '../../src/local/database.ts';
+import { readMigrations } from '../../src/local/migrations.ts';
 import type { Database } from '../../src/tenant/database.ts';
 import { migrate } from '../../src/tenant/migrate.ts';
 import { REPORT_MEMORY_MS } from '../../src/tools/scar/fixes.ts';
 import { MAX_SHOWN, noteShown, RUN_MEMORY_MS, shownToRun } from '../../src/tools/scar/runs.ts';
 import { sweepScars } from '../../src/tools/scar/sweep.ts';
-import { openDatabase, readMigrations } from '../support/node-host.ts';
 
 const THEN = Date.UTC(2026, 0, 1);
 

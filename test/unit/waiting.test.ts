@@ -4,7 +4,8 @@ import type { CallOutcome, TokenId } from '../../src/tenant/call.ts';
 import { MAX_WAITERS } from '../../src/tenant/waiters.ts';
 import { createCatalogue } from '../../src/tools/catalogue.ts';
 import { defineTool, NotYet } from '../../src/tools/tool.ts';
-import { callRequest, createdCompartment, START, type TestCompartment } from '../support/compartment.ts';
+import { callRequest, createdCompartment, type TestCompartment } from '../support/compartment.ts';
+import { START } from '../support/fake-time.ts';
 
 const annotations = { destructiveHint: false, idempotentHint: false, openWorldHint: false } as const;
 const shared = { title: 'Test', description: 'A tool of this test.', cost: 1, grows: true } as const;

@@ -1,0 +1,36 @@
+import type { Later } from '../../src/tenant/write-behind.ts';
+
+export const START = Date.UTC(2026, 0, 1);
+
+/** Time in the hands of a test: nothing happens unless it lets it pass. */
+export class FakeTime {
+  now = START;
+  #put: { due: number; task: () => void }[] = [];
+
+  readonly later: Later = (ms, task) => {
+    const entry = { due: this.now + ms, task };
+    this.#put.push(entry);
+    return () => {
+      this.#put = this.#put.filter((other) => other !== entry);
+    };
+  };
+
+  /** Runs what was put off until now. */
+  runLater(): void {
+    const due = this.#put.filter((entry) => entry.due <= this.now);
+    this.#put = this.#put.filter((entry) => entry.due > this.now);
+    for (const { task } of due) task();
+  }
+
+  /** Lets time pass: runs what was put off, each at its time, and what follows from it. */
+  async elapse(ms: number): Promise<void> {
+    const end = this.now + ms;
+    for (let next = this.now; ; next = Math.min(...this.#put.map((entry) => entry.due))) {
+      if (next > end) break;
+      this.now = Math.max(this.now, next);
+      this.runLater();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.now = end;
+  }
+}
