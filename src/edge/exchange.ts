@@ -43,7 +43,12 @@ export function createExchange(c: Context<AppEnv>, asker: Asker, scopes: readonl
     // Without a session nobody but this request can cancel it.
     cancelKey: (id) => (session === undefined ? info.id : sessionCancelKey(session, id)),
     cancel: (cancelKey) => c.executionCtx.waitUntil(door.cancel(cancelKey)),
-    settle: (request, settlement) => door.settle(request, settlement),
+    settle: (request, settlement) => {
+      const settled = door.settle(request, settlement);
+      // Also when its client has left meanwhile.
+      c.executionCtx.waitUntil(settled);
+      return settled;
+    },
     refused: (refusal, traceId) => {
       outcome.refusal = refusal;
       outcome.traceId = traceId;

@@ -5,7 +5,6 @@ import { parseCellUri } from '../mcp/cell-uri.ts';
 import type { SessionId } from '../tenant/call.ts';
 import type { Change } from '../tenant/listeners.ts';
 import { streamOpen } from '../tools/session/open.ts';
-import { MAX_SUBSCRIPTIONS } from '../tools/session/store.ts';
 import { httpRefusal, type Refused } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import type { AppEnv } from './edge.ts';
@@ -20,7 +19,8 @@ const filter = z.object({
   params: z.object({
     notifications: z.object({
       resourcesListChanged: z.boolean().optional(),
-      resourceSubscriptions: z.array(z.string()).max(MAX_SUBSCRIPTIONS).optional(),
+      // As many as there are: too many are the tenant's to refuse.
+      resourceSubscriptions: z.array(z.string()).optional(),
     }),
   }),
 });

@@ -1,5 +1,6 @@
 import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/server';
 import type { Context } from 'hono';
+import type { Families, Offer } from '../mcp/offer.ts';
 import type { SessionInfo } from '../tenant/call.ts';
 import { sessionLogLevel } from '../tools/session/log-level.ts';
 import type { Scope } from '../tools/tool.ts';
@@ -103,7 +104,7 @@ async function dispatchModern(c: Ctx, asker: Asker, body: unknown): Promise<Resp
   const inStream = prefersStream(c.req.raw) || waits(body);
   const mode = inStream ? 'sse' : 'auto';
   const respond: Respond = (exchange) => respondModern(c.req.raw, body, exchange, mode);
-  return isCall(body) && !inStream ? callFirst(c, asker, respond) : admitFirst(c, asker, respond);
+  return isCall(body) && !inStream ? callFirst(c, asker, respond) : admitFirst(c, asker, respond, body);
 }
 
 async function dispatchLegacy(c: Ctx, asker: Asker, body: unknown): Promise<Response | Refused> {
@@ -113,9 +114,9 @@ async function dispatchLegacy(c: Ctx, asker: Asker, body: unknown): Promise<Resp
   if (said !== undefined) return said instanceof Response ? said : { refusal: said, principal };
   const talks = isConversation(body, c.var.edge.offer, asker.families);
   if (talks || waits(body) || prefersStream(c.req.raw)) {
-    return admitFirst(c, asker, (exchange, session) =>
-      respondInStream(c.req.raw, body, exchange, talks ? session : undefined, principal.expiresAt),
-    );
+    const respond: Respond = (exchange, session) =>
+      respondInStream(c.req.raw, body, exchange, talks ? session : undefined, principal.expiresAt);
+    return admitFirst(c, asker, respond, body);
   }
   const respond: Respond = (exchange) => respondInJson(c.req.raw, body, exchange);
   if (memberOf(body, 'method') === 'logging/setLevel') return setLogLevel(c, asker, body, respond);
@@ -147,14 +148,31 @@ async function callFirst(c: Ctx, asker: Asker, respond: Respond): Promise<Respon
 }
 
 /** Whatever is asked but a call, and what is answered in a stream: the tenant is asked first. */
-async function admitFirst(c: Ctx, asker: Asker, respond: Respond): Promise<Response | Refused> {
+async function admitFirst(
+  c: Ctx,
+  asker: Asker,
+  respond: Respond,
+  body?: unknown,
+): Promise<Response | Refused> {
   const { principal, session } = asker;
   const admission = await doorOf(c, principal).admit(session);
   if (!admission.ok) return { refusal: httpRefusal(c, admission.refusal), principal };
   const scopes: readonly Scope[] = admission.scopes;
+  const needed = scopeOf(body, c.var.edge.offer, asker.families);
+  if (needed !== undefined && !scopes.includes(needed))
+    return { refusal: httpRefusal(c, { reason: 'insufficient_scope', scope: needed }), principal };
   const response = await respond(createExchange(c, asker, scopes), admission.session);
   if (response.status >= 400) logRefusal(c, { status: response.status, code: 'protocol' }, principal);
   return response;
+}
+
+/** The scope that a call needs. One that is answered in a stream cannot be refused by a status once it has begun. */
+function scopeOf(body: unknown, offer: Offer, families: Families): Scope | undefined {
+  if (!isCall(body)) return undefined;
+  if (memberOf(body, 'method') !== 'tools/call') return 'blackboard:read';
+  const name = memberOf(memberOf(body, 'params'), 'name');
+  const scope = typeof name === 'string' ? offer.find(name, families)?.scope : undefined;
+  return scope === 'any' ? undefined : scope;
 }
 
 /** Answers the first request of a 2025 client, and gives it a session. */

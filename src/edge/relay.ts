@@ -90,8 +90,11 @@ export class Relay {
     socket.addEventListener('message', ({ data }) => {
       if (socket === this.#socket && typeof data === 'string') this.#take(JSON.parse(data));
     });
+    let isLost = false;
+    // A socket that breaks can say so twice, by a close and an error.
     const lost = (code: number) => {
-      if (socket !== this.#socket || this.#closed) return;
+      if (isLost || socket !== this.#socket || this.#closed) return;
+      isLost = true;
       if (streamEndOf(code) === undefined) void this.#reconnect();
       else this.#end();
     };

@@ -43,6 +43,8 @@ export interface Attachment {
   readonly hearing: Hearing;
   /** Whether it is told that the list of resources changed. */
   readonly list: boolean;
+  /** Whether it is all that there is of its session, and takes the messages that its client posts. */
+  readonly takes: boolean;
   /** The revision up to which it was told. */
   readonly rev: number;
   /** The revision that it knows of. */
@@ -89,15 +91,16 @@ export class Listeners {
     head: number,
   ): Attachment {
     const { session, hearing } = asked;
-    const [row] = this.#db.exec<Pick<Session, 'rev' | 'list_changed'>>(
-      'SELECT rev, list_changed FROM sessions WHERE id = ?',
+    const [row] = this.#db.exec<Pick<Session, 'kind' | 'rev' | 'list_changed'>>(
+      'SELECT kind, rev, list_changed FROM sessions WHERE id = ?',
       session,
     );
     const told = Math.max(row?.rev ?? head, this.#revOf(session));
     const since = (hearing.kind === 'changes' ? hearing.since : undefined) ?? told;
     const rev = Math.min(since, head);
     const list = row?.list_changed === 1 && mayHear;
-    return { id: randomHex(8), ...asked, list, rev, known: rev };
+    const takes = row?.kind === 'stream' && hearing.kind === 'changes';
+    return { id: randomHex(8), ...asked, list, takes, rev, known: rev };
   }
 
   /** Adds a stream, which takes the place of one that its session has, and tells it what it has missed. */
@@ -110,7 +113,10 @@ export class Listeners {
       this.#endWhere(({ attachment }) => attachment.id === id, 'full');
       return;
     }
-    if (hearing.kind === 'changes') attachSession(this.#db, session);
+    if (hearing.kind !== 'changes') return;
+    attachSession(this.#db, session);
+    // From here it goes on should it break: what is only on its way is then not taken for heard.
+    listener.send({ kind: 'changes', rev: listener.attachment.rev, changes: [] });
     this.#tell([listener], head);
   }
 
@@ -143,12 +149,10 @@ export class Listeners {
 
   /** Hands a message to the stream of a session, or to the request of it that waits for replies under `key`. */
   deliver(session: SessionId, key: string | undefined, message: unknown): boolean {
-    const to = [...this.#open.values()].find(({ attachment }) =>
-      key === undefined
-        ? tellsOf(attachment, session)
-        : attachment.session === session &&
-          attachment.hearing.kind === 'replies' &&
-          attachment.hearing.key === key,
+    const to = [...this.#open.values()].find(
+      ({ attachment: { hearing, takes, ...attachment } }) =>
+        attachment.session === session &&
+        (key === undefined ? takes : hearing.kind === 'replies' && hearing.key === key),
     );
     return to?.send({ kind: 'message', message }) ?? false;
   }

@@ -6,8 +6,11 @@ export interface TestServer {
   /** The origin; the MCP endpoint is `/mcp` under it. */
   readonly url: string;
   readonly adminKey: string;
-  /** Evicts a tenant's object, which starts again from its storage at the next request. */
-  evict(tenant: string): Promise<void>;
+  /**
+   * Evicts a tenant's object, which starts again from its storage at the next request.
+   * @param webSockets whether its streams sleep meanwhile, or break, as they do when it moves to another machine
+   */
+  evict(tenant: string, webSockets?: 'hibernate' | 'close'): Promise<void>;
   /** What it has logged so far. */
   lines(): string[];
   stop(): Promise<void>;
@@ -40,7 +43,8 @@ export async function startServer(
   return {
     url: url.origin,
     adminKey: TEST_SECRETS.ADMIN_KEY,
-    evict: (tenant) => harness.getWorker().evictDurableObject('Tenant', { name: tenant }),
+    evict: (tenant, webSockets = 'hibernate') =>
+      harness.getWorker().evictDurableObject('Tenant', { name: tenant, webSockets }),
     lines: () => harness.getLogs().map(({ message }) => message),
     stop: () => harness.close(),
   };

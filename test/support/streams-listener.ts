@@ -1,0 +1,99 @@
+import type { SessionId, TokenId } from '../../src/tenant/call.ts';
+import type { Attachment, Change, Hearing, Listener, Notice, StreamEnd } from '../../src/tenant/listeners.ts';
+import { callRequest, type TestCompartment } from './compartment.ts';
+
+/** A stream without a socket: what it was told, and how it ended. */
+export class FakeListener implements Listener {
+  attachment: Attachment;
+  readonly notices: Notice[] = [];
+  ended: StreamEnd | undefined;
+  /** Whether its other end is gone, so that it hears nothing more. */
+  deaf = false;
+
+  constructor(attachment: Attachment) {
+    this.attachment = attachment;
+  }
+
+  send(notice: Notice): boolean {
+    if (this.ended !== undefined) throw new Error('told after its end');
+    if (!this.deaf) this.notices.push(notice);
+    return !this.deaf;
+  }
+
+  keep(attachment: Attachment): void {
+    this.attachment = attachment;
+  }
+
+  end(end: StreamEnd): void {
+    if (this.ended !== undefined) throw new Error('ended twice');
+    this.ended = end;
+  }
+
+  /** The changes that it was told of, by what was told together. */
+  get tellings(): (readonly Change[])[] {
+    return this.notices.flatMap((notice) =>
+      notice.kind === 'changes' && notice.changes.length > 0 ? [notice.changes] : [],
+    );
+  }
+
+  /** All changes that it was told of. */
+  get changes(): Change[] {
+    return this.tellings.flat();
+  }
+
+  /** URIs, and `list` where the list changed, in order. */
+  get told(): string[] {
+    return this.changes.flatMap(({ uris, list }) => (list ? [...uris, 'list'] : uris));
+  }
+}
+
+export const uriOf = (key: string, run = 'default') => `blackboard://${run}/${key}`;
+
+let sessions = 0;
+
+/** A tenant's board as those see it who write, subscribe and listen. */
+export class ListeningTenant {
+  readonly test: TestCompartment;
+  readonly tokenId: TokenId;
+
+  constructor(test: TestCompartment, tokenId: TokenId = test.issue()) {
+    this.test = test;
+    this.tokenId = tokenId;
+  }
+
+  /** The answer of a call, which must succeed. */
+  call(tool: string, args: unknown): Record<string, unknown> {
+    const outcome = this.test.call(this.tokenId, tool, args);
+    if (outcome.kind !== 'answer') throw new Error(`${tool}: ${JSON.stringify(outcome)}`);
+    return JSON.parse(outcome.json) as Record<string, unknown>;
+  }
+
+  write(key: string, value: unknown, more: object = {}): number {
+    return Number(this.call('blackboard_write', { key, value, ...more }).rev);
+  }
+
+  /** Opens a session and subscribes it. */
+  session(...keys: string[]): SessionId {
+    const session_id = `session-${++sessions}`;
+    this.call('session_open', { session_id, kind: 'session' });
+    for (const key of keys) this.subscribe(session_id, key);
+    return session_id as SessionId;
+  }
+
+  subscribe(session_id: string, key: string): void {
+    this.call('resources_subscribe', { session_id, uri: uriOf(key), run_id: 'default', key });
+  }
+
+  listen(session: SessionId, hearing: Hearing = { kind: 'changes' }): FakeListener {
+    const enlisted = this.test.compartment.enlist(this.tokenId, session, hearing);
+    if (!enlisted.ok) throw new Error(enlisted.refusal.reason);
+    const listener = new FakeListener(enlisted.attachment);
+    this.test.compartment.attach(listener);
+    return listener;
+  }
+
+  /** A request of a session, as a tool at the edge makes it. */
+  request(tool: string, args: unknown, session?: SessionId) {
+    return { ...callRequest(this.tokenId, tool, args, this.test.clock.now), session };
+  }
+}
