@@ -5,6 +5,8 @@ import { TEST_SECRETS } from './test/support/secrets.ts';
 
 /** A guard against what hangs, generous enough for a slow machine; nothing is asserted about time. */
 const TIMEOUT_MS = 30_000;
+/** Files at once that start a server each: they wait more than they work. */
+const SERVERS = 3;
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
@@ -49,7 +51,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: TIMEOUT_MS,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: SERVERS,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -58,7 +61,8 @@ export default defineConfig({
           include: ['test/conformance/**/*.test.ts'],
           testTimeout: TIMEOUT_MS,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: SERVERS,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

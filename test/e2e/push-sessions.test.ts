@@ -34,7 +34,7 @@ const told = async (stream: RawStream, count: number): Promise<string[]> => {
   return urisOf(stream);
 };
 
-test('a stream that went away comes back with Last-Event-ID, and is told exactly what it missed', async () => {
+test.concurrent('a stream that went away comes back with Last-Event-ID, and is told exactly what it missed', async () => {
   const { tenant, session, write } = await opened();
   const first = await session.stream();
   for (const key of ['a', 'b', 'c']) await write(key);
@@ -50,7 +50,7 @@ test('a stream that went away comes back with Last-Event-ID, and is told exactly
   expect(await told(again, 5)).toEqual(uris('c', 'd', 'e', 'a', 'end'));
 });
 
-test('a stream that comes back without Last-Event-ID is told from where it was told last', async () => {
+test.concurrent('a stream that comes back without Last-Event-ID is told from where it was told last', async () => {
   const { tenant, session, write } = await opened();
   const first = await session.stream();
   await write('a');
@@ -64,7 +64,7 @@ test('a stream that comes back without Last-Event-ID is told from where it was t
   expect(await told(again, 3)).toEqual(uris('b', 'c', 'end'));
 });
 
-test('a first stream is told what changed since its session subscribed', async () => {
+test.concurrent('a first stream is told what changed since its session subscribed', async () => {
   const { tenant, session, write } = await opened();
   await write('a');
   await rig.server.evict(tenant.id);
@@ -72,7 +72,7 @@ test('a first stream is told what changed since its session subscribed', async (
   expect(await told(await session.stream(), 2)).toEqual(uris('a', 'b'));
 });
 
-test('changes of several cells by one call have an id each: none is lost by going on after the first', async () => {
+test.concurrent('changes of several cells by one call have an id each: none is lost by going on after the first', async () => {
   const { tenant, session } = await opened();
   const first = await session.stream();
   const entries = ['a', 'b', 'c'].map((key) => ({ key, value: 'batch' }));
@@ -90,7 +90,7 @@ test('changes of several cells by one call have an id each: none is lost by goin
   }
 });
 
-test('two names of one cell are told each, and one who has seen the first gets the second', async () => {
+test.concurrent('two names of one cell are told each, and one who has seen the first gets the second', async () => {
   const { tenant, session, write } = await opened();
   const names = ['blackboard://default/%61', 'blackboard://default/a'];
   await session.ask('resources/subscribe', { uri: names[0] });
@@ -104,7 +104,7 @@ test('two names of one cell are told each, and one who has seen the first gets t
   expect(await told(again, 2)).toEqual([names[1], uriOf('end')]);
 });
 
-test('a second stream of a session takes the place of the first', async () => {
+test.concurrent('a second stream of a session takes the place of the first', async () => {
   const { tenant, session, write } = await opened();
   const first = await session.stream();
   await write('a');
@@ -117,7 +117,7 @@ test('a second stream of a session takes the place of the first', async () => {
   expect(urisOf(first)).toEqual(uris('a'));
 });
 
-test('DELETE ends the session, its stream, and no other', async () => {
+test.concurrent('DELETE ends the session, its stream, and no other', async () => {
   const { tenant, session, write } = await opened();
   const other = await RawSession.open(tenant);
   await other.ask('resources/subscribe', { uri: uriOf('a') });
@@ -133,7 +133,7 @@ test('DELETE ends the session, its stream, and no other', async () => {
   await rig.untilOpen(tenant.id, 1);
 });
 
-test('a session outlives every start of its tenant’s object', async () => {
+test.concurrent('a session outlives every start of its tenant’s object', async () => {
   const { tenant, session } = await opened();
   for (const key of ['a', 'b', 'c']) {
     await rig.server.evict(tenant.id);

@@ -122,18 +122,21 @@ const FILLS: readonly (readonly [name: string, fill: Fill])[] = [
   ],
 ];
 
-test.each(FILLS)('a call that waits can be cancelled, and waits no longer: %s', async (_name, fill) => {
-  const tenant = await rig.tenant();
-  await writeByHttp(tenant.url, tenant.token, { run_id: 'probe', key: 'a', value: 1 });
-  expect(await hasRoom(tenant)).toBe(true);
-  const cancel = await fill(tenant, [...Array(MAX_WAITERS).keys()]);
-  await eventually(
-    () => hasRoom(tenant),
-    (room) => !room,
-  );
-  await cancel();
-  await eventually(
-    () => hasRoom(tenant),
-    (room) => room,
-  );
-});
+test.concurrent.each(FILLS)(
+  'a call that waits can be cancelled, and waits no longer: %s',
+  async (_name, fill) => {
+    const tenant = await rig.tenant();
+    await writeByHttp(tenant.url, tenant.token, { run_id: 'probe', key: 'a', value: 1 });
+    expect(await hasRoom(tenant)).toBe(true);
+    const cancel = await fill(tenant, [...Array(MAX_WAITERS).keys()]);
+    await eventually(
+      () => hasRoom(tenant),
+      (room) => !room,
+    );
+    await cancel();
+    await eventually(
+      () => hasRoom(tenant),
+      (room) => room,
+    );
+  },
+);

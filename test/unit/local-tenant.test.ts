@@ -223,6 +223,7 @@ describe('a file that takes no more', () => {
       db,
     );
     const { notices } = await listening(local, true);
+    notices.length = 0;
     fail.commits = 5;
     for (let n = 0; n < 5; n++) {
       expect(await local.call('blackboard_write', { key: 'k', value: n })).toEqual({
