@@ -18,6 +18,8 @@ export default defineConfig({
         resolve: { alias: { '#host': at('./test/support/host-node.ts') } },
         test: {
           name: 'unit',
+          // Loading the modules anew for each file takes as long as its tests.
+          isolate: false,
           include: ['test/unit/**/*.test.ts', 'test/tools/**/*.test.ts'],
           testTimeout: TIMEOUT_MS,
         },

@@ -1,7 +1,6 @@
-import { traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
-import { closedSessions, countSessions, endSessionsOf } from '../tools/session/store.ts';
+import { closedSessions, endSessionsOf } from '../tools/session/store.ts';
 import type { Scope } from '../tools/tool.ts';
 import { AtEdge } from './at-edge.ts';
 import type {
@@ -20,9 +19,10 @@ import { changedLimits, type LimitChange, limitsProblem } from './limits.ts';
 import { type Attachment, type Hearing, type Listener, Listeners } from './listeners.ts';
 import { hasSchema, migrate } from './migrate.ts';
 import { type Open, open } from './open.ts';
-import { NOT_FOUND, type Operation, type TenantInfo, UNAVAILABLE } from './operation.ts';
+import { NOT_FOUND, type Operation, type TenantInfo, tenantInfo, UNAVAILABLE } from './operation.ts';
 import type { Again, Waiting } from './pipeline.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './profile.ts';
+import { shutLine } from './report.ts';
 import { sweepStep } from './sweep.ts';
 import type { Token } from './tokens.ts';
 import { Waiters } from './waiters.ts';
@@ -93,23 +93,12 @@ export class Compartment implements Door {
   #attempt(request: CallRequest, again?: Again): CallOutcome | Waiting {
     const ended = this.#host.exclusively(() => {
       const open = this.#entered();
-      return open.ok ? open.tenant.pipeline.call(request, again) : this.#shut(request, open.refusal);
+      if (open.ok) return open.tenant.pipeline.call(request, again);
+      this.#host.log(shutLine(request, open.refusal, this.#host.clock()));
+      return { kind: 'refused' as const, refusal: open.refusal };
     });
     this.#announce();
     return ended;
-  }
-
-  #shut({ caller, tokenId }: CallRequest, refusal: Refusal): CallOutcome {
-    this.#host.log({
-      level: 'warn',
-      event: 'request.refused',
-      code: refusal.reason,
-      duration_ms: Math.max(0, this.#host.clock() - caller.receivedAt),
-      ...traceFields(caller.trace),
-      request_id: caller.requestId,
-      token_id: tokenId,
-    });
-    return { kind: 'refused', refusal };
   }
 
   /** Wakes those who wait, and tells those who listen, once what they are told of is kept. */
@@ -186,20 +175,7 @@ export class Compartment implements Door {
   describe(): Operation<TenantInfo> {
     return this.#operate(({ profile }) => ({
       ok: true,
-      value: {
-        id: profile.id,
-        status: profile.status,
-        createdAt: profile.createdAt,
-        overrides: profile.overrides,
-        effective: {
-          tenant: profile.overrides.tenant ?? this.#host.limits.tenant,
-          tool: profile.overrides.tool ?? this.#host.limits.tool,
-        },
-        storageBytes: this.#host.db.sizeBytes(),
-        storageQuotaBytes: this.#host.storageQuotaBytes,
-        sessions: countSessions(this.#host.db),
-        streams: this.#listeners.count,
-      },
+      value: tenantInfo(this.#host, profile, this.#listeners.count),
     }));
   }
 

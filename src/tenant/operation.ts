@@ -1,6 +1,8 @@
+import { countSessions } from '../tools/session/store.ts';
 import type { TenantId } from './call.ts';
+import type { Host } from './host.ts';
 import type { LimitOverrides, Limits } from './limits.ts';
-import type { TenantStatus } from './profile.ts';
+import type { Profile, TenantStatus } from './profile.ts';
 
 /** What the operator is told of a tenant. */
 export interface TenantInfo {
@@ -14,6 +16,24 @@ export interface TenantInfo {
   /** Sessions of clients, and streams that are open now. */
   readonly sessions: number;
   readonly streams: number;
+}
+
+export function tenantInfo(host: Host, profile: Profile, streams: number): TenantInfo {
+  const { id, status, createdAt, overrides } = profile;
+  return {
+    id,
+    status,
+    createdAt,
+    overrides,
+    effective: {
+      tenant: overrides.tenant ?? host.limits.tenant,
+      tool: overrides.tool ?? host.limits.tool,
+    },
+    storageBytes: host.db.sizeBytes(),
+    storageQuotaBytes: host.storageQuotaBytes,
+    sessions: countSessions(host.db),
+    streams,
+  };
 }
 
 /** How an operation of the operator's ended, as it crosses RPC. */

@@ -1,7 +1,7 @@
 import { type LogRecord, traceFields } from '../telemetry/log.ts';
 import { type Cause, redactArgs } from '../telemetry/redact.ts';
 import type { AnyTool } from '../tools/edge-tool.ts';
-import type { CallOutcome, CallRequest, TenantId } from './call.ts';
+import type { CallOutcome, CallRequest, Refusal, TenantId } from './call.ts';
 
 /** What a call of a name that no tool has is charged, recorded and logged as, so that guessing names is limited too. */
 export const UNKNOWN_TOOL = { name: 'unknown', cost: 1 };
@@ -44,5 +44,18 @@ export function lineOf(
     client_name: caller.clientName,
     client_version: caller.clientVersion,
     protocol_version: caller.protocolVersion,
+  };
+}
+
+/** The one line of a call to a compartment that cannot be entered. */
+export function shutLine({ caller, tokenId }: CallRequest, refusal: Refusal, now: number): LogRecord {
+  return {
+    level: 'warn',
+    event: 'request.refused',
+    code: refusal.reason,
+    duration_ms: Math.max(0, now - caller.receivedAt),
+    ...traceFields(caller.trace),
+    request_id: caller.requestId,
+    token_id: tokenId,
   };
 }

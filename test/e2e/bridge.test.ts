@@ -217,6 +217,8 @@ describe('the process', () => {
     await write(token, 'a', 1);
     await output.first(({ method }) => method === 'notifications/resources/updated');
     end(child);
+    // That nobody reads is found out by what there is to say.
+    await write(token, 'a', 2);
     expect(await ended).toEqual({ code: 0, stderr: '', rest: '' });
   });
 });
