@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { cors } from 'hono/cors';
 import { admin } from './edge/admin.ts';
 import { RESOURCE_METADATA_PATH, resourceMetadata, rpcRefusal } from './edge/answers.ts';
 import { RESOURCES } from './edge/authenticate.ts';
@@ -20,6 +21,8 @@ export function createApp(served: Served) {
   app.use(prepare(served));
   app.use(ownHost);
   app.get('/health', (c) => c.json({ status: 'ok', version: VERSION }));
+  // Whoever has no token yet may read where to get one, from any page.
+  app.use(`${RESOURCE_METADATA_PATH}/*`, cors());
   app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(c.var.edge.config.mcpUrl)));
   for (const path of RESOURCES) {
     app.get(`${RESOURCE_METADATA_PATH}${path}`, (c) =>

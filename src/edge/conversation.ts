@@ -62,6 +62,8 @@ export class Conversation {
 
   /** Tells the server what its client has said in the session before this request. */
   async introduce({ client, logLevel }: SessionInfo): Promise<void> {
+    // Without a way to hear its answers the client is one that cannot be asked.
+    if (this.#relay === undefined) return;
     await this.#replay('initialize', JSON.parse(client));
     if (logLevel !== undefined) await this.#replay('logging/setLevel', { level: logLevel });
   }
@@ -106,7 +108,6 @@ async function openReplies(
 ): Promise<Relay | undefined> {
   const cancelKey = sessionCancelKey(session, idOf(body) ?? '');
   const relay = await Relay.open(door, session, { kind: 'replies', key, cancelKey }, expiresAt);
-  // Without it the server is told that its client does not answer.
   return 'reason' in relay ? undefined : relay;
 }
 

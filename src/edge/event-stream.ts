@@ -2,8 +2,8 @@
 
 /** How often a comment is sent: it shows proxies that the stream is alive, and us that its client is. */
 export const KEEP_ALIVE_MS = 3000;
-/** Writes that a slow client can be behind before its stream is ended; it connects again, and is told what it missed. */
-export const MAX_BEHIND = 256;
+/** How far a slow client can be behind before its stream is ended; it connects again, and is told what it missed. */
+const MAX_BEHIND_BYTES = 16 * 1024 * 1024;
 
 const HEADERS = {
   'content-type': 'text/event-stream',
@@ -43,7 +43,7 @@ export class EventStream {
         },
         cancel: () => this.end(),
       },
-      { highWaterMark: MAX_BEHIND },
+      new ByteLengthQueuingStrategy({ highWaterMark: MAX_BEHIND_BYTES }),
     );
     this.response = new Response(body, { headers: { ...HEADERS, ...headers } });
     this.#keepAlive = setInterval(() => this.#write(': keep-alive\n\n'), KEEP_ALIVE_MS);

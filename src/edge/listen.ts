@@ -8,10 +8,13 @@ import { streamOpen } from '../tools/session/open.ts';
 import { httpRefusal, type Refused } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import type { AppEnv } from './edge.ts';
-import { KEEP_ALIVE_MS, MAX_BEHIND } from './event-stream.ts';
+import { KEEP_ALIVE_MS } from './event-stream.ts';
 import { type Asker, createExchange, type Exchange } from './exchange.ts';
 import { callInternal } from './internal-call.ts';
 import { Relay } from './relay.ts';
+
+/** Events that a slow client can be behind before its stream is ended; it listens again. */
+const MAX_BEHIND = 256;
 
 /** `subscriptions/listen` of the 2026-07-28 revision: a stream of changes, kept by the SDK, fed by the tenant. */
 

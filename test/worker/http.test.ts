@@ -36,6 +36,13 @@ test.each([
   });
 });
 
+test('any page may read the metadata', async () => {
+  const response = await send('/.well-known/oauth-protected-resource/mcp', {
+    headers: { origin: 'https://elsewhere.test' },
+  });
+  expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([200, '*']);
+});
+
 test.each(['/mcp', '/sse'])('a challenge of %s names the metadata of %s', async (path) => {
   const response = await send(path, { headers: { authorization: 'Bearer wrong' } });
   expect(response.status).toBe(401);
