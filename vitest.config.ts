@@ -20,6 +20,8 @@ export default defineConfig({
           name: 'unit',
           // Loading the modules anew for each file takes as long as its tests.
           isolate: false,
+          // Two projects that share what they have loaded must not run at once: the pool then stands still.
+          sequence: { groupOrder: 0 },
           include: ['test/unit/**/*.test.ts', 'test/tools/**/*.test.ts'],
           testTimeout: TIMEOUT_MS,
         },
@@ -43,6 +45,7 @@ export default defineConfig({
           include: ['test/worker/**/*.test.ts', 'test/tools/**/*.test.ts'],
           // One isolate for all files: loading the Worker anew for each takes longer than its tests.
           isolate: false,
+          sequence: { groupOrder: 1 },
           testTimeout: TIMEOUT_MS,
           setupFiles: ['./test/support/real-clock.ts'],
         },
@@ -54,7 +57,7 @@ export default defineConfig({
           testTimeout: TIMEOUT_MS,
           hookTimeout: 60_000,
           maxWorkers: SERVERS,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -64,7 +67,7 @@ export default defineConfig({
           testTimeout: TIMEOUT_MS,
           hookTimeout: 60_000,
           maxWorkers: SERVERS,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
