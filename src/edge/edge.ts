@@ -9,6 +9,7 @@ import { clip } from '../telemetry/redact.ts';
 import { redactSecrets } from '../telemetry/secrets.ts';
 import { continueTrace, randomHex } from '../telemetry/trace.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
+import { isEdgeTool } from '../tools/edge-tool.ts';
 import { type Principal, VerifiedTokens, verifyToken } from './tokens.ts';
 
 /** What one isolate holds for all requests. */
@@ -17,6 +18,8 @@ export interface Edge {
   readonly log: Log;
   readonly tokens: VerifiedTokens;
   readonly offer: Offer;
+  /** The same without tools that need a protocol to talk with their caller in. */
+  readonly plainOffer: Offer;
   readonly serve: ServerFactory;
   readonly stateKey: Uint8Array;
 }
@@ -46,7 +49,8 @@ export function edgeOf(env: Env, served: Served): Edge {
     config,
     log: createLog({ level: config.logLevel, format: config.logFormat }),
     tokens: new VerifiedTokens((token, now) => verifyToken(config.tokenKeys, config.mcpUrl, token, now)),
-    offer: new Offer(served.catalogue),
+    offer: new Offer(served.catalogue.tools),
+    plainOffer: new Offer(served.catalogue.tools.filter((tool) => !isEdgeTool(tool))),
     serve: served.serve,
     stateKey: createHmac('sha256', config.tokenKeys[0].secret).update('request state').digest(),
   };

@@ -40,7 +40,7 @@ async function authenticated(c: Ctx, methods: readonly string[], serve: Serve): 
 async function listTools(c: Ctx, principal: Principal): Promise<Response | Refused> {
   const admission = await doorOf(c, principal).admit();
   if (!admission.ok) return { refusal: httpRefusal(c, admission.refusal), principal };
-  return c.json({ tools: c.var.edge.offer.list({ scopes: admission.scopes, families: undefined }) });
+  return c.json({ tools: c.var.edge.plainOffer.list({ scopes: admission.scopes, families: undefined }) });
 }
 
 async function callTool(c: Ctx, principal: Principal): Promise<Response | Refused> {
@@ -54,7 +54,7 @@ async function callTool(c: Ctx, principal: Principal): Promise<Response | Refuse
     tokenId: principal.tokenId,
     session: undefined,
     cancelKey: info.id,
-    tool: edge.offer.askedFor(c.req.param('name') ?? '', undefined),
+    tool: edge.plainOffer.askedFor(c.req.param('name') ?? '', undefined),
     args: body.value,
     caller: {
       requestId: info.id,
@@ -76,7 +76,7 @@ function responseOf(c: Ctx, outcome: CallOutcome): Response {
       return new Response(outcome.json, { headers: { 'content-type': 'application/json' } });
     case 'error':
       return problemOf(outcome.error);
-    // A tool that talks with its caller needs a protocol to do it in.
+    // Never asked for here.
     case 'edge':
     case 'unknown_tool': {
       const message = 'Unknown tool; GET /v1/tools names those there are.';

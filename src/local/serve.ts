@@ -40,7 +40,7 @@ async function serve(
   log: Log,
   { input, output, stop }: Pick<ServeOptions, 'input' | 'output' | 'stop'>,
 ): Promise<void> {
-  const offer = new Offer(catalogue);
+  const offer = new Offer(catalogue.tools);
   const listens = new Listens();
   const connections: Connection[] = [];
   const transport = new StdioTransport(input, output, {

@@ -1,4 +1,4 @@
-import { type Catalogue, familyOf, listing, type ToolListing } from '../tools/catalogue.ts';
+import { familyOf, listing, type ToolListing } from '../tools/catalogue.ts';
 import { type AnyTool, isEdgeTool } from '../tools/edge-tool.ts';
 import type { Scope } from '../tools/tool.ts';
 
@@ -19,12 +19,12 @@ export class Offer {
   /** The families that have tools, in the order of the catalogue. */
   readonly families: readonly string[];
 
-  constructor(catalogue: Catalogue) {
+  constructor(tools: readonly AnyTool[]) {
     this.#published = new Map(
-      catalogue.tools.map((tool) => [tool.name, { tool, family: familyOf(tool), listing: once(tool) }]),
+      tools.map((tool) => [tool.name, { tool, family: familyOf(tool), listing: once(tool) }]),
     );
-    this.talks = catalogue.tools.some(isEdgeTool);
-    this.families = [...new Set(catalogue.tools.map(familyOf))];
+    this.talks = tools.some(isEdgeTool);
+    this.families = [...new Set(tools.map(familyOf))];
   }
 
   /** The tools as a client is told of them: those that its token may call, of the families that it wants. */

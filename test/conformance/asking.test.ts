@@ -73,6 +73,20 @@ test('a level that a 2025 client sets holds for the calls of its session that fo
   await client.close();
 });
 
+test('plain HTTP, which has no way to ask, has none of the tools that do', async () => {
+  const { origin } = new URL(target.url);
+  const listed = (await (await fetch(`${origin}/v1/tools`)).json()) as { tools: { name: string }[] };
+  const names = listed.tools.map(({ name }) => name);
+  expect(names).toContain('blackboard_write');
+  expect(names).not.toContain(TOOL);
+  const called = await fetch(`${origin}/v1/tools/${TOOL}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  });
+  expect([called.status, await called.json()]).toMatchObject([404, { code: 'unknown_tool' }]);
+});
+
 interface Answered {
   readonly result?: { resultType: string; requestState?: string };
   readonly error?: { code: number };

@@ -54,7 +54,7 @@ export async function opened(
   const refused: string[] = [];
   const channel: Channel = {
     tokenId: opened.issue(scopes),
-    offer: new Offer(catalogue),
+    offer: new Offer(catalogue.tools),
     families: undefined,
     scopes,
     stateKey: new Uint8Array(32),

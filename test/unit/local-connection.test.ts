@@ -29,7 +29,13 @@ function open(host?: LocalTenantOptions['host']): TestLocal {
 }
 
 const connect = (local: TestLocal, era: 'legacy' | 'modern', listens = new Listens()) =>
-  Connection.open({ tenant: local.tenant, offer: new Offer(catalogue), era, listens, ready: async () => {} });
+  Connection.open({
+    tenant: local.tenant,
+    offer: new Offer(catalogue.tools),
+    era,
+    listens,
+    ready: async () => {},
+  });
 const sessions = (local: TestLocal) => local.db.exec('SELECT id, attached FROM sessions');
 
 test('a connection waits while the limits have no room for it, and does not wait for ever', async () => {
