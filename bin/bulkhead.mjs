@@ -13,6 +13,9 @@ bulkhead --help
 `;
 const NODE_TOO_OLD = `Bulkhead needs Node 22.18 or later, and this is Node ${process.versions.node}: install a newer Node.\n`;
 
+/** Set for the newer Node, which must not look for another one. */
+const STARTED_AGAIN = 'BULKHEAD_STARTED_AGAIN';
+
 const here = (path) => new URL(path, import.meta.url);
 const [command] = process.argv.slice(2);
 
@@ -25,8 +28,11 @@ if (command === '--help' || command === '-h') {
   process.exitCode = 2;
 } else if (process.features.typescript) {
   await serve();
-} else {
+} else if (process.env[STARTED_AGAIN] === undefined) {
   serveWithNewerNode();
+} else {
+  // The newer one was told by its options to do without what is needed here.
+  nodeTooOld();
 }
 
 async function serve() {
@@ -43,13 +49,21 @@ async function serve() {
 function serveWithNewerNode() {
   const node = newerNode();
   if (node === undefined) {
-    process.stderr.write(NODE_TOO_OLD);
-    process.exitCode = 1;
+    nodeTooOld();
     return;
   }
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, [STARTED_AGAIN]: '1' },
+  });
+  child.on('error', nodeTooOld);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+}
+
+function nodeTooOld() {
+  process.stderr.write(NODE_TOO_OLD);
+  process.exitCode = 1;
 }
 
 function newerNode() {

@@ -70,7 +70,8 @@ export class Remote {
     });
     transport.onmessage = onmessage;
     const ended = Promise.withResolvers<void>();
-    signal.addEventListener('abort', () => ended.resolve(), { once: true });
+    const leave = () => ended.resolve();
+    signal.addEventListener('abort', leave, { once: true });
     try {
       await transport.start();
       await transport.send(message, { requestSignal: signal, onRequestStreamEnd: ended.resolve });
@@ -79,6 +80,7 @@ export class Remote {
     } catch (error) {
       throw this.failure(error);
     } finally {
+      signal.removeEventListener('abort', leave);
       await transport.close();
     }
   }
@@ -93,7 +95,8 @@ export class Remote {
   ): Promise<Failure> {
     const transport = this.#transport(session, (url, init) => this.#fetch(url, init));
     const ended = Promise.withResolvers<void>();
-    signal.addEventListener('abort', () => ended.resolve(), { once: true });
+    const leave = () => ended.resolve();
+    signal.addEventListener('abort', leave, { once: true });
     transport.onmessage = onmessage;
     // Whatever ends the stream, or spoils an event of it, is told here.
     transport.onerror = () => ended.resolve();
@@ -106,6 +109,7 @@ export class Remote {
     } catch (error) {
       return this.failure(error);
     } finally {
+      signal.removeEventListener('abort', leave);
       await transport.close();
     }
   }

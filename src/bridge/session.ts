@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   isJSONRPCRequest,
   isJSONRPCResultResponse,
@@ -21,6 +22,12 @@ const initialized = z.looseObject({
   }),
 });
 const named = z.looseObject({ uri: z.string() });
+const refusal = z.looseObject({
+  error: z.looseObject({ data: z.looseObject({ retry_after_ms: z.number().optional() }).optional() }),
+});
+/** How often a subscription is tried again that the limits refuse, and how long each try waits at most. */
+const MAX_TRIES = 10;
+const MAX_WAIT_MS = 5000;
 
 /** What one session of the 2025 revisions is made of, and what it takes to make it again. */
 interface Opened extends Session {
@@ -157,18 +164,40 @@ export class ClientSession {
         'The session was lost, and the server no longer speaks its revision; start the client again.';
       throw brokenOff(sentence, 'session_lost');
     }
-    const notification = { jsonrpc: '2.0', method: 'notifications/initialized' } as const;
-    await this.#remote.post(
-      { message: notification, text: JSON.stringify(notification) },
-      { ...way, session },
-    );
-    for (const uri of this.#subscribed)
-      await this.#remote.post(this.#own('resources/subscribe', { uri }), { ...way, session });
-    if (this.#current !== lost) return;
+    try {
+      const notification = { jsonrpc: '2.0', method: 'notifications/initialized' } as const;
+      const outgoing = { message: notification, text: JSON.stringify(notification) };
+      await this.#remote.post(outgoing, { ...way, session });
+      for (const uri of [...this.#subscribed]) await this.#subscribeAgain(uri, session);
+    } catch (error) {
+      await this.#remote.terminate(session, AbortSignal.timeout(TERMINATE_MS));
+      throw error;
+    }
+    if (this.#current !== lost) return this.#remote.terminate(session, AbortSignal.timeout(TERMINATE_MS));
     this.#current = session;
-    this.#report.say('The server had ended the session; a new one was opened, and nothing needs to be done.');
+    this.#report.say('The server had ended the session; a new one was opened.');
     this.#follow();
     this.#tellMissed();
+  }
+
+  /** Subscribes in the new session, in the time that its limits allow; what it refuses is said, and given up. */
+  async #subscribeAgain(uri: string, session: Opened): Promise<void> {
+    const { signal } = this.#life;
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      let refused: z.output<typeof refusal> | undefined;
+      const onmessage = (message: JSONRPCMessage) => {
+        refused = refusal.safeParse(message).data;
+      };
+      await this.#remote.post(this.#own('resources/subscribe', { uri }), { signal, onmessage, session });
+      if (refused === undefined) return;
+      const waitMs = refused.error.data?.retry_after_ms;
+      if (waitMs === undefined) break;
+      await delay(Math.min(waitMs, MAX_WAIT_MS), undefined, { signal });
+    }
+    this.#subscribed.delete(uri);
+    this.#report.say(
+      `The session was opened again, but without the subscription to ${uri}; subscribe to it again.`,
+    );
   }
 
   #own(method: string, params: JSONRPCRequest['params']): Outgoing {

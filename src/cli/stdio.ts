@@ -3,6 +3,9 @@ import { run, usageError } from './terminal.ts';
 
 /** Serves MCP on stdin and stdout. Stdout carries the protocol only; whatever else there is to say goes to stderr. */
 
+/** How long a client that is slow to read is waited for at the end. */
+const LAST_WORDS_MS = 1000;
+
 type Local = Extract<StdioCommand, { name: 'local' }>;
 
 await run(async () => {
@@ -41,6 +44,17 @@ async function serve({ data, verbose }: Local): Promise<void> {
     if (error instanceof DataError) throw usageError(error.message);
     throw error;
   }
+  await written(process.stdout);
+  // A client that reads no more does not keep the process.
+  process.exit();
+}
+
+/** Resolves when the last answers are out, or when nobody has read them for a while. */
+function written(output: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, LAST_WORDS_MS);
+    output.write('', () => resolve());
+  });
 }
 
 /** Keeps to itself that `node:sqlite` is experimental in this Node; other warnings are shown as ever. */

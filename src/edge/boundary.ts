@@ -1,7 +1,8 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { ConfigError } from '../config.ts';
 import { createLog, traceFields } from '../telemetry/log.ts';
-import { describeCause } from '../telemetry/redact.ts';
+import { clip, describeCause } from '../telemetry/redact.ts';
+import { redactSecrets } from '../telemetry/secrets.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import { problem } from './answers.ts';
 import { type AppEnv, edgeOf, requestInfo, type Served } from './edge.ts';
@@ -31,7 +32,7 @@ export function boundary(error: Error, c: Context<AppEnv>): Response {
     code: misconfigured ? 'misconfigured' : 'internal',
     error_id: errorId,
     http_method: c.req.method,
-    path: c.req.path.slice(0, MAX_PATH_CHARS),
+    path: clip(redactSecrets(c.req.path).text, MAX_PATH_CHARS),
     cause: describeCause(error, undefined, {}),
     ...traceFields(trace),
     request_id: id,

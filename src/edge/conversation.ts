@@ -55,9 +55,14 @@ export class Conversation {
     relay?.hear({
       changes: () => {},
       message: (message) => this.#hear(message),
-      cancelled: () => void transport.close(),
-      ended: () => void transport.close(),
+      cancelled: () => this.#stop(),
+      ended: () => this.#stop(),
     });
+  }
+
+  #stop(): void {
+    this.#replayed?.();
+    void this.#transport.close();
   }
 
   /** Tells the server what its client has said in the session before this request. */

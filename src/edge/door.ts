@@ -15,7 +15,7 @@ export interface EdgeDoor {
   settle(request: CallRequest, settlement: Settlement): Promise<void>;
   cancel(cancelKey: string): Promise<void>;
   deliver(session: SessionId, key: string | undefined, message: unknown): Promise<Delivery>;
-  /** Opens the tenant's end of a stream; undefined when it cannot be reached. */
+  /** Opens the tenant's end of a stream. */
   listen(session: SessionId, hearing: Hearing): Promise<WebSocket | Refusal>;
 }
 

@@ -13,7 +13,7 @@ import { EventStream } from './event-stream.ts';
 import { createExchange, sessionCancelKey } from './exchange.ts';
 import { callInternal } from './internal-call.ts';
 import { readJson } from './json.ts';
-import { parseMessage } from './message.ts';
+import { hasFitIds, parseMessage } from './message.ts';
 import { narrowing } from './narrowing.ts';
 import { Relay } from './relay.ts';
 
@@ -25,6 +25,8 @@ import { Relay } from './relay.ts';
 type Ctx = Context<AppEnv>;
 type Serve = (c: Ctx) => Promise<Response | Refused>;
 
+/** Nobody reads it; the status is for the platform's statistics. */
+const CLIENT_LEFT = 499;
 const SESSION_PARAMETER = 'sessionId';
 const MAX_SESSION_CHARS = 64;
 
@@ -60,7 +62,12 @@ export const handleSse = answering('GET', async (c) => {
   if (refusal !== undefined) return { refusal, principal };
   const relay = await Relay.open(door, session, { kind: 'changes' }, principal.expiresAt);
   if ('reason' in relay) return { refusal: httpRefusal(c, relay), principal };
-  const transport = new SseTransport(c.req.raw.signal, relay);
+  const { signal } = c.req.raw;
+  if (signal.aborted) {
+    relay.close();
+    return new Response(null, { status: CLIENT_LEFT });
+  }
+  const transport = new SseTransport(signal, relay);
   const exchange = createExchange(c, { principal, ...narrowed, session }, admission.scopes);
   const server = c.var.edge.serve({
     ...exchange,
@@ -101,7 +108,7 @@ export const handleMessages = answering('POST', async (c) => {
     });
   const body = await readJson(c.req.raw, c.var.edge.config.maxBodyBytes);
   if (!body.ok) return refuse(body);
-  if (parseMessage(body.value) === undefined)
+  if (parseMessage(body.value) === undefined || !hasFitIds(body.value))
     return refuse({ status: 400, code: 'invalid_request', message: 'The body is not a JSON-RPC message.' });
   const delivery = await doorOf(c, principal).deliver(session, undefined, body.value);
   if (!delivery.ok) return refuse(httpRefusal(c, delivery.refusal));

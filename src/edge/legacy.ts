@@ -59,7 +59,8 @@ export async function respondInStream(
     end();
     return response;
   }
-  request.signal.addEventListener('abort', end, { once: true });
+  if (request.signal.aborted) end();
+  else request.signal.addEventListener('abort', end, { once: true });
   return new Response(watched(response.body, end), response);
 }
 

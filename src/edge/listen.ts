@@ -13,8 +13,8 @@ import { type Asker, createExchange, type Exchange } from './exchange.ts';
 import { callInternal } from './internal-call.ts';
 import { Relay } from './relay.ts';
 
-/** Events that a slow client can be behind before its stream is ended; it listens again. */
-const MAX_BEHIND = 256;
+/** How far a slow client can be behind before its stream is ended; it listens again. */
+const MAX_BEHIND_BYTES = 1024 * 1024;
 
 /** `subscriptions/listen` of the 2026-07-28 revision: a stream of changes, kept by the SDK, fed by the tenant. */
 
@@ -72,7 +72,6 @@ function listenHandler(exchange: Exchange, bus: ServerEventBus | undefined) {
 /** The bus of one stream: what the tenant tells goes to the SDK, and no further than the client can follow. */
 class Listening implements ServerEventBus {
   readonly #relay: Relay;
-  #behind = 0;
   #subscribed = false;
   onEnd = () => {};
 
@@ -99,9 +98,7 @@ class Listening implements ServerEventBus {
     for (const { uris, list } of changes) {
       for (const uri of uris) listener({ kind: 'resource_updated', uri });
       if (list) listener({ kind: 'resources_list_changed' });
-      this.#behind += uris.length + (list ? 1 : 0);
     }
-    if (this.#behind > MAX_BEHIND) this.onEnd();
   }
 
   /** The SDK knows no back-pressure: whoever does not read what is sent is ended. */
@@ -113,20 +110,26 @@ class Listening implements ServerEventBus {
     const reader = response.body.getReader();
     const body = new ReadableStream<Uint8Array>(
       {
-        pull: async (controller) => {
-          const { done, value } = await reader.read();
-          if (done) return controller.close();
-          // Keep-alives are read too: what is behind is then less than it says, never more.
-          this.#behind = Math.max(0, this.#behind - 1);
-          controller.enqueue(value);
-        },
+        start: (controller) => void this.#pump(reader, controller).catch(() => this.#relay.close()),
         cancel: async () => {
           this.#relay.close();
           await reader.cancel();
         },
       },
-      { highWaterMark: 0 },
+      new ByteLengthQueuingStrategy({ highWaterMark: MAX_BEHIND_BYTES }),
     );
     return new Response(body, response);
+  }
+
+  async #pump(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    controller: ReadableStreamDefaultController<Uint8Array>,
+  ): Promise<void> {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return controller.close();
+      if ((controller.desiredSize ?? 0) > 0) controller.enqueue(value);
+      else this.onEnd();
+    }
   }
 }

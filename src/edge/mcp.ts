@@ -13,7 +13,7 @@ import { callInternal } from './internal-call.ts';
 import { readJson } from './json.ts';
 import { isConversation, respondInJson, respondInStream } from './legacy.ts';
 import { serveListen } from './listen.ts';
-import { isAnswer, isCall, memberOf, waits } from './message.ts';
+import { hasFitIds, isAnswer, isCall, memberOf, waits } from './message.ts';
 import { isModern, respondModern } from './modern.ts';
 import { narrowing } from './narrowing.ts';
 import {
@@ -56,8 +56,8 @@ async function serve(c: Ctx): Promise<Response | Refused> {
   if (request.method === 'DELETE') return deleteSession(c, asker);
   const body = await readJson(request, edge.config.maxBodyBytes);
   if (!body.ok) return { refusal: body, principal };
-  const batch = refuseBatch(request, body.value);
-  if (batch !== undefined) return { refusal: batch, principal };
+  const unfit = refuseMessages(request, body.value);
+  if (unfit !== undefined) return { refusal: unfit, principal };
   return (await isModern(request, body.value))
     ? dispatchModern(c, { ...asker, session: undefined }, body.value)
     : dispatchLegacy(c, asker, body.value);
@@ -89,9 +89,10 @@ function prefersStream(request: Request): boolean {
   return weight('text/event-stream') > weight('application/json');
 }
 
-function refuseBatch(request: Request, body: unknown): HttpRefusal | undefined {
-  if (!Array.isArray(body)) return undefined;
+function refuseMessages(request: Request, body: unknown): HttpRefusal | undefined {
   const invalid = (message: string): HttpRefusal => ({ status: 400, code: 'invalid_request', message });
+  if (!hasFitIds(body)) return invalid('The id of a request is too long.');
+  if (!Array.isArray(body)) return undefined;
   const version = request.headers.get('mcp-protocol-version') ?? DEFAULT_NEGOTIATED_PROTOCOL_VERSION;
   if (version !== '2025-03-26')
     return invalid(`Revision ${version.slice(0, 32)} has no batches; send one message.`);

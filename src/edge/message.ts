@@ -28,6 +28,16 @@ export function idOf(message: unknown): string | number | undefined {
   return typeof id === 'string' || typeof id === 'number' ? id : undefined;
 }
 
+/** Longer ids are refused: they are kept with what a request is waiting for. */
+const MAX_ID_CHARS = 256;
+
+/** Whether every message, of a batch or alone, has an id that can be kept. */
+export function hasFitIds(body: unknown): boolean {
+  return (Array.isArray(body) ? body : [body]).every(
+    (message) => String(idOf(message)).length <= MAX_ID_CHARS,
+  );
+}
+
 /** Whether it answers a request of the server's. */
 export function isAnswer(message: unknown): boolean {
   return memberOf(message, 'method') === undefined && idOf(message) !== undefined;

@@ -12,7 +12,8 @@ const MAX_EARLY = 256;
 const NORMAL_CLOSURE = 1000;
 
 export interface Hearer {
-  changes(changes: readonly Change[]): void;
+  /** @param rev up to which these are all that there are */
+  changes(changes: readonly Change[], rev: number): void;
   message(message: unknown): void;
   cancelled(): void;
   /** The tenant has ended the stream, or cannot be reached. */
@@ -112,7 +113,7 @@ export class Relay {
   }
 
   #tell(notice: Notice): void {
-    if (notice.kind === 'changes') this.#hearer?.changes(notice.changes);
+    if (notice.kind === 'changes') this.#hearer?.changes(notice.changes, notice.rev);
     else if (notice.kind === 'message') this.#hearer?.message(notice.message);
     else this.#hearer?.cancelled();
   }

@@ -97,8 +97,12 @@ export async function streamSession(c: Ctx, { principal, session }: Asker): Prom
   if ('reason' in relay) return refuse(httpRefusal(c, relay));
   const stream = new EventStream(c.req.raw.signal, () => relay.close(), { [SESSION_HEADER]: session });
   let skip = last?.skip ?? 0;
+  // An event without data tells a client where to go on before there is anything to tell; older ones do not expect it.
+  let primed = last !== undefined || version === undefined || version < PRIMED_SINCE;
   relay.hear({
-    changes: (changes) => {
+    changes: (changes, rev) => {
+      if (!primed) stream.send({ id: String(rev), data: '' });
+      primed = true;
       for (const change of changes) {
         const events = eventsOf(change);
         stream.send(...events.slice(change.rev === (last?.since ?? 0) + 1 ? skip : 0));
@@ -141,6 +145,9 @@ function eventsOf({ rev, uris, list, reset }: Change): SentEvent[] {
     return reset ? { data } : { id: `${rev}.${index + 1}`, data };
   });
 }
+
+/** The revision of the protocol from which on clients take an event without data. */
+const PRIMED_SINCE = '2025-11-25';
 
 const EVENT_ID = /^(\d{1,13})(?:\.(\d{1,4}))?$/;
 

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type LocalDatabase, openDatabase } from './database.ts';
 
 /** The data can be read by its owner alone. */
@@ -26,6 +26,20 @@ export function dataDirectory(platform: NodeJS.Platform, env: Env, home: string 
 /** An empty variable is as good as none. */
 const given = (value: string | undefined) => (value === '' ? undefined : value);
 
+/** Step by step: where no directory can be made, as under /proc, `recursive` tries for ever. */
+function makeDirectory(directory: string): void {
+  const missing: string[] = [];
+  for (let path = resolve(directory); !existsSync(path); path = dirname(path)) missing.unshift(path);
+  for (const path of missing) {
+    try {
+      mkdirSync(path, { mode: OWNER_ONLY });
+    } catch (cause) {
+      // Another process that starts now makes it too.
+      if (!existsSync(path)) throw cause;
+    }
+  }
+}
+
 /**
  * Opens the database in a directory, which is made when it is not there.
  * @throws DataError when it cannot be used
@@ -34,7 +48,7 @@ export function openDirectory(directory: string): LocalDatabase {
   // The files beside the database, too, are made by SQLite.
   process.umask(NOT_FOR_OTHERS);
   try {
-    mkdirSync(directory, { recursive: true, mode: OWNER_ONLY });
+    makeDirectory(directory);
     const db = openDatabase(join(directory, FILE));
     try {
       // A file that may not be written, or that is no database, is found out now and not by the first call.

@@ -16,6 +16,8 @@ import { findLossyNumber } from '../tools/lossy-number.ts';
 export const MAX_MESSAGE_BYTES = 4_194_304;
 /** How long requests that came before the end of input may take to be answered. */
 const LAST_ANSWERS_MS = 1000;
+/** How long a client may read nothing of what waits for it. */
+const MAX_STALL_MS = 60_000;
 
 /** Told of the messages that pass. */
 export interface Observer {
@@ -99,12 +101,15 @@ export class StdioTransport implements Transport {
       const go = () => {
         this.#output.off('drain', go);
         this.#output.off('close', go);
+        clearTimeout(stalled);
         this.#drained = undefined;
         if (!this.#closed) this.#input.resume();
         resolve();
       };
       this.#output.once('drain', go);
       this.#output.once('close', go);
+      // Meanwhile it is not seen that the input ends: a client that reads nothing at all is as good as gone.
+      const stalled = setTimeout(this.#finished.resolve, MAX_STALL_MS);
     });
   }
 

@@ -20,6 +20,8 @@ const INSTRUCTIONS =
 const OPTIONS = {
   capabilities: { tools: { listChanged: false }, resources: { subscribe: true, listChanged: true } },
   instructions: INSTRUCTIONS,
+  // A client is asked only for what it said that it can be asked.
+  enforceStrictCapabilities: true,
 };
 
 /** Makes the protocol server of a channel. */

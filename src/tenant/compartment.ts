@@ -147,7 +147,8 @@ export class Compartment implements Door {
 
   /** Removes a stream that has ended; what was opened for this stream alone ends with it, if its client ended it. */
   detach(listener: Listener, byClient: boolean): void {
-    if (this.#open !== undefined) this.#listeners.detach(listener, byClient, this.#host.clock());
+    // What ends a stream may be what wakes the tenant.
+    if (this.#entered().ok) this.#listeners.detach(listener, byClient, this.#host.clock());
   }
 
   /** Hands a message of a client's to its stream, or to the request of it that waits for replies under `key`. */

@@ -4,6 +4,7 @@ import { type Attachment, type Hearing, type Listener, STREAM_ENDS, type StreamE
 
 /** Streams as WebSockets that the platform can hibernate: an idle one keeps nothing of the tenant awake. */
 
+const ASK_HEADER = 'x-bulkhead-ask';
 /** RFC 6455, section 7.4.2, leaves 4000 to 4999 to applications. */
 const FIRST_CODE = 4000;
 
@@ -23,12 +24,13 @@ const asked = z.object({
 
 /** The request by which the edge asks for a stream. */
 export function askForStream(tokenId: TokenId, session: SessionId, hearing: Hearing): Request {
-  const query = new URLSearchParams({ ask: JSON.stringify({ tokenId, session, hearing }) });
-  return new Request(`https://tenant/stream?${query}`, { headers: { Upgrade: 'websocket' } });
+  // Not in the URL, which the platform may log.
+  const ask = encodeURIComponent(JSON.stringify({ tokenId, session, hearing }));
+  return new Request('https://tenant/stream', { headers: { Upgrade: 'websocket', [ASK_HEADER]: ask } });
 }
 
 export function hearingOf(request: Request): z.output<typeof asked> {
-  return asked.parse(JSON.parse(new URL(request.url).searchParams.get('ask') ?? ''));
+  return asked.parse(JSON.parse(decodeURIComponent(request.headers.get(ASK_HEADER) ?? '')));
 }
 
 /** The listener behind a socket. What it is and how far it was told survives the sleep of the object. */

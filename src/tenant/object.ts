@@ -87,8 +87,8 @@ export class Tenant extends DurableObject<Env> implements Door {
     if (!enlisted.ok) return Response.json(enlisted.refusal, { status: 403 });
     const [client, server] = Object.values(new WebSocketPair());
     if (client === undefined || server === undefined) throw new Error('a WebSocket has two ends');
-    this.ctx.acceptWebSocket(server);
     server.serializeAttachment(enlisted.attachment);
+    this.ctx.acceptWebSocket(server);
     this.#compartment.attach(listenerOf(server));
     return new Response(null, { status: 101, webSocket: client });
   }

@@ -31,7 +31,7 @@ interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
 export function open(host: Host, { attached, ...lasting }: Lasting): Open {
   const { db, clock, log, later, catalogue, limits, storageQuotaBytes } = host;
   migrate(db, host.migrations);
-  reattachSessions(db, [...attached, ...(host.openElsewhere?.() ?? [])]);
+  reattachSessions(db, [...attached, ...(host.openElsewhere?.() ?? [])], clock());
   const profile = readProfile(db);
   const tokens = new TokenList(db);
   const ledger = readLedger(db);

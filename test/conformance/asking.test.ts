@@ -53,6 +53,13 @@ test.each([TOOL, 'test_elicitation_sep1034_defaults'])(
   },
 );
 
+test('a client is asked only for what it said that it can be asked', async () => {
+  const client = await connect([]);
+  const result = await client.callTool({ name: 'test_sampling', arguments: { prompt: 'Hello' } });
+  expect(result).toMatchObject({ isError: true, structuredContent: { error: { code: 'forbidden' } } });
+  await client.close();
+});
+
 test('a level that a 2025 client sets holds for the calls of its session that follow', async () => {
   const client = await connect();
   const heard: string[] = [];

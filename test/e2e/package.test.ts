@@ -96,8 +96,9 @@ describe.each(PLACES)('npx bulkhead in %s', (where, place) => {
 describe('the command', () => {
   const bin = join(installed, 'bin', 'bulkhead.mjs');
 
-  function run(flags: readonly string[], args: readonly string[]) {
-    const child = spawn(process.execPath, [...flags, bin, ...args], { env: { PATH, HOME: project } });
+  function run(flags: readonly string[], args: readonly string[], more: Record<string, string> = {}) {
+    const env = { PATH, HOME: project, ...more };
+    const child = spawn(process.execPath, [...flags, bin, ...args], { env });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk) => {
       stdout += chunk;
@@ -133,6 +134,11 @@ describe('the command', () => {
     expect(stderr).toMatch(
       /^Bulkhead needs Node 22\.18 or later, and this is Node [\d.]+: install a newer Node\.\n$/,
     );
+  });
+
+  test('starts no other Node without end, where the newer one is told to strip no types either', async () => {
+    const { code, stderr } = await run([], ['stdio'], { NODE_OPTIONS: OLD.join(' ') }).ended;
+    expect([code, stderr.split('\n').length]).toEqual([1, 2]);
   });
 
   test('takes the newer Node that was installed beside it, and ends with it', async () => {

@@ -50,6 +50,17 @@ test.concurrent('a stream that went away comes back with Last-Event-ID, and is t
   expect(await told(again, 5)).toEqual(uris('c', 'd', 'e', 'a', 'end'));
 });
 
+test.concurrent('a stream that dies before its first event says from where to go on', async () => {
+  const { tenant, session, write } = await opened();
+  const first = await session.stream();
+  const from = await first.origin();
+  first.vanish();
+  await write('a');
+  await rig.untilOpen(tenant.id, 0);
+  const again = await session.stream(from);
+  expect(await told(again, 1)).toEqual(uris('a'));
+});
+
 test.concurrent('a stream that comes back without Last-Event-ID is told from where it was told last', async () => {
   const { tenant, session, write } = await opened();
   const first = await session.stream();

@@ -43,6 +43,21 @@ test(`${DISCONNECTS} clients of each era that vanish leave nothing open`, async 
   );
 }, 120_000);
 
+test.concurrent.each(ERAS)(
+  'clients of %s that vanish while the tenant sleeps wake it, and leave nothing open',
+  async (era) => {
+    const tenant = await rig.tenant();
+    const [left, stayed] = await Promise.all(['a', 'b'].map((key) => openStream(era, tenant, [uriOf(key)])));
+    await rig.untilOpen(tenant.id, 2);
+    await rig.server.evict(tenant.id, 'hibernate');
+    left?.vanish();
+    await rig.untilOpen(tenant.id, 1);
+    await rig.server.evict(tenant.id, 'hibernate');
+    stayed?.vanish();
+    await rig.untilOpen(tenant.id, 0);
+  },
+);
+
 const WAIT_S = 25;
 const watch = { name: 'blackboard_watch', arguments: { since_rev: 1, wait_s: WAIT_S } };
 

@@ -19,6 +19,7 @@ export class RawStream {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly events = new Heard<RawEvent>();
+  readonly #ids = new Heard<string>();
   /** Resolves when the server has ended the stream, or when it broke. */
   readonly ended: Promise<void>;
   readonly #request: ClientRequest;
@@ -51,8 +52,17 @@ export class RawStream {
     response.on('data', (chunk: string) => {
       const frames = `${rest}${chunk}`.split('\n\n');
       rest = frames.pop() ?? '';
-      this.events.push(...frames.flatMap(eventOf));
+      const events = frames.flatMap(eventOf);
+      this.#ids.push(...events.flatMap(({ id }) => (id === undefined ? [] : [id])));
+      // One without data only says where to go on.
+      this.events.push(...events.filter(({ data }) => data !== ''));
     });
+  }
+
+  /** The id of the event without data that comes first, where there is one. */
+  async origin(): Promise<string> {
+    await this.#ids.until((ids) => ids.length > 0);
+    return this.#ids.all[0] ?? '';
   }
 
   get isOpen(): boolean {

@@ -98,7 +98,8 @@ export class EventReader {
 function eventOf(frame: string): StreamEvent[] {
   const field = (name: string) => new RegExp(`^${name}: ?(.*)$`, 'm').exec(frame)?.[1];
   const data = field('data');
-  return data === undefined ? [] : [{ event: field('event'), id: field('id'), data }];
+  // One without data only says where to go on.
+  return data === undefined || data === '' ? [] : [{ event: field('event'), id: field('id'), data }];
 }
 
 export const getStream = (tenant: HttpTenant, path: string, headers: Sent['headers'] = {}) =>

@@ -229,6 +229,33 @@ test('a session that the server lost is opened again unnoticed, with its subscri
   expect(client.lines.filter((line) => line.includes('a new one was opened'))).toHaveLength(1);
 });
 
+test('subscriptions that the limits refuse at first are made again in time, and others are given up and told', async () => {
+  const client = await connected();
+  const [kept, dropped] = ['blackboard://default/kept', 'blackboard://default/dropped'];
+  for (const [index, uri] of [kept, dropped].entries())
+    await client.ask({ id: index + 1, method: 'resources/subscribe', params: { uri } });
+  await server.gets(1);
+  server.live.clear();
+  let refusals = 2;
+  server.answer = (arrived) => {
+    const { id, method, params } = arrived.message;
+    if (method !== 'resources/subscribe') return result(arrived, {});
+    const limited = params?.uri === kept && refusals-- > 0;
+    if (params?.uri === kept && !limited) return result(arrived, {});
+    const data = limited ? { code: 'rate_limited', retry_after_ms: 1 } : { code: 'forbidden' };
+    const error = { code: -32000, message: 'Not now.', data };
+    arrived.response.writeHead(200, { 'content-type': 'application/json' });
+    return arrived.response.end(JSON.stringify({ jsonrpc: '2.0', id, error }));
+  };
+  expect(await client.ask({ id: 9, method: 'tools/list' })).toMatchObject({ result: {} });
+  await client.messages.first(isUpdate(kept));
+  expect(refusals).toBeLessThan(0);
+  expect(client.messages.all.filter(isUpdate(dropped))).toEqual([]);
+  expect(client.lines.filter((line) => line.includes(`without the subscription to ${dropped}`))).toHaveLength(
+    1,
+  );
+});
+
 test('a request that finds out late goes to the session that was opened meanwhile', async () => {
   const client = await connected();
   await server.gets(1);

@@ -279,3 +279,21 @@ test('no log line has the id of a session in clear', async () => {
   expect(lines.some((line) => line.includes('"session_listen"'))).toBe(true);
   for (const line of lines) expect(line).not.toContain(session);
 });
+
+test('an id that is too long to be kept is refused, of a request, in a batch and of 2024', async () => {
+  const tenant = await HttpTenant.create();
+  const long = { ...listTools, id: 'x'.repeat(257) };
+  const refused = await tenant.post(long);
+  expect([refused.status, (await jsonOf(refused)).error.message]).toEqual([
+    400,
+    'The id of a request is too long.',
+  ]);
+  expect((await tenant.post([listTools, long], { 'mcp-protocol-version': '2025-03-26' })).status).toBe(400);
+  const posted = await send('/messages?sessionId=any', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${tenant.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(long),
+  });
+  expect(posted.status).toBe(400);
+  expect((await tenant.post({ ...listTools, id: 'x'.repeat(256) })).status).toBe(200);
+});

@@ -43,6 +43,19 @@ describe.each(OPENERS)('a stream of %s', (era, open) => {
     await stream.leave();
   });
 
+  test('tells a client that reads of all of a burst', async () => {
+    const tenant = await HttpTenant.create();
+    const keys = Array.from({ length: 20 }, (_, n) => `k${n}`);
+    const stream = await open(tenant, [...keys.map((key) => `blackboard://default/${key}`), END]);
+    const round = (n: number) =>
+      tenant.call('blackboard_write', { entries: keys.map((key) => ({ key, value: n })) });
+    await Promise.all(Array.from({ length: 30 }, (_, n) => round(n)));
+    await write(tenant, 'end', 1);
+    await stream.untilTold(END);
+    expect(stream.told.filter((item) => item !== 'list')).toHaveLength(30 * keys.length + 1);
+    await stream.leave();
+  });
+
   test('that loses its tenant’s object is told of everything all the same, and of nothing twice', async () => {
     const tenant = await HttpTenant.create();
     await write(tenant, 'a', 0);

@@ -88,10 +88,12 @@ export function endSessionsOf(sql: Sql, principal: string): void {
 }
 
 /** Notes which sessions have a stream open, after a time in which nobody did. */
-export function reattachSessions(sql: Sql, ids: readonly string[]): void {
+export function reattachSessions(sql: Sql, ids: readonly string[], now: number): void {
   const open = JSON.stringify(ids);
   sql.exec(
-    'UPDATE sessions SET attached = 0 WHERE attached = 1 AND id NOT IN (SELECT value FROM json_each(?))',
+    // Until now each of them was in use.
+    'UPDATE sessions SET attached = 0, seen_at = ? WHERE attached = 1 AND id NOT IN (SELECT value FROM json_each(?))',
+    now,
     open,
   );
 }
