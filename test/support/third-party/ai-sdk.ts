@@ -16,7 +16,7 @@ export function openAiSdk({ type, path, discover }: How): Open {
       transport: { type, url: `${origin}${path}`, headers: { Authorization: `Bearer ${token}` } },
       protocolVersionDiscovery: discover,
       onUncaughtError: (error) => {
-        if (!isOfNotification(error)) astray ??= error;
+        if (!isOfStream(error)) astray ??= error;
       },
     });
     return {
@@ -30,7 +30,13 @@ export function openAiSdk({ type, path, discover }: How): Open {
   };
 }
 
-/** It takes no notifications, and says so of each that the server sends. */
-function isOfNotification(error: unknown): boolean {
-  return error instanceof Error && error.message === 'Unsupported message type';
+/**
+ * It takes no notifications, and says so of each that the server sends; nor the event without data with which, from
+ * 2025-11-25 on, a stream says from where to go on (MCP, "Streamable HTTP", "Sending Messages to the Server").
+ */
+function isOfStream(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error.message === 'Unsupported message type') return true;
+  const { cause } = error;
+  return cause instanceof Error && 'text' in cause && cause.text === '';
 }
