@@ -48,13 +48,19 @@ export async function respondInStream(
   const transport = new WebStandardStreamableHTTPServerTransport({ keepAliveMs: KEEP_ALIVE_MS });
   const conversation =
     session === undefined ? undefined : await Conversation.begin(transport, exchange, body, expiresAt);
-  await server.connect(transport);
-  if (session !== undefined) await conversation?.introduce(session);
   const end = () => {
     conversation?.end();
     void server.close();
   };
-  const response = await transport.handleRequest(acceptingAll(request), { parsedBody: body });
+  const answer = async () => {
+    await server.connect(transport);
+    if (session !== undefined) await conversation?.introduce(session);
+    return transport.handleRequest(acceptingAll(request), { parsedBody: body });
+  };
+  const response = await answer().catch((cause: unknown) => {
+    end();
+    throw cause;
+  });
   if (response.body === null || response.headers.get('content-type') !== 'text/event-stream') {
     end();
     return response;
@@ -69,7 +75,10 @@ function watched(stream: ReadableStream<Uint8Array>, onEnd: () => void): Readabl
   const reader = stream.getReader();
   return new ReadableStream({
     pull: async (controller) => {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((cause: unknown) => {
+        onEnd();
+        throw cause;
+      });
       if (!done) return controller.enqueue(value);
       controller.close();
       onEnd();

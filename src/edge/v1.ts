@@ -4,6 +4,7 @@ import { problem, problemOf } from './answers.ts';
 import { authenticate, httpRefusal, type Refused } from './authenticate.ts';
 import { doorOf } from './door.ts';
 import { type AppEnv, logRefusal } from './edge.ts';
+import { transportCaller } from './exchange.ts';
 import { readJson } from './json.ts';
 import { allowOrigin } from './origin.ts';
 import type { Principal } from './tokens.ts';
@@ -56,15 +57,9 @@ async function callTool(c: Ctx, principal: Principal): Promise<Response | Refuse
     cancelKey: info.id,
     tool: edge.plainOffer.askedFor(c.req.param('name') ?? '', undefined),
     args: body.value,
-    caller: {
-      requestId: info.id,
-      trace: info.trace,
-      receivedAt: info.receivedAt,
-      clientName: undefined,
-      clientVersion: undefined,
-      protocolVersion: undefined,
-    },
+    caller: { ...transportCaller(c), protocolVersion: undefined },
   });
+  c.req.raw.signal.removeEventListener('abort', leave);
   return responseOf(c, outcome);
 }
 

@@ -4,16 +4,7 @@ import { sessionId } from './fields.ts';
 import { requireSession } from './store.ts';
 
 /** The levels of RFC 5424, as MCP names them. */
-export const SESSION_LOG_LEVELS = [
-  'debug',
-  'info',
-  'notice',
-  'warning',
-  'error',
-  'critical',
-  'alert',
-  'emergency',
-] as const;
+const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
 
 /** What keeps MCP's `logging/setLevel` for the requests of the session to come, which any machine may serve. */
 export const sessionLogLevel = defineTool({
@@ -24,7 +15,7 @@ export const sessionLogLevel = defineTool({
   cost: 1,
   grows: false,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  input: z.strictObject({ session_id: sessionId(), level: z.enum(SESSION_LOG_LEVELS) }),
+  input: z.strictObject({ session_id: sessionId(), level: z.enum(LEVELS) }),
   output: z.strictObject({}),
   log: { session_id: 'hash', level: 'plain' },
   run({ session_id, level }, context) {
