@@ -1,16 +1,16 @@
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
-import { admin } from './edge/admin.ts';
-import { RESOURCE_METADATA_PATH, resourceMetadata, rpcRefusal } from './edge/answers.ts';
-import { RESOURCES } from './edge/authenticate.ts';
-import { boundary, notFound, prepare } from './edge/boundary.ts';
-import type { AppEnv, Served } from './edge/edge.ts';
-import { ownHost } from './edge/host.ts';
-import { handleMessages, handleSse } from './edge/http-sse.ts';
-import { handleMcp } from './edge/mcp.ts';
-import { openApi } from './edge/openapi.ts';
-import { allowOrigin } from './edge/origin.ts';
-import { v1 } from './edge/v1.ts';
+import { admin } from './edge/admin/admin.ts';
+import { openApi } from './edge/api/openapi.ts';
+import { v1 } from './edge/api/tools.ts';
+import { RESOURCES } from './edge/auth/authenticate.ts';
+import { boundary, notFound, prepare } from './edge/http/boundary.ts';
+import { ownHost } from './edge/http/host.ts';
+import { RESOURCE_METADATA_PATH, resourceMetadata, rpcRefusal } from './edge/http/http-errors.ts';
+import type { AppEnv, Served } from './edge/http/isolate.ts';
+import { allowOrigin } from './edge/http/origin.ts';
+import { handleMcp } from './edge/mcp/endpoint.ts';
+import { handleMessages, handleSse } from './edge/mcp/era-2024.ts';
 import { VERSION } from './version.ts';
 
 /** The Worker's routes, serving a catalogue of tools. */

@@ -12,9 +12,9 @@ import {
 import * as z from 'zod';
 import { keepOpen } from './backoff.ts';
 import { type LineSink, MAX_LINE_BYTES } from './lines.ts';
-import { listChanged, resourceUpdated } from './missed.ts';
+import { listChanged, resourceUpdated } from './missed-notifications.ts';
 import type { Output, Report } from './output.ts';
-import type { Outgoing, Remote } from './remote.ts';
+import type { ClientMessage, Remote } from './remote.ts';
 import { ClientSession } from './session.ts';
 
 /** Requests that can wait for an answer at once; as many other messages can be on their way. */
@@ -191,7 +191,7 @@ export class Bridge implements LineSink {
   }
 
   /** A request that is cancelled gets no answer (MCP, "Cancellation"); of the new revisions its stream is closed instead. */
-  #cancel(outgoing: Outgoing, id: RequestId | undefined): void {
+  #cancel(outgoing: ClientMessage, id: RequestId | undefined): void {
     const pending = id === undefined ? undefined : this.#pending.get(id);
     if (pending !== undefined) pending.settled = true;
     const close = () => pending?.abort.abort();
@@ -199,7 +199,7 @@ export class Bridge implements LineSink {
     else this.#other(outgoing, close);
   }
 
-  #other(outgoing: Outgoing, sent: () => void = () => {}): void {
+  #other(outgoing: ClientMessage, sent: () => void = () => {}): void {
     if (this.#others.size >= MAX_PENDING) {
       this.#report.say(`No more than ${MAX_PENDING} messages can be on their way at once; one was dropped.`);
       sent();

@@ -3,13 +3,13 @@ import { brokenOff, type Failure, failureOf, refusalOf } from './failure.ts';
 import type { Target } from './target.ts';
 
 /** How long silence is borne. */
-export interface Patience {
+export interface Timeouts {
   /** Until an answer begins; calls wait for at most 25 seconds by themselves. */
   readonly answerMs: number;
   /** Until more of it comes; the server shows every few seconds that a stream is alive. */
   readonly idleMs: number;
 }
-const PATIENCE: Patience = { answerMs: 120_000, idleMs: 30_000 };
+const PATIENCE: Timeouts = { answerMs: 120_000, idleMs: 30_000 };
 /** The largest answer, or event of a stream. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 const MAX_REFUSAL_BYTES = 64 * 1024;
@@ -21,12 +21,12 @@ export interface Session {
 }
 
 /** A message, and its text as the client wrote it. */
-export interface Outgoing {
+export interface ClientMessage {
   readonly message: JSONRPCMessage;
   readonly text: string;
 }
 
-export interface Way {
+export interface SendOptions {
   readonly session: Session | undefined;
   readonly signal: AbortSignal;
   readonly onmessage: (message: JSONRPCMessage) => void;
@@ -36,17 +36,17 @@ type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
 /**
  * The remote server. Each exchange has a transport of the SDK's for itself, which knows the headers of either era, event
- * streams and redirects; what it lacks is added around its `fetch`: patience, bounds, and back-pressure from the client.
+ * streams and redirects; what it lacks is added around its `fetch`: timeouts, bounds, and back-pressure from the client.
  */
 export class Remote {
   readonly #target: Target;
   readonly #drained: () => Promise<void>;
-  readonly #patience: Patience;
+  readonly #timeouts: Timeouts;
 
-  constructor(target: Target, drained: () => Promise<void>, patience = PATIENCE) {
+  constructor(target: Target, drained: () => Promise<void>, timeouts = PATIENCE) {
     this.#target = target;
     this.#drained = drained;
-    this.#patience = patience;
+    this.#timeouts = timeouts;
   }
 
   failure(error: unknown): Failure {
@@ -58,7 +58,10 @@ export class Remote {
    * @returns the id of the session that the server opened, if it did
    * @throws Failure when it was refused or not carried
    */
-  async post({ message, text }: Outgoing, { session, signal, onmessage }: Way): Promise<string | undefined> {
+  async post(
+    { message, text }: ClientMessage,
+    { session, signal, onmessage }: SendOptions,
+  ): Promise<string | undefined> {
     let streams = false;
     const transport = this.#transport(session, async (url, init) => {
       // Streams that need no request are kept by `follow`, which misses nothing when one breaks.
@@ -90,7 +93,7 @@ export class Remote {
    * @returns why it ended
    */
   async follow(
-    { session, signal, onmessage }: Way,
+    { session, signal, onmessage }: SendOptions,
     { lastEventId, onEventId, onopen }: { lastEventId: string; onEventId(id: string): void; onopen(): void },
   ): Promise<Failure> {
     const transport = this.#transport(session, (url, init) => this.#fetch(url, init));
@@ -151,10 +154,10 @@ export class Remote {
   async #fetch(url: string | URL, init: RequestInit = {}): Promise<Response> {
     const watchdog = new Watchdog(this.#target.url);
     const signals = [watchdog.signal, ...(init.signal ? [init.signal] : [])];
-    watchdog.expect(this.#patience.answerMs);
+    watchdog.expect(this.#timeouts.answerMs);
     try {
       const response = await fetch(url, { ...init, signal: AbortSignal.any(signals) });
-      watchdog.expect(this.#patience.idleMs);
+      watchdog.expect(this.#timeouts.idleMs);
       if (response.status >= 300 && response.status < 400) {
         watchdog.rest();
         return response;
@@ -184,7 +187,7 @@ export class Remote {
         if (isStream && chunk.at(-1) === NEWLINE) bytes = 0;
         await this.#drained();
         controller.enqueue(chunk);
-        watchdog.expect(this.#patience.idleMs);
+        watchdog.expect(this.#timeouts.idleMs);
       },
       flush: () => watchdog.rest(),
     });

@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import { Bridge } from './bridge.ts';
 import { LineSplitter } from './lines.ts';
 import { Output, Report } from './output.ts';
-import { type Patience, Remote } from './remote.ts';
+import { Remote, type Timeouts } from './remote.ts';
 import { readTarget, type Target, TargetError, type TargetOptions } from './target.ts';
 
 const USAGE_ERROR = 2;
@@ -35,12 +35,12 @@ export async function runBridge(options: TargetOptions): Promise<number> {
 }
 
 /** Carries messages until the input ends, or nobody reads the output. */
-export async function carry(target: Target, streams: Streams, patience?: Patience): Promise<void> {
+export async function carry(target: Target, streams: Streams, timeouts?: Timeouts): Promise<void> {
   const { input, output: stdout, errors } = streams;
   // A client that reads no errors is served all the same.
   errors.on('error', () => {});
   const output = new Output(stdout, () => input.destroy());
-  const remote = new Remote(target, () => output.drained(), patience);
+  const remote = new Remote(target, () => output.drained(), timeouts);
   const bridge = new Bridge(remote, output, new Report(errors, target.token));
   const lines = new LineSplitter(bridge);
   await new Promise<void>((resolve) => {

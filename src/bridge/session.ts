@@ -8,9 +8,9 @@ import {
 import * as z from 'zod';
 import { keepOpen } from './backoff.ts';
 import { brokenOff, type Failure } from './failure.ts';
-import { listChanged, resourceUpdated } from './missed.ts';
+import { listChanged, resourceUpdated } from './missed-notifications.ts';
 import type { Output, Report } from './output.ts';
-import type { Outgoing, Remote, Session, Way } from './remote.ts';
+import type { ClientMessage, Remote, SendOptions, Session } from './remote.ts';
 
 /** How long the end of a session may keep the process. */
 const TERMINATE_MS = 1000;
@@ -63,7 +63,7 @@ export class ClientSession {
   }
 
   /** Passes `initialize` on, and notes what the server answers. */
-  initialize(request: JSONRPCRequest, text: string, way: Omit<Way, 'session'>): Promise<void> {
+  initialize(request: JSONRPCRequest, text: string, way: Omit<SendOptions, 'session'>): Promise<void> {
     const opening = this.#ready.then(async () => {
       await this.close();
       this.#current = await this.#open({ message: request, text }, way);
@@ -73,14 +73,14 @@ export class ClientSession {
   }
 
   /** Passes `notifications/initialized` on, after which the server may speak unasked. */
-  initialized(outgoing: Outgoing, way: Omit<Way, 'session'>): Promise<void> {
+  initialized(outgoing: ClientMessage, way: Omit<SendOptions, 'session'>): Promise<void> {
     const sent = this.#ready.then(() => this.#post(outgoing, way));
     this.#ready = sent.catch(() => undefined);
     return sent;
   }
 
   /** Passes any other message on. */
-  async send(outgoing: Outgoing, way: Omit<Way, 'session'>): Promise<void> {
+  async send(outgoing: ClientMessage, way: Omit<SendOptions, 'session'>): Promise<void> {
     await this.#ready;
     await this.#post(outgoing, {
       ...way,
@@ -107,7 +107,7 @@ export class ClientSession {
     if (session?.id !== undefined) await this.#remote.terminate(session, AbortSignal.timeout(TERMINATE_MS));
   }
 
-  async #open(outgoing: Outgoing, way: Omit<Way, 'session'>): Promise<Opened | undefined> {
+  async #open(outgoing: ClientMessage, way: Omit<SendOptions, 'session'>): Promise<Opened | undefined> {
     let answer: z.output<typeof initialized> | undefined;
     const id = await this.#remote.post(outgoing, {
       ...way,
@@ -123,7 +123,7 @@ export class ClientSession {
     return { id, protocolVersion, params, listChanged: capabilities.resources?.listChanged ?? false };
   }
 
-  async #post(outgoing: Outgoing, way: Omit<Way, 'session'>): Promise<void> {
+  async #post(outgoing: ClientMessage, way: Omit<SendOptions, 'session'>): Promise<void> {
     const session = this.#current;
     try {
       await this.#remote.post(outgoing, { ...way, session });
@@ -200,7 +200,7 @@ export class ClientSession {
     );
   }
 
-  #own(method: string, params: JSONRPCRequest['params']): Outgoing {
+  #own(method: string, params: JSONRPCRequest['params']): ClientMessage {
     const id = `bulkhead-bridge-${++this.#reopened}`;
     const message: JSONRPCRequest = {
       jsonrpc: '2.0',

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { bucketLimitSchema } from '../tenant/limits.ts';
+import { bucketLimitSchema } from '../tenant/contract/limit-settings.ts';
 import { SCOPES, type Scope } from '../tools/tool.ts';
 import { DEV_VARS, readDevVars } from './dev-vars.ts';
 import { CliError } from './terminal.ts';

@@ -1,4 +1,5 @@
-import { catalogue, familyOf, listing, TOOL_FAMILIES } from '../tools/catalogue.ts';
+import { catalogue } from '../catalogue.ts';
+import { familyOf, listing, TOOL_FAMILIES } from '../tools/catalogue.ts';
 import { run, table } from './terminal.ts';
 
 /**

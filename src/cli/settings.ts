@@ -1,5 +1,7 @@
 import { unstable_getVarsForDev, unstable_readConfig } from 'wrangler';
+import { catalogue } from '../catalogue.ts';
 import { type Config, ConfigError, parseConfig } from '../config.ts';
+import { requireAffordable } from '../tenant/calls/limits.ts';
 import { readDevVars } from './dev-vars.ts';
 import { CliError } from './terminal.ts';
 
@@ -26,8 +28,10 @@ export function readSettings(configPath: string, port: number): LocalSettings {
     ? {}
     : { PUBLIC_URL: `http://127.0.0.1:${port}` };
   try {
+    const config = parseConfig({ ...env, ...overrides });
+    requireAffordable(config.limits, catalogue.all);
     return {
-      config: parseConfig({ ...env, ...overrides }),
+      config,
       overrides,
       unknown: local.filter((name) => !Object.hasOwn(env, name)),
     };

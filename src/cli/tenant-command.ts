@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { TENANT_ID } from '../tenant/call.ts';
+import { TENANT_ID } from '../tenant/contract/call.ts';
 import { SCOPES, type Scope } from '../tools/tool.ts';
 import type { LimitChange, TokenOptions } from './admin-client.ts';
 import { usageError } from './terminal.ts';

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from '@modelcontextprotocol/server';
-import type { Channel } from '../mcp/channel.ts';
-import type { Offer } from '../mcp/offer.ts';
+import type { PublishedTools } from '../mcp/published-tools.ts';
 import { createServer } from '../mcp/server.ts';
+import type { ServerBinding } from '../mcp/server-binding.ts';
 import { continueTrace, randomHex } from '../telemetry/trace.ts';
-import type { CallOutcome, CallRequest, SessionId } from '../tenant/call.ts';
-import type { Attachment, Change, Listener, Notice } from '../tenant/listeners.ts';
+import type { CallOutcome, CallRequest, SessionId } from '../tenant/contract/call.ts';
+import type { Attachment, Change, Listener, Notice } from '../tenant/streams/listeners.ts';
 import { SCOPES } from '../tools/tool.ts';
 import type { Listens } from './listens.ts';
 import { Push } from './push.ts';
@@ -18,7 +18,7 @@ const STATE_KEY = randomBytes(32);
 
 export interface ConnectionOptions {
   readonly tenant: LocalTenant;
-  readonly offer: Offer;
+  readonly tools: PublishedTools;
   readonly era: 'legacy' | 'modern';
   readonly listens: Listens;
   /** Resolves when the client has room for more. */
@@ -47,11 +47,11 @@ export class Connection {
     return connection;
   }
 
-  private constructor({ tenant, offer, era, listens, ready }: ConnectionOptions) {
+  private constructor({ tenant, tools, era, listens, ready }: ConnectionOptions) {
     this.#tenant = tenant;
     this.#session = tenant.newSessionId();
     this.#listens = era === 'modern' ? listens : undefined;
-    this.server = createServer(this.#channel(offer));
+    this.server = createServer(this.#binding(tools));
     this.#push = new Push(this.server, ready);
   }
 
@@ -59,12 +59,12 @@ export class Connection {
     return { session_id: this.#session };
   }
 
-  #channel(offer: Offer): Channel {
+  #binding(tools: PublishedTools): ServerBinding {
     const tenant = this.#tenant;
     const version = () => this.server.getNegotiatedProtocolVersion();
     return {
       tokenId: tenant.tokenId,
-      offer,
+      tools,
       families: undefined,
       scopes: SCOPES,
       stateKey: STATE_KEY,
@@ -128,7 +128,7 @@ export class Connection {
     const { compartment, tokenId } = this.#tenant;
     const all = this.#listens !== undefined;
     this.#tenant.exclusively(() => {
-      const enlisted = compartment.enlist(tokenId, this.#session, { kind: 'changes', all });
+      const enlisted = compartment.registerStream(tokenId, this.#session, { kind: 'changes', all });
       if (enlisted.ok) compartment.attach(listener(enlisted.attachment, (notice) => this.#tell(notice)));
     });
   }

@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { Database } from '../tenant/database.ts';
+import type { Database } from '../tenant/storage/database.ts';
 
 /** How long a process waits for another one that writes, before its call is answered as `unavailable`. */
 const BUSY_MS = 5000;

@@ -6,7 +6,7 @@ import {
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { type CellName, cellUri, parseCellUri } from '../mcp/cell-uri.ts';
-import { MAX_SUBSCRIPTIONS } from '../tools/session/store.ts';
+import { MAX_SUBSCRIPTIONS } from '../transport-tools/session-store.ts';
 
 /** Subscriptions that one connection can have open. */
 export const MAX_LISTENS = 64;

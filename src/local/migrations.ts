@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Migration } from '../tenant/migrate.ts';
+import type { Migration } from '../tenant/storage/migrate.ts';
 
 const DIRECTORY = new URL('../../migrations/tenant/', import.meta.url);
 

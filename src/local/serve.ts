@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
-import { Offer } from '../mcp/offer.ts';
+import { catalogue } from '../catalogue.ts';
+import { PublishedTools } from '../mcp/published-tools.ts';
 import { createLog, type Log, type LogLevel } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
-import { catalogue } from '../tools/catalogue.ts';
 import { Connection } from './connection.ts';
 import { openDirectory } from './directory.ts';
 import { Listens, MAX_LISTENS } from './listens.ts';
@@ -40,7 +40,7 @@ async function serve(
   log: Log,
   { input, output, stop }: Pick<ServeOptions, 'input' | 'output' | 'stop'>,
 ): Promise<void> {
-  const offer = new Offer(catalogue.tools);
+  const tools = new PublishedTools(catalogue.tools);
   const listens = new Listens();
   const connections: Connection[] = [];
   const transport = new StdioTransport(input, output, {
@@ -54,7 +54,7 @@ async function serve(
   // Called twice at most: for a client that asks what there is, and again when it then speaks an older revision.
   const server = serveStdio(
     async ({ era }) => {
-      const connection = await Connection.open({ tenant, offer, era, listens, ready });
+      const connection = await Connection.open({ tenant, tools, era, listens, ready });
       connections.push(connection);
       return connection.server;
     },

@@ -9,8 +9,8 @@ import {
   type RequestId,
   type Transport,
 } from '@modelcontextprotocol/server';
-import { findJsonProblem } from '../tools/json.ts';
-import { findLossyNumber } from '../tools/lossy-number.ts';
+import { findJsonProblem } from '../json/bounds.ts';
+import { findLossyNumber } from '../json/lossy-number.ts';
 
 /** The largest message, in bytes; as large as the largest body by HTTP. */
 export const MAX_MESSAGE_BYTES = 4_194_304;

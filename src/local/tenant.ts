@@ -1,6 +1,9 @@
+import { catalogue, sweepers } from '../catalogue.ts';
+import { DEFAULT_LIMITS, DEFAULT_STORAGE_QUOTA_BYTES } from '../config.ts';
 import type { Log } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
+import { Compartment } from '../tenant/compartment.ts';
 import {
   type CallOutcome,
   type CallRequest,
@@ -8,12 +11,9 @@ import {
   type SessionId,
   type Settlement,
   type TokenId,
-} from '../tenant/call.ts';
-import { Compartment } from '../tenant/compartment.ts';
+} from '../tenant/contract/call.ts';
 import type { Host } from '../tenant/host.ts';
 import type { Operation } from '../tenant/operation.ts';
-import { catalogue } from '../tools/catalogue.ts';
-import { sweepers } from '../tools/sweepers.ts';
 import { SCOPES } from '../tools/tool.ts';
 import type { LocalDatabase } from './database.ts';
 import { DataError } from './directory.ts';
@@ -23,10 +23,6 @@ const TENANT = 'local';
 /** The one token of a data file: whoever may read the file may call. */
 const TOKEN_LABEL = 'stdio';
 const TOKEN_TTL_MS = 100 * 365 * 86_400_000;
-/** The limits of a deployment, as they are when nobody sets any. */
-export const LIMITS = { tenant: { rate: 50, burst: 200 }, tool: { rate: 20, burst: 60 } };
-export const STORAGE_QUOTA_BYTES = 1_073_741_824;
-
 /** How long it takes at most until one process notices what another one wrote. */
 const POLL_MS = 100;
 /** Once the first calls are answered. */
@@ -82,8 +78,8 @@ export class LocalTenant {
       log,
       migrations: readMigrations(),
       catalogue,
-      limits: LIMITS,
-      storageQuotaBytes: STORAGE_QUOTA_BYTES,
+      limits: DEFAULT_LIMITS,
+      storageQuotaBytes: DEFAULT_STORAGE_QUOTA_BYTES,
       sweepers,
       listeners: [],
       openElsewhere: () => this.#openElsewhere(),

@@ -6,13 +6,13 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
-import type { CallerInfo } from '../tenant/call.ts';
-import { resourcesList, resourcesRead } from '../tools/blackboard/resources.ts';
+import type { CallerInfo } from '../tenant/contract/call.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
-import { resourcesSubscribe, resourcesUnsubscribe } from '../tools/session/subscribe.ts';
 import type { Tool } from '../tools/tool.ts';
+import { resourcesSubscribe, resourcesUnsubscribe } from '../transport-tools/resource-subscribe.ts';
+import { resourcesList, resourcesRead } from '../transport-tools/resources.ts';
 import { CELL_URI_TEMPLATE, cellUri, parseCellUri } from './cell-uri.ts';
-import { type Channel, callerOf, onePageParams, pageParams, refusalError } from './channel.ts';
+import { callerOf, onePageParams, pageParams, refusalError, type ServerBinding } from './server-binding.ts';
 
 const MIME_TYPE = 'application/json';
 const TEMPLATE = {
@@ -29,11 +29,11 @@ const SERVER_ERROR = -32000;
 const readParams = z.object({ uri: z.string() });
 
 /** Serves the cells of the blackboard as MCP resources. Each request is one call through the door. */
-export function serveResources(server: Server, channel: Channel): void {
-  const caller = ({ mcpReq }: ServerContext) => callerOf(channel, server, mcpReq);
+export function serveResources(server: Server, binding: ServerBinding): void {
+  const caller = ({ mcpReq }: ServerContext) => callerOf(binding, server, mcpReq);
 
   server.setRequestHandler('resources/list', { params: pageParams }, async (args, context) => {
-    const outcome = await ask(channel, resourcesList, args, caller(context));
+    const outcome = await ask(binding, resourcesList, args, caller(context));
     if (!outcome.ok) throw protocolError(outcome.error);
     const { entries, next_cursor } = outcome.answer;
     const resources = entries.map((entry) => ({
@@ -47,13 +47,13 @@ export function serveResources(server: Server, channel: Channel): void {
   });
 
   server.setRequestHandler('resources/templates/list', { params: onePageParams }, () => ({
-    resourceTemplates: channel.scopes.includes('blackboard:read') ? [TEMPLATE] : [],
+    resourceTemplates: binding.scopes.includes('blackboard:read') ? [TEMPLATE] : [],
   }));
 
   server.setRequestHandler('resources/read', { params: readParams }, async ({ uri }, context) => {
     const cell = parseCellUri(uri);
     if (cell === undefined) throw new ResourceNotFoundError(uri);
-    const outcome = await ask(channel, resourcesRead, { ...cell }, caller(context));
+    const outcome = await ask(binding, resourcesRead, { ...cell }, caller(context));
     // Arguments that the tool refuses are a name that no cell can have.
     if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);
     if (!outcome.ok) throw protocolError(outcome.error);
@@ -68,8 +68,8 @@ export function serveResources(server: Server, channel: Channel): void {
       const cell = parseCellUri(uri);
       if (cell === undefined) throw new ResourceNotFoundError(uri);
       const named = tool === resourcesSubscribe ? { uri, ...cell } : { uri };
-      const args = { session_id: requireSession(channel), ...named };
-      const outcome = await ask(channel, tool, args, caller(context));
+      const args = { session_id: requireSession(binding), ...named };
+      const outcome = await ask(binding, tool, args, caller(context));
       if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);
       if (!outcome.ok) throw protocolError(outcome.error);
       return {};
@@ -82,7 +82,7 @@ export function serveResources(server: Server, channel: Channel): void {
   );
 }
 
-function requireSession({ sessionId }: Channel): string {
+function requireSession({ sessionId }: ServerBinding): string {
   if (sessionId !== undefined) return sessionId;
   const message = 'Subscriptions belong to a session; initialize one, and send its Mcp-Session-Id.';
   throw new ProtocolError(ProtocolErrorCode.InvalidRequest, message);
@@ -94,15 +94,15 @@ type Asked<Output extends z.ZodObject> =
 
 /** Passes a call of an internal tool through the door. */
 async function ask<Output extends z.ZodObject>(
-  channel: Channel,
+  binding: ServerBinding,
   tool: Pick<Tool<z.ZodObject, Output>, 'name' | 'output'>,
   args: Record<string, unknown>,
   caller: CallerInfo,
 ): Promise<Asked<Output>> {
   const { traceId } = caller.trace;
-  const outcome = await channel.call({
-    tokenId: channel.tokenId,
-    session: channel.sessionId,
+  const outcome = await binding.call({
+    tokenId: binding.tokenId,
+    session: binding.sessionId,
     cancelKey: caller.requestId,
     tool: tool.name,
     args,
@@ -114,9 +114,9 @@ async function ask<Output extends z.ZodObject>(
     case 'error':
       return { ok: false, error: outcome.error };
     case 'refused':
-      channel.refused(outcome.refusal, traceId);
+      binding.refused(outcome.refusal, traceId);
       return { ok: false, error: refusalError(outcome.refusal, traceId) };
-    case 'edge':
+    case 'deferred':
     case 'unknown_tool': {
       // A tenant's object that still runs an older release.
       const message = 'Resources cannot be had now; try again shortly.';

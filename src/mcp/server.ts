@@ -5,12 +5,12 @@ import {
   ProtocolErrorCode,
   Server,
 } from '@modelcontextprotocol/server';
-import type { CallOutcome, CallRequest } from '../tenant/call.ts';
+import type { CallOutcome, CallRequest } from '../tenant/contract/call.ts';
 import { VERSION } from '../version.ts';
-import { type Channel, callerOf, errorResult, onePageParams, refusalError } from './channel.ts';
-import { type LeftToRun, runAtEdge } from './edge-tools.ts';
+import { type DeferredCall, runRemoteTool } from './remote-tools.ts';
 import { requestStateOf } from './request-state.ts';
 import { serveResources } from './resources.ts';
+import { callerOf, errorResult, onePageParams, refusalError, type ServerBinding } from './server-binding.ts';
 
 const SERVER_INFO = { name: 'bulkhead', title: 'Bulkhead', version: VERSION };
 const INSTRUCTIONS =
@@ -24,47 +24,47 @@ const OPTIONS = {
   enforceStrictCapabilities: true,
 };
 
-/** Makes the protocol server of a channel. */
-export type ServerFactory = (channel: Channel) => Server;
+/** Makes the protocol server of a binding. */
+export type ServerFactory = (binding: ServerBinding) => Server;
 
 /** A protocol server for one request or one connection: the only thing that it can do is pass calls to the door. */
-export function createServer(channel: Channel): Server {
-  const state = requestStateOf(channel);
+export function createServer(binding: ServerBinding): Server {
+  const state = requestStateOf(binding);
   const server = new Server(SERVER_INFO, { ...OPTIONS, requestState: { verify: state.verify } });
-  if (channel.offer.talks) server.registerCapabilities({ logging: {} });
+  if (binding.tools.hasRemoteTools) server.registerCapabilities({ logging: {} });
   server.setRequestHandler('tools/list', { params: onePageParams }, () => ({
-    tools: channel.offer.list(channel),
+    tools: binding.tools.list(binding),
   }));
   server.setRequestHandler('tools/call', async ({ params }, context) => {
     const { mcpReq } = context;
     const request: CallRequest = {
-      tokenId: channel.tokenId,
-      session: channel.sessionId,
-      cancelKey: channel.cancelKey(mcpReq.id),
-      tool: channel.offer.askedFor(params.name, channel.families),
+      tokenId: binding.tokenId,
+      session: binding.sessionId,
+      cancelKey: binding.cancelKey(mcpReq.id),
+      tool: binding.tools.resolveToolName(params.name, binding.families),
       args: params.arguments ?? {},
-      caller: callerOf(channel, server, mcpReq),
+      caller: callerOf(binding, server, mcpReq),
     };
-    const outcome = await cancellable(channel, request, mcpReq.signal);
+    const outcome = await cancellable(binding, request, mcpReq.signal);
     const asking = () => ({ state, capabilities: server.getClientCapabilities() });
-    return resultOf(outcome, channel, request, (left) =>
-      runAtEdge(channel, request, left, context, asking()),
+    return resultOf(outcome, binding, request, (left) =>
+      runRemoteTool(binding, request, left, context, asking()),
     );
   });
-  serveResources(server, channel);
+  serveResources(server, binding);
   return server;
 }
 
 /** Passes a call through the door, and lets it wait no longer once nobody waits for its answer. */
 async function cancellable(
-  channel: Channel,
+  binding: ServerBinding,
   request: CallRequest,
   signal: AbortSignal,
 ): Promise<CallOutcome> {
-  const cancel = () => channel.cancel(request.cancelKey);
+  const cancel = () => binding.cancel(request.cancelKey);
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    return await channel.call(request);
+    return await binding.call(request);
   } finally {
     signal.removeEventListener('abort', cancel);
   }
@@ -72,9 +72,9 @@ async function cancellable(
 
 function resultOf(
   outcome: CallOutcome,
-  channel: Channel,
+  binding: ServerBinding,
   request: CallRequest,
-  run: (left: LeftToRun) => Promise<CallToolResult | InputRequiredResult>,
+  run: (left: DeferredCall) => Promise<CallToolResult | InputRequiredResult>,
 ): CallToolResult | Promise<CallToolResult | InputRequiredResult> {
   const { traceId } = request.caller.trace;
   switch (outcome.kind) {
@@ -85,7 +85,7 @@ function resultOf(
       };
     case 'error':
       return errorResult(outcome.error);
-    case 'edge':
+    case 'deferred':
       return run(outcome);
     case 'unknown_tool':
       throw new ProtocolError(
@@ -94,7 +94,7 @@ function resultOf(
         { trace_id: traceId },
       );
     case 'refused':
-      channel.refused(outcome.refusal, traceId);
+      binding.refused(outcome.refusal, traceId);
       return errorResult(refusalError(outcome.refusal, traceId));
   }
 }

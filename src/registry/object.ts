@@ -1,10 +1,10 @@
 import { DurableObject } from 'cloudflare:workers';
 import tenants from '../../migrations/registry/0001_tenants.sql';
-import type { TenantId } from '../tenant/call.ts';
-import type { Database } from '../tenant/database.ts';
-import { durableDatabase } from '../tenant/durable-database.ts';
-import { migrate } from '../tenant/migrate.ts';
-import type { TenantStatus } from '../tenant/profile.ts';
+import type { TenantId } from '../tenant/contract/call.ts';
+import type { Database } from '../tenant/storage/database.ts';
+import { durableDatabase } from '../tenant/storage/durable-database.ts';
+import { migrate } from '../tenant/storage/migrate.ts';
+import type { TenantStatus } from '../tenant/storage/profile.ts';
 
 const MIGRATIONS = [{ name: '0001_tenants.sql', sql: tenants }];
 

@@ -1,38 +1,38 @@
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
-import { closedSessions, endSessionsOf } from '../tools/session/store.ts';
 import type { Scope } from '../tools/tool.ts';
-import { AtEdge } from './at-edge.ts';
+import { closedSessions, endSessionsOf } from '../transport-tools/session-store.ts';
+import { shutLine } from './calls/call-log.ts';
+import { changedLimits, limitsProblem } from './calls/limits.ts';
+import type { Again, Waiting } from './calls/pipeline.ts';
+import { RemoteCallSlots } from './calls/remote-call-slots.ts';
 import type {
   Admission,
   CallOutcome,
   CallRequest,
+  Delivery,
   Door,
   Refusal,
   SessionId,
   Settlement,
   TenantId,
   TokenId,
-} from './call.ts';
+} from './contract/call.ts';
+import type { LimitChange } from './contract/limit-settings.ts';
 import type { Host } from './host.ts';
-import { changedLimits, type LimitChange, limitsProblem } from './limits.ts';
-import { type Attachment, type Hearing, type Listener, Listeners } from './listeners.ts';
-import { hasSchema, migrate } from './migrate.ts';
-import { type Open, open } from './open.ts';
+import { type Open, open } from './loaded-tenant.ts';
 import { NOT_FOUND, type Operation, type TenantInfo, tenantInfo, UNAVAILABLE } from './operation.ts';
-import type { Again, Waiting } from './pipeline.ts';
-import { insertProfile, type Profile, type TenantStatus, writeProfile } from './profile.ts';
-import { shutLine } from './report.ts';
+import { hasSchema, migrate } from './storage/migrate.ts';
+import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
+import type { Token } from './storage/tokens.ts';
+import { type Attachment, type Listener, Listeners, type StreamPurpose } from './streams/listeners.ts';
+import { Waiters } from './streams/waiters.ts';
 import { sweepStep } from './sweep.ts';
-import type { Token } from './tokens.ts';
-import { Waiters } from './waiters.ts';
 
 /** How often a call that waits is tried: a busy topic must not keep the object busy with it. */
 const MAX_TRIES = 50;
 
 export type Enlisted = { ok: true; attachment: Attachment } | { ok: false; refusal: Refusal };
-/** Whether a message found someone who waits for it. */
-export type Delivery = { ok: true; delivered: boolean } | { ok: false; refusal: Refusal };
 
 /**
  * One tenant, without a platform: its database, its limits, its tokens and the door to its tools. Until `create` it
@@ -42,7 +42,7 @@ export class Compartment implements Door {
   readonly #host: Host;
   readonly #waiters: Waiters;
   readonly #listeners: Listeners;
-  readonly #atEdge = new AtEdge();
+  readonly #remoteCalls = new RemoteCallSlots();
   #open: Open | undefined;
   /** What was touched by calls that have committed and is not announced yet. */
   #touched: Set<string> | undefined;
@@ -125,7 +125,7 @@ export class Compartment implements Door {
    * Admits a stream of a session.
    * @returns what its host has to keep with it, to be given back to `attach`
    */
-  enlist(tokenId: TokenId, session: SessionId, hearing: Hearing): Enlisted {
+  registerStream(tokenId: TokenId, session: SessionId, purpose: StreamPurpose): Enlisted {
     return this.#host.exclusively(() => {
       const entered = this.#entered();
       if (!entered.ok) return entered;
@@ -135,7 +135,7 @@ export class Compartment implements Door {
       const mayHear = admission.scopes.includes('blackboard:read');
       return {
         ok: true,
-        attachment: this.#listeners.enlist({ tokenId, session, hearing }, mayHear, pipeline.rev),
+        attachment: this.#listeners.registerStream({ tokenId, session, purpose }, mayHear, pipeline.rev),
       };
     });
   }
@@ -298,7 +298,7 @@ export class Compartment implements Door {
 
   #load(): Open {
     this.#open ??= open(this.#host, {
-      atEdge: this.#atEdge,
+      remoteCalls: this.#remoteCalls,
       attached: this.#listeners.sessions(),
       mayWait: () => !this.#waiters.full,
       committed: (topics) => {

@@ -1,11 +1,11 @@
 import type { Log } from '../telemetry/log.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
 import type { Sweeper } from '../tools/sweepers.ts';
-import type { Database } from './database.ts';
-import type { Limits } from './limits.ts';
-import type { Listener } from './listeners.ts';
-import type { Migration } from './migrate.ts';
-import type { Later } from './write-behind.ts';
+import type { Limits } from './contract/limit-settings.ts';
+import type { Later } from './contract/timer.ts';
+import type { Database } from './storage/database.ts';
+import type { Migration } from './storage/migrate.ts';
+import type { Listener } from './streams/listeners.ts';
 
 /** What a host gives a compartment. */
 export interface Host {

@@ -1,27 +1,28 @@
 import { DurableObject } from 'cloudflare:workers';
 import { parseConfig } from '../config.ts';
 import { createLog } from '../telemetry/log.ts';
-import { type Catalogue, catalogue } from '../tools/catalogue.ts';
-import { sweepers } from '../tools/sweepers.ts';
+import type { Catalogue } from '../tools/catalogue.ts';
+import type { Sweeper } from '../tools/sweepers.ts';
 import type { Scope } from '../tools/tool.ts';
+import { Compartment } from './compartment.ts';
 import type {
   Admission,
   CallOutcome,
   CallRequest,
+  Delivery,
   Door,
   SessionId,
   Settlement,
   TenantId,
   TokenId,
-} from './call.ts';
-import { Compartment, type Delivery } from './compartment.ts';
-import { durableDatabase } from './durable-database.ts';
-import { hearingOf, listenerOf, openListeners } from './durable-listener.ts';
-import type { LimitChange } from './limits.ts';
-import { MIGRATIONS } from './migrations.ts';
+} from './contract/call.ts';
+import type { LimitChange } from './contract/limit-settings.ts';
 import type { Operation, TenantInfo } from './operation.ts';
-import type { TenantStatus } from './profile.ts';
-import type { Token } from './tokens.ts';
+import { durableDatabase } from './storage/durable-database.ts';
+import { MIGRATIONS } from './storage/migrations.ts';
+import type { TenantStatus } from './storage/profile.ts';
+import type { Token } from './storage/tokens.ts';
+import { hearingOf, listenerOf, openListeners } from './streams/durable-listener.ts';
 
 /** RFC 6455, section 7.4.1. */
 const NORMAL_CLOSURE = 1000;
@@ -29,14 +30,21 @@ const SWEEP_EVERY_MS = 3_600_000;
 /** When a sweep found more than one step of work. */
 const SWEEP_AGAIN_MS = 5000;
 
+/** What the tenants of a deployment serve. */
+export interface TenantTools {
+  readonly catalogue: Catalogue;
+  /** One for each part of the storage in which rows expire. */
+  readonly sweepers: readonly Sweeper[];
+}
+
 /**
  * The Durable Object host of a compartment, one for each tenant. Its methods return unions and throw nothing of the
  * domain, because errors lose their class on the way to the edge.
  */
-export class Tenant extends DurableObject<Env> implements Door {
+export class TenantObject extends DurableObject<Env> implements Door {
   readonly #compartment: Compartment;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: Env, served: TenantTools) {
     super(ctx, env);
     const config = parseConfig({ ...env });
     this.#compartment = new Compartment({
@@ -48,19 +56,14 @@ export class Tenant extends DurableObject<Env> implements Door {
       },
       log: createLog({ level: config.logLevel, format: config.logFormat }),
       migrations: MIGRATIONS,
-      catalogue: this.catalogue,
+      catalogue: served.catalogue,
       limits: config.limits,
       storageQuotaBytes: config.storageQuotaBytes,
-      sweepers,
+      sweepers: served.sweepers,
       listeners: openListeners(ctx),
       // An object is the only writer of its database.
       exclusively: (body) => body(),
     });
-  }
-
-  /** What there is to be called; a Worker with tools of its own overrides it. */
-  get catalogue(): Catalogue {
-    return catalogue;
   }
 
   admit(tokenId: TokenId, session: SessionId | undefined): Admission {
@@ -82,8 +85,8 @@ export class Tenant extends DurableObject<Env> implements Door {
 
   /** Opens a stream of a session: a WebSocket on which the tenant speaks and the edge listens. */
   override fetch(request: Request): Response {
-    const { tokenId, session, hearing } = hearingOf(request);
-    const enlisted = this.#compartment.enlist(tokenId, session, hearing);
+    const { tokenId, session, purpose } = hearingOf(request);
+    const enlisted = this.#compartment.registerStream(tokenId, session, purpose);
     if (!enlisted.ok) return Response.json(enlisted.refusal, { status: 403 });
     const [client, server] = Object.values(new WebSocketPair());
     if (client === undefined || server === undefined) throw new Error('a WebSocket has two ends');

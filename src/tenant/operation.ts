@@ -1,8 +1,8 @@
-import { countSessions } from '../tools/session/store.ts';
-import type { TenantId } from './call.ts';
+import { countSessions } from '../transport-tools/session-store.ts';
+import type { TenantId } from './contract/call.ts';
+import type { LimitOverrides, Limits } from './contract/limit-settings.ts';
 import type { Host } from './host.ts';
-import type { LimitOverrides, Limits } from './limits.ts';
-import type { Profile, TenantStatus } from './profile.ts';
+import type { Profile, TenantStatus } from './storage/profile.ts';
 
 /** What the operator is told of a tenant. */
 export interface TenantInfo {

@@ -1,7 +1,7 @@
 import { describeCause } from '../telemetry/redact.ts';
-import type { TenantId } from './call.ts';
+import { sweepIdempotency } from './calls/idempotency.ts';
+import type { TenantId } from './contract/call.ts';
 import type { Host } from './host.ts';
-import { sweepIdempotency } from './idempotency.ts';
 
 /** Rows that one step of a sweep reclaims: a few milliseconds of work. */
 const SWEEP_STEP = 200;

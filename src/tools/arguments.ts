@@ -1,7 +1,7 @@
 import type * as z from 'zod';
+import { findJsonProblem } from '../json/bounds.ts';
 import { clip } from '../telemetry/redact.ts';
 import { invalidInput, ToolError } from './errors.ts';
-import { findJsonProblem } from './json.ts';
 import type { Tool } from './tool.ts';
 
 const MAX_NAME_SHOWN = 64;

@@ -4,14 +4,13 @@ import { blackboardDelete } from './blackboard/delete.ts';
 import { blackboardList } from './blackboard/list.ts';
 import { blackboardRead } from './blackboard/read.ts';
 import { blackboardRelease } from './blackboard/release.ts';
-import { resourcesList, resourcesRead } from './blackboard/resources.ts';
 import { blackboardWatch } from './blackboard/watch.ts';
 import { blackboardWrite } from './blackboard/write.ts';
 import { cacheGet } from './cache/get.ts';
 import { cacheInvalidate } from './cache/invalidate.ts';
 import { cacheSet } from './cache/set.ts';
 import { cacheStats } from './cache/stats.ts';
-import { type AnyTool, isEdgeTool } from './edge-tool.ts';
+import { type AnyTool, isRemoteTool } from './remote-tool.ts';
 import { scarCheck } from './scar/check.ts';
 import { scarDelete } from './scar/delete.ts';
 import { scarList } from './scar/list.ts';
@@ -19,16 +18,11 @@ import { scarLookup } from './scar/lookup.ts';
 import { scarRecord } from './scar/record.ts';
 import { scarResolve } from './scar/resolve.ts';
 import { scarUpdate } from './scar/update.ts';
-import { sessionClose } from './session/close.ts';
-import { sessionListen } from './session/listen.ts';
-import { sessionLogLevel } from './session/log-level.ts';
-import { sessionOpen, streamOpen } from './session/open.ts';
-import { resourcesSubscribe, resourcesUnsubscribe } from './session/subscribe.ts';
 import { tenantLimits } from './tenant/limits.ts';
 import type { Tool } from './tool.ts';
 
 /** Every tool. A tool that is not here cannot be reached; one that is here is limited, bounded, logged and isolated. */
-const TOOLS: readonly Tool[] = [
+export const TOOLS: readonly Tool[] = [
   blackboardWrite,
   blackboardRead,
   blackboardList,
@@ -48,19 +42,6 @@ const TOOLS: readonly Tool[] = [
   cacheInvalidate,
   cacheStats,
   tenantLimits,
-];
-
-/** What serves a transport's own requests: limited, bounded, logged and isolated like every tool. */
-const INTERNAL: readonly Tool[] = [
-  resourcesList,
-  resourcesRead,
-  resourcesSubscribe,
-  resourcesUnsubscribe,
-  sessionOpen,
-  sessionListen,
-  sessionLogLevel,
-  sessionClose,
-  streamOpen,
 ];
 
 /** A tool as `tools/list` shows it. */
@@ -94,8 +75,6 @@ export function createCatalogue<Published extends AnyTool>(
   return { tools, all, find: (name) => byName.get(name) };
 }
 
-export const catalogue = createCatalogue(TOOLS, INTERNAL);
-
 /** The families that have tools, in the order of the catalogue; a tool's is the first word of its name. */
 export const TOOL_FAMILIES: readonly string[] = [...new Set(TOOLS.map(familyOf))];
 
@@ -105,7 +84,7 @@ export function familyOf(tool: Pick<AnyTool, 'name'>): string {
 
 /** The tool as it is published: its JSON Schemas are derived from the schemas that check it. */
 export function listing(tool: AnyTool): ToolListing {
-  const outputSchema = isEdgeTool(tool) ? undefined : outputSchemaOf(tool);
+  const outputSchema = isRemoteTool(tool) ? undefined : outputSchemaOf(tool);
   return {
     name: tool.name,
     title: tool.title,

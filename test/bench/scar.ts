@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
-import { migrate } from '../../src/tenant/migrate.ts';
+import { migrate } from '../../src/tenant/storage/migrate.ts';
 import { scarLookup } from '../../src/tools/scar/lookup.ts';
 import { scarRecord } from '../../src/tools/scar/record.ts';
 import type { ToolContext } from '../../src/tools/tool.ts';

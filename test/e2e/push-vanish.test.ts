@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_WAITERS } from '../../src/tenant/waiters.ts';
+import { MAX_WAITERS } from '../../src/tenant/streams/waiters.ts';
 import { ERAS, type Era, enveloped, openStream, RawSession, RawSse, rpc } from '../support/raw-eras.ts';
 import type { RawStream } from '../support/raw-stream.ts';
 import { writeByHttp } from '../support/streams.ts';

@@ -161,7 +161,7 @@ export class LocalClient {
   readonly #ended: Promise<void>;
   stderr = '';
 
-  constructor(url: URL, patience?: Parameters<typeof carry>[2]) {
+  constructor(url: URL, timeouts?: Parameters<typeof carry>[2]) {
     let rest = '';
     this.output.on('data', (chunk) => {
       const lines = `${rest}${chunk}`.split('\n');
@@ -172,7 +172,7 @@ export class LocalClient {
       this.stderr += chunk;
     });
     const streams = { input: this.#input, output: this.output, errors: this.#errors };
-    this.#ended = carry({ url, token: TOKEN }, streams, patience);
+    this.#ended = carry({ url, token: TOKEN }, streams, timeouts);
   }
 
   write(text: string): void {

@@ -1,12 +1,16 @@
+import { catalogue, sweepers } from '../../src/catalogue.ts';
 import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
 import type { LogRecord } from '../../src/telemetry/log.ts';
-import { type CallOutcome, type CallRequest, parseTenantId, type TokenId } from '../../src/tenant/call.ts';
 import { Compartment } from '../../src/tenant/compartment.ts';
-import type { Database } from '../../src/tenant/database.ts';
+import {
+  type CallOutcome,
+  type CallRequest,
+  parseTenantId,
+  type TokenId,
+} from '../../src/tenant/contract/call.ts';
 import type { Host } from '../../src/tenant/host.ts';
-import { catalogue } from '../../src/tools/catalogue.ts';
-import { sweepers } from '../../src/tools/sweepers.ts';
+import type { Database } from '../../src/tenant/storage/database.ts';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { FakeTime } from './fake-time.ts';
 

@@ -1,4 +1,4 @@
-import type { Later } from '../../src/tenant/write-behind.ts';
+import type { Later } from '../../src/tenant/contract/timer.ts';
 
 export const START = Date.UTC(2026, 0, 1);
 

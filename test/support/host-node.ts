@@ -1,6 +1,6 @@
 import { openDatabase } from '../../src/local/database.ts';
 import { LocalTenant } from '../../src/local/tenant.ts';
-import type { BucketLimit } from '../../src/tenant/limits.ts';
+import type { BucketLimit } from '../../src/tenant/contract/limit-settings.ts';
 import { SCOPES } from '../../src/tools/tool.ts';
 import { GENEROUS } from './compartment.ts';
 import { FakeTime } from './fake-time.ts';

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
-import { type CallRequest, parseTenantId } from '../../src/tenant/call.ts';
-import type { BucketLimit } from '../../src/tenant/limits.ts';
+import { type CallRequest, parseTenantId } from '../../src/tenant/contract/call.ts';
+import type { BucketLimit } from '../../src/tenant/contract/limit-settings.ts';
 import { SCOPES } from '../../src/tools/tool.ts';
 import { TestTenant } from './tenant.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { type LocalDatabase, openDatabase } from '../../src/local/database.ts';
 import { LocalTenant, type LocalTenantOptions } from '../../src/local/tenant.ts';
 import type { LogRecord } from '../../src/telemetry/log.ts';
-import type { CallOutcome } from '../../src/tenant/call.ts';
-import type { Attachment, Listener, Notice } from '../../src/tenant/listeners.ts';
+import type { CallOutcome } from '../../src/tenant/contract/call.ts';
+import type { Attachment, Listener, Notice } from '../../src/tenant/streams/listeners.ts';
 import { callRequest, GENEROUS } from './compartment.ts';
 
 /** A directory of this test's own, removed by `remove`. */
@@ -64,7 +64,7 @@ export async function listening(
   const notices: Notice[] = [];
   const { compartment, tokenId } = local.tenant;
   local.tenant.exclusively(() => {
-    const enlisted = compartment.enlist(tokenId, session, { kind: 'changes', all });
+    const enlisted = compartment.registerStream(tokenId, session, { kind: 'changes', all });
     if (!enlisted.ok) throw new Error(enlisted.refusal.reason);
     compartment.attach(recording(enlisted.attachment, notices));
   });

@@ -1,5 +1,12 @@
-import type { SessionId, TokenId } from '../../src/tenant/call.ts';
-import type { Attachment, Change, Hearing, Listener, Notice, StreamEnd } from '../../src/tenant/listeners.ts';
+import type { SessionId, TokenId } from '../../src/tenant/contract/call.ts';
+import type {
+  Attachment,
+  Change,
+  Listener,
+  Notice,
+  StreamEnd,
+  StreamPurpose,
+} from '../../src/tenant/streams/listeners.ts';
 import { callRequest, type TestCompartment } from './compartment.ts';
 
 /** A stream without a socket: what it was told, and how it ended. */
@@ -84,8 +91,8 @@ export class ListeningTenant {
     this.call('resources_subscribe', { session_id, uri: uriOf(key), run_id: 'default', key });
   }
 
-  listen(session: SessionId, hearing: Hearing = { kind: 'changes' }): FakeListener {
-    const enlisted = this.test.compartment.enlist(this.tokenId, session, hearing);
+  listen(session: SessionId, purpose: StreamPurpose = { kind: 'changes' }): FakeListener {
+    const enlisted = this.test.compartment.registerStream(this.tokenId, session, purpose);
     if (!enlisted.ok) throw new Error(enlisted.refusal.reason);
     const listener = new FakeListener(enlisted.attachment);
     this.test.compartment.attach(listener);

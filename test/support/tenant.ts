@@ -1,5 +1,5 @@
-import type { CallOutcome, CallRequest, TokenId } from '../../src/tenant/call.ts';
-import { catalogue } from '../../src/tools/catalogue.ts';
+import { catalogue } from '../../src/catalogue.ts';
+import type { CallOutcome, CallRequest, TokenId } from '../../src/tenant/contract/call.ts';
 import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
 
 /** What both hosts of the compartment give to the tests. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { catalogue, listing } from '../../src/tools/catalogue.ts';
+import { catalogue } from '../../src/catalogue.ts';
+import { listing } from '../../src/tools/catalogue.ts';
 import { FAMILIES, SCOPES } from '../../src/tools/tool.ts';
 import { ISOLATION_SCRIPT } from '../support/isolation-script.ts';
 

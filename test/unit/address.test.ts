@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addressOf } from '../../src/edge/address.ts';
+import { addressOf } from '../../src/edge/http/client-address.ts';
 
 test.each([
   ['203.0.113.9', '203.0.113.9'],

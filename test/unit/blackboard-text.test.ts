@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { seal, unseal } from '../../src/tenant/seal.ts';
+import { seal, unseal } from '../../src/tenant/storage/seal.ts';
 import { prefixRange } from '../../src/tools/blackboard/cell.ts';
 import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from '../../src/tools/blackboard/cursor.ts';
 import {

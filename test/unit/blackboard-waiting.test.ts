@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { CallOutcome } from '../../src/tenant/call.ts';
+import type { CallOutcome } from '../../src/tenant/contract/call.ts';
 import { callRequest, createdCompartment } from '../support/compartment.ts';
 import { START } from '../support/fake-time.ts';
 

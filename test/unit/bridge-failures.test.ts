@@ -23,8 +23,8 @@ afterEach(async () => {
   await remote.stop();
 });
 
-function connect(url = remote.url, patience?: ConstructorParameters<typeof LocalClient>[1]): LocalClient {
-  const client = new LocalClient(url, patience);
+function connect(url = remote.url, timeouts?: ConstructorParameters<typeof LocalClient>[1]): LocalClient {
+  const client = new LocalClient(url, timeouts);
   clients.push(client);
   return client;
 }
@@ -208,12 +208,12 @@ test('a server that speaks no TLS', async () => {
 });
 
 test('a server that is silent, before its answer and within it', async () => {
-  const patience = { answerMs: 50, idleMs: 50 };
+  const timeouts = { answerMs: 50, idleMs: 50 };
   remote.answer = () => {};
-  const waiting = connect(remote.url, patience);
+  const waiting = connect(remote.url, timeouts);
   expectFailure(waiting, await waiting.ask(call(1)), /has been silent for 0.05 s/, { code: 'silent' });
   remote.answer = (arrived) =>
     arrived.response.writeHead(200, { 'content-type': 'application/json' }).write('{');
-  const halfway = connect(remote.url, patience);
+  const halfway = connect(remote.url, timeouts);
   expectFailure(halfway, await halfway.ask(call(1)), /has been silent/, { code: 'silent' });
 });

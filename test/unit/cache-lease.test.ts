@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_WAITERS } from '../../src/tenant/waiters.ts';
+import { MAX_WAITERS } from '../../src/tenant/streams/waiters.ts';
 import { count, MAX_DAYS } from '../../src/tools/cache/counters.ts';
 import { LATE_MS, MAX_LEASES, MAX_LOST_TAGS } from '../../src/tools/cache/lease.ts';
 import { sweepCache } from '../../src/tools/cache/sweep.ts';

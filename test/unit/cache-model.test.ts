@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
-import { migrate } from '../../src/tenant/migrate.ts';
+import { migrate } from '../../src/tenant/storage/migrate.ts';
 import { cacheGet } from '../../src/tools/cache/get.ts';
 import { cacheInvalidate } from '../../src/tools/cache/invalidate.ts';
 import { topicOf } from '../../src/tools/cache/lease.ts';

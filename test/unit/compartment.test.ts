@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WRITE_BEHIND_MS } from '../../src/tenant/write-behind.ts';
+import { WRITE_BEHIND_MS } from '../../src/tenant/calls/write-behind.ts';
 import { createdCompartment, openCompartment } from '../support/compartment.ts';
 
 const TIGHT = { tenant: { rate: 1, burst: 3 }, tool: { rate: 1, burst: 3 } };

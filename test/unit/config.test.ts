@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { catalogue } from '../../src/catalogue.ts';
 import { ConfigError, parseConfig } from '../../src/config.ts';
+import { requireAffordable } from '../../src/tenant/calls/limits.ts';
 
 const SECRET = 'A'.repeat(43);
 const GOOD = {
@@ -21,7 +23,7 @@ const AS_SECRET = 'in .dev.vars, or with `npx wrangler secret put`';
 
 function refusalOf(settings: Record<string, unknown>): string {
   try {
-    parseConfig({ ...GOOD, ...settings });
+    requireAffordable(parseConfig({ ...GOOD, ...settings }).limits, catalogue.all);
   } catch (error) {
     if (error instanceof ConfigError) return error.message;
     throw error;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { findLossyNumber } from '../../src/tools/lossy-number.ts';
+import { findLossyNumber } from '../../src/json/lossy-number.ts';
 
 describe('numbers that JSON.parse would change', () => {
   test.each([

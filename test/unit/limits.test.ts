@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { changedLimits, Limiter, limitsProblem } from '../../src/tenant/limits.ts';
+import { changedLimits, Limiter, limitsProblem } from '../../src/tenant/calls/limits.ts';
 
 const NONE = { tools: {} };
 const TOOL = { name: 'search', cost: 1 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { SessionId } from '../../src/tenant/call.ts';
-import { MAX_LISTENERS } from '../../src/tenant/listeners.ts';
-import { SESSION_IDLE_MS } from '../../src/tools/session/store.ts';
+import type { SessionId } from '../../src/tenant/contract/call.ts';
+import { MAX_LISTENERS } from '../../src/tenant/streams/listeners.ts';
+import { SESSION_IDLE_MS } from '../../src/transport-tools/session-store.ts';
 import { createdCompartment } from '../support/compartment.ts';
 import { ListeningTenant, uriOf } from '../support/streams-listener.ts';
 
@@ -55,7 +55,7 @@ describe('a stream ends', () => {
     const [closed, left] = [here.listen(session), here.listen(other)];
     here.call('session_close', { session_id: session });
     expect([closed.ended, left.ended]).toEqual(['gone', undefined]);
-    expect(here.test.compartment.enlist(here.tokenId, session, { kind: 'changes' })).toEqual({
+    expect(here.test.compartment.registerStream(here.tokenId, session, { kind: 'changes' })).toEqual({
       ok: false,
       refusal: { reason: 'unknown_session' },
     });

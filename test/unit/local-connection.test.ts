@@ -1,11 +1,11 @@
 import { InMemoryTransport } from '@modelcontextprotocol/server';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { catalogue } from '../../src/catalogue.ts';
 import { Connection } from '../../src/local/connection.ts';
 import { Listens } from '../../src/local/listens.ts';
 import type { LocalTenantOptions } from '../../src/local/tenant.ts';
-import { Offer } from '../../src/mcp/offer.ts';
+import { PublishedTools } from '../../src/mcp/published-tools.ts';
 import { MAX_CHANGES } from '../../src/tools/blackboard/changes.ts';
-import { catalogue } from '../../src/tools/catalogue.ts';
 import { GENEROUS } from '../support/compartment.ts';
 import { START } from '../support/fake-time.ts';
 import { openLocal, TemporaryDirectory, type TestLocal } from '../support/local.ts';
@@ -31,7 +31,7 @@ function open(host?: LocalTenantOptions['host']): TestLocal {
 const connect = (local: TestLocal, era: 'legacy' | 'modern', listens = new Listens()) =>
   Connection.open({
     tenant: local.tenant,
-    offer: new Offer(catalogue.tools),
+    tools: new PublishedTools(catalogue.tools),
     era,
     listens,
     ready: async () => {},

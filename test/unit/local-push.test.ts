@@ -2,7 +2,7 @@ import { InMemoryTransport, Server } from '@modelcontextprotocol/server';
 import { describe, expect, test } from 'vitest';
 import { Listens, MAX_LISTENS } from '../../src/local/listens.ts';
 import { Push } from '../../src/local/push.ts';
-import { MAX_SUBSCRIPTIONS } from '../../src/tools/session/store.ts';
+import { MAX_SUBSCRIPTIONS } from '../../src/transport-tools/session-store.ts';
 
 const listen = (id: number, resourceSubscriptions: string[]) =>
   ({

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DEFAULT_LIMITS, DEFAULT_STORAGE_QUOTA_BYTES } from '../../src/config.ts';
 import { type LocalDatabase, openDatabase } from '../../src/local/database.ts';
-import { LIMITS, STORAGE_QUOTA_BYTES } from '../../src/local/tenant.ts';
 import { START } from '../support/fake-time.ts';
 import { listening, openLocal, TemporaryDirectory, type TestLocal } from '../support/local.ts';
 
@@ -28,11 +28,11 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 test('its limits are those of a deployment that sets none', () => {
   const toml = readFileSync('wrangler.toml', 'utf8');
   const setting = (name: string) => Number(new RegExp(`^${name} = "(\\d+)"$`, 'm').exec(toml)?.[1]);
-  expect(LIMITS).toEqual({
+  expect(DEFAULT_LIMITS).toEqual({
     tenant: { rate: setting('TENANT_RATE'), burst: setting('TENANT_BURST') },
     tool: { rate: setting('TOOL_RATE'), burst: setting('TOOL_BURST') },
   });
-  expect(STORAGE_QUOTA_BYTES).toBe(setting('STORAGE_QUOTA_BYTES'));
+  expect(DEFAULT_STORAGE_QUOTA_BYTES).toBe(setting('STORAGE_QUOTA_BYTES'));
 });
 
 test('a file has one tenant and one token with every scope, found again by whoever opens it next', async () => {

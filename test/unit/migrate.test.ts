@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
-import { parseTenantId } from '../../src/tenant/call.ts';
-import type { Database } from '../../src/tenant/database.ts';
-import { hasSchema, migrate } from '../../src/tenant/migrate.ts';
+import { parseTenantId } from '../../src/tenant/contract/call.ts';
+import type { Database } from '../../src/tenant/storage/database.ts';
+import { hasSchema, migrate } from '../../src/tenant/storage/migrate.ts';
 import { createdCompartment, openCompartment } from '../support/compartment.ts';
 
 const ONE = { name: '0001_one.sql', sql: 'CREATE TABLE one (n INTEGER) STRICT; INSERT INTO one VALUES (1);' };
@@ -80,7 +80,7 @@ test('a tenant that was not created refuses everything and stores nothing', () =
 });
 
 test('the Durable Object applies every file that is in the directory', () => {
-  const source = readFileSync('src/tenant/migrations.ts', 'utf8');
+  const source = readFileSync('src/tenant/storage/migrations.ts', 'utf8');
   const named = [...source.matchAll(/name: '([^']+)'/g)].map(([, name]) => name);
   const imported = [...source.matchAll(/migrations\/tenant\/([^']+)'/g)].map(([, name]) => name);
   const files = readMigrations().map(({ name }) => name);

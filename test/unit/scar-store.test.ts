@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
-import type { Database } from '../../src/tenant/database.ts';
-import { migrate } from '../../src/tenant/migrate.ts';
+import type { Database } from '../../src/tenant/storage/database.ts';
+import { migrate } from '../../src/tenant/storage/migrate.ts';
 import { fingerprintOf } from '../../src/tools/scar/fingerprint.ts';
 import { scarLookup } from '../../src/tools/scar/lookup.ts';
 import { MAX_FINGERPRINTS } from '../../src/tools/scar/merge.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
-import type { Database } from '../../src/tenant/database.ts';
-import { migrate } from '../../src/tenant/migrate.ts';
+import type { Database } from '../../src/tenant/storage/database.ts';
+import { migrate } from '../../src/tenant/storage/migrate.ts';
 import { REPORT_MEMORY_MS } from '../../src/tools/scar/fixes.ts';
 import { MAX_SHOWN, noteShown, RUN_MEMORY_MS, shownToRun } from '../../src/tools/scar/runs.ts';
 import { sweepScars } from '../../src/tools/scar/sweep.ts';

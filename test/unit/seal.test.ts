@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { seal, unseal } from '../../src/tenant/seal.ts';
+import { seal, unseal } from '../../src/tenant/storage/seal.ts';
 
 test('what was sealed is unsealed, with the same key only', () => {
   fc.assert(

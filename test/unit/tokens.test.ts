@@ -6,8 +6,8 @@ import {
   signToken,
   VerifiedTokens,
   verifyToken,
-} from '../../src/edge/tokens.ts';
-import { parseTenantId, type TokenId } from '../../src/tenant/call.ts';
+} from '../../src/edge/auth/tokens.ts';
+import { parseTenantId, type TokenId } from '../../src/tenant/contract/call.ts';
 
 const AUDIENCE = 'https://mcp.test/mcp';
 const NOW = Date.UTC(2027, 0, 1);

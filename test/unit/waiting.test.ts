@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import type { CallOutcome, TokenId } from '../../src/tenant/call.ts';
-import { MAX_WAITERS } from '../../src/tenant/waiters.ts';
+import type { CallOutcome, TokenId } from '../../src/tenant/contract/call.ts';
+import { MAX_WAITERS } from '../../src/tenant/streams/waiters.ts';
 import { createCatalogue } from '../../src/tools/catalogue.ts';
 import { defineTool, NotYet } from '../../src/tools/tool.ts';
 import { callRequest, createdCompartment, type TestCompartment } from '../support/compartment.ts';
@@ -206,7 +206,7 @@ describe('a call that waits until a time of its own', () => {
     expect(state.outcome).toEqual(said(START + 3000, true));
   });
 
-  test('answers when its patience ends before', async () => {
+  test('answers when its timeouts ends before', async () => {
     const host = open();
     const { state } = started(host, host.issue(), 2, 'await_times');
     await host.elapse(1999);

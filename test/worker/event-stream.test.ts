@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { EventStream } from '../../src/edge/event-stream.ts';
+import { EventStream } from '../../src/edge/http/event-stream.ts';
 
 const MEBIBYTE = 'x'.repeat(1024 * 1024);
 const SENT = 64;

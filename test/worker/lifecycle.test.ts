@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, test, vi } from 'vitest';
-import { parseTenantId } from '../../src/tenant/call.ts';
+import { parseTenantId } from '../../src/tenant/contract/call.ts';
 import { forge } from '../support/forge.ts';
 import {
   admin,

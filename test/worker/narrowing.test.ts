@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { catalogue, TOOL_FAMILIES } from '../../src/tools/catalogue.ts';
+import { catalogue } from '../../src/catalogue.ts';
+import { TOOL_FAMILIES } from '../../src/tools/catalogue.ts';
 import { callTool, HttpTenant, jsonOf, listTools, send } from '../support/http.ts';
 
 const post = (token: string | undefined, query: string, body: unknown) =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { catalogue } from '../../src/tools/catalogue.ts';
+import { catalogue } from '../../src/catalogue.ts';
 import { jsonOf, send } from '../support/http.ts';
 import type { Answer } from '../support/tenant.ts';
 

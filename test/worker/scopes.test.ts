@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { catalogue } from '../../src/tools/catalogue.ts';
+import { catalogue } from '../../src/catalogue.ts';
 import { callTool, HttpTenant, jsonOf, listTools, newAddress } from '../support/http.ts';
 
 const namesFor = async (tenant: HttpTenant, headers = {}) => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { MAX_SESSIONS, MAX_SUBSCRIPTIONS, SESSION_IDLE_MS } from '../../src/tools/session/store.ts';
+import { MAX_SESSIONS, MAX_SUBSCRIPTIONS, SESSION_IDLE_MS } from '../../src/transport-tools/session-store.ts';
 import { HttpTenant, jsonOf, listTools, operate, postMcp, type Sent, send } from '../support/http.ts';
 import {
   EventReader,

@@ -1,10 +1,15 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
-import type { EdgeDoor } from '../../src/edge/door.ts';
-import { type Hearer, Relay } from '../../src/edge/relay.ts';
-import type { Refusal, SessionId, TokenId } from '../../src/tenant/call.ts';
-import { askForStream } from '../../src/tenant/durable-listener.ts';
-import { type Hearing, type Notice, STREAM_ENDS, type StreamEnd } from '../../src/tenant/listeners.ts';
+import { type StreamHandler, StreamRelay } from '../../src/edge/tenant-client/stream-relay.ts';
+import type { TenantClient } from '../../src/edge/tenant-client/tenant-client.ts';
+import type { Refusal, SessionId, TokenId } from '../../src/tenant/contract/call.ts';
+import { askForStream } from '../../src/tenant/streams/durable-listener.ts';
+import {
+  type Notice,
+  STREAM_ENDS,
+  type StreamEnd,
+  type StreamPurpose,
+} from '../../src/tenant/streams/listeners.ts';
 import { HttpTenant } from '../support/http.ts';
 import { write } from '../support/resources.ts';
 import { eventually, Heard, soon } from '../support/streams-heard.ts';
@@ -23,16 +28,16 @@ function ends(): { edge: WebSocket; tenant: WebSocket } {
 }
 
 /** A door that gives out streams, one after another, and nothing else. */
-class StreamDoor implements EdgeDoor {
-  readonly asked = new Heard<Hearing>();
+class StreamDoor implements TenantClient {
+  readonly asked = new Heard<StreamPurpose>();
   readonly #answers: (WebSocket | Refusal | (() => Promise<WebSocket>))[];
 
   constructor(...answers: (WebSocket | Refusal | (() => Promise<WebSocket>))[]) {
     this.#answers = answers;
   }
 
-  async listen(_session: SessionId, hearing: Hearing): Promise<WebSocket | Refusal> {
-    this.asked.push(hearing);
+  async listen(_session: SessionId, purpose: StreamPurpose): Promise<WebSocket | Refusal> {
+    this.asked.push(purpose);
     const answer = this.#answers.shift();
     if (answer === undefined) throw new Error('nobody said what to answer');
     return typeof answer === 'function' ? answer() : answer;
@@ -50,7 +55,7 @@ function unexpected(): never {
 }
 
 /** What a relay hears, in short: revisions, messages, and `ended`. */
-function hearing(): Hearer & { heard: Heard<unknown> } {
+function purpose(): StreamHandler & { heard: Heard<unknown> } {
   const heard = new Heard<unknown>();
   return {
     heard,
@@ -68,8 +73,12 @@ const changed = (rev: number): Notice => ({
   changes: [{ rev, uris: ['blackboard://default/a'], list: false }],
 });
 
-async function opened(door: EdgeDoor, expiresAt = FAR, what: Hearing = { kind: 'changes' }): Promise<Relay> {
-  const relay = await Relay.open(door, SESSION, what, expiresAt);
+async function opened(
+  door: TenantClient,
+  expiresAt = FAR,
+  what: StreamPurpose = { kind: 'changes' },
+): Promise<StreamRelay> {
+  const relay = await StreamRelay.open(door, SESSION, what, expiresAt);
   if ('reason' in relay) throw new Error(relay.reason);
   return relay;
 }
@@ -78,7 +87,7 @@ describe('a relay', () => {
   test('that breaks is made again from the last revision that it heard of', async () => {
     const [first, second, third] = [ends(), ends(), ends()];
     const door = new StreamDoor(first.edge, second.edge, third.edge);
-    const hearer = hearing();
+    const hearer = purpose();
     (await opened(door)).hear(hearer);
     tell(first.tenant, changed(7));
     tell(first.tenant, { kind: 'changes', rev: 300, changes: [] });
@@ -102,7 +111,7 @@ describe('a relay', () => {
     tell(tenant, changed(1));
     tell(tenant, { kind: 'message', message: { id: 1 } });
     tell(tenant, changed(2));
-    const hearer = hearing();
+    const hearer = purpose();
     relay.hear(hearer);
     await hearer.heard.until((all) => all.length === 3);
     expect(hearer.heard.all).toEqual([1, { id: 1 }, 2]);
@@ -115,7 +124,7 @@ describe('a relay', () => {
     const closed = new Promise<void>((resolve) => tenant.addEventListener('close', () => resolve()));
     for (let rev = 1; rev <= 257; rev++) tell(tenant, changed(rev));
     await soon(closed, 'the end of the relay');
-    const hearer = hearing();
+    const hearer = purpose();
     relay.hear(hearer);
     expect(hearer.heard.all.at(-1)).toBe('ended');
   });
@@ -123,7 +132,7 @@ describe('a relay', () => {
   test.each(STREAM_ENDS)('that its tenant ends as %s is not made again', async (end) => {
     const { edge, tenant } = ends();
     const door = new StreamDoor(edge);
-    const hearer = hearing();
+    const hearer = purpose();
     (await opened(door)).hear(hearer);
     tenant.close(codeOf(end));
     await hearer.heard.until((all) => all.length > 0);
@@ -133,7 +142,7 @@ describe('a relay', () => {
 
   test('ends when its token expires, and closes its end', async () => {
     const { edge, tenant } = ends();
-    const hearer = hearing();
+    const hearer = purpose();
     const code = new Promise((resolve) => tenant.addEventListener('close', (event) => resolve(event.code)));
     (await opened(new StreamDoor(edge), Date.now() + 30)).hear(hearer);
     await hearer.heard.until((all) => all.includes('ended'));
@@ -149,7 +158,7 @@ describe('a relay', () => {
       second.edge,
       { reason: 'invalid_token' },
     );
-    const hearer = hearing();
+    const hearer = purpose();
     (await opened(door)).hear(hearer);
     first.tenant.close(LOST);
     await door.asked.until((all) => all.length === 4);
@@ -170,7 +179,7 @@ describe('a relay', () => {
     });
     const closed = new Promise<void>((resolve) => second.tenant.addEventListener('close', () => resolve()));
     const relay = await opened(door);
-    const hearer = hearing();
+    const hearer = purpose();
     relay.hear(hearer);
     first.tenant.close(LOST);
     await door.asked.until((all) => all.length === 2);
@@ -213,7 +222,7 @@ test('what was on its way when the first connection broke is told by the second'
   };
   const door: StreamDoor = new StreamDoor(connect, connect);
   const relay = await opened(door);
-  const hearer = hearing();
+  const hearer = purpose();
   relay.hear(hearer);
   losing = true;
   const { structuredContent } = await write(tenant, 'a', 1);

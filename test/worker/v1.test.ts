@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { catalogue } from '../../src/tools/catalogue.ts';
+import { catalogue } from '../../src/catalogue.ts';
 import { HttpTenant, jsonOf, listTools, operate, send } from '../support/http.ts';
 import { storedBy } from '../support/storage.ts';
 import type { Answer } from '../support/tenant.ts';

@@ -1,5 +1,5 @@
+import { utf8Bytes } from '../../json/bounds.ts';
 import { invalidInput, ToolError } from '../errors.ts';
-import { utf8Bytes } from '../json.ts';
 
 /** The largest value of a cell: bytes of its JSON text in UTF-8. */
 export const MAX_VALUE_BYTES = 1_048_576;

@@ -2,8 +2,6 @@ import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count as countField, ttlSeconds } from '../fields.ts';
 import { defineTool, NotYet, type ToolContext } from '../tool.ts';
-import { count, SHARED, type Usage } from './counters.ts';
-import { findLease, grantLease, isLiving, type Lease, MAX_LEASE_S, topicOf } from './lease.ts';
 import {
   type Asked,
   askedFor,
@@ -12,7 +10,9 @@ import {
   questionLog,
   remember,
   requireSame,
-} from './question.ts';
+} from './cache-input.ts';
+import { count, SHARED, type Usage } from './counters.ts';
+import { findLease, grantLease, isLiving, type Lease, MAX_LEASE_S, topicOf } from './lease.ts';
 import { candidateSchema, candidates } from './similar.ts';
 import { type Entry, findEntry, markHit, readBody } from './store.ts';
 

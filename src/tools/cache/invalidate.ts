@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count, shortName } from '../fields.ts';
 import { defineTool, type Sql, type ToolContext } from '../tool.ts';
+import { cacheKey, modelName, namespace } from './cache-input.ts';
 import { countLive, invalidate, RECLAIMED_PER_INVALIDATION, reclaim, SUPERSEDED } from './invalidation.ts';
 import { type Invalidated, invalidateLeases, type Keys } from './lease.ts';
-import { cacheKey, modelName, namespace } from './question.ts';
 
 const MAX_KEYS = 50;
 /** Invalidated entries are counted up to here. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../canonical.ts';
+import { canonicalJson } from '../../json/canonical.ts';
 import { invalidInput, ToolError } from '../errors.ts';
 
 /**

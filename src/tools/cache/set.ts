@@ -2,9 +2,6 @@ import * as z from 'zod';
 import { invalidInput, ToolError } from '../errors.ts';
 import { count as countField, tags, text, ttlSeconds } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { count } from './counters.ts';
-import { reclaim } from './invalidation.ts';
-import { endLease, findLease, type Lease, leaseId, lostByTag, revOf } from './lease.ts';
 import {
   type Asked,
   askedFor,
@@ -14,11 +11,14 @@ import {
   questionFields,
   questionLog,
   requireSame,
-} from './question.ts';
+} from './cache-input.ts';
+import { count } from './counters.ts';
+import { reclaim } from './invalidation.ts';
+import { endLease, findLease, type Lease, leaseId, lostByTag, revOf } from './lease.ts';
 import { makeRoom, type Victim } from './quota.ts';
 import { readText } from './similar.ts';
 import { type Entry, findEntry, insertEntry, type NewEntry, removeEntry, sizeOf, toBody } from './store.ts';
-import { unfitness } from './unfit.ts';
+import { unfitness } from './uncacheable.ts';
 
 const DEFAULT_TTL_S = 86_400;
 /** A stored error is served no longer than this, whatever `ttl_s` says. */

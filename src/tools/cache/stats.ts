@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { count } from '../fields.ts';
 import { defineTool, type Sql } from '../tool.ts';
+import { namespace } from './cache-input.ts';
 import { dayOf, MAX_DAYS, SHARED } from './counters.ts';
 import { SUPERSEDED } from './invalidation.ts';
-import { namespace } from './question.ts';
 import { CACHE_QUOTA } from './quota.ts';
 
 const DEFAULT_DAYS = 7;

@@ -1,5 +1,5 @@
+import { utf8Bytes } from '../../json/bounds.ts';
 import { ToolError } from '../errors.ts';
-import { utf8Bytes } from '../json.ts';
 import type { Sql } from '../tool.ts';
 import type { Usage } from './counters.ts';
 import { SUPERSEDED } from './invalidation.ts';

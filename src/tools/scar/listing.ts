@@ -1,4 +1,4 @@
-import { canonicalJson } from '../canonical.ts';
+import { canonicalJson } from '../../json/canonical.ts';
 import { matchTrigrams, matchWords, queryTerms } from '../search.ts';
 import type { Sql, SqlValue } from '../tool.ts';
 import type { State } from './state.ts';

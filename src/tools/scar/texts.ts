@@ -1,7 +1,7 @@
 import * as z from 'zod';
+import { utf8Bytes } from '../../json/bounds.ts';
 import { redactSecrets } from '../../telemetry/secrets.ts';
 import { ToolError } from '../errors.ts';
-import { utf8Bytes } from '../json.ts';
 
 /** Free texts of the scar tools and how large each may be, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = {

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import { catalogue, listing } from '../../../src/tools/catalogue.ts';
+import { catalogue } from '../../../src/catalogue.ts';
+import { listing } from '../../../src/tools/catalogue.ts';
 import { VERSION } from '../../../src/version.ts';
 import type { CallResult } from '../clients.ts';
 import type { Rig } from './access.ts';

@@ -1,0 +1,164 @@
+import * as z from 'zod';
+import { catalogue } from '../../catalogue.ts';
+import { familyOf, jsonSchema, listing, TOOL_FAMILIES } from '../../tools/catalogue.ts';
+import { ERROR_CODES, toolErrorSchema } from '../../tools/errors.ts';
+import type { Tool } from '../../tools/tool.ts';
+import { VERSION } from '../../version.ts';
+import { STATUS_OF_CODE } from '../http/http-errors.ts';
+
+/** The description of the plain HTTP face (OpenAPI 3.1), from the schemas that check its calls. */
+
+/** Problem details (RFC 9457) as this server sends them. */
+export const problemSchema = toolErrorSchema
+  .omit({ message: true })
+  .extend({
+    type: z.literal('about:blank'),
+    title: z.string().describe('The phrase of the status.'),
+    status: z.int(),
+    detail: toolErrorSchema.shape.message,
+    code: z.string().describe('A word for programs; each status names those that it has.'),
+    retryable: toolErrorSchema.shape.retryable.optional(),
+  })
+  .loose();
+
+/** The codes of requests that are refused before a tool is run, by status. */
+const REFUSALS = {
+  400: ['parse_error', 'invalid_request'],
+  401: ['unauthorized', 'invalid_token'],
+  403: ['insufficient_scope', 'suspended', 'origin_not_allowed'],
+  404: ['unknown_tool'],
+  413: [],
+  415: ['media_type'],
+  429: ['too_many_requests'],
+  500: [],
+  503: ['misconfigured'],
+  507: [],
+} as const satisfies Record<number, readonly string[]>;
+
+/** What each refusal is, in a sentence. */
+const MEANING: Readonly<Record<keyof typeof REFUSALS, string>> = {
+  400: 'The body or an argument is not valid; `field` names the argument.',
+  401: 'There is no token, or it is not good.',
+  403: 'The token may not do this.',
+  404: 'There is no such tool, or nothing under a handle that was given.',
+  413: 'The body or a value is too large; `limit` is what it may be.',
+  415: 'The body is not application/json.',
+  429: 'Too many calls; wait `retry_after_ms` or Retry-After, then repeat.',
+  500: 'The call failed and changed nothing; `error_id` finds the cause in the log of the operator.',
+  503: 'Not now; try again shortly.',
+  507: 'The storage quota is used up; delete or invalidate entries first.',
+};
+type Status = keyof typeof REFUSALS;
+const STATUSES: readonly Status[] = [400, 401, 403, 404, 413, 415, 429, 500, 503, 507];
+const OF_CATALOGUE: readonly Status[] = [401, 403, 429, 500, 503];
+
+function refusal(status: Status) {
+  const codes = [...ERROR_CODES.filter((code) => STATUS_OF_CODE[code] === status), ...REFUSALS[status]];
+  const waits = status === 429 || status === 503;
+  const headers = {
+    'Retry-After': { schema: { type: 'integer', minimum: 1 }, description: 'Seconds to wait.' },
+  };
+  return {
+    description: `${MEANING[status]} Codes: ${codes.join(', ')}.`,
+    ...(waits ? { headers } : {}),
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  };
+}
+
+const refusals = (statuses: readonly Status[]) =>
+  Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]));
+
+const json = (schema: unknown) => ({ 'application/json': { schema } });
+
+const TRACEPARENT = {
+  name: 'traceparent',
+  in: 'header',
+  description: 'Ties the calls of a run together in the logs (W3C trace context).',
+  schema: { type: 'string' },
+};
+
+function callOf(tool: Tool) {
+  const { name, title, description, inputSchema } = listing(tool);
+  return {
+    operationId: name,
+    tags: [familyOf(tool)],
+    summary: title,
+    description,
+    security: [{ token: tool.scope === 'any' ? [] : [tool.scope] }],
+    parameters: [{ $ref: '#/components/parameters/traceparent' }],
+    requestBody: { required: true, content: json(inputSchema) },
+    responses: {
+      200: { description: 'The answer.', content: json(jsonSchema(tool.output, 'output')) },
+      ...refusals(STATUSES.filter((status) => status !== 507 || tool.grows)),
+    },
+  };
+}
+
+const CATALOGUE = {
+  operationId: 'list_tools',
+  summary: 'List tools',
+  description: 'The tools that the token may call, as tools/list of MCP shows them.',
+  parameters: [{ $ref: '#/components/parameters/traceparent' }],
+  responses: {
+    200: {
+      description: 'The tools.',
+      content: json({
+        type: 'object',
+        properties: { tools: { type: 'array', items: { $ref: '#/components/schemas/Tool' } } },
+        required: ['tools'],
+      }),
+    },
+    ...refusals(OF_CATALOGUE),
+  },
+};
+
+const LISTED_TOOL = {
+  type: 'object',
+  properties: {
+    name: { type: 'string' },
+    title: { type: 'string' },
+    description: { type: 'string' },
+    inputSchema: { type: 'object', description: 'JSON Schema of the arguments.' },
+    outputSchema: { type: 'object', description: 'JSON Schema of the answer, or of an error.' },
+    annotations: { type: 'object' },
+  },
+  required: ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations'],
+};
+
+function document() {
+  const calls = catalogue.tools.map((tool) => [`/v1/tools/${tool.name}`, { post: callOf(tool) }]);
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Bulkhead',
+      version: VERSION,
+      description: 'The tools of Bulkhead by plain HTTP: one POST a call, the arguments as JSON.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    security: [{ token: [] }],
+    tags: TOOL_FAMILIES.map((name) => ({ name })),
+    paths: { '/v1/tools': { get: CATALOGUE }, ...Object.fromEntries(calls) },
+    components: {
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'A token of one tenant. The scope that a call needs is named with it.',
+        },
+      },
+      parameters: { traceparent: TRACEPARENT },
+      responses: Object.fromEntries(STATUSES.map((status) => [`Problem${status}`, refusal(status)])),
+      schemas: { Problem: jsonSchema(problemSchema, 'output'), Tool: LISTED_TOOL },
+    },
+  };
+}
+
+let built: string | undefined;
+
+/** The document as JSON text, made when it is asked for the first time. */
+export function openApi(): string {
+  built ??= JSON.stringify(document());
+  return built;
+}

@@ -1,0 +1,98 @@
+import { jwtVerify, SignJWT } from 'jose';
+import type { TokenKey } from '../../config.ts';
+import { parseTenantId, type TenantId, type TokenId } from '../../tenant/contract/call.ts';
+
+/** The one place that makes and checks tokens: JWTs (RFC 7519) signed by the deployment, HS256. */
+
+const ALGORITHM = 'HS256';
+const TOKEN_ID = /^[0-9a-f]{24}$/;
+/** Longer tokens are refused unread: ours have under 400 characters. */
+export const MAX_TOKEN_CHARS = 2048;
+
+/** Whose request it is, by a signature that was checked. Whether the token is still good, the tenant says. */
+export interface Principal {
+  readonly tenant: TenantId;
+  readonly tokenId: TokenId;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** Signs the token `jti` of a tenant for one audience (RFC 8707): the URL of the MCP endpoint. */
+export function signToken(
+  key: TokenKey,
+  audience: string,
+  principal: Principal,
+  issuedAt: number,
+): Promise<string> {
+  return new SignJWT()
+    .setProtectedHeader({ alg: ALGORITHM, kid: key.kid, typ: 'JWT' })
+    .setSubject(principal.tenant)
+    .setJti(principal.tokenId)
+    .setAudience(audience)
+    .setIssuedAt(Math.floor(issuedAt / 1000))
+    .setExpirationTime(Math.floor(principal.expiresAt / 1000))
+    .sign(key.secret);
+}
+
+/** The principal of a token that is well-formed, signed by one of `keys`, for `audience` and not expired. */
+export async function verifyToken(
+  keys: readonly TokenKey[],
+  audience: string,
+  token: string,
+  now: number,
+): Promise<Principal | undefined> {
+  if (token.length > MAX_TOKEN_CHARS) return undefined;
+  try {
+    const { payload } = await jwtVerify(
+      token,
+      ({ kid }) => {
+        const key = keys.find((candidate) => candidate.kid === kid);
+        if (key === undefined) throw new Error('no such key');
+        return key.secret;
+      },
+      {
+        algorithms: [ALGORITHM],
+        audience,
+        requiredClaims: ['sub', 'jti', 'exp'],
+        currentDate: new Date(now),
+      },
+    );
+    const tenant = parseTenantId(payload.sub ?? '');
+    const { jti = '', exp = 0 } = payload;
+    if (tenant === undefined || !TOKEN_ID.test(jti)) return undefined;
+    return { tenant, tokenId: jti as TokenId, expiresAt: exp * 1000 };
+  } catch {
+    // A caller is told the same whatever is wrong with the token.
+    return undefined;
+  }
+}
+
+/** Tokens kept per isolate; each is kept with its principal until it expires. */
+const MAX_VERIFIED = 1000;
+
+/**
+ * Remembers verified tokens, for a signature costs more than the rest of a request at the edge. Safe because a
+ * signature cannot become invalid: revocation is the tenant's to say, on every request.
+ */
+export class VerifiedTokens {
+  readonly #verified = new Map<string, Principal>();
+  readonly #verify: (token: string, now: number) => Promise<Principal | undefined>;
+
+  constructor(verify: (token: string, now: number) => Promise<Principal | undefined>) {
+    this.#verify = verify;
+  }
+
+  async principal(token: string, now: number): Promise<Principal | undefined> {
+    const known = this.#verified.get(token);
+    if (known !== undefined && now < known.expiresAt) return known;
+    this.#verified.delete(token);
+    const principal = await this.#verify(token, now);
+    if (principal === undefined) return undefined;
+    if (this.#verified.size >= MAX_VERIFIED) {
+      const [oldest] = this.#verified.keys();
+      if (oldest !== undefined) this.#verified.delete(oldest);
+    }
+    this.#verified.set(token, principal);
+    return principal;
+  }
+}

@@ -1,0 +1,61 @@
+import { type LogRecord, traceFields } from '../../telemetry/log.ts';
+import { type Cause, redactArgs } from '../../telemetry/redact.ts';
+import type { AnyTool } from '../../tools/remote-tool.ts';
+import type { CallOutcome, CallRequest, Refusal, TenantId } from '../contract/call.ts';
+
+/** What a call of a name that no tool has is charged, recorded and logged as, so that guessing names is limited too. */
+export const UNKNOWN_TOOL = { name: 'unknown', cost: 1 };
+
+/** How a call ended, and what only the log may say of it. */
+export interface Ended {
+  readonly outcome: CallOutcome;
+  readonly recorded: boolean;
+  readonly thrown?: Cause;
+}
+
+/** The one line of a call. */
+export function lineOf(
+  tenant: TenantId,
+  request: CallRequest,
+  tool: AnyTool | undefined,
+  { outcome, thrown }: Ended,
+  now: number,
+): LogRecord {
+  const { caller } = request;
+  const error = outcome.kind === 'error' ? outcome.error : undefined;
+  return {
+    level: error?.code === 'internal' ? 'error' : outcome.kind === 'answer' ? 'info' : 'warn',
+    event: 'tool.call',
+    tenant,
+    tool: tool?.name ?? UNKNOWN_TOOL.name,
+    args:
+      tool === undefined
+        ? { name: redactArgs(request, { tool: 'plain' }).tool }
+        : redactArgs(request.args, tool.log),
+    duration_ms: Math.max(0, now - caller.receivedAt),
+    outcome: outcome.kind,
+    code: outcome.kind === 'refused' ? outcome.refusal.reason : error?.code,
+    error_id: error?.error_id,
+    retry_after_ms: error?.retry_after_ms,
+    cause: thrown,
+    ...traceFields(caller.trace),
+    request_id: caller.requestId,
+    token_id: request.tokenId,
+    client_name: caller.clientName,
+    client_version: caller.clientVersion,
+    protocol_version: caller.protocolVersion,
+  };
+}
+
+/** The one line of a call to a compartment that cannot be entered. */
+export function shutLine({ caller, tokenId }: CallRequest, refusal: Refusal, now: number): LogRecord {
+  return {
+    level: 'warn',
+    event: 'request.refused',
+    code: refusal.reason,
+    duration_ms: Math.max(0, now - caller.receivedAt),
+    ...traceFields(caller.trace),
+    request_id: caller.requestId,
+    token_id: tokenId,
+  };
+}

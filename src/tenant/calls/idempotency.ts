@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../json/canonical.ts';
+import { invalidInput } from '../../tools/errors.ts';
+import type { Sql } from '../../tools/tool.ts';
+
+/** How long a repeated call is answered with the first answer. */
+export const IDEMPOTENCY_MS = 24 * 3_600_000;
+const EXPIRED_DROPPED_PER_CALL = 4;
+
+const argument = (args: Record<string, unknown>) =>
+  typeof args.idempotency_key === 'string' ? args.idempotency_key : undefined;
+
+/**
+ * Runs `act` runIdempotent for an idempotency key: a repeat with the same arguments gets the first answer.
+ * @param args the validated arguments; without `idempotency_key` among them `act` always runs
+ * @returns the answer as JSON text
+ * @throws ToolError `invalid_input` when the key was used with other arguments
+ */
+export function runIdempotent(
+  db: Sql,
+  call: { tool: string; args: Record<string, unknown>; now: number },
+  act: () => string,
+): string {
+  const key = argument(call.args);
+  if (key === undefined) return act();
+  const digest = createHash('sha256').update(canonicalJson(call.args)).digest('hex');
+  const [known] = db.exec<{ digest: string; answer: string }>(
+    'SELECT digest, answer FROM idempotency WHERE tool = ? AND key = ? AND expires_at > ?',
+    call.tool,
+    key,
+    call.now,
+  );
+  if (known !== undefined) {
+    if (known.digest === digest) return known.answer;
+    throw invalidInput(
+      'idempotency_key',
+      'This idempotency_key was used within 24 h with other arguments; repeat those arguments or use a new key.',
+    );
+  }
+  const answer = act();
+  sweepIdempotency(db, call.now, EXPIRED_DROPPED_PER_CALL);
+  db.exec(
+    `INSERT INTO idempotency (tool, key, digest, answer, expires_at) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (tool, key) DO UPDATE SET digest = excluded.digest, answer = excluded.answer, expires_at = excluded.expires_at`,
+    call.tool,
+    key,
+    digest,
+    answer,
+    call.now + IDEMPOTENCY_MS,
+  );
+  return answer;
+}
+
+/** Drops at most `limit` answers whose 24 hours are over. @returns how many */
+export function sweepIdempotency(db: Sql, now: number, limit: number): number {
+  return db.exec(
+    `DELETE FROM idempotency WHERE (tool, key) IN
+       (SELECT tool, key FROM idempotency WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING 1 AS dropped`,
+    now,
+    limit,
+  ).length;
+}

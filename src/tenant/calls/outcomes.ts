@@ -1,0 +1,79 @@
+import { randomHex } from '../../telemetry/trace.ts';
+import { ToolError, type ToolErrorBody } from '../../tools/errors.ts';
+import type { CallOutcome, CallRequest } from '../contract/call.ts';
+import type { CallRecord } from './records.ts';
+
+/** What a call's end looks like to its caller and in the table of calls. */
+
+/** Answers larger than this, in UTF-16 units, are refused: the tools cut long values well before. */
+export const MAX_ANSWER_CHARS = 8 * 1024 * 1024;
+
+/** The patience of a call, in milliseconds: what its argument `wait_s` says. */
+export function waitOf(args: Readonly<Record<string, unknown>>): number {
+  return typeof args.wait_s === 'number' ? args.wait_s * 1000 : 0;
+}
+
+export function toJson(answer: unknown): string {
+  const json = JSON.stringify(answer);
+  if (json.length <= MAX_ANSWER_CHARS) return json;
+  throw new ToolError('too_large', 'The answer is too large; ask for fewer entries or fewer bytes.', {
+    limit: MAX_ANSWER_CHARS,
+  });
+}
+
+function failed(error: ToolErrorBody): CallOutcome {
+  return { kind: 'error', error };
+}
+
+export function rateLimited(
+  request: CallRequest,
+  charge: { retryAfterMs: number; scope: 'tenant' | 'tool' },
+): CallOutcome {
+  const bucket = charge.scope === 'tenant' ? 'this tenant' : 'this tool';
+  return failed({
+    code: 'rate_limited',
+    message: `The rate limit of ${bucket} is reached; wait ${charge.retryAfterMs} ms, then repeat the call.`,
+    retryable: true,
+    retry_after_ms: charge.retryAfterMs,
+    trace_id: request.caller.trace.traceId,
+  });
+}
+
+export const expected = (error: ToolError, request: CallRequest): CallOutcome =>
+  failed(expectedError(error, request));
+export const internal = (request: CallRequest): CallOutcome => failed(internalError(request));
+
+export function expectedError(error: ToolError, request: CallRequest): ToolErrorBody {
+  return {
+    code: error.code,
+    message: error.message,
+    retryable: error.code === 'unavailable' || error.code === 'quota_exceeded',
+    ...error.detail,
+    trace_id: request.caller.trace.traceId,
+  };
+}
+
+export function internalError(request: CallRequest): ToolErrorBody {
+  const errorId = randomHex(8);
+  return {
+    code: 'internal',
+    message: `The tool failed and nothing was changed; the operator finds the cause under error id ${errorId}.`,
+    retryable: false,
+    trace_id: request.caller.trace.traceId,
+    error_id: errorId,
+  };
+}
+
+export function recordOf(request: CallRequest, tool: string, outcome: CallOutcome, now: number): CallRecord {
+  const error = outcome.kind === 'error' ? outcome.error : undefined;
+  return {
+    at: now,
+    tool,
+    outcome: outcome.kind,
+    code: error?.code ?? null,
+    errorId: error?.error_id ?? null,
+    traceId: request.caller.trace.traceId,
+    spanId: request.caller.trace.spanId,
+    tokenId: request.tokenId,
+  };
+}

@@ -1,0 +1,312 @@
+import type { Log } from '../../telemetry/log.ts';
+import { describeCause } from '../../telemetry/redact.ts';
+import { parseArguments } from '../../tools/arguments.ts';
+import type { Catalogue } from '../../tools/catalogue.ts';
+import { ToolError } from '../../tools/errors.ts';
+import { type AnyTool, isRemoteTool } from '../../tools/remote-tool.ts';
+import { NotYet, type Scope, type Tool, type ToolContext } from '../../tools/tool.ts';
+import { liveSession, type Session, seeSession } from '../../transport-tools/session-store.ts';
+import type {
+  Admission,
+  CallOutcome,
+  CallRequest,
+  Refusal,
+  SessionId,
+  Settlement,
+  TokenId,
+} from '../contract/call.ts';
+import type { Database } from '../storage/database.ts';
+import type { Profile } from '../storage/profile.ts';
+import { seal, unseal } from '../storage/seal.ts';
+import type { Token, TokenList } from '../storage/tokens.ts';
+import { type Ended, lineOf, UNKNOWN_TOOL } from './call-log.ts';
+import { runIdempotent } from './idempotency.ts';
+import type { Limiter } from './limits.ts';
+import { expected, internal, rateLimited, recordOf, toJson, waitOf } from './outcomes.ts';
+import type { Records } from './records.ts';
+import { MAX_REMOTE_CALLS, type RemoteCallSlots } from './remote-call-slots.ts';
+import type { WriteBehind } from './write-behind.ts';
+
+/** More than any one call adds to the storage: a body, its history and its index. */
+const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
+const MAX_ROOMY_CALLS = 64;
+
+export interface PipelineParts {
+  readonly db: Database;
+  readonly clock: () => number;
+  readonly log: Log;
+  readonly catalogue: Catalogue;
+  readonly profile: Profile;
+  readonly tokens: TokenList;
+  readonly limiter: Limiter;
+  readonly records: Records;
+  readonly writeBehind: WriteBehind;
+  readonly remoteCalls: RemoteCallSlots;
+  readonly storageQuotaBytes: number;
+  /** The last revision that was committed. */
+  readonly rev: number;
+  /** Whether there is room for one more call that waits. */
+  readonly mayWait: () => boolean;
+  /** Told the topics that a call touched, once it has committed. */
+  readonly committed: (topics: ReadonlySet<string>) => void;
+}
+
+/** What a call waits for: its topic, and times in milliseconds since the epoch. */
+export interface Waiting {
+  readonly topic: string;
+  /** When it is to be tried again at the latest; the call itself may go on waiting after that. */
+  readonly retryAt: number | undefined;
+  /** When it must answer. */
+  readonly until: number;
+}
+
+/** A call that waited and is tried again; `mayWait` says whether it may wait once more. */
+export interface Again {
+  readonly mayWait: boolean;
+}
+
+interface Attempt {
+  readonly request: CallRequest;
+  readonly session: Session | 'unknown' | undefined;
+  readonly tool: AnyTool | undefined;
+  readonly now: number;
+  readonly again: Again | undefined;
+}
+
+/** The door of one tenant: admit, charge, validate, run, record, log. Nothing reaches a tool any other way. */
+export class Pipeline {
+  readonly #parts: PipelineParts;
+  #rev: number;
+  #roomyCalls = 0;
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+    this.#rev = parts.rev;
+  }
+
+  /** The last revision that was committed. */
+  get rev(): number {
+    return this.#rev;
+  }
+
+  admit(tokenId: TokenId, sessionId: SessionId | undefined): Admission {
+    const now = this.#parts.clock();
+    const session = this.#sessionOf({ tokenId, session: sessionId }, now);
+    const admitted = this.#admit(tokenId, session, 'any', now);
+    if (!admitted.ok) return admitted;
+    const info =
+      typeof session === 'object'
+        ? { client: session.client, logLevel: session.log_level ?? undefined }
+        : undefined;
+    return { ok: true, scopes: admitted.token.scopes, session: info };
+  }
+
+  /**
+   * Passes a call through the door.
+   * @param again of a call that waited: it is admitted anew and charged no more
+   * @returns how it ended, or what it waits for, and then nothing was changed
+   */
+  call(asked: CallRequest, again?: Again): CallOutcome | Waiting {
+    const now = this.#parts.clock();
+    const tool = this.#parts.catalogue.find(asked.tool);
+    const session = this.#sessionOf(asked, now);
+    const request = typeof session === 'object' ? named(asked, session) : asked;
+    const ended = this.#pass({ request, session, tool, now, again });
+    if ('topic' in ended) return ended;
+    // A tool at the edge is recorded and logged when it has ended.
+    if (ended.outcome.kind !== 'deferred') this.#keep(request, tool, ended);
+    return ended.outcome;
+  }
+
+  /** Records and logs a tool that ran at the edge. */
+  settle(request: CallRequest, { slot, error, thrown }: Settlement): void {
+    const tool = this.#parts.catalogue.find(request.tool);
+    this.#parts.remoteCalls.end(slot);
+    if (tool === undefined) return;
+    const outcome: CallOutcome =
+      error === undefined ? { kind: 'answer', json: '' } : { kind: 'error', error };
+    if (error === undefined)
+      this.#parts.writeBehind.add(recordOf(request, tool.name, outcome, this.#parts.clock()));
+    this.#keep(request, tool, { outcome, recorded: error === undefined, ...(thrown && { thrown }) });
+  }
+
+  #keep(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
+    const { outcome, recorded } = ended;
+    if (!recorded && outcome.kind === 'error' && outcome.error.code !== 'rate_limited') {
+      const name = tool?.name ?? UNKNOWN_TOOL.name;
+      this.#parts.writeBehind.add(recordOf(request, name, outcome, this.#parts.clock()));
+    }
+    this.#report(request, tool, ended);
+  }
+
+  #pass({ request, session, tool, now, again }: Attempt): Ended | Waiting {
+    const admitted = this.#admit(request.tokenId, session, tool?.scope ?? 'any', now);
+    if (!admitted.ok) return { outcome: { kind: 'refused', refusal: admitted.refusal }, recorded: false };
+    if (again === undefined) {
+      const charge = this.#parts.limiter.charge(tool ?? UNKNOWN_TOOL, now);
+      if (!charge.ok) return { outcome: rateLimited(request, charge), recorded: false };
+    }
+    if (tool === undefined) return { outcome: { kind: 'unknown_tool' }, recorded: false };
+    if (isRemoteTool(tool)) return this.#sendToEdge(request, tool, now);
+    return this.#bounded({ request, session, tool, now, again }, admitted.token);
+  }
+
+  /** Checks a call of a tool at the edge and leaves it to be run there, unless too many are. */
+  #sendToEdge(request: CallRequest, tool: AnyTool, now: number): Ended {
+    try {
+      const args = parseArguments(tool, request.args);
+      const slot = this.#parts.remoteCalls.begin(now);
+      if (slot !== undefined) return { outcome: { kind: 'deferred', args, slot }, recorded: false };
+      const message = 'Too many long calls are running; try again shortly.';
+      throw new ToolError('unavailable', message, { limit: MAX_REMOTE_CALLS });
+    } catch (cause) {
+      if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
+      return {
+        outcome: internal(request),
+        recorded: false,
+        thrown: describeCause(cause, request.args, tool.log),
+      };
+    }
+  }
+
+  /** The session that a call names; `unknown` when it is not there, or is another token's. */
+  #sessionOf({ tokenId, session: id }: Pick<CallRequest, 'tokenId' | 'session'>, now: number) {
+    if (id === undefined) return undefined;
+    return liveSession(this.#parts.db, id, tokenId, now) ?? 'unknown';
+  }
+
+  #admit(
+    tokenId: TokenId,
+    session: Session | 'unknown' | undefined,
+    scope: Scope | 'any',
+    now: number,
+  ): { ok: true; token: Token } | { ok: false; refusal: Refusal } {
+    const token = this.#parts.tokens.active(tokenId, now);
+    if (token === undefined) return { ok: false, refusal: { reason: 'invalid_token' } };
+    if (this.#parts.profile.status === 'suspended') return { ok: false, refusal: { reason: 'suspended' } };
+    if (scope !== 'any' && !token.scopes.includes(scope)) {
+      return { ok: false, refusal: { reason: 'insufficient_scope', scope } };
+    }
+    if (session === 'unknown') return { ok: false, refusal: { reason: 'unknown_session' } };
+    if (session !== undefined) seeSession(this.#parts.db, session, now);
+    return { ok: true, token };
+  }
+
+  /** The error boundary: whatever is thrown inside undoes the transaction and becomes an error of the closed list. */
+  #bounded(attempt: Attempt & { tool: Tool }, token: Token): Ended | Waiting {
+    const { request, tool, now, again } = attempt;
+    let waitMs = 0;
+    try {
+      const args = parseArguments(tool, request.args);
+      this.#requireRoom(tool);
+      waitMs = again === undefined ? waitOf(args) : 0;
+      const mayWait = again?.mayWait ?? (waitMs > 0 && this.#parts.mayWait());
+      const outcome = this.#transact(attempt, args, token, mayWait);
+      return { outcome, recorded: true };
+    } catch (cause) {
+      if (cause instanceof NotYet) {
+        return { topic: cause.topic, retryAt: cause.until, until: now + waitMs };
+      }
+      if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
+      return {
+        outcome: internal(request),
+        recorded: false,
+        thrown: describeCause(cause, request.args, tool.log),
+      };
+    }
+  }
+
+  #transact(
+    { request, tool, now, again }: Attempt & { tool: Tool },
+    args: Record<string, unknown>,
+    token: Token,
+    mayWait: boolean,
+  ): CallOutcome {
+    const { db, records, writeBehind, limiter } = this.#parts;
+    const state = { rev: this.#rev, touched: new Set<string>() };
+    const context = this.#context(state, token, now, { mayWait, waited: again !== undefined });
+    const answer = (): CallOutcome => ({
+      kind: 'answer',
+      json: runIdempotent(db, { tool: tool.name, args, now }, () => {
+        const said = tool.run(args, context);
+        // Thrown, so that the transaction is undone.
+        if (said instanceof NotYet) throw mayWait ? said : new Error('a tool that must answer would wait');
+        return toJson(said);
+      }),
+    });
+    if (tool.annotations.readOnlyHint) {
+      const outcome = db.transaction(answer);
+      writeBehind.add(recordOf(request, tool.name, outcome, now));
+      return outcome;
+    }
+    const outcome = db.transaction(() => {
+      const done = answer();
+      records.save(recordOf(request, tool.name, done, now), { rev: state.rev, buckets: limiter.save(now) });
+      return done;
+    });
+    this.#rev = state.rev;
+    this.#parts.committed(state.touched);
+    return outcome;
+  }
+
+  #context(
+    state: { rev: number; touched: Set<string> },
+    token: Token,
+    now: number,
+    waiting: Pick<ToolContext, 'mayWait' | 'waited'>,
+  ): ToolContext {
+    const { db, profile } = this.#parts;
+    return {
+      sql: db,
+      now,
+      author: { principal: token.id },
+      nextRev: () => ++state.rev,
+      headRev: () => state.rev,
+      allowance: () => this.#allowance(token, now),
+      ...waiting,
+      touch: (topic) => void state.touched.add(topic),
+      seal: (payload) => seal(profile.sealKey, payload),
+      unseal: (sealed) => unseal(profile.sealKey, sealed),
+    };
+  }
+
+  /** Refuses a call that grows the storage once the quota is reached. The size is not asked for while it is far away. */
+  #requireRoom(tool: Tool): void {
+    if (!tool.grows || this.#roomyCalls-- > 0) return;
+    const { db, storageQuotaBytes } = this.#parts;
+    const left = storageQuotaBytes - db.sizeBytes();
+    this.#roomyCalls = Math.min(MAX_ROOMY_CALLS, Math.floor(left / MAX_GROWTH_BYTES));
+    if (left > 0) return;
+    throw new ToolError(
+      'quota_exceeded',
+      'The storage quota is used up; delete or invalidate entries, then repeat the call.',
+      { limit: storageQuotaBytes },
+    );
+  }
+
+  #allowance(token: Token, now: number) {
+    const { db, limiter, catalogue, storageQuotaBytes } = this.#parts;
+    return {
+      limits: limiter.status(catalogue.tools, now),
+      storage: { bytes: db.sizeBytes(), quota_bytes: storageQuotaBytes },
+      token: { scopes: token.scopes, expires_at: new Date(token.expiresAt).toISOString() },
+    };
+  }
+
+  #report(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
+    const { log, profile, clock } = this.#parts;
+    try {
+      log(lineOf(profile.id, request, tool, ended, clock()));
+    } catch {
+      // A line that is lost must not fail the call that it is about.
+    }
+  }
+}
+
+/** The same call with the name that its client gave when it opened the session. */
+function named(request: CallRequest, session: Session): CallRequest {
+  const { caller } = request;
+  const clientName = caller.clientName ?? session.client_name ?? undefined;
+  const clientVersion = caller.clientVersion ?? session.client_version ?? undefined;
+  return { ...request, caller: { ...caller, clientName, clientVersion } };
+}

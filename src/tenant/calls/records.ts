@@ -1,0 +1,61 @@
+import type { Database } from '../storage/database.ts';
+
+/** Calls that the tenant's table keeps. */
+export const MAX_RECORDS = 10_000;
+const PRUNE_EVERY = 256;
+
+export interface CallRecord {
+  readonly at: number;
+  readonly tool: string;
+  readonly outcome: string;
+  readonly code: string | null;
+  readonly errorId: string | null;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly tokenId: string;
+}
+
+/** What changes with every call: the revision counter, and the levels of the buckets as `Limiter.save` writes them. */
+export interface Ledger {
+  readonly rev: number;
+  readonly buckets: string;
+}
+
+/** The ledger as the newest call left it. */
+export function readLedger(db: Database): Ledger {
+  const [row] = db.exec<{ rev: number; buckets: string }>(
+    'SELECT rev, buckets FROM calls ORDER BY id DESC LIMIT 1',
+  );
+  return row ?? { rev: 0, buckets: '' };
+}
+
+/** The tenant's table of calls, whose newest row is the ledger. Every 256 records the oldest beyond the newest 10,000 are dropped. */
+export class Records {
+  readonly #db: Database;
+  #saved = 0;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  save(record: CallRecord, ledger: Ledger): void {
+    // The first record prunes too: an object may never live long enough to save 256.
+    if (this.#saved++ % PRUNE_EVERY === 0) {
+      this.#db.exec('DELETE FROM calls WHERE id <= (SELECT max(id) FROM calls) - ?', MAX_RECORDS);
+    }
+    this.#db.exec(
+      `INSERT INTO calls (at, tool, outcome, code, error_id, trace_id, span_id, token_id, rev, buckets)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      record.at,
+      record.tool,
+      record.outcome,
+      record.code,
+      record.errorId,
+      record.traceId,
+      record.spanId,
+      record.tokenId,
+      ledger.rev,
+      ledger.buckets,
+    );
+  }
+}

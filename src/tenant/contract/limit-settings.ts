@@ -1,0 +1,35 @@
+import * as z from 'zod';
+
+/** The limits of a tenant, as they are configured, changed and stored. */
+
+export const bucketLimitSchema = z.strictObject({
+  rate: z
+    .number()
+    .min(0.001)
+    .max(100_000)
+    .multipleOf(0.001)
+    .describe('Tokens refilled a second, at most three decimals.'),
+  burst: z.int().min(1).max(1_000_000).describe('Capacity in tokens.'),
+});
+/** `rate`: tokens a second; `burst`: capacity in tokens. */
+export type BucketLimit = z.infer<typeof bucketLimitSchema>;
+
+/** A tenant's own limits, where they differ from the deployment's. `tool` holds for every tool not in `tools`. */
+export const limitOverridesSchema = z.strictObject({
+  tenant: bucketLimitSchema.optional(),
+  tool: bucketLimitSchema.optional(),
+  tools: z.record(z.string(), bucketLimitSchema).default({}),
+});
+export type LimitOverrides = z.infer<typeof limitOverridesSchema>;
+
+/** A change of one bucket's limit: of the tenant's own, or of a tool's, or with `*` of every tool's not named alone. */
+export interface LimitChange {
+  readonly tool?: string | undefined;
+  readonly rate?: number | undefined;
+  readonly burst?: number | undefined;
+}
+
+export interface Limits {
+  readonly tenant: BucketLimit;
+  readonly tool: BucketLimit;
+}

@@ -1,0 +1,43 @@
+import { parseTenantId, type TenantId } from '../contract/call.ts';
+import { type LimitOverrides, limitOverridesSchema } from '../contract/limit-settings.ts';
+import type { Database } from './database.ts';
+
+export type TenantStatus = 'active' | 'suspended';
+
+/** Who a compartment is and how it is run. */
+export interface Profile {
+  readonly id: TenantId;
+  readonly status: TenantStatus;
+  readonly createdAt: number;
+  readonly overrides: LimitOverrides;
+  /** The key of `seal`, known to this compartment alone. */
+  readonly sealKey: string;
+}
+
+export function insertProfile(db: Database, tenant: Pick<Profile, 'id' | 'sealKey'>, now: number): void {
+  db.exec(
+    `INSERT INTO tenant (one, id, status, created_at, limits, seal_key) VALUES (1, ?, 'active', ?, '{}', ?)`,
+    tenant.id,
+    now,
+    tenant.sealKey,
+  );
+}
+
+export function readProfile(db: Database): Profile {
+  const [row] = db.exec<{ id: string; status: string; created_at: number; limits: string; seal_key: string }>(
+    'SELECT * FROM tenant',
+  );
+  const id = parseTenantId(row?.id ?? '');
+  if (row === undefined || id === undefined) throw new Error('the compartment has a schema and no tenant');
+  return {
+    id,
+    status: row.status === 'suspended' ? 'suspended' : 'active',
+    createdAt: row.created_at,
+    sealKey: row.seal_key,
+    overrides: limitOverridesSchema.parse(JSON.parse(row.limits)),
+  };
+}
+
+export function writeProfile(db: Database, profile: Profile): void {
+  db.exec('UPDATE tenant SET status = ?, limits = ?', profile.status, JSON.stringify(profile.overrides));
+}

@@ -1,0 +1,100 @@
+import { randomHex } from '../../telemetry/trace.ts';
+import type { Scope } from '../../tools/tool.ts';
+import { SCOPES } from '../../tools/tool.ts';
+import type { TokenId } from '../contract/call.ts';
+import type { Database } from './database.ts';
+
+/** Tokens that a tenant can have at once, dead ones included until their place is needed. */
+export const MAX_TOKENS = 1000;
+
+export interface Token {
+  readonly id: TokenId;
+  readonly label: string;
+  readonly scopes: Scope[];
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly revokedAt: number | null;
+}
+
+interface TokenRow extends Record<string, string | number | null> {
+  id: string;
+  label: string;
+  scopes: string;
+  created_at: number;
+  expires_at: number;
+  revoked_at: number | null;
+}
+
+const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text);
+const isLive = (token: Token, now: number) => token.revokedAt === null && now < token.expiresAt;
+
+/** The tenant's own list of tokens: read once, then answered from memory, changed only through here. */
+export class TokenList {
+  readonly #db: Database;
+  readonly #tokens = new Map<string, Token>();
+
+  constructor(db: Database) {
+    this.#db = db;
+    for (const row of db.exec<TokenRow>('SELECT * FROM tokens ORDER BY created_at LIMIT ?', MAX_TOKENS)) {
+      this.#tokens.set(row.id, {
+        id: row.id as TokenId,
+        label: row.label,
+        scopes: row.scopes.split(' ').filter(isScope),
+        createdAt: row.created_at,
+        expiresAt: row.expires_at,
+        revokedAt: row.revoked_at,
+      });
+    }
+  }
+
+  /** The token, if it is on the list, not revoked and not expired. */
+  active(id: TokenId, now: number): Token | undefined {
+    const token = this.#tokens.get(id);
+    return token !== undefined && isLive(token, now) ? token : undefined;
+  }
+
+  list(): Token[] {
+    return [...this.#tokens.values()];
+  }
+
+  /** Adds a token, or returns undefined when 1,000 live ones exist. */
+  issue(options: { label: string; scopes: readonly Scope[]; ttlMs: number }, now: number): Token | undefined {
+    if (this.#tokens.size >= MAX_TOKENS && !this.#dropOneDead(now)) return undefined;
+    const token: Token = {
+      id: randomHex(12) as TokenId,
+      label: options.label,
+      scopes: [...options.scopes],
+      createdAt: now,
+      // A JWT counts whole seconds (RFC 7519, NumericDate); list and token end at the same moment.
+      expiresAt: Math.floor((now + options.ttlMs) / 1000) * 1000,
+      revokedAt: null,
+    };
+    this.#db.exec(
+      'INSERT INTO tokens (id, label, scopes, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, NULL)',
+      token.id,
+      token.label,
+      token.scopes.join(' '),
+      token.createdAt,
+      token.expiresAt,
+    );
+    this.#tokens.set(token.id, token);
+    return token;
+  }
+
+  /** Revokes a token for good. Revoking twice keeps the first time. */
+  revoke(id: string, now: number): Token | undefined {
+    const token = this.#tokens.get(id);
+    if (token === undefined || token.revokedAt !== null) return token;
+    const revoked = { ...token, revokedAt: now };
+    this.#db.exec('UPDATE tokens SET revoked_at = ? WHERE id = ?', now, id);
+    this.#tokens.set(id, revoked);
+    return revoked;
+  }
+
+  #dropOneDead(now: number): boolean {
+    const dead = this.list().find((token) => !isLive(token, now));
+    if (dead === undefined) return false;
+    this.#db.exec('DELETE FROM tokens WHERE id = ?', dead.id);
+    return this.#tokens.delete(dead.id);
+  }
+}

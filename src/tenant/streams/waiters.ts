@@ -1,0 +1,58 @@
+import type { Later } from '../contract/timer.ts';
+
+/** Calls of one tenant that can wait at once; a further one is answered at once with what there is. */
+export const MAX_WAITERS = 256;
+
+/** Calls that wait for a topic to be touched, each until its time is up. */
+export class Waiters {
+  readonly #later: Later;
+  readonly #topics = new Map<string, Set<() => void>>();
+  readonly #cancels = new Map<string, () => void>();
+  #count = 0;
+
+  constructor(later: Later) {
+    this.#later = later;
+  }
+
+  get full(): boolean {
+    return this.#count >= MAX_WAITERS;
+  }
+
+  /**
+   * Resolves when the topic is touched, when the call is cancelled, or after `ms` milliseconds.
+   * @returns whether the call may go on waiting
+   */
+  wait(topic: string, ms: number, cancelKey: string): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const waiting = this.#topics.get(topic) ?? new Set();
+    const end = (goOn: boolean) => {
+      stopTimer();
+      if (!waiting.delete(wake)) return;
+      if (this.#cancels.get(cancelKey) === cancel) this.#cancels.delete(cancelKey);
+      this.#count--;
+      if (waiting.size === 0) this.#topics.delete(topic);
+      resolve(goOn);
+    };
+    const wake = () => end(true);
+    const cancel = () => end(false);
+    const stopTimer = this.#later(Math.max(0, ms), wake);
+    waiting.add(wake);
+    this.#topics.set(topic, waiting);
+    this.#cancels.set(cancelKey, cancel);
+    this.#count++;
+    return promise;
+  }
+
+  cancel(cancelKey: string): void {
+    this.#cancels.get(cancelKey)?.();
+  }
+
+  touch(topics: Iterable<string>): void {
+    for (const topic of topics) for (const wake of [...(this.#topics.get(topic) ?? [])]) wake();
+  }
+
+  /** Wakes everyone: what they waited for may be gone. */
+  touchAll(): void {
+    this.touch([...this.#topics.keys()]);
+  }
+}

@@ -1,0 +1,23 @@
+import type { Tool } from '../tools/tool.ts';
+import { resourcesSubscribe, resourcesUnsubscribe } from './resource-subscribe.ts';
+import { resourcesList, resourcesRead } from './resources.ts';
+import { sessionClose } from './session-close.ts';
+import { sessionListen } from './session-listen.ts';
+import { sessionLogLevel } from './session-log-level.ts';
+import { sessionOpen, streamOpen } from './session-open.ts';
+
+/**
+ * The internal tools: they serve requests of the transports themselves, such as `resources/read`. They pass the same
+ * pipeline as every other tool, but they are not published and no caller can name them.
+ */
+export const TRANSPORT_TOOLS: readonly Tool[] = [
+  resourcesList,
+  resourcesRead,
+  resourcesSubscribe,
+  resourcesUnsubscribe,
+  sessionOpen,
+  sessionListen,
+  sessionLogLevel,
+  sessionClose,
+  streamOpen,
+];

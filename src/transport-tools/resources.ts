@@ -1,0 +1,108 @@
+/** What answers MCP's `resources/list` and `resources/read`: every live cell of every board is a resource. */
+import * as z from 'zod';
+import { live, loadCells } from '../tools/blackboard/cell.ts';
+import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from '../tools/blackboard/cursor.ts';
+import { revision } from '../tools/blackboard/fields.ts';
+import { MAX_VALUE_BYTES } from '../tools/blackboard/value.ts';
+import { count, keyPath, limit, shortName } from '../tools/fields.ts';
+import { defineTool } from '../tools/tool.ts';
+
+const MAX_PAGE = 200;
+
+const annotations = {
+  readOnlyHint: true,
+  destructiveHint: false,
+  idempotentHint: true,
+  openWorldHint: false,
+} as const;
+
+const position = z.tuple([z.string(), z.string()]);
+
+type Row = { run_id: string; key: string; rev: number; bytes: number; updated_at: number };
+
+/** Every live cell of every board, by board and key. `updated_at` is ISO 8601, `bytes` the JSON text's in UTF-8. */
+export const resourcesList = defineTool({
+  name: 'resources_list',
+  title: 'List cells as resources',
+  description: 'Lists every live cell of every board, by board and key.',
+  scope: 'blackboard:read',
+  cost: 1,
+  grows: false,
+  annotations,
+  input: z.strictObject({
+    cursor: z.string().min(1).max(MAX_CURSOR_CHARS).optional(),
+    limit: limit(50, MAX_PAGE),
+  }),
+  output: z.strictObject({
+    entries: z.array(
+      z.strictObject({
+        run_id: z.string(),
+        key: z.string(),
+        rev: revision(),
+        bytes: count(),
+        updated_at: z.iso.datetime(),
+      }),
+    ),
+    next_cursor: z.string().optional(),
+  }),
+  log: { cursor: 'length', limit: 'plain' },
+  run(args, context) {
+    const listed = 'resources';
+    const [runId, key] =
+      args.cursor === undefined
+        ? ['', '']
+        : position.parse(JSON.parse(decodeCursor(context, listed, args.cursor)));
+    const rows = context.sql.exec<Row>(
+      `SELECT run_id, key, rev, bytes, updated_at FROM board_cells
+       WHERE (run_id, key) > (?, ?) AND (expires_at IS NULL OR expires_at > ?) ORDER BY run_id, key LIMIT ?`,
+      runId,
+      key,
+      context.now,
+      args.limit + 1,
+    );
+    const page = rows.slice(0, args.limit);
+    const last = rows.length > page.length ? page.at(-1) : undefined;
+    return {
+      entries: page.map(({ run_id, key, rev, bytes, updated_at }) => ({
+        run_id,
+        key,
+        rev,
+        bytes,
+        updated_at: new Date(updated_at).toISOString(),
+      })),
+      next_cursor:
+        last === undefined
+          ? undefined
+          : encodeCursor(context, listed, JSON.stringify([last.run_id, last.key])),
+    };
+  },
+});
+
+/** The whole value of a cell, up to 1 MiB, as JSON text. */
+export const resourcesRead = defineTool({
+  name: 'resources_read',
+  title: 'Read a cell as a resource',
+  description: 'Returns the whole value of one cell as JSON text.',
+  scope: 'blackboard:read',
+  cost: 1,
+  grows: false,
+  annotations,
+  input: z.strictObject({ run_id: shortName(), key: keyPath() }),
+  output: z.strictObject({
+    found: z.boolean(),
+    json: z.string().optional(),
+    rev: revision().optional(),
+    updated_at: z.iso.datetime().optional(),
+  }),
+  log: { run_id: 'plain', key: 'plain' },
+  run({ run_id, key }, { sql, now }) {
+    const cell = live(loadCells(sql, run_id, [key], MAX_VALUE_BYTES).get(key), now);
+    if (cell === undefined) return { found: false };
+    return {
+      found: true,
+      json: cell.value,
+      rev: cell.rev,
+      updated_at: new Date(cell.updated_at).toISOString(),
+    };
+  },
+});

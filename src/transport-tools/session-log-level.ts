@@ -1,0 +1,26 @@
+import * as z from 'zod';
+import { defineTool } from '../tools/tool.ts';
+import { sessionId } from './fields.ts';
+import { requireSession } from './session-store.ts';
+
+/** The levels of RFC 5424, as MCP names them. */
+const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
+
+/** What keeps MCP's `logging/setLevel` for the requests of the session to come, which any machine may serve. */
+export const sessionLogLevel = defineTool({
+  name: 'session_log_level',
+  title: 'Set the log level of a session',
+  description: 'Notes from which level on a session wants to be told what a tool logs for its caller.',
+  scope: 'any',
+  cost: 1,
+  grows: false,
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  input: z.strictObject({ session_id: sessionId(), level: z.enum(LEVELS) }),
+  output: z.strictObject({}),
+  log: { session_id: 'hash', level: 'plain' },
+  run({ session_id, level }, context) {
+    requireSession(context, session_id);
+    context.sql.exec('UPDATE sessions SET log_level = ? WHERE id = ?', level, session_id);
+    return {};
+  },
+});
