@@ -2,18 +2,18 @@ import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { admin } from './edge/admin/admin.ts';
 import { openApi } from './edge/api/openapi.ts';
-import { v1 } from './edge/api/tools.ts';
-import { RESOURCES } from './edge/auth/authenticate.ts';
+import { toolsApi } from './edge/api/tools.ts';
+import { RESOURCE_METADATA_PATH, RESOURCES, resourceMetadata } from './edge/auth/resource-metadata.ts';
 import { boundary, notFound, prepare } from './edge/http/boundary.ts';
 import { ownHost } from './edge/http/host.ts';
-import { RESOURCE_METADATA_PATH, resourceMetadata, rpcRefusal } from './edge/http/http-errors.ts';
+import { rpcRefusal } from './edge/http/http-errors.ts';
 import type { AppEnv, Served } from './edge/http/isolate.ts';
 import { allowOrigin } from './edge/http/origin.ts';
 import { handleMcp } from './edge/mcp/endpoint.ts';
 import { handleMessages, handleSse } from './edge/mcp/era-2024.ts';
 import { VERSION } from './version.ts';
 
-/** The Worker's routes, serving a catalogue of tools. */
+/** The Worker's routes. */
 export function createApp(served: Served) {
   const app = new Hono<AppEnv>();
   app.onError(boundary);
@@ -21,19 +21,19 @@ export function createApp(served: Served) {
   app.use(prepare(served));
   app.use(ownHost);
   app.get('/health', (c) => c.json({ status: 'ok', version: VERSION }));
-  // Whoever has no token yet may read where to get one, from any page.
+  // A page that has no token yet may read from any origin where to get one.
   app.use(`${RESOURCE_METADATA_PATH}/*`, cors());
-  app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(c.var.edge.config.mcpUrl)));
+  app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(c.var.isolate.config.mcpUrl)));
   for (const path of RESOURCES) {
     app.get(`${RESOURCE_METADATA_PATH}${path}`, (c) =>
-      c.json(resourceMetadata(`${c.var.edge.config.publicUrl}${path}`)),
+      c.json(resourceMetadata(`${c.var.isolate.config.publicUrl}${path}`)),
     );
   }
   app.get('/openapi.json', (c) => c.body(openApi(), 200, { 'content-type': 'application/json' }));
   app.all('/mcp', allowOrigin(['GET', 'POST', 'DELETE', 'OPTIONS'], rpcRefusal), handleMcp);
   app.all('/sse', allowOrigin(['GET', 'OPTIONS'], rpcRefusal), handleSse);
   app.all('/messages', allowOrigin(['POST', 'OPTIONS'], rpcRefusal), handleMessages);
-  app.route('/v1', v1);
+  app.route('/v1', toolsApi);
   app.route('/admin', admin);
   return app;
 }

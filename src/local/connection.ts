@@ -5,7 +5,7 @@ import { createServer } from '../mcp/server.ts';
 import type { ServerBinding } from '../mcp/server-binding.ts';
 import { continueTrace, randomHex } from '../telemetry/trace.ts';
 import type { CallOutcome, CallRequest, SessionId } from '../tenant/contract/call.ts';
-import type { Attachment, Change, Listener, Notice } from '../tenant/streams/listeners.ts';
+import type { Listener, ResourceChange, StreamEvent, StreamState } from '../tenant/streams/stream.ts';
 import { SCOPES } from '../tools/tool.ts';
 import type { Listens } from './listens.ts';
 import { Push } from './push.ts';
@@ -65,7 +65,7 @@ export class Connection {
     return {
       tokenId: tenant.tokenId,
       tools,
-      families: undefined,
+      toolFilter: undefined,
       scopes: SCOPES,
       stateKey: STATE_KEY,
       sessionId: this.#session,
@@ -75,7 +75,7 @@ export class Connection {
       traceparent: null,
       arrival,
       call: (request) => this.#tracked(request),
-      settle: async (request, settlement) => tenant.settle(request, settlement),
+      completeRemoteCall: async (request, completion) => tenant.completeRemoteCall(request, completion),
       // Ids are the client's own, and two connections of one process never have one session.
       cancelKey: (id) => `${this.#session}:${typeof id}:${id}`,
       cancel: (cancelKey) => tenant.compartment.cancel(tenant.tokenId, cancelKey),
@@ -128,18 +128,18 @@ export class Connection {
     const { compartment, tokenId } = this.#tenant;
     const all = this.#listens !== undefined;
     this.#tenant.exclusively(() => {
-      const enlisted = compartment.registerStream(tokenId, this.#session, { kind: 'changes', all });
-      if (enlisted.ok) compartment.attach(listener(enlisted.attachment, (notice) => this.#tell(notice)));
+      const registered = compartment.registerStream(tokenId, this.#session, { kind: 'changes', all });
+      if (registered.ok) compartment.attach(listener(registered.value.state, (event) => this.#notify(event)));
     });
   }
 
-  #tell(notice: Notice): true {
-    const changes = notice.kind === 'changes' ? notice.changes : [];
+  #notify(event: StreamEvent): true {
+    const changes = event.kind === 'changes' ? event.changes : [];
     for (const change of changes) this.#push.tell(this.#urisOf(change), change.list);
     return true;
   }
 
-  #urisOf({ uris, cell, reset }: Change): readonly string[] {
+  #urisOf({ uris, cell, reset }: ResourceChange): readonly string[] {
     if (this.#listens === undefined) return uris;
     if (reset === true) return this.#listens.uris();
     return cell === undefined ? [] : this.#listens.spellings(cell);
@@ -151,14 +151,14 @@ function arrival() {
 }
 
 /** The listener of a connection: it ends only with the connection, which closes its session then. */
-function listener(attachment: Attachment, send: Listener['send']): Listener {
-  let current = attachment;
+function listener(state: StreamState, send: Listener['send']): Listener {
+  let current = state;
   return {
-    get attachment() {
+    get state() {
       return current;
     },
-    keep: (kept) => {
-      current = kept;
+    saveState: (saved) => {
+      current = saved;
     },
     send,
     end: () => undefined,

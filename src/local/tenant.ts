@@ -8,8 +8,8 @@ import {
   type CallOutcome,
   type CallRequest,
   parseTenantId,
+  type RemoteCompletion,
   type SessionId,
-  type Settlement,
   type TokenId,
 } from '../tenant/contract/call.ts';
 import type { Host } from '../tenant/host.ts';
@@ -141,8 +141,8 @@ export class LocalTenant {
   }
 
   /** Reports the end of a tool that ran outside the tenant. */
-  settle(request: CallRequest, settlement: Settlement): void {
-    this.#attempt(() => this.compartment.settle(request, settlement));
+  completeRemoteCall(request: CallRequest, completion: RemoteCompletion): void {
+    this.#attempt(() => this.compartment.completeRemoteCall(request, completion));
   }
 
   /** Begins to look for what others write, and to give back the space of what has expired. */

@@ -2,7 +2,7 @@ import { familyOf, listing, type ToolListing } from '../tools/catalogue.ts';
 import { type AnyTool, isRemoteTool } from '../tools/remote-tool.ts';
 import type { Scope } from '../tools/tool.ts';
 
-/** The families of tools that a client wants to know of; undefined when it wants all. */
+/** The families of tools that a client wants to see; undefined for all. */
 export type ToolFilter = ReadonlySet<string> | undefined;
 
 interface Published {
@@ -14,48 +14,48 @@ interface Published {
 /** The tools that clients may list and call. Each listing is made on first use, because converting a schema is expensive. */
 export class PublishedTools {
   readonly #published: ReadonlyMap<string, Published>;
-  /** Whether any tool runs at the edge, and so may have something to say to its caller. */
+  /** Whether any of them is a remote tool, which may ask its caller something. */
   readonly hasRemoteTools: boolean;
   /** The families that have tools, in the order of the catalogue. */
   readonly families: readonly string[];
 
   constructor(tools: readonly AnyTool[]) {
     this.#published = new Map(
-      tools.map((tool) => [tool.name, { tool, family: familyOf(tool), listing: lazy(tool) }]),
+      tools.map((tool) => [tool.name, { tool, family: familyOf(tool), listing: lazyListing(tool) }]),
     );
     this.hasRemoteTools = tools.some(isRemoteTool);
     this.families = [...new Set(tools.map(familyOf))];
   }
 
-  /** The tools as a client is told of them: those that its token may call, of the families that it wants. */
-  list(client: { readonly scopes: readonly Scope[]; readonly families: ToolFilter }): ToolListing[] {
+  /** The listings of the tools that a token may call, of the families that its client wants to see. */
+  list(scopes: readonly Scope[], filter: ToolFilter): ToolListing[] {
     return [...this.#published.values()]
       .filter(
         ({ tool, family }) =>
-          (tool.scope === 'any' || client.scopes.includes(tool.scope)) &&
-          (client.families === undefined || client.families.has(family)),
+          (tool.scope === 'any' || scopes.includes(tool.scope)) &&
+          (filter === undefined || filter.has(family)),
       )
       .map((published) => published.listing());
   }
 
-  /** The tool that a client may name, if it is published and of the families. */
-  find(name: string, families: ToolFilter): AnyTool | undefined {
+  /** The tool of this name, if it is published and passes the filter. */
+  find(name: string, filter: ToolFilter): AnyTool | undefined {
     const published = this.#published.get(name);
-    return published !== undefined && (families === undefined || families.has(published.family))
+    return published !== undefined && (filter === undefined || filter.has(published.family))
       ? published.tool
       : undefined;
   }
 
   /**
-   * What the door is asked for when a client names `name`: that tool, or, when it is not offered, a name that no tool
-   * has, so that it is charged, logged and answered like any unknown one.
+   * The name under which a call is passed to the tenant: the tool's own, or, when the client may not name it, one that
+   * no tool has, so that the call is charged, logged and answered like that of any unknown tool.
    */
-  resolveToolName(name: string, families: ToolFilter): string {
-    return this.find(name, families) === undefined ? `${name} (not offered)` : name;
+  resolveToolName(name: string, filter: ToolFilter): string {
+    return this.find(name, filter) === undefined ? `${name} (not offered)` : name;
   }
 }
 
-function lazy(tool: AnyTool): () => ToolListing {
+function lazyListing(tool: AnyTool): () => ToolListing {
   let made: ToolListing | undefined;
   return () => {
     made ??= listing(tool);

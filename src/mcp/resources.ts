@@ -6,6 +6,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
+import { fail, type Result, succeed } from '../result.ts';
 import type { CallerInfo } from '../tenant/contract/call.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
 import type { Tool } from '../tools/tool.ts';
@@ -28,14 +29,14 @@ const SERVER_ERROR = -32000;
 
 const readParams = z.object({ uri: z.string() });
 
-/** Serves the cells of the blackboard as MCP resources. Each request is one call through the door. */
+/** Serves the cells of the blackboard as MCP resources. Each request is one call of an internal tool. */
 export function serveResources(server: Server, binding: ServerBinding): void {
   const caller = ({ mcpReq }: ServerContext) => callerOf(binding, server, mcpReq);
 
   server.setRequestHandler('resources/list', { params: pageParams }, async (args, context) => {
     const outcome = await ask(binding, resourcesList, args, caller(context));
     if (!outcome.ok) throw protocolError(outcome.error);
-    const { entries, next_cursor } = outcome.answer;
+    const { entries, next_cursor } = outcome.value;
     const resources = entries.map((entry) => ({
       uri: cellUri(entry),
       name: `${entry.run_id}/${entry.key}`,
@@ -54,10 +55,10 @@ export function serveResources(server: Server, binding: ServerBinding): void {
     const cell = parseCellUri(uri);
     if (cell === undefined) throw new ResourceNotFoundError(uri);
     const outcome = await ask(binding, resourcesRead, { ...cell }, caller(context));
-    // Arguments that the tool refuses are a name that no cell can have.
+    // Refused arguments are a name that no cell can have.
     if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);
     if (!outcome.ok) throw protocolError(outcome.error);
-    const { json } = outcome.answer;
+    const { json } = outcome.value;
     if (json === undefined) throw new ResourceNotFoundError(uri);
     return { contents: [{ uri, mimeType: MIME_TYPE, text: json }] };
   });
@@ -84,21 +85,18 @@ export function serveResources(server: Server, binding: ServerBinding): void {
 
 function requireSession({ sessionId }: ServerBinding): string {
   if (sessionId !== undefined) return sessionId;
-  const message = 'Subscriptions belong to a session; initialize one, and send its Mcp-Session-Id.';
+  const message =
+    'Subscriptions belong to a session. Send initialize, then send its Mcp-Session-Id with each request.';
   throw new ProtocolError(ProtocolErrorCode.InvalidRequest, message);
 }
 
-type Asked<Output extends z.ZodObject> =
-  | { ok: true; answer: z.output<Output> }
-  | { ok: false; error: ToolErrorBody };
-
-/** Passes a call of an internal tool through the door. */
+/** Passes the call of an internal tool to the tenant. */
 async function ask<Output extends z.ZodObject>(
   binding: ServerBinding,
   tool: Pick<Tool<z.ZodObject, Output>, 'name' | 'output'>,
   args: Record<string, unknown>,
   caller: CallerInfo,
-): Promise<Asked<Output>> {
+): Promise<Result<z.output<Output>, ToolErrorBody>> {
   const { traceId } = caller.trace;
   const outcome = await binding.call({
     tokenId: binding.tokenId,
@@ -110,22 +108,22 @@ async function ask<Output extends z.ZodObject>(
   });
   switch (outcome.kind) {
     case 'answer':
-      return { ok: true, answer: JSON.parse(outcome.json) as z.output<Output> };
+      return succeed(JSON.parse(outcome.json) as z.output<Output>);
     case 'error':
-      return { ok: false, error: outcome.error };
+      return fail(outcome.error);
     case 'refused':
       binding.refused(outcome.refusal, traceId);
-      return { ok: false, error: refusalError(outcome.refusal, traceId) };
+      return fail(refusalError(outcome.refusal, traceId));
     case 'deferred':
     case 'unknown_tool': {
-      // A tenant's object that still runs an older release.
-      const message = 'Resources cannot be had now; try again shortly.';
-      return { ok: false, error: { code: 'unavailable', message, retryable: true, trace_id: traceId } };
+      // The tenant's Durable Object still runs an older release.
+      const message = 'Resources are not available now. Try again shortly.';
+      return fail({ code: 'unavailable', message, retryable: true, trace_id: traceId });
     }
   }
 }
 
-/** A tool's error as JSON-RPC; `data` has its code and whatever else there is of it but the message. */
+/** A tool's error as a JSON-RPC error. `data` holds all of its fields but the message. */
 function protocolError({ message, ...data }: ToolErrorBody): ProtocolError {
   const code =
     data.code === 'invalid_input'

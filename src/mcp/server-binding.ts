@@ -12,56 +12,57 @@ import type {
   CallOutcome,
   CallRequest,
   Refusal,
+  RemoteCompletion,
   SessionId,
-  Settlement,
   TokenId,
 } from '../tenant/contract/call.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
 import type { Scope } from '../tools/tool.ts';
 import type { PublishedTools, ToolFilter } from './published-tools.ts';
 
-/** What is known of a request from its first moment. */
-export interface RequestInfo {
+/** The identity of a request, from the moment in which it arrived. */
+export interface Arrival {
   readonly id: string;
   readonly trace: TraceContext;
   /** Milliseconds since the epoch. */
   readonly receivedAt: number;
 }
 
-/** What a transport gives the protocol server of one request or one connection. */
+/** What a transport provides to the protocol server of one request or one connection. */
 export interface ServerBinding {
   readonly tokenId: TokenId;
-  /** What there is to be called, and which families of it the client wants to know of. */
+  /** The tools that can be called. */
   readonly tools: PublishedTools;
-  readonly families: ToolFilter;
-  /** The scopes of the token, once the tenant was asked for them. */
+  /** The families that the client wants to see; undefined for all. */
+  readonly toolFilter: ToolFilter;
+  /** The scopes of the token; empty until the tenant was asked for them. */
   readonly scopes: readonly Scope[];
-  /** Signs what a client keeps for a tool between two requests; 32 bytes. */
+  /** Signs the request state that a client keeps for a tool between two requests; 32 bytes. */
   readonly stateKey: Uint8Array;
   /** The session whose subscriptions the client can change; undefined for a client without one. */
   readonly sessionId: SessionId | undefined;
   readonly protocolVersion: string | undefined;
-  /** The trace that the transport's own headers name; a message may carry one of its own. */
+  /** The `traceparent` header of the transport. A message may carry one of its own. */
   readonly traceparent: string | null;
   /** The request that is being served. */
-  arrival(): RequestInfo;
-  /** Passes a call through the tenant's door; answers `unavailable` when the tenant cannot be reached. */
+  arrival(): Arrival;
+  /** Passes a call to the tenant; answers `unavailable` when the tenant cannot be reached. */
   call(request: CallRequest): Promise<CallOutcome>;
-  /** Reports how a tool ended that ran outside the tenant. */
-  settle(request: CallRequest, settlement: Settlement): Promise<void>;
-  /** Makes of the id of a JSON-RPC request that by which its call can be cancelled. */
+  /** Reports how a remote tool ended. */
+  completeRemoteCall(request: CallRequest, completion: RemoteCompletion): Promise<void>;
+  /** Derives the key by which the call of a JSON-RPC request can be cancelled. */
   cancelKey(id: string | number): string;
-  /** Lets a call wait or run no longer, because nobody waits for its answer. */
+  /** Stops a call that waits or runs, because its client no longer waits for the answer. */
   cancel(cancelKey: string): void;
-  /** Told when the door was shut, so that a transport can say it in its own way too. */
+  /** Called when the tenant refuses a call, so that a transport can answer with a status of its own. */
   refused(refusal: Refusal, traceId: string): void;
 }
 
 const MAX_CLIENT_CHARS = 64;
-/** Where a 2026 client names itself; on a connection the SDK reads it for HTTP only. */
+/** Where a 2026 client names itself. On a connection other than HTTP the SDK does not read it. */
 const clientInfo = z.object({ [CLIENT_INFO_META_KEY]: z.object({ name: z.string(), version: z.string() }) });
 
-/** Who makes a call, for the log. A trace in `_meta` comes before that of the request's headers. */
+/** The caller of a request, for the log. A trace in `_meta` takes precedence over that of the headers. */
 export function callerOf(
   binding: ServerBinding,
   server: Server,
@@ -80,7 +81,7 @@ export function callerOf(
   };
 }
 
-/** A refusal as an error of the closed list, for a message that has no status of its own. */
+/** A refusal as an error of the closed list, for messages that have no HTTP status of their own. */
 export function refusalError(refusal: Refusal, traceId: string): ToolErrorBody {
   const unavailable = refusal.reason === 'unavailable';
   return {
@@ -102,5 +103,5 @@ export function errorResult(error: ToolErrorBody): CallToolResult {
 
 /** The parameters of a request for a page of a list (MCP, "Pagination"). */
 export const pageParams = z.object({ cursor: z.string().optional() });
-/** The same for a list that has one page: no cursor can be its own. */
+/** Parameters of a list that fits one page: any cursor is invalid. */
 export const onePageParams = z.object({ cursor: z.undefined().optional() });

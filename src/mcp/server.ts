@@ -20,20 +20,19 @@ const INSTRUCTIONS =
 const OPTIONS = {
   capabilities: { tools: { listChanged: false }, resources: { subscribe: true, listChanged: true } },
   instructions: INSTRUCTIONS,
-  // A client is asked only for what it said that it can be asked.
+  // The server sends a client only those requests whose capability it has declared.
   enforceStrictCapabilities: true,
 };
 
-/** Makes the protocol server of a binding. */
 export type ServerFactory = (binding: ServerBinding) => Server;
 
-/** A protocol server for one request or one connection: the only thing that it can do is pass calls to the door. */
+/** A protocol server for one request or one connection. All it can do is pass calls to the tenant of its binding. */
 export function createServer(binding: ServerBinding): Server {
   const state = requestStateOf(binding);
   const server = new Server(SERVER_INFO, { ...OPTIONS, requestState: { verify: state.verify } });
   if (binding.tools.hasRemoteTools) server.registerCapabilities({ logging: {} });
   server.setRequestHandler('tools/list', { params: onePageParams }, () => ({
-    tools: binding.tools.list(binding),
+    tools: binding.tools.list(binding.scopes, binding.toolFilter),
   }));
   server.setRequestHandler('tools/call', async ({ params }, context) => {
     const { mcpReq } = context;
@@ -41,21 +40,21 @@ export function createServer(binding: ServerBinding): Server {
       tokenId: binding.tokenId,
       session: binding.sessionId,
       cancelKey: binding.cancelKey(mcpReq.id),
-      tool: binding.tools.resolveToolName(params.name, binding.families),
+      tool: binding.tools.resolveToolName(params.name, binding.toolFilter),
       args: params.arguments ?? {},
       caller: callerOf(binding, server, mcpReq),
     };
     const outcome = await cancellable(binding, request, mcpReq.signal);
     const asking = () => ({ state, capabilities: server.getClientCapabilities() });
-    return resultOf(outcome, binding, request, (left) =>
-      runRemoteTool(binding, request, left, context, asking()),
+    return resultOf(outcome, binding, request, (call) =>
+      runRemoteTool(binding, request, call, context, asking()),
     );
   });
   serveResources(server, binding);
   return server;
 }
 
-/** Passes a call through the door, and lets it wait no longer once nobody waits for its answer. */
+/** Passes a call to the tenant, and cancels it there when the client cancels the request. */
 async function cancellable(
   binding: ServerBinding,
   request: CallRequest,
@@ -74,7 +73,7 @@ function resultOf(
   outcome: CallOutcome,
   binding: ServerBinding,
   request: CallRequest,
-  run: (left: DeferredCall) => Promise<CallToolResult | InputRequiredResult>,
+  run: (call: DeferredCall) => Promise<CallToolResult | InputRequiredResult>,
 ): CallToolResult | Promise<CallToolResult | InputRequiredResult> {
   const { traceId } = request.caller.trace;
   switch (outcome.kind) {
@@ -90,7 +89,7 @@ function resultOf(
     case 'unknown_tool':
       throw new ProtocolError(
         ProtocolErrorCode.InvalidParams,
-        'Unknown tool; tools/list names those there are.',
+        'Unknown tool. tools/list names the tools that exist.',
         { trace_id: traceId },
       );
     case 'refused':

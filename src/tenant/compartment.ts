@@ -1,50 +1,62 @@
+import { fail, type Result, succeed } from '../result.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import type { Scope } from '../tools/tool.ts';
 import { closedSessions, endSessionsOf } from '../transport-tools/session-store.ts';
 import { shutLine } from './calls/call-log.ts';
 import { changedLimits, limitsProblem } from './calls/limits.ts';
-import type { Again, Waiting } from './calls/pipeline.ts';
+import type { Retry, Waiting } from './calls/pipeline.ts';
 import { RemoteCallSlots } from './calls/remote-call-slots.ts';
 import type {
   Admission,
+  CallHandler,
   CallOutcome,
   CallRequest,
-  Delivery,
-  Door,
+  ClientMessage,
   Refusal,
+  RemoteCompletion,
   SessionId,
-  Settlement,
+  StreamFailure,
   TenantId,
   TokenId,
 } from './contract/call.ts';
 import type { LimitChange } from './contract/limit-settings.ts';
 import type { Host } from './host.ts';
-import { type Open, open } from './loaded-tenant.ts';
+import { type LoadedTenant, loadTenant } from './loaded-tenant.ts';
 import { NOT_FOUND, type Operation, type TenantInfo, tenantInfo, UNAVAILABLE } from './operation.ts';
 import { hasSchema, migrate } from './storage/migrate.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
 import type { Token } from './storage/tokens.ts';
-import { type Attachment, type Listener, Listeners, type StreamPurpose } from './streams/listeners.ts';
+import { Listeners } from './streams/listeners.ts';
+import type { Listener, StreamPurpose, StreamState } from './streams/stream.ts';
+import type { StreamRequest } from './streams/stream-protocol.ts';
 import { Waiters } from './streams/waiters.ts';
 import { sweepStep } from './sweep.ts';
 
-/** How often a call that waits is tried: a busy topic must not keep the object busy with it. */
-const MAX_TRIES = 50;
+/** Attempts of one waiting call: a busy topic must not occupy the tenant with it. */
+const MAX_ATTEMPTS = 50;
 
-export type Enlisted = { ok: true; attachment: Attachment } | { ok: false; refusal: Refusal };
+/** A stream that the tenant has admitted. */
+export interface AdmittedStream {
+  readonly state: StreamState;
+  readonly scopes: readonly Scope[];
+}
 
 /**
- * One tenant, without a platform: its database, its limits, its tokens and the door to its tools. Until `create` it
- * is empty, refuses everything and writes nothing.
+ * One tenant, independent of the platform: its database, limits and tokens, and the only way to its tools. It refuses
+ * everything and writes nothing until `create` is called.
+ *
+ * Guarantees: a call is refused, or fails without an effect, or is answered after its effect is committed; waiting calls
+ * and streams are notified only after the commit.
+ * Failure: a schema that cannot be migrated makes every request `unavailable`; no method throws an expected failure.
  */
-export class Compartment implements Door {
+export class Compartment implements CallHandler {
   readonly #host: Host;
   readonly #waiters: Waiters;
   readonly #listeners: Listeners;
   readonly #remoteCalls = new RemoteCallSlots();
-  #open: Open | undefined;
-  /** What was touched by calls that have committed and is not announced yet. */
+  #loaded: LoadedTenant | undefined;
+  /** Topics that committed calls have touched and that are not announced yet. */
   #touched: Set<string> | undefined;
 
   constructor(host: Host) {
@@ -53,10 +65,10 @@ export class Compartment implements Door {
     this.#listeners = new Listeners(host.db, host.listeners);
   }
 
-  admit(tokenId: TokenId, session: SessionId | undefined): Admission {
+  admit(tokenId: TokenId, session: SessionId | undefined): Result<Admission, Refusal> {
     return this.#host.exclusively(() => {
-      const open = this.#entered();
-      return open.ok ? open.tenant.pipeline.admit(tokenId, session) : { ok: false, refusal: open.refusal };
+      const loaded = this.#requireLoaded();
+      return loaded.ok ? loaded.value.pipeline.admit(tokenId, session) : loaded;
     });
   }
 
@@ -65,10 +77,10 @@ export class Compartment implements Door {
     return 'topic' in first ? this.#waited(request, first) : first;
   }
 
-  settle(request: CallRequest, settlement: Settlement): void {
+  completeRemoteCall(request: CallRequest, completion: RemoteCompletion): void {
     this.#host.exclusively(() => {
-      const open = this.#entered();
-      if (open.ok) open.tenant.pipeline.settle(request, settlement);
+      const loaded = this.#requireLoaded();
+      if (loaded.ok) loaded.value.pipeline.completeRemoteCall(request, completion);
     });
   }
 
@@ -77,85 +89,113 @@ export class Compartment implements Door {
     this.#listeners.cancel(cancelKey);
   }
 
-  /** Tries a call again whenever its topic is touched or it asked to be, and a last time when its time is up. */
+  /** Runs a waiting call again when its topic is touched or its retry time comes, and a last time when `wait_s` is over. */
   async #waited(request: CallRequest, first: Waiting): Promise<CallOutcome> {
     const { clock } = this.#host;
     let waiting = first;
-    for (let tries = 1; ; tries++) {
+    for (let attempts = 1; ; attempts++) {
       const wakeAt = Math.min(first.until, waiting.retryAt ?? first.until);
-      const goOn = await this.#waiters.wait(waiting.topic, wakeAt - clock(), request.cancelKey);
-      const next = this.#attempt(request, { mayWait: goOn && clock() < first.until && tries < MAX_TRIES });
+      const mayWait = await this.#waiters.wait(waiting.topic, wakeAt - clock(), request.cancelKey);
+      const next = this.#attempt(request, {
+        mayWait: mayWait && clock() < first.until && attempts < MAX_ATTEMPTS,
+      });
       if (!('topic' in next)) return next;
       waiting = next;
     }
   }
 
-  #attempt(request: CallRequest, again?: Again): CallOutcome | Waiting {
+  #attempt(request: CallRequest, retry?: Retry): CallOutcome | Waiting {
     const ended = this.#host.exclusively(() => {
-      const open = this.#entered();
-      if (open.ok) return open.tenant.pipeline.call(request, again);
-      this.#host.log(shutLine(request, open.refusal, this.#host.clock()));
-      return { kind: 'refused' as const, refusal: open.refusal };
+      const loaded = this.#requireLoaded();
+      if (loaded.ok) return loaded.value.pipeline.call(request, retry);
+      this.#host.log(shutLine(request, loaded.error, this.#host.clock()));
+      return { kind: 'refused' as const, refusal: loaded.error };
     });
     this.#announce();
     return ended;
   }
 
-  /** Wakes those who wait, and tells those who listen, once what they are told of is kept. */
+  /** After a commit: wakes the calls that wait for what it touched, and notifies the streams. */
   #announce(): void {
     const touched = this.#touched;
     if (touched === undefined) return;
     this.#touched = undefined;
     this.#waiters.touch(touched);
     for (const session of closedSessions(touched)) this.#listeners.endSession(session);
-    if (this.#open !== undefined) this.#listeners.tellAll(this.#open.pipeline.rev);
+    if (this.#loaded !== undefined) this.#listeners.notifyAll(this.#loaded.pipeline.rev);
   }
 
-  /** Does the same for what another process has written. */
+  /** Wakes every waiting call and notifies every stream, after another process has written to the database. */
   announceAll(): void {
     const head = this.#host.exclusively(() => {
-      const entered = this.#entered();
-      return entered.ok ? entered.tenant.pipeline.rev : undefined;
+      const loaded = this.#requireLoaded();
+      return loaded.ok ? loaded.value.pipeline.rev : undefined;
     });
     this.#waiters.touchAll();
-    if (head !== undefined) this.#listeners.tellAll(head);
+    if (head !== undefined) this.#listeners.notifyAll(head);
   }
 
   /**
-   * Admits a stream of a session.
-   * @returns what its host has to keep with it, to be given back to `attach`
+   * Admits a stream. The call in `opening`, if there is one, must be answered first; its failure is logged as a call.
+   * @returns the state to keep with the stream's socket, for `attach`
    */
-  registerStream(tokenId: TokenId, session: SessionId, purpose: StreamPurpose): Enlisted {
+  openStream({ tokenId, session, purpose, opening }: StreamRequest): Result<AdmittedStream, StreamFailure> {
+    const opened = opening === undefined ? undefined : this.#attempt(opening);
+    if (opened !== undefined && 'topic' in opened)
+      throw new Error('a stream was opened by a call that waits');
+    if (opened?.kind === 'deferred') throw new Error('a stream was opened by a remote tool');
+    if (opened !== undefined && opened.kind !== 'answer') return fail(opened);
+    const registered = this.registerStream(tokenId, session, purpose);
+    return registered.ok ? registered : fail({ kind: 'refused', refusal: registered.error });
+  }
+
+  /** Admits a stream of an open session. */
+  registerStream(
+    tokenId: TokenId,
+    session: SessionId,
+    purpose: StreamPurpose,
+  ): Result<AdmittedStream, Refusal> {
     return this.#host.exclusively(() => {
-      const entered = this.#entered();
-      if (!entered.ok) return entered;
-      const { pipeline } = entered.tenant;
+      const loaded = this.#requireLoaded();
+      if (!loaded.ok) return loaded;
+      const { pipeline } = loaded.value;
       const admission = pipeline.admit(tokenId, session);
       if (!admission.ok) return admission;
-      const mayHear = admission.scopes.includes('blackboard:read');
-      return {
-        ok: true,
-        attachment: this.#listeners.registerStream({ tokenId, session, purpose }, mayHear, pipeline.rev),
-      };
+      const { scopes } = admission.value;
+      const mayRead = scopes.includes('blackboard:read');
+      const state = this.#listeners.initialState({ tokenId, session, purpose }, mayRead, pipeline.rev);
+      return succeed({ state, scopes });
     });
   }
 
-  /** Adds a stream that was admitted, and tells it what it has missed. */
+  /** Adds an admitted stream and sends what its session has missed. */
   attach(listener: Listener): void {
-    this.#listeners.attach(listener, this.#open?.pipeline.rev ?? 0);
+    this.#listeners.attach(listener, this.#loaded?.pipeline.rev ?? 0);
   }
 
-  /** Removes a stream that has ended; what was opened for this stream alone ends with it, if its client ended it. */
+  /** Removes a closed stream. A session that exists for this stream alone ends with it if the client closed it. */
   detach(listener: Listener, byClient: boolean): void {
-    // What ends a stream may be what wakes the tenant.
-    if (this.#entered().ok) this.#listeners.detach(listener, byClient, this.#host.clock());
+    // The close of a stream may be the first event after the object was loaded.
+    if (this.#requireLoaded().ok) this.#listeners.detach(listener, byClient, this.#host.clock());
   }
 
-  /** Hands a message of a client's to its stream, or to the request of it that waits for replies under `key`. */
-  deliver(tokenId: TokenId, session: SessionId, key: string | undefined, message: unknown): Delivery {
+  /**
+   * Passes messages that a client has POSTed to the connections that wait for them.
+   * @returns whether every message had a receiver; a cancellation needs none
+   */
+  deliver(
+    tokenId: TokenId,
+    session: SessionId,
+    messages: readonly ClientMessage[],
+  ): Result<boolean, Refusal> {
     const admission = this.admit(tokenId, session);
-    if (!admission.ok) return { ok: false, refusal: admission.refusal };
-    return { ok: true, delivered: this.#listeners.deliver(session, key, message) };
+    if (!admission.ok) return admission;
+    const delivered = messages.map((message) => {
+      if (message.kind !== 'cancel') return this.#listeners.deliver(session, message);
+      this.cancel(tokenId, message.cancelKey);
+      return true;
+    });
+    return succeed(delivered.every(Boolean));
   }
 
   create(id: TenantId): Operation<TenantInfo> {
@@ -185,11 +225,11 @@ export class Compartment implements Door {
     return this.#change((profile) => ({ ...profile, status }));
   }
 
-  /** Changes one of the tenant's limits; refuses a burst that a call could never be paid from. */
+  /** Changes one of the tenant's limits; refuses a burst that is smaller than the cost of some call. */
   changeLimits(change: LimitChange): Operation<TenantInfo> {
     return this.#operate(({ profile }) => {
       const { limits, catalogue } = this.#host;
-      // A tool that has left the catalogue takes its limits along.
+      // Limits of a tool that is no longer in the catalogue are dropped.
       const kept = Object.entries(profile.overrides.tools).filter(([name]) => catalogue.find(name));
       const known = { ...profile.overrides, tools: Object.fromEntries(kept) };
       const overrides = changedLimits(limits, known, change);
@@ -227,67 +267,64 @@ export class Compartment implements Door {
   }
 
   /**
-   * Gives back the space of what has expired, a bounded step each of what can expire. No answer depends on it: whatever
-   * has expired is absent to every read.
-   * @returns whether there is more to do, or `absent` when there is no tenant
+   * Deletes expired rows, a bounded step of each kind. No answer depends on it: every read ignores expired rows.
+   * @returns whether there is more to delete, or `absent` when there is no tenant
    */
   sweep(): 'more' | 'done' | 'absent' {
-    const entered = this.#entered();
-    if (entered.ok) return sweepStep(this.#host, entered.tenant.profile.id);
-    return entered.refusal.reason === 'unavailable' ? 'done' : 'absent';
+    const loaded = this.#requireLoaded();
+    if (loaded.ok) return sweepStep(this.#host, loaded.value.profile.id);
+    return loaded.error.reason === 'unavailable' ? 'done' : 'absent';
   }
 
-  /** Saves what reads left to be saved. */
+  /** Saves the charges and records of reads that are still in memory. */
   flush(): void {
-    this.#open?.writeBehind.flush();
+    this.#loaded?.writeBehind.flush();
   }
 
-  /** Forgets what is in memory, and reads it again when it is needed: the storage is ahead of it, or behind. */
+  /** Drops the state in memory, which no longer agrees with the storage; the next call reads it again. */
   reload(): void {
-    this.#open?.writeBehind.stop();
-    this.#open = undefined;
+    this.#loaded?.writeBehind.stop();
+    this.#loaded = undefined;
     this.#touched = undefined;
   }
 
-  /** Forgets all that is in memory: the storage was erased. */
+  /** Drops the state in memory and wakes every waiting call. */
   forget(): void {
     this.reload();
-    // Whoever waits is admitted anew, and is told if that is over.
+    // A waiting call is admitted again, and is refused if its token or tenant is gone.
     this.#waiters.touchAll();
   }
 
-  /** Forgets all, and ends every stream: the tenant is gone. */
+  /** The storage was erased: drops the state in memory and ends every stream. */
   erased(): void {
     this.forget();
     this.#listeners.endAll('gone');
   }
 
   #change(change: (profile: Profile) => Profile): Operation<TenantInfo> {
-    return this.#operate((open) => {
-      open.writeBehind.flush();
-      writeProfile(this.#host.db, change(open.profile));
+    return this.#operate((loaded) => {
+      loaded.writeBehind.flush();
+      writeProfile(this.#host.db, change(loaded.profile));
       this.forget();
       return this.describe();
     });
   }
 
-  #operate<T>(act: (open: Open) => Operation<T>): Operation<T> {
-    const entered = this.#entered();
-    if (entered.ok) return act(entered.tenant);
-    return entered.refusal.reason === 'unavailable' ? UNAVAILABLE : NOT_FOUND;
+  #operate<T>(act: (loaded: LoadedTenant) => Operation<T>): Operation<T> {
+    const loaded = this.#requireLoaded();
+    if (loaded.ok) return act(loaded.value);
+    return loaded.error.reason === 'unavailable' ? UNAVAILABLE : NOT_FOUND;
   }
 
-  /** The opened tenant, or why no one gets in: not created looks like any other token that is not good. */
-  #entered():
-    | { ok: true; tenant: Open }
-    | { ok: false; refusal: { reason: 'invalid_token' | 'unavailable' } } {
-    if (this.#open !== undefined) return { ok: true, tenant: this.#open };
+  /** The loaded tenant. A tenant that was never created is refused like any token that is not valid. */
+  #requireLoaded(): Result<LoadedTenant, { reason: 'invalid_token' | 'unavailable' }> {
+    if (this.#loaded !== undefined) return succeed(this.#loaded);
     try {
-      if (!hasSchema(this.#host.db)) return { ok: false, refusal: { reason: 'invalid_token' } };
-      return { ok: true, tenant: this.#load() };
+      if (!hasSchema(this.#host.db)) return fail({ reason: 'invalid_token' });
+      return succeed(this.#load());
     } catch (cause) {
       this.#reportMigration(cause);
-      return { ok: false, refusal: { reason: 'unavailable' } };
+      return fail({ reason: 'unavailable' });
     }
   }
 
@@ -296,8 +333,8 @@ export class Compartment implements Door {
     this.#host.log({ level: 'error', event: 'tenant.migration_failed', cause: described });
   }
 
-  #load(): Open {
-    this.#open ??= open(this.#host, {
+  #load(): LoadedTenant {
+    this.#loaded ??= loadTenant(this.#host, {
       remoteCalls: this.#remoteCalls,
       attached: this.#listeners.sessions(),
       mayWait: () => !this.#waiters.full,
@@ -305,6 +342,6 @@ export class Compartment implements Door {
         this.#touched = new Set([...(this.#touched ?? []), ...topics]);
       },
     });
-    return this.#open;
+    return this.#loaded;
   }
 }

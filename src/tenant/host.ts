@@ -5,7 +5,7 @@ import type { Limits } from './contract/limit-settings.ts';
 import type { Later } from './contract/timer.ts';
 import type { Database } from './storage/database.ts';
 import type { Migration } from './storage/migrate.ts';
-import type { Listener } from './streams/listeners.ts';
+import type { Listener } from './streams/stream.ts';
 
 /** What a host gives a compartment. */
 export interface Host {

@@ -9,15 +9,15 @@ import { migrate } from './storage/migrate.ts';
 import { type Profile, readProfile } from './storage/profile.ts';
 import { TokenList } from './storage/tokens.ts';
 
-/** A tenant whose storage was read: what is in memory of it. */
-export interface Open {
+/** What is in memory of a tenant whose storage was read. */
+export interface LoadedTenant {
   readonly profile: Profile;
   readonly tokens: TokenList;
   readonly pipeline: Pipeline;
   readonly writeBehind: WriteBehind;
 }
 
-/** What outlives the reading of the storage. */
+/** What stays when the storage is read again. */
 interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
   readonly remoteCalls: RemoteCallSlots;
   /** The sessions that have a stream open here. */
@@ -25,10 +25,10 @@ interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
 }
 
 /**
- * Brings the schema up to date and reads what is kept in memory.
+ * Applies missing migrations and reads the state that is kept in memory.
  * @throws MigrationError
  */
-export function open(host: Host, { attached, ...lasting }: Lasting): Open {
+export function loadTenant(host: Host, { attached, ...lasting }: Lasting): LoadedTenant {
   const { db, clock, log, later, catalogue, limits, storageQuotaBytes } = host;
   migrate(db, host.migrations);
   reattachSessions(db, [...attached, ...(host.openElsewhere?.() ?? [])], clock());

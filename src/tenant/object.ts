@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { parseConfig } from '../config.ts';
+import type { Result } from '../result.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
 import type { Sweeper } from '../tools/sweepers.ts';
@@ -7,12 +8,13 @@ import type { Scope } from '../tools/tool.ts';
 import { Compartment } from './compartment.ts';
 import type {
   Admission,
+  CallHandler,
   CallOutcome,
   CallRequest,
-  Delivery,
-  Door,
+  ClientMessage,
+  Refusal,
+  RemoteCompletion,
   SessionId,
-  Settlement,
   TenantId,
   TokenId,
 } from './contract/call.ts';
@@ -22,10 +24,9 @@ import { durableDatabase } from './storage/durable-database.ts';
 import { MIGRATIONS } from './storage/migrations.ts';
 import type { TenantStatus } from './storage/profile.ts';
 import type { Token } from './storage/tokens.ts';
-import { hearingOf, listenerOf, openListeners } from './streams/durable-listener.ts';
+import { listenerOf, openListeners } from './streams/durable-listener.ts';
+import { decodeStreamRequest, NORMAL_CLOSURE, SCOPES_HEADER } from './streams/stream-protocol.ts';
 
-/** RFC 6455, section 7.4.1. */
-const NORMAL_CLOSURE = 1000;
 const SWEEP_EVERY_MS = 3_600_000;
 /** When a sweep found more than one step of work. */
 const SWEEP_AGAIN_MS = 5000;
@@ -41,7 +42,7 @@ export interface TenantTools {
  * The Durable Object host of a compartment, one for each tenant. Its methods return unions and throw nothing of the
  * domain, because errors lose their class on the way to the edge.
  */
-export class TenantObject extends DurableObject<Env> implements Door {
+export class TenantObject extends DurableObject<Env> implements CallHandler {
   readonly #compartment: Compartment;
 
   constructor(ctx: DurableObjectState, env: Env, served: TenantTools) {
@@ -66,34 +67,45 @@ export class TenantObject extends DurableObject<Env> implements Door {
     });
   }
 
-  admit(tokenId: TokenId, session: SessionId | undefined): Admission {
+  admit(tokenId: TokenId, session: SessionId | undefined): Result<Admission, Refusal> {
     return this.#compartment.admit(tokenId, session);
   }
 
-  settle(request: CallRequest, settlement: Settlement): void {
-    this.#compartment.settle(request, settlement);
+  call(request: CallRequest): CallOutcome | Promise<CallOutcome> {
+    return this.#compartment.call(request);
+  }
+
+  completeRemoteCall(request: CallRequest, completion: RemoteCompletion): void {
+    this.#compartment.completeRemoteCall(request, completion);
   }
 
   cancel(tokenId: TokenId, cancelKey: string): void {
     this.#compartment.cancel(tokenId, cancelKey);
   }
 
-  /** Hands a message of a client's to its stream, or to the request of it that waits for replies under `key`. */
-  deliver(tokenId: TokenId, session: SessionId, key: string | undefined, message: unknown): Delivery {
-    return this.#compartment.deliver(tokenId, session, key, message);
+  deliver(
+    tokenId: TokenId,
+    session: SessionId,
+    messages: readonly ClientMessage[],
+  ): Result<boolean, Refusal> {
+    return this.#compartment.deliver(tokenId, session, messages);
   }
 
-  /** Opens a stream of a session: a WebSocket on which the tenant speaks and the edge listens. */
+  /** Opens a stream: a WebSocket on which the tenant sends and the edge receives. Refused streams are JSON with status 403. */
   override fetch(request: Request): Response {
-    const { tokenId, session, purpose } = hearingOf(request);
-    const enlisted = this.#compartment.registerStream(tokenId, session, purpose);
-    if (!enlisted.ok) return Response.json(enlisted.refusal, { status: 403 });
+    const opened = this.#compartment.openStream(decodeStreamRequest(request));
+    if (!opened.ok) return Response.json(opened.error, { status: 403 });
     const [client, server] = Object.values(new WebSocketPair());
-    if (client === undefined || server === undefined) throw new Error('a WebSocket has two ends');
-    server.serializeAttachment(enlisted.attachment);
+    if (client === undefined || server === undefined) throw new Error('a WebSocketPair has two ends');
+    const { state, scopes } = opened.value;
+    server.serializeAttachment(state);
     this.ctx.acceptWebSocket(server);
     this.#compartment.attach(listenerOf(server));
-    return new Response(null, { status: 101, webSocket: client });
+    return new Response(null, {
+      status: 101,
+      webSocket: client,
+      headers: { [SCOPES_HEADER]: scopes.join(' ') },
+    });
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {
@@ -103,10 +115,6 @@ export class TenantObject extends DurableObject<Env> implements Door {
 
   override webSocketError(socket: WebSocket): void {
     this.#compartment.detach(listenerOf(socket), false);
-  }
-
-  call(request: CallRequest): CallOutcome | Promise<CallOutcome> {
-    return this.#compartment.call(request);
   }
 
   async create(id: TenantId): Promise<Operation<TenantInfo>> {

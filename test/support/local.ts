@@ -5,7 +5,7 @@ import { type LocalDatabase, openDatabase } from '../../src/local/database.ts';
 import { LocalTenant, type LocalTenantOptions } from '../../src/local/tenant.ts';
 import type { LogRecord } from '../../src/telemetry/log.ts';
 import type { CallOutcome } from '../../src/tenant/contract/call.ts';
-import type { Attachment, Listener, Notice } from '../../src/tenant/streams/listeners.ts';
+import type { Listener, StreamEvent, StreamState } from '../../src/tenant/streams/stream.ts';
 import { callRequest, GENEROUS } from './compartment.ts';
 
 /** A directory of this test's own, removed by `remove`. */
@@ -58,29 +58,29 @@ export function openLocal(
 export async function listening(
   local: TestLocal,
   all: boolean,
-): Promise<{ session: string; notices: Notice[] }> {
+): Promise<{ session: string; notices: StreamEvent[] }> {
   const session = local.tenant.newSessionId();
   await local.answer('session_open', { session_id: session, kind: 'stream' });
-  const notices: Notice[] = [];
+  const notices: StreamEvent[] = [];
   const { compartment, tokenId } = local.tenant;
   local.tenant.exclusively(() => {
-    const enlisted = compartment.registerStream(tokenId, session, { kind: 'changes', all });
-    if (!enlisted.ok) throw new Error(enlisted.refusal.reason);
-    compartment.attach(recording(enlisted.attachment, notices));
+    const registered = compartment.registerStream(tokenId, session, { kind: 'changes', all });
+    if (!registered.ok) throw new Error(registered.error.reason);
+    compartment.attach(recording(registered.value.state, notices));
   });
   return { session, notices };
 }
 
-function recording(attachment: Attachment, notices: Notice[]): Listener {
-  let current = attachment;
+function recording(state: StreamState, notices: StreamEvent[]): Listener {
+  let current = state;
   return {
-    get attachment() {
+    get state() {
       return current;
     },
-    keep: (kept) => {
-      current = kept;
+    saveState: (saved) => {
+      current = saved;
     },
-    send: (notice) => notices.push(notice) > 0,
+    send: (event) => notices.push(event) > 0,
     end: (end) => {
       throw new Error(`the stream was ended: ${end}`);
     },

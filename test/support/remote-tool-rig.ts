@@ -55,7 +55,7 @@ export async function opened(
   const binding: ServerBinding = {
     tokenId: opened.issue(scopes),
     tools: new PublishedTools(catalogue.tools),
-    families: undefined,
+    toolFilter: undefined,
     scopes,
     stateKey: new Uint8Array(32),
     sessionId: undefined,
@@ -67,7 +67,7 @@ export async function opened(
       receivedAt: clock.now,
     }),
     call: async (request) => compartment.call(request),
-    settle: async (request, settlement) => compartment.settle(request, settlement),
+    completeRemoteCall: async (request, completion) => compartment.completeRemoteCall(request, completion),
     cancelKey: (id) => `key-${id}`,
     cancel: (key) => compartment.cancel(binding.tokenId, key),
     refused: (refusal) => void refused.push(refusal.reason),

@@ -1,34 +1,34 @@
 import type { SessionId, TokenId } from '../../src/tenant/contract/call.ts';
 import type {
-  Attachment,
-  Change,
   Listener,
-  Notice,
+  ResourceChange,
   StreamEnd,
+  StreamEvent,
   StreamPurpose,
-} from '../../src/tenant/streams/listeners.ts';
+  StreamState,
+} from '../../src/tenant/streams/stream.ts';
 import { callRequest, type TestCompartment } from './compartment.ts';
 
 /** A stream without a socket: what it was told, and how it ended. */
 export class FakeListener implements Listener {
-  attachment: Attachment;
-  readonly notices: Notice[] = [];
+  state: StreamState;
+  readonly notices: StreamEvent[] = [];
   ended: StreamEnd | undefined;
   /** Whether its other end is gone, so that it hears nothing more. */
   deaf = false;
 
-  constructor(attachment: Attachment) {
-    this.attachment = attachment;
+  constructor(state: StreamState) {
+    this.state = state;
   }
 
-  send(notice: Notice): boolean {
+  send(notice: StreamEvent): boolean {
     if (this.ended !== undefined) throw new Error('told after its end');
     if (!this.deaf) this.notices.push(notice);
     return !this.deaf;
   }
 
-  keep(attachment: Attachment): void {
-    this.attachment = attachment;
+  saveState(state: StreamState): void {
+    this.state = state;
   }
 
   end(end: StreamEnd): void {
@@ -37,14 +37,14 @@ export class FakeListener implements Listener {
   }
 
   /** The changes that it was told of, by what was told together. */
-  get tellings(): (readonly Change[])[] {
+  get tellings(): (readonly ResourceChange[])[] {
     return this.notices.flatMap((notice) =>
       notice.kind === 'changes' && notice.changes.length > 0 ? [notice.changes] : [],
     );
   }
 
   /** All changes that it was told of. */
-  get changes(): Change[] {
+  get changes(): ResourceChange[] {
     return this.tellings.flat();
   }
 
@@ -92,9 +92,9 @@ export class ListeningTenant {
   }
 
   listen(session: SessionId, purpose: StreamPurpose = { kind: 'changes' }): FakeListener {
-    const enlisted = this.test.compartment.registerStream(this.tokenId, session, purpose);
-    if (!enlisted.ok) throw new Error(enlisted.refusal.reason);
-    const listener = new FakeListener(enlisted.attachment);
+    const registered = this.test.compartment.registerStream(this.tokenId, session, purpose);
+    if (!registered.ok) throw new Error(registered.error.reason);
+    const listener = new FakeListener(registered.value.state);
     this.test.compartment.attach(listener);
     return listener;
   }

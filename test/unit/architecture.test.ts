@@ -6,12 +6,13 @@ import { describe, expect, test } from 'vitest';
  * The rooms of `src`, each with what it may import from besides itself. A room is a folder with everything below it that
  * is no room of its own, or one file. A room that is not listed here fails the test, so that none escapes it.
  */
-const GROUND = ['telemetry', 'json', 'config.ts', 'version.ts'];
+const GROUND = ['telemetry', 'json', 'config.ts', 'result.ts', 'version.ts'];
 const CONTRACT = ['tenant/contract', 'tools', ...GROUND];
 const EDGE_HTTP = ['mcp', 'tenant/calls', 'catalogue.ts', ...CONTRACT];
 const TENANT = ['tenant', 'tenant/calls', 'tenant/streams', 'tenant/storage'];
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'version.ts': [],
+  'result.ts': [],
   json: [],
   telemetry: ['json'],
   'config.ts': ['telemetry'],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { problemSchema } from '../../src/edge/api/openapi.ts';
-import { problemOf } from '../../src/edge/http/http-errors.ts';
+import { toolErrorProblem } from '../../src/edge/http/http-errors.ts';
 import { ERROR_CODES, type ToolErrorBody } from '../../src/tools/errors.ts';
 
 const error = (detail: Partial<ToolErrorBody>): ToolErrorBody => ({
@@ -23,7 +23,7 @@ const STATUS = {
 };
 
 test.each(ERROR_CODES)('the code %s as problem details', async (code) => {
-  const response = problemOf(
+  const response = toolErrorProblem(
     error({ code, limit: 5, field: 'key', hint: 'a hint', error_id: 'b'.repeat(16) }),
   );
   expect(response.status).toBe(STATUS[code]);
@@ -54,7 +54,7 @@ test.each([
   [59_001, '60'],
 ])('%i ms to wait are %s s', async (retry_after_ms, seconds) => {
   for (const code of ['rate_limited', 'unavailable'] as const) {
-    const response = problemOf(error({ code, retry_after_ms, retryable: true }));
+    const response = toolErrorProblem(error({ code, retry_after_ms, retryable: true }));
     expect(response.headers.get('retry-after')).toBe(seconds);
     expect(await response.json()).toMatchObject({ retry_after_ms, retryable: true });
   }

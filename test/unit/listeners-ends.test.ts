@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { SessionId } from '../../src/tenant/contract/call.ts';
+import { fail, succeed } from '../../src/result.ts';
+import type { ClientMessage, SessionId } from '../../src/tenant/contract/call.ts';
 import { MAX_LISTENERS } from '../../src/tenant/streams/listeners.ts';
 import { SESSION_IDLE_MS } from '../../src/transport-tools/session-store.ts';
 import { createdCompartment } from '../support/compartment.ts';
@@ -55,10 +56,9 @@ describe('a stream ends', () => {
     const [closed, left] = [here.listen(session), here.listen(other)];
     here.call('session_close', { session_id: session });
     expect([closed.ended, left.ended]).toEqual(['gone', undefined]);
-    expect(here.test.compartment.registerStream(here.tokenId, session, { kind: 'changes' })).toEqual({
-      ok: false,
-      refusal: { reason: 'unknown_session' },
-    });
+    expect(here.test.compartment.registerStream(here.tokenId, session, { kind: 'changes' })).toEqual(
+      fail({ reason: 'unknown_session' }),
+    );
   });
 
   test('at once when there are too many, and takes no other’s place', () => {
@@ -97,11 +97,12 @@ describe('a message', () => {
     const stream = here.listen(one);
     const replies = here.listen(one, { kind: 'replies', key: 'k', cancelKey: 'c' });
     const others = [here.listen(two), here.listen(two, { kind: 'replies', key: 'k2', cancelKey: 'c2' })];
-    const deliver = (session: SessionId, key: string | undefined, message: unknown) =>
-      here.test.compartment.deliver(here.tokenId, session, key, message);
-    expect(deliver(one, 'k', 'for the request')).toEqual({ ok: true, delivered: true });
-    expect(deliver(one, 'k2', 'for nobody')).toEqual({ ok: true, delivered: false });
-    here.test.compartment.cancel(here.tokenId, 'c');
+    const deliver = (session: SessionId, ...messages: ClientMessage[]) =>
+      here.test.compartment.deliver(here.tokenId, session, messages);
+    const reply = (key: string, message: string) => ({ kind: 'reply', key, message }) as const;
+    const cancel = { kind: 'cancel', cancelKey: 'c' } as const;
+    expect(deliver(one, reply('k', 'for the request'), cancel)).toEqual(succeed(true));
+    expect(deliver(one, reply('k2', 'for nobody'))).toEqual(succeed(false));
     const messages = (of: typeof stream) => of.notices.filter(({ kind }) => kind !== 'changes');
     expect(messages(stream)).toEqual([]);
     expect(messages(replies)).toEqual([
@@ -110,9 +111,8 @@ describe('a message', () => {
     ]);
     for (const other of others) expect(messages(other)).toEqual([]);
     const stranger = here.test.issue();
-    expect(here.test.compartment.deliver(stranger, one, 'k', 'x')).toEqual({
-      ok: false,
-      refusal: { reason: 'unknown_session' },
-    });
+    expect(here.test.compartment.deliver(stranger, one, [reply('k', 'x')])).toEqual(
+      fail({ reason: 'unknown_session' }),
+    );
   });
 });

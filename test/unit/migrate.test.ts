@@ -74,7 +74,7 @@ test('a tenant that was not created refuses everything and stores nothing', () =
   const { compartment, call, db } = openCompartment();
   const token = createdCompartment().issue();
   expect(call(token, 'tenant_limits')).toEqual({ kind: 'refused', refusal: { reason: 'invalid_token' } });
-  expect(compartment.admit(token, undefined)).toEqual({ ok: false, refusal: { reason: 'invalid_token' } });
+  expect(compartment.admit(token, undefined)).toEqual({ ok: false, error: { reason: 'invalid_token' } });
   expect(compartment.tokens()).toMatchObject({ ok: false, problem: 'not_found' });
   expect(tables(db)).toEqual([]);
 });

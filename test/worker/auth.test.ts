@@ -49,7 +49,7 @@ const REFUSED = {
     id: null,
     error: {
       code: -32000,
-      message: 'The token is not valid for this server; ask its operator for a new one.',
+      message: 'The token is not valid for this server. Ask its operator for a new one.',
       data: { code: 'invalid_token' },
     },
   },

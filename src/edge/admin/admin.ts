@@ -1,18 +1,19 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import * as z from 'zod';
-import { traceFields } from '../../telemetry/log.ts';
 import { clip } from '../../telemetry/redact.ts';
 import { parseTenantId, type TenantId } from '../../tenant/contract/call.ts';
 import { bucketLimitSchema } from '../../tenant/contract/limit-settings.ts';
 import type { Operation, TenantInfo } from '../../tenant/operation.ts';
 import type { Token } from '../../tenant/storage/tokens.ts';
 import { SCOPES } from '../../tools/tool.ts';
+import { bearerOf } from '../auth/authenticate.ts';
 import { signToken } from '../auth/tokens.ts';
 import { readJson } from '../http/body.ts';
 import { addressOf } from '../http/client-address.ts';
 import { FENCED, type HttpRefusal, problem } from '../http/http-errors.ts';
-import { type AppEnv, bearerOf } from '../http/isolate.ts';
+import type { AppEnv } from '../http/isolate.ts';
+import { requestFields } from '../http/refusal-log.ts';
 
 /** The operator's API. Every answer is JSON, every refusal problem details (RFC 9457). */
 
@@ -24,7 +25,7 @@ type Ctx = Context<AppEnv>;
 
 /** A refusal raised below a route and answered in one place. */
 class AdminRefusal extends Error {
-  readonly refusal: HttpRefusal & { field?: string | undefined };
+  readonly refusal: HttpRefusal;
 
   constructor(status: HttpRefusal['status'], code: string, message: string, field?: string) {
     super(message);
@@ -67,7 +68,7 @@ const operatorOnly: MiddlewareHandler<AppEnv> = async (c, next) => {
   const { success } = await c.env.ADMIN_FENCE.limit({ key: addressOf(c.req.raw) });
   if (!success) return refuse(c, FENCED);
   const credential = bearerOf(c.req.raw) ?? '';
-  if (!timingSafeEqual(digest(credential), digest(c.var.edge.config.adminKey))) {
+  if (!timingSafeEqual(digest(credential), digest(c.var.isolate.config.adminKey))) {
     const headers = { 'WWW-Authenticate': 'Bearer realm="admin"' };
     return refuse(c, {
       status: 401,
@@ -85,35 +86,28 @@ const operatorOnly: MiddlewareHandler<AppEnv> = async (c, next) => {
   return undefined;
 };
 
-async function refuse(c: Ctx, refusal: HttpRefusal & { field?: string | undefined }): Promise<Response> {
+async function refuse(c: Ctx, refusal: HttpRefusal): Promise<Response> {
   if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
   record(c, refusal.status, refusal.code);
-  return problem(refusal, c.var.info.trace.traceId);
+  return problem(refusal, c.var.arrival.trace.traceId);
 }
 
 function record(c: Ctx, status: number, code?: string): void {
-  const { edge, info } = c.var;
-  edge.log({
+  c.var.isolate.log({
     level: status < 400 ? 'info' : 'warn',
     event: status === 401 || status === 429 ? 'request.refused' : 'admin.request',
     code,
     http_status: status,
-    http_method: c.req.method,
-    path: clip(c.req.path, 256),
-    duration_ms: Date.now() - info.receivedAt,
-    ...traceFields(info.trace),
-    request_id: info.id,
+    ...requestFields(c),
   });
 }
 
 async function bodyOf<T>(c: Ctx, schema: z.ZodType<T>): Promise<T> {
   const body = await readJson(c.req.raw, MAX_ADMIN_BODY_BYTES);
-  if (!body.ok)
-    throw new AdminRefusal(
-      body.status,
-      body.code === 'too_large' ? 'too_large' : 'invalid_input',
-      body.message,
-    );
+  if (!body.ok) {
+    const { status, code, message } = body.error;
+    throw new AdminRefusal(status, code === 'too_large' ? 'too_large' : 'invalid_input', message);
+  }
   return checked(schema, body.value);
 }
 
@@ -183,7 +177,7 @@ function tokenJson(token: Token) {
 export const admin = new Hono<AppEnv>();
 admin.use(operatorOnly);
 admin.onError((error, c) => {
-  if (error instanceof AdminRefusal) return problem(error.refusal, c.var.info.trace.traceId);
+  if (error instanceof AdminRefusal) return problem(error.refusal, c.var.arrival.trace.traceId);
   throw error;
 });
 
@@ -246,7 +240,7 @@ admin.post('/tenants/:id/tokens', async (c) => {
   const { id, tenant } = await tenantOf(c);
   const { scopes, ttl_s, label } = await bodyOf(c, newToken);
   const issued = unwrap(await tenant.issueToken({ scopes, label, ttlMs: ttl_s * 1000 }));
-  const { config } = c.var.edge;
+  const { config } = c.var.isolate;
   const principal = { tenant: id, tokenId: issued.id, expiresAt: issued.expiresAt };
   const token = await signToken(config.tokenKeys[0], config.mcpUrl, principal, issued.createdAt);
   const expires_at = isoTime(issued.expiresAt);

@@ -1,21 +1,25 @@
-import type { Refusal } from '../../tenant/contract/call.ts';
 import type { ErrorCode, ToolErrorBody } from '../../tools/errors.ts';
-import { SCOPES } from '../../tools/tool.ts';
 
-/** JSON-RPC error codes that this server uses outside the SDK (JSON-RPC 2.0, section 5.1). */
-const RPC_CODE = { parse_error: -32700, invalid_request: -32600, other: -32000 } as const;
+/** How a refused request is answered over HTTP: as JSON-RPC for MCP endpoints, as problem details elsewhere. */
 
 export interface HttpRefusal {
   readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 429 | 500 | 503 | 507;
   /** A word for programs and for the log. */
   readonly code: string;
-  /** One sentence for people. */
+  /** One or two sentences for people. */
   readonly message: string;
+  readonly field?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A refusal as JSON-RPC, which MCP clients show; `data` has the code and the trace to ask the operator about. */
-export function rpcRefusal(refusal: HttpRefusal, traceId: string): Response {
+/** Builds the response to a refused request in the form of one endpoint. */
+export type RefusalFormat = (refusal: HttpRefusal, traceId: string) => Response;
+
+/** JSON-RPC error codes that this server uses outside the SDK (JSON-RPC 2.0, section 5.1). */
+const RPC_CODE = { parse_error: -32700, invalid_request: -32600, other: -32000 } as const;
+
+/** A refusal as JSON-RPC, which MCP clients show. `data` holds the code, and the trace id to give to the operator. */
+export const rpcRefusal: RefusalFormat = (refusal, traceId) => {
   const code =
     refusal.code === 'parse_error' || refusal.code === 'invalid_request'
       ? RPC_CODE[refusal.code]
@@ -25,7 +29,7 @@ export function rpcRefusal(refusal: HttpRefusal, traceId: string): Response {
     { jsonrpc: '2.0', error, id: null },
     { status: refusal.status, headers: refusal.headers ?? {} },
   );
-}
+};
 
 const TITLES: Readonly<Record<HttpRefusal['status'], string>> = {
   400: 'Bad Request',
@@ -43,7 +47,7 @@ const TITLES: Readonly<Record<HttpRefusal['status'], string>> = {
   507: 'Insufficient Storage',
 };
 
-/** How HTTP says each code of a tool's error. */
+/** The HTTP status of each code of a tool's error. */
 export const STATUS_OF_CODE: Readonly<Record<ErrorCode, HttpRefusal['status']>> = {
   invalid_input: 400,
   too_large: 413,
@@ -55,18 +59,30 @@ export const STATUS_OF_CODE: Readonly<Record<ErrorCode, HttpRefusal['status']>> 
   internal: 500,
 };
 
-/** A tool's error as problem details, with the same code and the same fields. */
-export function problemOf({ message, ...error }: ToolErrorBody): Response {
-  const wait = error.retry_after_ms;
-  const headers: Record<string, string> =
-    wait === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(wait / 1000))) };
-  const refusal = { status: STATUS_OF_CODE[error.code], code: error.code, message, headers };
-  return problem(refusal, error.trace_id, error);
+/** `Retry-After` in whole seconds (RFC 9110, section 10.2.3), at least 1; no header when there is nothing to wait for. */
+export function retryAfter(ms: number | undefined): Record<string, string> {
+  return ms === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(ms / 1000))) };
 }
 
-/** A refusal as problem details (RFC 9457), with further members after its own. */
+/** A tool's error as a refusal with the same code. */
+export function toolErrorRefusal(error: ToolErrorBody): HttpRefusal {
+  return {
+    status: STATUS_OF_CODE[error.code],
+    code: error.code,
+    message: error.message,
+    headers: retryAfter(error.retry_after_ms),
+  };
+}
+
+/** A tool's error as problem details, with the same code and the same fields. */
+export function toolErrorProblem(error: ToolErrorBody): Response {
+  const { message: _, ...members } = error;
+  return problem(toolErrorRefusal(error), error.trace_id, members);
+}
+
+/** A refusal as problem details (RFC 9457), followed by further members. */
 export function problem(
-  refusal: HttpRefusal & { field?: string | undefined },
+  refusal: HttpRefusal,
   traceId: string,
   members: Partial<Omit<ToolErrorBody, 'message'>> = {},
 ): Response {
@@ -86,70 +102,23 @@ export function problem(
   });
 }
 
-export const RESOURCE_METADATA_PATH = '/.well-known/oauth-protected-resource';
-
-/** RFC 9728: what a client needs to know of this resource. Tokens come from the operator, so no issuer is named. */
-export function resourceMetadata(resource: string) {
+/** Only these methods are served at a path. */
+export function methodNotAllowed(methods: readonly string[]): HttpRefusal {
   return {
-    resource,
-    resource_name: 'Bulkhead',
-    bearer_methods_supported: ['header'],
-    scopes_supported: SCOPES,
+    status: 405,
+    code: 'method_not_allowed',
+    message: `Only ${methods.join(' and ')} ${methods.length === 1 ? 'is' : 'are'} served here.`,
+    headers: { Allow: [...methods, 'OPTIONS'].join(', ') },
   };
 }
 
-function challenge(metadataUrl: string, fields: Readonly<Record<string, string>>): Record<string, string> {
-  const all = { ...fields, resource_metadata: metadataUrl };
-  const parameters = Object.entries(all).map(([name, value]) => `${name}="${value}"`);
-  return { 'WWW-Authenticate': `Bearer ${parameters.join(', ')}` };
-}
+/** The period of the rate limits in wrangler.toml, in milliseconds. */
+const FENCE_PERIOD_MS = 60_000;
 
-/** No credential at all: RFC 6750, section 3.1, wants no error code then. */
-export function missingToken(metadataUrl: string): HttpRefusal {
-  const message = 'Send Authorization: Bearer with a token for this server.';
-  return { status: 401, code: 'unauthorized', message, headers: challenge(metadataUrl, {}) };
-}
-
-/** A refusal of the tenant's, or of the check of a token, as HTTP says it (RFC 6750, section 3). */
-export function refusalOf(refusal: Refusal, metadataUrl: string): HttpRefusal {
-  switch (refusal.reason) {
-    case 'invalid_token': {
-      const message = 'The token is not valid for this server; ask its operator for a new one.';
-      const headers = challenge(metadataUrl, {
-        error: 'invalid_token',
-        error_description: 'The token is not valid',
-      });
-      return { status: 401, code: 'invalid_token', message, headers };
-    }
-    case 'insufficient_scope': {
-      const message = `The token lacks the scope ${refusal.scope}; ask the operator for a token that has it.`;
-      const headers = challenge(metadataUrl, { error: 'insufficient_scope', scope: refusal.scope });
-      return { status: 403, code: 'insufficient_scope', message, headers };
-    }
-    case 'suspended':
-      return { status: 403, code: 'suspended', message: 'This tenant is suspended; ask the operator.' };
-    case 'unknown_session':
-      return {
-        status: 404,
-        code: 'unknown_session',
-        message: 'There is no such session, or it has ended; initialize a new one.',
-      };
-    case 'unavailable':
-      return {
-        status: 503,
-        code: 'unavailable',
-        message: 'The tenant cannot be reached now; try again shortly.',
-        headers: { 'Retry-After': '1' },
-      };
-  }
-}
-
-/** The window of the fences in wrangler.toml, in seconds. */
-const FENCE_WINDOW_S = 60;
-
+/** The address has sent too many requests without a valid credential. */
 export const FENCED: HttpRefusal = {
   status: 429,
   code: 'too_many_requests',
-  message: `Too many requests without a good credential from this address; wait ${FENCE_WINDOW_S} seconds.`,
-  headers: { 'Retry-After': String(FENCE_WINDOW_S) },
+  message: `Too many requests without a valid credential came from this address. Wait ${FENCE_PERIOD_MS / 1000} seconds.`,
+  headers: retryAfter(FENCE_PERIOD_MS),
 };

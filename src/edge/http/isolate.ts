@@ -1,26 +1,22 @@
 import { createHmac } from 'node:crypto';
-import type { Context } from 'hono';
 import { type Config, parseConfig } from '../../config.ts';
 import { PublishedTools } from '../../mcp/published-tools.ts';
 import type { ServerFactory } from '../../mcp/server.ts';
-import type { RequestInfo } from '../../mcp/server-binding.ts';
-import { createLog, type Log, traceFields } from '../../telemetry/log.ts';
-import { clip } from '../../telemetry/redact.ts';
-import { redactSecrets } from '../../telemetry/secrets.ts';
-import { continueTrace, randomHex } from '../../telemetry/trace.ts';
+import type { Arrival } from '../../mcp/server-binding.ts';
+import { createLog, type Log } from '../../telemetry/log.ts';
 import { requireAffordable } from '../../tenant/calls/limits.ts';
-import type { CallRequest, TenantId } from '../../tenant/contract/call.ts';
 import type { Catalogue } from '../../tools/catalogue.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
 
-/** What one isolate holds for all requests. */
-export interface Edge {
+/** What one isolate of the Worker keeps for all of its requests. */
+export interface Isolate {
   readonly config: Config;
   readonly log: Log;
   readonly tools: PublishedTools;
-  /** The same without tools that need a protocol to talk with their caller in. */
+  /** The tools that plain HTTP serves: all but those that ask their caller something, which needs a protocol. */
   readonly restTools: PublishedTools;
   readonly serve: ServerFactory;
+  /** Signs the request state that a client keeps for a tool. */
   readonly stateKey: Uint8Array;
 }
 
@@ -30,23 +26,24 @@ export interface Served {
   readonly serve: ServerFactory;
 }
 
+/** The environment of Hono's handlers. */
 export interface AppEnv {
   Bindings: Env;
-  Variables: { edge: Edge; info: RequestInfo };
+  Variables: { isolate: Isolate; arrival: Arrival };
 }
 
-const edges = new WeakMap<Env, Edge>();
+const isolates = new WeakMap<Env, Isolate>();
 
 /**
- * The isolate's edge, made on the first request.
+ * The isolate's state, made by its first request.
  * @throws ConfigError when a setting is wrong
  */
-export function edgeOf(env: Env, served: Served): Edge {
-  const known = edges.get(env);
+export function isolateOf(env: Env, served: Served): Isolate {
+  const known = isolates.get(env);
   if (known !== undefined) return known;
   const config = parseConfig({ ...env });
   requireAffordable(config.limits, served.catalogue.all);
-  const edge: Edge = {
+  const isolate: Isolate = {
     config,
     log: createLog({ level: config.logLevel, format: config.logFormat }),
     tools: new PublishedTools(served.catalogue.tools),
@@ -54,43 +51,6 @@ export function edgeOf(env: Env, served: Served): Edge {
     serve: served.serve,
     stateKey: createHmac('sha256', config.tokenKeys[0].secret).update('request state').digest(),
   };
-  edges.set(env, edge);
-  return edge;
-}
-
-export function requestInfo(request: Request): RequestInfo {
-  return {
-    id: randomHex(8),
-    trace: continueTrace(request.headers.get('traceparent')),
-    receivedAt: Date.now(),
-  };
-}
-
-/** The credential of `Authorization: Bearer …` (RFC 6750, section 2.1). */
-export function bearerOf(request: Request): string | undefined {
-  return /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(request.headers.get('authorization') ?? '')?.[1];
-}
-
-const MAX_PATH_CHARS = 256;
-
-/** The one line of a request that was refused before a tenant took it as a call. */
-export function logRefusal(
-  c: Context<AppEnv>,
-  refusal: { readonly status: number; readonly code: string },
-  principal?: Pick<CallRequest, 'tokenId'> & { readonly tenant: TenantId },
-): void {
-  const { edge, info } = c.var;
-  edge.log({
-    level: 'warn',
-    event: 'request.refused',
-    tenant: principal?.tenant,
-    code: refusal.code,
-    http_status: refusal.status,
-    http_method: c.req.method,
-    path: clip(redactSecrets(c.req.path).text, MAX_PATH_CHARS),
-    duration_ms: Date.now() - info.receivedAt,
-    ...traceFields(info.trace),
-    request_id: info.id,
-    token_id: principal?.tokenId,
-  });
+  isolates.set(env, isolate);
+  return isolate;
 }

@@ -5,19 +5,27 @@ import type {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import { randomHex } from '../../telemetry/trace.ts';
-import type { SessionId, SessionInfo } from '../../tenant/contract/call.ts';
-import { type Exchange, sessionCancelKey } from '../tenant-client/request-context.ts';
+import type { SessionInfo } from '../../tenant/contract/call.ts';
+import type { RequestContext } from '../tenant-client/request-context.ts';
 import { StreamRelay } from '../tenant-client/stream-relay.ts';
+import { sessionCancelKey } from './bind-server.ts';
 import { getOwn, idOf, parseMessage } from './message.ts';
 
-/** Marks the id of a message of ours, so that it is no client's. */
+/** The id under which the stored requests of a session are replayed. No client uses it. */
 const REPLAY_ID = 'bulkhead.replay';
-/** Between the key of a conversation and the server's own id, in the id of a request to the client. */
+/** Separates the key of a conversation from the server's own id, in the id of a request to the client. */
 const SEPARATOR = '.';
 
 /**
- * What lets a server that lives for one request ask its client something and hear the answer, which the client sends
- * with another request, that any machine may serve: the tenant hands it on to the relay that this conversation opens.
+ * Lets the protocol server of one request ask its client something (sampling, elicitation, roots) and receive the
+ * response, which the client sends with another request that any machine may receive.
+ *
+ * The conversation opens a stream to the tenant under a random key and puts that key in front of the ids of the server's
+ * requests. The tenant passes a response whose id has the key to that stream.
+ * Before the request is served, `replaySession` feeds the server the session's `initialize` parameters and log level, so
+ * that it knows the capabilities of the client.
+ * Ends with the request: `end` closes the stream. If the stream breaks for good or the client cancels, the transport is
+ * closed. If no stream can be opened, the server behaves as for a client without capabilities.
  */
 export class Conversation {
   readonly #transport: WebStandardStreamableHTTPServerTransport;
@@ -29,15 +37,16 @@ export class Conversation {
 
   static async begin(
     transport: WebStandardStreamableHTTPServerTransport,
-    exchange: Exchange,
-    body: unknown,
-    expiresAt: number,
+    { session, tenant, principal }: RequestContext,
+    message: unknown,
   ): Promise<Conversation> {
     const key = randomHex(8);
-    const { sessionId } = exchange;
-    const relay =
-      sessionId === undefined ? undefined : await openReplies(exchange, sessionId, key, body, expiresAt);
-    return new Conversation(transport, relay, key, idOf(body) ?? '');
+    const requestId = idOf(message) ?? '';
+    if (session === undefined) return new Conversation(transport, undefined, key, requestId);
+    const cancelKey = sessionCancelKey(session, requestId);
+    const purpose = { kind: 'replies', key, cancelKey } as const;
+    const relay = await StreamRelay.open(tenant, { session, purpose }, principal.expiresAt);
+    return new Conversation(transport, relay.ok ? relay.value : undefined, key, requestId);
   }
 
   private constructor(
@@ -51,10 +60,10 @@ export class Conversation {
     this.#key = key;
     this.#requestId = requestId;
     this.#send = transport.send.bind(transport);
-    transport.send = (message, options) => this.#say(message, options);
-    relay?.hear({
+    transport.send = (message, options) => this.#sendToClient(message, options);
+    relay?.onEvents({
       changes: () => {},
-      message: (message) => this.#hear(message),
+      message: (message) => this.#receiveReply(message),
       cancelled: () => this.#stop(),
       ended: () => this.#stop(),
     });
@@ -65,9 +74,9 @@ export class Conversation {
     void this.#transport.close();
   }
 
-  /** Tells the server what its client has said in the session before this request. */
-  async introduce({ client, logLevel }: SessionInfo): Promise<void> {
-    // Without a way to hear its answers the client is one that cannot be asked.
+  /** Replays what the client has stated in its session before this request. */
+  async replaySession({ client, logLevel }: SessionInfo): Promise<void> {
+    // Without a stream no response could be received, so the server must not learn of the client's capabilities.
     if (this.#relay === undefined) return;
     await this.#replay('initialize', JSON.parse(client));
     if (logLevel !== undefined) await this.#replay('logging/setLevel', { level: logLevel });
@@ -84,41 +93,29 @@ export class Conversation {
     this.#relay?.close();
   }
 
-  /** Servers count their requests from 0: the key tells apart those of one session. */
-  async #say(message: JSONRPCMessage, options: TransportSendOptions | undefined): Promise<void> {
+  async #sendToClient(message: JSONRPCMessage, options: TransportSendOptions | undefined): Promise<void> {
     const id = idOf(message);
     if (id === REPLAY_ID && !('method' in message)) {
       this.#replayed?.();
       return;
     }
-    const asks = 'method' in message && id !== undefined;
-    const said = asks ? { ...message, id: `${this.#key}${SEPARATOR}${id}` } : message;
-    // A server that lives for one request has no other stream than that request's to say anything on.
-    await this.#send(said, { ...options, relatedRequestId: options?.relatedRequestId ?? this.#requestId });
+    const isRequest = 'method' in message && id !== undefined;
+    // Every server counts its requests from 0: the key distinguishes the servers of one session.
+    const sent = isRequest ? { ...message, id: `${this.#key}${SEPARATOR}${id}` } : message;
+    // A server that serves one request has no stream other than that request's.
+    await this.#send(sent, { ...options, relatedRequestId: options?.relatedRequestId ?? this.#requestId });
   }
 
-  #hear(received: unknown): void {
+  #receiveReply(received: unknown): void {
     const own = Number(String(idOf(received)).slice(this.#key.length + SEPARATOR.length));
     const message = parseMessage({ ...Object(received), id: own });
     if (message !== undefined) this.#transport.onmessage?.(message);
   }
 }
 
-async function openReplies(
-  { door }: Exchange,
-  session: SessionId,
-  key: string,
-  body: unknown,
-  expiresAt: number,
-): Promise<StreamRelay | undefined> {
-  const cancelKey = sessionCancelKey(session, idOf(body) ?? '');
-  const relay = await StreamRelay.open(door, session, { kind: 'replies', key, cancelKey }, expiresAt);
-  return 'reason' in relay ? undefined : relay;
-}
-
-/** The conversation that an answer of the client's belongs to; undefined when it can belong to none. */
-export function conversationOf(answer: unknown): string | undefined {
-  const id = getOwn(answer, 'id');
+/** The key of the conversation that a client's response belongs to; undefined when its id has none. */
+export function replyKeyOf(reply: unknown): string | undefined {
+  const id = getOwn(reply, 'id');
   const at = typeof id === 'string' ? id.indexOf(SEPARATOR) : -1;
   return typeof id === 'string' && at > 0 ? id.slice(0, at) : undefined;
 }

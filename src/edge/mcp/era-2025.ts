@@ -1,100 +1,68 @@
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
-import type { PublishedTools, ToolFilter } from '../../mcp/published-tools.ts';
-import type { SessionInfo } from '../../tenant/contract/call.ts';
+import type { SessionId } from '../../tenant/contract/call.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
-import { KEEP_ALIVE_MS } from '../http/event-stream.ts';
-import type { Exchange } from '../tenant-client/request-context.ts';
-import { Conversation } from './conversation.ts';
-import { getOwn } from './message.ts';
+import { sessionLogLevel } from '../../transport-tools/session-log-level.ts';
+import { sessionOpen } from '../../transport-tools/session-open.ts';
+import { callInternal } from '../tenant-client/internal-call.ts';
+import type { RequestContext } from '../tenant-client/request-context.ts';
+import { prefersStream } from './accept.ts';
+import { bindServer } from './bind-server.ts';
+import { admitFirst, admitUncalled, callFirst, type Respond } from './dispatch.ts';
+import { getOwn, isCall, mayWait, methodOf, toolNameOf } from './message.ts';
+import { respondInJson, respondInStream } from './responders-2025.ts';
+import { handleReplies, SESSION_HEADER } from './sessions.ts';
 
-/** The 2025 revisions: one server for each request, in or out of a session, so that any machine serves any of them. */
+/** The 2025 revisions, with a session or without. Any machine can serve any request of a session. */
+export async function handle2025(context: RequestContext, message: unknown): Promise<Response> {
+  if (methodOf(message) === 'initialize') return initialize(context, message);
+  const accepted = await handleReplies(context, message);
+  if (accepted !== undefined) return accepted;
+  const asks = callsRemoteTool(context, message);
+  if (asks || mayWait(message) || prefersStream(context.request)) {
+    const respond: Respond = (binding, session) =>
+      respondInStream(context, message, binding, asks ? session : undefined);
+    return admitFirst(context, respond, message);
+  }
+  const respond: Respond = (binding) => respondInJson(context, message, binding);
+  if (methodOf(message) === 'logging/setLevel') return setLogLevel(context, message, respond);
+  return isCall(message) ? callFirst(context, respond) : admitFirst(context, respond);
+}
 
-/** Whether the request is a call of a tool that hasRemoteTools with its caller while it runs. */
-export function isConversation(body: unknown, tools: PublishedTools, families: ToolFilter): boolean {
-  if (getOwn(body, 'method') !== 'tools/call') return false;
-  const name = getOwn(getOwn(body, 'params'), 'name');
-  const tool = typeof name === 'string' ? tools.find(name, families) : undefined;
+/** Whether it is a call of a remote tool, which may ask its client something while it runs. */
+function callsRemoteTool({ isolate, toolFilter }: RequestContext, message: unknown): boolean {
+  const name = toolNameOf(message);
+  const tool = name === undefined ? undefined : isolate.tools.find(name, toolFilter);
   return tool !== undefined && isRemoteTool(tool);
 }
 
-/** One answer in JSON, when it is known: so that a refusal at the door can become a status. */
-export async function respondInJson(request: Request, body: unknown, exchange: Exchange): Promise<Response> {
-  const server = exchange.serve(exchange);
-  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
-  await server.connect(transport);
-  // Closing it ends what the server is doing for a client that is gone.
-  const leave = () => void server.close();
-  request.signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await transport.handleRequest(acceptingAll(request), { parsedBody: body });
-  } finally {
-    request.signal.removeEventListener('abort', leave);
-    await server.close();
-  }
-}
+const hasResult = async (response: Response) =>
+  response.ok && getOwn(await response.clone().json(), 'result') !== undefined;
 
 /**
- * The answer in a stream, after whatever the server has to say and to ask before.
- * @param session what the client said in its session, if the server may have to ask it something
+ * Answers `initialize` and opens the client's session, in one request to the tenant. The answer itself does not depend
+ * on the tenant, so it is made first: no session is opened for a malformed request.
  */
-export async function respondInStream(
-  request: Request,
-  body: unknown,
-  exchange: Exchange,
-  session: SessionInfo | undefined,
-  expiresAt: number,
-): Promise<Response> {
-  const server = exchange.serve(exchange);
-  const transport = new WebStandardStreamableHTTPServerTransport({ keepAliveMs: KEEP_ALIVE_MS });
-  const conversation =
-    session === undefined ? undefined : await Conversation.begin(transport, exchange, body, expiresAt);
-  const end = () => {
-    conversation?.end();
-    void server.close();
-  };
-  const answer = async () => {
-    await server.connect(transport);
-    if (session !== undefined) await conversation?.introduce(session);
-    return transport.handleRequest(acceptingAll(request), { parsedBody: body });
-  };
-  const response = await answer().catch((cause: unknown) => {
-    end();
-    throw cause;
-  });
-  if (response.body === null || response.headers.get('content-type') !== 'text/event-stream') {
-    end();
-    return response;
+async function initialize(context: RequestContext, message: unknown): Promise<Response> {
+  const outside = { ...context, session: undefined };
+  const response = await respondInJson(outside, message, bindServer(outside, []));
+  if (!(await hasResult(response))) return admitUncalled(outside, response);
+  const session = crypto.randomUUID() as SessionId;
+  const client = JSON.stringify(getOwn(message, 'params'));
+  const opened = await callInternal(outside, sessionOpen, { session_id: session, kind: 'session', client });
+  if (!opened.ok) {
+    await response.body?.cancel();
+    return context.respondRefused(opened.error);
   }
-  if (request.signal.aborted) end();
-  else request.signal.addEventListener('abort', end, { once: true });
-  return new Response(watched(response.body, end), response);
+  const headers = new Headers(response.headers);
+  headers.set(SESSION_HEADER, session);
+  return new Response(response.body, { status: response.status, headers });
 }
 
-/** The same stream, with `onEnd` called when it has ended, however it did. */
-function watched(stream: ReadableStream<Uint8Array>, onEnd: () => void): ReadableStream<Uint8Array> {
-  const reader = stream.getReader();
-  return new ReadableStream({
-    pull: async (controller) => {
-      const { done, value } = await reader.read().catch((cause: unknown) => {
-        onEnd();
-        throw cause;
-      });
-      if (!done) return controller.enqueue(value);
-      controller.close();
-      onEnd();
-    },
-    cancel: async () => {
-      onEnd();
-      await reader.cancel();
-    },
-  });
-}
-
-/** The SDK looks for both media types by name; wildcards and preferences were resolved before. */
-function acceptingAll(request: Request): Request {
-  const accept = request.headers.get('accept') ?? '';
-  if (accept.includes('application/json') && accept.includes('text/event-stream')) return request;
-  const headers = new Headers(request.headers);
-  headers.set('accept', 'application/json, text/event-stream');
-  return new Request(request.url, { method: 'POST', headers });
+/** Stores the level with the session, because each of its requests is served by a server of its own. */
+async function setLogLevel(context: RequestContext, message: unknown, respond: Respond): Promise<Response> {
+  const response = await admitFirst(context, respond);
+  const { session, isolate } = context;
+  if (session === undefined || !isolate.tools.hasRemoteTools || !(await hasResult(response))) return response;
+  const level = getOwn(getOwn(message, 'params'), 'level');
+  const stored = await callInternal(context, sessionLogLevel, { session_id: session, level }, session);
+  return stored.ok ? response : context.respondRefused(stored.error);
 }

@@ -1,16 +1,38 @@
 import { createMcpHandler, isLegacyRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
 import { KEEP_ALIVE_MS } from '../http/event-stream.ts';
-import type { Exchange } from '../tenant-client/request-context.ts';
-import { getOwn, isCall } from './message.ts';
+import type { RequestContext } from '../tenant-client/request-context.ts';
+import { prefersStream } from './accept.ts';
+import type { BoundServer } from './bind-server.ts';
+import { admitFirst, callFirst, type Respond } from './dispatch.ts';
+import { serveListen } from './listen.ts';
+import { getOwn, isCall, mayWait, methodOf } from './message.ts';
 
-/** The 2026-07-28 revision: every request says all there is to know about it. */
+/** The 2026-07-28 revision: stateless, each request carries everything that is needed to serve it. */
 
-const exchanges = new WeakMap<Request, Exchange>();
+/** Whether a request is of this revision. If a call states its revision in `_meta`, no closer look is needed. */
+export async function isEra2026(request: Request, message: unknown): Promise<boolean> {
+  const stated = getOwn(getOwn(getOwn(message, 'params'), '_meta'), PROTOCOL_VERSION_META_KEY);
+  return (stated !== undefined && isCall(message)) || !(await isLegacyRequest(request, message));
+}
+
+export async function handle2026(context: RequestContext, message: unknown): Promise<Response> {
+  if (methodOf(message) === 'subscriptions/listen') return serveListen(context, message);
+  const { request, isolate } = context;
+  const inStream = prefersStream(request) || mayWait(message);
+  const respond: Respond = (binding) => {
+    bindings.set(request, { binding, serve: isolate.serve });
+    return HANDLERS[inStream ? 'sse' : 'auto'].fetch(request, { parsedBody: message });
+  };
+  return isCall(message) && !inStream ? callFirst(context, respond) : admitFirst(context, respond, message);
+}
+
+/** The SDK makes its handlers once and asks for the server of each request, which is found here. */
+const bindings = new WeakMap<Request, { binding: BoundServer; serve: RequestContext['isolate']['serve'] }>();
 
 function serverFor(request: Request | undefined) {
-  const exchange = request === undefined ? undefined : exchanges.get(request);
-  if (exchange === undefined) throw new Error('a protocol server was asked for outside an exchange');
-  return exchange.serve(exchange);
+  const bound = request === undefined ? undefined : bindings.get(request);
+  if (bound === undefined) throw new Error('the SDK asked for the server of an unknown request');
+  return bound.serve(bound.binding);
 }
 
 const handlerOf = (responseMode: 'auto' | 'sse') =>
@@ -19,21 +41,5 @@ const handlerOf = (responseMode: 'auto' | 'sse') =>
     keepAliveMs: KEEP_ALIVE_MS,
     responseMode,
   });
-/** Answers in JSON, unless the server has something to say before the answer; or always in a stream. */
+/** `auto` answers in JSON unless the server sends something before the answer; `sse` always answers in a stream. */
 const HANDLERS = { auto: handlerOf('auto'), sse: handlerOf('sse') };
-
-export function respondModern(
-  request: Request,
-  body: unknown,
-  exchange: Exchange,
-  mode: 'auto' | 'sse',
-): Promise<Response> {
-  exchanges.set(request, exchange);
-  return HANDLERS[mode].fetch(request, { parsedBody: body });
-}
-
-/** Whether the request is one of the 2026-07-28 revision. One that names its revision in the envelope needs no closer look. */
-export async function isModern(request: Request, body: unknown): Promise<boolean> {
-  const claimed = getOwn(getOwn(getOwn(body, 'params'), '_meta'), PROTOCOL_VERSION_META_KEY);
-  return (claimed !== undefined && isCall(body)) || !(await isLegacyRequest(request, body));
-}

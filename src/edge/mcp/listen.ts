@@ -1,67 +1,63 @@
 import { createMcpHandler, type ServerEvent, type ServerEventBus } from '@modelcontextprotocol/server';
-import type { Context } from 'hono';
 import * as z from 'zod';
 import { parseCellUri } from '../../mcp/cell-uri.ts';
 import type { SessionId } from '../../tenant/contract/call.ts';
-import type { Change } from '../../tenant/streams/listeners.ts';
+import type { ResourceChange } from '../../tenant/streams/stream.ts';
+import type { Scope } from '../../tools/tool.ts';
 import { streamOpen } from '../../transport-tools/session-open.ts';
-import { httpRefusal, type Refused } from '../auth/authenticate.ts';
 import { KEEP_ALIVE_MS } from '../http/event-stream.ts';
-import type { AppEnv } from '../http/isolate.ts';
-import { callInternal } from '../tenant-client/internal-call.ts';
-import { type Asker, createExchange, type Exchange } from '../tenant-client/request-context.ts';
+import { failedCall, internalCall } from '../tenant-client/internal-call.ts';
+import type { RequestContext } from '../tenant-client/request-context.ts';
 import { StreamRelay } from '../tenant-client/stream-relay.ts';
-import { doorOf } from '../tenant-client/tenant-client.ts';
+import { bindServer } from './bind-server.ts';
+import { admitFirst } from './dispatch.ts';
 
-/** How far a slow client can be behind before its stream is ended; it listens again. */
+/** `subscriptions/listen` of the 2026-07-28 revision: the SDK writes the stream, the tenant supplies the changes. */
+
+/** A client that is further behind than this is disconnected; it can listen again. */
 const MAX_BEHIND_BYTES = 1024 * 1024;
 
-/** `subscriptions/listen` of the 2026-07-28 revision: a stream of changes, kept by the SDK, fed by the tenant. */
-
-const filter = z.object({
+const listenRequest = z.object({
   params: z.object({
     notifications: z.object({
       resourcesListChanged: z.boolean().optional(),
-      // As many as there are: too many are the tenant's to refuse.
+      // Any number: the tenant refuses too many.
       resourceSubscriptions: z.array(z.string()).optional(),
     }),
   }),
 });
 
-export async function serveListen(
-  c: Context<AppEnv>,
-  asker: Asker,
-  body: unknown,
-): Promise<Response | Refused> {
-  const { principal } = asker;
-  const admission = await doorOf(c, principal).admit();
-  if (!admission.ok) return { refusal: httpRefusal(c, admission.refusal), principal };
-  const exchange = createExchange(c, asker, admission.scopes);
-  const wanted = filter.safeParse(body).data?.params.notifications;
+export async function serveListen(context: RequestContext, message: unknown): Promise<Response> {
+  const { tenant, principal, request } = context;
+  const wanted = listenRequest.safeParse(message).data?.params.notifications;
   const uris = wanted?.resourceSubscriptions ?? [];
-  // What is not well-formed, or asks for nothing that the tenant knows of, is for the SDK to answer.
+  // The SDK answers what is malformed, and what asks for nothing that the tenant has.
   if (wanted === undefined || (uris.length === 0 && wanted.resourcesListChanged !== true))
-    return listenHandler(exchange, undefined).fetch(c.req.raw, { parsedBody: body });
+    return admitFirst(context, ({ scopes }) =>
+      listenHandler(context, scopes, undefined).fetch(request, { parsedBody: message }),
+    );
   const cells = uris.flatMap((uri) => {
     const cell = parseCellUri(uri);
     return cell === undefined ? [] : [{ uri, ...cell }];
   });
   const session = crypto.randomUUID() as SessionId;
   const args = { session_id: session, list_changed: wanted.resourcesListChanged === true, cells };
-  const refusal = await callInternal(c, principal, streamOpen, args);
-  if (refusal !== undefined) return { refusal, principal };
-  const relay = await StreamRelay.open(exchange.door, session, { kind: 'changes' }, principal.expiresAt);
-  if ('reason' in relay) return { refusal: httpRefusal(c, relay), principal };
-  const listening = new Listening(relay);
-  const handler = listenHandler(exchange, listening);
-  listening.onEnd = () => void handler.close();
-  const response = await handler.fetch(c.req.raw, { parsedBody: body });
-  return listening.watch(response);
+  const opening = internalCall(context, streamOpen, args);
+  const relay = await StreamRelay.open(
+    tenant,
+    { session, purpose: { kind: 'changes' }, opening },
+    principal.expiresAt,
+  );
+  if (!relay.ok) return context.respondRefused(failedCall(context, relay.error));
+  const bus = new StreamBus(relay.value);
+  const handler = listenHandler(context, relay.value.scopes, bus);
+  bus.onEnd = () => void handler.close();
+  return bus.limit(await handler.fetch(request, { parsedBody: message }));
 }
 
-/** A handler of its own for each stream: the bus is that stream's. */
-function listenHandler(exchange: Exchange, bus: ServerEventBus | undefined) {
-  return createMcpHandler(() => exchange.serve(exchange), {
+/** One handler for each stream, because the bus belongs to one stream. */
+function listenHandler(context: RequestContext, scopes: readonly Scope[], bus: ServerEventBus | undefined) {
+  return createMcpHandler(() => context.isolate.serve(bindServer(context, scopes)), {
     legacy: 'reject',
     keepAliveMs: KEEP_ALIVE_MS,
     maxSubscriptions: 1,
@@ -69,8 +65,8 @@ function listenHandler(exchange: Exchange, bus: ServerEventBus | undefined) {
   });
 }
 
-/** The bus of one stream: what the tenant tells goes to the SDK, and no further than the client can follow. */
-class Listening implements ServerEventBus {
+/** The SDK's event bus of one stream: publishes what the tenant sends, as fast as the client reads. */
+class StreamBus implements ServerEventBus {
   readonly #relay: StreamRelay;
   #subscribed = false;
   onEnd = () => {};
@@ -80,13 +76,13 @@ class Listening implements ServerEventBus {
   }
 
   publish(): void {
-    throw new Error('changes come from the tenant');
+    throw new Error('changes are published by the tenant');
   }
 
   subscribe(listener: (event: ServerEvent) => void): () => void {
     this.#subscribed = true;
-    this.#relay.hear({
-      changes: (changes) => this.#publish(changes, listener),
+    this.#relay.onEvents({
+      changes: (changes) => publish(changes, listener),
       message: () => {},
       cancelled: () => {},
       ended: () => this.onEnd(),
@@ -94,15 +90,8 @@ class Listening implements ServerEventBus {
     return () => this.#relay.close();
   }
 
-  #publish(changes: readonly Change[], listener: (event: ServerEvent) => void): void {
-    for (const { uris, list } of changes) {
-      for (const uri of uris) listener({ kind: 'resource_updated', uri });
-      if (list) listener({ kind: 'resources_list_changed' });
-    }
-  }
-
-  /** The SDK knows no back-pressure: whoever does not read what is sent is ended. */
-  watch(response: Response): Response {
+  /** The SDK applies no back-pressure: this ends the stream of a client that does not read it. */
+  limit(response: Response): Response {
     if (!this.#subscribed || response.body === null) {
       this.#relay.close();
       return response;
@@ -131,5 +120,12 @@ class Listening implements ServerEventBus {
       if ((controller.desiredSize ?? 0) > 0) controller.enqueue(value);
       else this.onEnd();
     }
+  }
+}
+
+function publish(changes: readonly ResourceChange[], listener: (event: ServerEvent) => void): void {
+  for (const { uris, list } of changes) {
+    for (const uri of uris) listener({ kind: 'resource_updated', uri });
+    if (list) listener({ kind: 'resources_list_changed' });
   }
 }

@@ -1,15 +1,17 @@
 import { type JSONRPCMessage, parseJSONRPCMessage } from '@modelcontextprotocol/server';
 
-/** Reading JSON-RPC messages before the protocol server does. */
+/** Reading JSON-RPC messages before the protocol server parses them. */
 
-/** An own member of an object; undefined when there is none. */
+/** An own member of an object; undefined when it has none of that name. */
 export function getOwn(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
     ? Reflect.get(value, name)
     : undefined;
 }
 
-/** The requests that are answered by a call of a tool, published or internal. */
+export const methodOf = (message: unknown) => getOwn(message, 'method');
+
+/** The requests that are answered by one call of a tool, published or internal. */
 const CALLS: ReadonlySet<unknown> = new Set([
   'tools/call',
   'resources/list',
@@ -19,38 +21,45 @@ const CALLS: ReadonlySet<unknown> = new Set([
 ]);
 
 export function isCall(message: unknown): boolean {
-  return CALLS.has(getOwn(message, 'method')) && idOf(message) !== undefined;
+  return CALLS.has(methodOf(message)) && idOf(message) !== undefined;
 }
 
-/** The id of a request or an answer. */
-export function idOf(message: unknown): string | number | undefined {
-  const id = getOwn(message, 'id');
-  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+/** The name of the tool that a `tools/call` names. */
+export function toolNameOf(message: unknown): string | undefined {
+  const name = getOwn(getOwn(message, 'params'), 'name');
+  return methodOf(message) === 'tools/call' && typeof name === 'string' ? name : undefined;
 }
 
-/** Longer ids are refused: they are kept with what a request is waiting for. */
+const asId = (id: unknown) => (typeof id === 'string' || typeof id === 'number' ? id : undefined);
+
+/** The id of a request or a response. */
+export const idOf = (message: unknown) => asId(getOwn(message, 'id'));
+
+/** Longer ids are refused, because the server stores the id of a request that waits. */
 const MAX_ID_CHARS = 256;
 
-/** Whether every message, of a batch or alone, has an id that can be kept. */
+/** Whether the id of every message, in a batch or alone, is short enough. */
 export function hasValidIds(body: unknown): boolean {
   return (Array.isArray(body) ? body : [body]).every(
     (message) => String(idOf(message)).length <= MAX_ID_CHARS,
   );
 }
 
-/** Whether it answers a request of the server's. */
-export function isAnswer(message: unknown): boolean {
-  return getOwn(message, 'method') === undefined && idOf(message) !== undefined;
+/** Whether it is a client's response to a request of the server. */
+export function isReply(message: unknown): boolean {
+  return methodOf(message) === undefined && idOf(message) !== undefined;
 }
 
-/** The request that a `notifications/cancelled` is about. */
+export const isReplyOrCancel = (message: unknown) =>
+  isReply(message) || methodOf(message) === 'notifications/cancelled';
+
+/** The id of the request that a `notifications/cancelled` cancels. */
 export function cancelledOf(message: unknown): string | number | undefined {
-  if (getOwn(message, 'method') !== 'notifications/cancelled') return undefined;
-  const id = getOwn(getOwn(message, 'params'), 'requestId');
-  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+  if (methodOf(message) !== 'notifications/cancelled') return undefined;
+  return asId(getOwn(getOwn(message, 'params'), 'requestId'));
 }
 
-/** Whether a call mayWait for news: only by writing to its client is it noticed that the client has left meanwhile. */
+/** Whether a call may wait. A client that disconnects meanwhile is noticed only while something is written to it. */
 export function mayWait(message: unknown): boolean {
   const waitS = getOwn(getOwn(getOwn(message, 'params'), 'arguments'), 'wait_s');
   return typeof waitS === 'number' && waitS > 0;

@@ -1,105 +1,92 @@
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
-import type { Context } from 'hono';
-import type { SessionId } from '../../tenant/contract/call.ts';
-import type { Change } from '../../tenant/streams/listeners.ts';
+import type { ClientMessage, SessionId } from '../../tenant/contract/call.ts';
+import type { ResourceChange } from '../../tenant/streams/stream.ts';
 import { sessionClose } from '../../transport-tools/session-close.ts';
 import { sessionListen } from '../../transport-tools/session-listen.ts';
-import { sessionOpen } from '../../transport-tools/session-open.ts';
-import { httpRefusal, type Refused } from '../auth/authenticate.ts';
-import type { Principal } from '../auth/tokens.ts';
 import { EventStream, type SentEvent } from '../http/event-stream.ts';
 import type { HttpRefusal } from '../http/http-errors.ts';
-import type { AppEnv } from '../http/isolate.ts';
-import { callInternal } from '../tenant-client/internal-call.ts';
-import { type Asker, protocolVersionOf, sessionCancelKey } from '../tenant-client/request-context.ts';
+import { callInternal, failedCall, internalCall } from '../tenant-client/internal-call.ts';
+import type { RequestContext } from '../tenant-client/request-context.ts';
 import { StreamRelay } from '../tenant-client/stream-relay.ts';
-import { doorOf } from '../tenant-client/tenant-client.ts';
-import { conversationOf } from './conversation.ts';
-import { cancelledOf, getOwn, isAnswer } from './message.ts';
+import { sessionCancelKey } from './bind-server.ts';
+import { replyKeyOf } from './conversation.ts';
+import { cancelledOf, isReply, isReplyOrCancel } from './message.ts';
 
-/** Sessions of the 2025 revisions (MCP, "Streamable HTTP", "Session Management"). The tenant keeps them. */
+/** Sessions of the 2025 revisions (MCP, "Streamable HTTP", "Session Management"). Their rows are in the tenant. */
 
 export const SESSION_HEADER = 'mcp-session-id';
 const MAX_SESSION_CHARS = 64;
 
-type Ctx = Context<AppEnv>;
+/** A session id as a client sent it, cut to the length that one can have. */
+export const toSessionId = (id: string) => id.slice(0, MAX_SESSION_CHARS) as SessionId;
 
-/** The session that a request names: whether there is one is for the tenant to say. */
+/** The session that a request names in its header. */
 export function sessionOf(request: Request): SessionId | undefined {
   const id = request.headers.get(SESSION_HEADER);
-  return id === null ? undefined : (id.slice(0, MAX_SESSION_CHARS) as SessionId);
+  return id === null ? undefined : toSessionId(id);
 }
 
-/** Opens a session for a client whose `initialize` was answered. */
-export async function openSession(c: Ctx, principal: Principal, body: unknown): Promise<SessionId | Refused> {
-  const id = crypto.randomUUID() as SessionId;
-  const client = JSON.stringify(getOwn(body, 'params'));
-  const args = { session_id: id, kind: 'session', client };
-  const refusal = await callInternal(c, principal, sessionOpen, args);
-  return refusal === undefined ? id : { refusal, principal };
+/**
+ * Serves a POST that holds only a client's responses and cancellations, in one request to the tenant: whichever machine
+ * receives them, the tenant passes them to the machine that serves the request which they belong to.
+ * @returns undefined for any other POST
+ */
+export async function handleReplies(context: RequestContext, body: unknown): Promise<Response | undefined> {
+  const { session, tenant } = context;
+  const messages = Array.isArray(body) ? body : [body];
+  if (session === undefined || !messages.every(isReplyOrCancel)) return undefined;
+  const delivered = await tenant.deliver(
+    session,
+    messages.flatMap((message) => forSession(session, message)),
+  );
+  if (!delivered.ok) return context.refuse(delivered.error);
+  return delivered.value ? new Response(null, { status: 202 }) : context.refuse(UNEXPECTED_REPLY);
 }
 
-/** What a client says in a session besides its requests. @returns the refusal, or undefined when it was taken. */
-export async function takeAnswer(
-  c: Ctx,
-  principal: Principal,
-  session: SessionId,
-  message: unknown,
-): Promise<HttpRefusal | undefined> {
-  const key = conversationOf(message);
-  const unasked: HttpRefusal = {
-    status: 400,
-    code: 'invalid_request',
-    message: 'No request of this session mayWait for such an answer.',
-  };
-  if (key === undefined) return unasked;
-  const delivery = await doorOf(c, principal).deliver(session, key, message);
-  if (!delivery.ok) return httpRefusal(c, delivery.refusal);
-  return delivery.delivered ? undefined : unasked;
-}
-
-/** Ends the request that a client has cancelled, whichever machine serves it. */
-export async function takeCancellation(
-  c: Ctx,
-  principal: Principal,
-  session: SessionId,
-  message: unknown,
-): Promise<void> {
+function forSession(session: SessionId, message: unknown): ClientMessage[] {
+  // No request has the empty key, so a response without a key has no receiver.
+  if (isReply(message)) return [{ kind: 'reply', key: replyKeyOf(message) ?? '', message }];
   const id = cancelledOf(message);
-  if (id !== undefined) await doorOf(c, principal).cancel(sessionCancelKey(session, id));
+  return id === undefined ? [] : [{ kind: 'cancel', cancelKey: sessionCancelKey(session, id) }];
 }
 
-export const isReplyOrCancel = (message: unknown) =>
-  isAnswer(message) || getOwn(message, 'method') === 'notifications/cancelled';
+const UNEXPECTED_REPLY: HttpRefusal = {
+  status: 400,
+  code: 'invalid_request',
+  message: 'No request of this session is waiting for this response.',
+};
 
-const unknownSession = (c: Ctx) => httpRefusal(c, { reason: 'unknown_session' });
-
-/** `DELETE`: the client is done with its session. */
-export async function deleteSession(c: Ctx, { principal, session }: Asker): Promise<Response | Refused> {
-  if (session === undefined) return { refusal: sessionRequired, principal };
-  const args = { session_id: session };
-  const refusal = await callInternal(c, principal, sessionClose, args, session);
-  return refusal === undefined ? new Response(null, { status: 204 }) : { refusal, principal };
+/** `DELETE`: the client ends its session. */
+export async function deleteSession(context: RequestContext): Promise<Response> {
+  const { session } = context;
+  if (session === undefined) return context.refuse(SESSION_REQUIRED);
+  const closed = await callInternal(context, sessionClose, { session_id: session }, session);
+  return closed.ok ? new Response(null, { status: 204 }) : context.respondRefused(closed.error);
 }
 
-/** `GET`: the stream on which a session is told of changes, from the event on that the client saw last. */
-export async function streamSession(c: Ctx, { principal, session }: Asker): Promise<Response | Refused> {
-  const refuse = (refusal: HttpRefusal) => ({ refusal, principal });
-  if (session === undefined) return refuse(sessionRequired);
-  const version = protocolVersionOf(c.req.raw);
-  if (version !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return refuse(noSuchRevision);
-  const refusal = await callInternal(c, principal, sessionListen, { session_id: session }, session);
-  if (refusal !== undefined) return refuse(refusal.code === 'unknown_handle' ? unknownSession(c) : refusal);
-  const last = lastEvent(c.req.header('last-event-id'));
-  const door = doorOf(c, principal);
+/** `GET`: the stream on which a session is notified of changes, from the client's `Last-Event-ID` on. */
+export async function streamSession(context: RequestContext): Promise<Response> {
+  const { session, request, caller, principal, tenant } = context;
+  if (session === undefined) return context.refuse(SESSION_REQUIRED);
+  const version = caller.protocolVersion;
+  if (version !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(version))
+    return context.refuse(UNKNOWN_REVISION);
+  const last = parseEventId(request.headers.get('last-event-id'));
+  const opening = internalCall(context, sessionListen, { session_id: session }, session);
   const purpose = { kind: 'changes', since: last?.since } as const;
-  const relay = await StreamRelay.open(door, session, purpose, principal.expiresAt);
-  if ('reason' in relay) return refuse(httpRefusal(c, relay));
-  const stream = new EventStream(c.req.raw.signal, () => relay.close(), { [SESSION_HEADER]: session });
+  const opened = await StreamRelay.open(tenant, { session, purpose, opening }, principal.expiresAt);
+  if (!opened.ok) {
+    const refusal = failedCall(context, opened.error);
+    return context.respondRefused(
+      refusal.code === 'unknown_handle' ? { reason: 'unknown_session' } : refusal,
+    );
+  }
+  const relay = opened.value;
+  const stream = new EventStream(request.signal, () => relay.close(), { [SESSION_HEADER]: session });
   let skip = last?.skip ?? 0;
-  // An event without data tells a client where to go on before there is anything to tell; older ones do not expect it.
+  // An empty event gives the client an id to resume from before there is a change. Older clients do not expect it.
   let primed = last !== undefined || version === undefined || version < PRIMED_SINCE;
-  relay.hear({
+  relay.onEvents({
     changes: (changes, rev) => {
       if (!primed) stream.send({ id: String(rev), data: '' });
       primed = true;
@@ -116,24 +103,24 @@ export async function streamSession(c: Ctx, { principal, session }: Asker): Prom
   return stream.response;
 }
 
-/** Without a session there is nothing here but POST. */
-const sessionRequired: HttpRefusal = {
+/** Without a session only POST is served. */
+const SESSION_REQUIRED: HttpRefusal = {
   status: 405,
   code: 'method_not_allowed',
-  message: 'GET and DELETE are for a session: initialize one, and send its Mcp-Session-Id.',
+  message: 'GET and DELETE need a session. Send initialize, then send its Mcp-Session-Id with each request.',
   headers: { Allow: 'POST, OPTIONS' },
 };
-const noSuchRevision: HttpRefusal = {
+const UNKNOWN_REVISION: HttpRefusal = {
   status: 400,
   code: 'invalid_request',
   message: 'MCP-Protocol-Version names no revision that has sessions.',
 };
 
 /**
- * A change as messages, each with an id that says how far a client is that has it: the revision, and, for all but the
- * last message of a revision, how many of them there were.
+ * A change as server-sent events. The id of the last event of a revision is the revision; the ids of the events before
+ * it are `revision.n`, so that a client can resume in the middle of a revision.
  */
-function eventsOf({ rev, uris, list, reset }: Change): SentEvent[] {
+function eventsOf({ rev, uris, list, reset }: ResourceChange): SentEvent[] {
   const messages = [
     ...uris.map((uri) => ({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } })),
     ...(list ? [{ jsonrpc: '2.0', method: 'notifications/resources/list_changed' }] : []),
@@ -141,18 +128,18 @@ function eventsOf({ rev, uris, list, reset }: Change): SentEvent[] {
   return messages.map((message, index) => {
     const data = JSON.stringify(message);
     if (index === messages.length - 1) return { id: String(rev), data };
-    // Of what stands for everything, half is nothing.
+    // A reset has no partial event ids: it must be received whole.
     return reset ? { data } : { id: `${rev}.${index + 1}`, data };
   });
 }
 
-/** The revision of the protocol from which on clients take an event without data. */
+/** The first revision of the protocol whose clients accept an event without data. */
 const PRIMED_SINCE = '2025-11-25';
 
 const EVENT_ID = /^(\d{1,13})(?:\.(\d{1,4}))?$/;
 
-/** From where a client goes on that saw the event last; undefined when it is none of ours. */
-function lastEvent(id: string | undefined): { since: number; skip: number } | undefined {
+/** The position from which a client resumes; undefined when the id is not one of ours. */
+function parseEventId(id: string | null): { since: number; skip: number } | undefined {
   const [, rev, part] = EVENT_ID.exec(id ?? '') ?? [];
   if (rev === undefined) return undefined;
   return part === undefined

@@ -1,56 +1,53 @@
-import type { Context } from 'hono';
-import type { SessionId } from '../../tenant/contract/call.ts';
-import type { ToolErrorBody } from '../../tools/errors.ts';
+import { fail, type Result, succeed } from '../../result.ts';
+import type { CallOutcome, CallRequest, SessionId } from '../../tenant/contract/call.ts';
 import type { Tool } from '../../tools/tool.ts';
-import { httpRefusal } from '../auth/authenticate.ts';
-import type { Principal } from '../auth/tokens.ts';
-import { type HttpRefusal, STATUS_OF_CODE } from '../http/http-errors.ts';
-import type { AppEnv } from '../http/isolate.ts';
-import { transportCaller } from './request-context.ts';
-import { doorOf } from './tenant-client.ts';
+import { type HttpRefusal, toolErrorRefusal } from '../http/http-errors.ts';
+import type { RequestContext } from './request-context.ts';
 
-/**
- * Passes what a transport needs of the tenant for itself through the door, as a call of an internal tool.
- * @returns undefined when it was answered, else the refusal as HTTP says it; the tenant has logged it
- */
-export async function callInternal(
-  c: Context<AppEnv>,
-  principal: Principal,
+/** The call of an internal tool, by which a transport asks the tenant for something on behalf of its client. */
+export function internalCall(
+  { principal, arrival, caller }: RequestContext,
   tool: Pick<Tool, 'name'>,
   args: Record<string, unknown>,
   session?: SessionId,
-): Promise<HttpRefusal | undefined> {
-  const { tokenId } = principal;
-  const outcome = await doorOf(c, principal).call({
-    tokenId,
+): CallRequest {
+  return {
+    tokenId: principal.tokenId,
     session,
-    cancelKey: c.var.info.id,
+    cancelKey: arrival.id,
     tool: tool.name,
     args,
-    caller: transportCaller(c),
-  });
-  switch (outcome.kind) {
-    case 'answer':
-      return undefined;
-    case 'error':
-      return refusalOfError(outcome.error);
-    case 'refused':
-      return httpRefusal(c, outcome.refusal);
-    case 'deferred':
-    case 'unknown_tool':
-      // A tenant's object that still runs an older release.
-      return httpRefusal(c, { reason: 'unavailable' });
-  }
+    caller,
+  };
 }
 
-function refusalOfError(error: ToolErrorBody): HttpRefusal {
-  const wait = error.retry_after_ms;
-  return {
-    status: STATUS_OF_CODE[error.code],
-    code: error.code,
-    message: error.message,
-    ...(wait === undefined
-      ? {}
-      : { headers: { 'Retry-After': String(Math.max(1, Math.ceil(wait / 1000))) } }),
-  };
+/**
+ * Calls an internal tool whose answer nobody needs.
+ * @returns the refusal as HTTP expresses it; the tenant has logged it
+ */
+export async function callInternal(
+  context: RequestContext,
+  tool: Pick<Tool, 'name'>,
+  args: Record<string, unknown>,
+  session?: SessionId,
+): Promise<Result<undefined, HttpRefusal>> {
+  const outcome = await context.tenant.call(internalCall(context, tool, args, session));
+  return outcome.kind === 'answer' ? succeed(undefined) : fail(failedCall(context, outcome));
+}
+
+/** The end of an internal call that was not answered, as a refusal over HTTP. */
+export function failedCall(
+  context: RequestContext,
+  outcome: Exclude<CallOutcome, { kind: 'answer' }>,
+): HttpRefusal {
+  switch (outcome.kind) {
+    case 'error':
+      return toolErrorRefusal(outcome.error);
+    case 'refused':
+      return context.toHttpRefusal(outcome.refusal);
+    case 'deferred':
+    case 'unknown_tool':
+      // The tenant's Durable Object still runs an older release.
+      return context.toHttpRefusal({ reason: 'unavailable' });
+  }
 }

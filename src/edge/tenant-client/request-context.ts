@@ -1,82 +1,79 @@
 import type { Context } from 'hono';
 import type { ToolFilter } from '../../mcp/published-tools.ts';
-import type { ServerFactory } from '../../mcp/server.ts';
-import type { ServerBinding } from '../../mcp/server-binding.ts';
+import type { Arrival } from '../../mcp/server-binding.ts';
 import type { CallerInfo, Refusal, SessionId } from '../../tenant/contract/call.ts';
-import type { Scope } from '../../tools/tool.ts';
+import { toHttpRefusal } from '../auth/refusals.ts';
 import type { Principal } from '../auth/tokens.ts';
-import type { AppEnv } from '../http/isolate.ts';
-import { doorOf, type TenantClient } from './tenant-client.ts';
+import type { HttpRefusal, RefusalFormat } from '../http/http-errors.ts';
+import type { AppEnv, Isolate } from '../http/isolate.ts';
+import { logRefusal, refuse, respondRefused } from '../http/refusal-log.ts';
+import { createTenantClient, type TenantClient } from './tenant-client.ts';
 
-/** Whose request it is, which session it names, and which families of tools it wants to know of. */
-export interface Asker {
+/** Everything that the handlers of one authenticated request share. Made once, by the endpoint. */
+export interface RequestContext {
+  readonly request: Request;
+  readonly isolate: Isolate;
+  /** When the request arrived, and its ids. */
+  readonly arrival: Arrival;
   readonly principal: Principal;
-  readonly families: ToolFilter;
+  readonly tenant: TenantClient;
+  /** The session that the request names. Whether it exists is the tenant's decision. */
   readonly session: SessionId | undefined;
+  /** The families of tools that the client wants to see; undefined for all. */
+  readonly toolFilter: ToolFilter;
+  /** The caller of what the transport itself asks of the tenant. */
+  readonly caller: CallerInfo;
+  /** Lets `work` finish after the response was sent. */
+  waitUntil(work: Promise<unknown>): void;
+  /** A refusal by the tenant as an HTTP refusal of this endpoint. */
+  toHttpRefusal(refusal: Refusal): HttpRefusal;
+  /** Logs a refusal and answers with it. */
+  refuse(refusal: HttpRefusal | Refusal): Promise<Response>;
+  /** Answers with a refusal that the tenant has already logged, under `traceId` if the message had a trace of its own. */
+  respondRefused(refusal: HttpRefusal | Refusal, traceId?: string): Promise<Response>;
+  /** Logs an error response that the protocol server has made. */
+  logErrorResponse(response: Response): void;
 }
 
-/** The exchange of one request: what its protocol server may use, and what came of it. */
-export interface Exchange extends ServerBinding {
-  readonly serve: ServerFactory;
-  readonly door: TenantClient;
-  readonly outcome: { asked: boolean; refusal?: Refusal; traceId?: string };
+export interface ContextOptions {
+  readonly format: RefusalFormat;
+  readonly session?: SessionId | undefined;
+  readonly toolFilter?: ToolFilter;
 }
 
-export function createExchange(c: Context<AppEnv>, asker: Asker, scopes: readonly Scope[]): Exchange {
-  const { principal, families, session } = asker;
-  const outcome: Exchange['outcome'] = { asked: false };
-  const { edge, info } = c.var;
-  const door = doorOf(c, principal);
+export function createContext(
+  c: Context<AppEnv>,
+  principal: Principal,
+  { format, session, toolFilter }: ContextOptions,
+): RequestContext {
+  const { isolate, arrival } = c.var;
+  const asHttp = (refusal: HttpRefusal | Refusal) =>
+    'reason' in refusal ? toHttpRefusal(c, refusal) : refusal;
   return {
-    outcome,
-    door,
-    serve: edge.serve,
-    tools: edge.tools,
-    tokenId: principal.tokenId,
-    sessionId: session,
-    scopes,
-    stateKey: edge.stateKey,
-    families,
-    traceparent: c.req.raw.headers.get('traceparent'),
-    protocolVersion: protocolVersionOf(c.req.raw),
-    arrival: () => info,
-    // Without a session nobody but this request can cancel it.
-    cancelKey: (id) => (session === undefined ? info.id : sessionCancelKey(session, id)),
-    cancel: (cancelKey) => c.executionCtx.waitUntil(door.cancel(cancelKey)),
-    settle: (request, settlement) => {
-      const settled = door.settle(request, settlement);
-      // Also when its client has left meanwhile.
-      c.executionCtx.waitUntil(settled);
-      return settled;
+    request: c.req.raw,
+    isolate,
+    arrival,
+    principal,
+    tenant: createTenantClient(c.env, isolate, arrival, principal),
+    session,
+    toolFilter,
+    caller: {
+      requestId: arrival.id,
+      trace: arrival.trace,
+      receivedAt: arrival.receivedAt,
+      clientName: undefined,
+      clientVersion: undefined,
+      protocolVersion: protocolVersionOf(c.req.raw),
     },
-    refused: (refusal, traceId) => {
-      outcome.refusal = refusal;
-      outcome.traceId = traceId;
-    },
-    call: (request) => {
-      outcome.asked = true;
-      return door.call(request);
-    },
+    waitUntil: (work) => c.executionCtx.waitUntil(work),
+    toHttpRefusal: (refusal) => toHttpRefusal(c, refusal),
+    refuse: (refusal) => refuse(c, format, asHttp(refusal), principal),
+    respondRefused: (refusal, traceId) => respondRefused(c, format, asHttp(refusal), traceId),
+    logErrorResponse: ({ status }) => logRefusal(c, { status, code: 'protocol' }, principal),
   };
 }
+
+const MAX_VERSION_CHARS = 32;
 
 export const protocolVersionOf = (request: Request) =>
-  request.headers.get('mcp-protocol-version')?.slice(0, 32);
-
-/** By which a request of a session is cancelled, whichever machine serves it. The ids 1 and "1" are two. */
-export const sessionCancelKey = (session: SessionId, id: string | number) =>
-  `${session}/${JSON.stringify(id)}`;
-
-/** The caller of what a transport asks for itself. */
-export function transportCaller(c: Context<AppEnv>): CallerInfo {
-  const { id, trace, receivedAt } = c.var.info;
-  const protocolVersion = protocolVersionOf(c.req.raw);
-  return {
-    requestId: id,
-    trace,
-    receivedAt,
-    clientName: undefined,
-    clientVersion: undefined,
-    protocolVersion,
-  };
-}
+  request.headers.get('mcp-protocol-version')?.slice(0, MAX_VERSION_CHARS);

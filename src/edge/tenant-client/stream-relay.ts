@@ -1,79 +1,95 @@
-import type { Refusal, SessionId } from '../../tenant/contract/call.ts';
-import { streamEndOf } from '../../tenant/streams/durable-listener.ts';
-import type { Change, Notice, StreamPurpose } from '../../tenant/streams/listeners.ts';
+import { fail, type Result, succeed } from '../../result.ts';
+import type { SessionId, StreamFailure } from '../../tenant/contract/call.ts';
+import type { ResourceChange, StreamEvent, StreamPurpose } from '../../tenant/streams/stream.ts';
+import { NORMAL_CLOSURE, type StreamRequest, streamEndOf } from '../../tenant/streams/stream-protocol.ts';
+import type { Scope } from '../../tools/tool.ts';
 import type { TenantClient } from './tenant-client.ts';
 
-/** Tries to reach a tenant again whose stream broke, and how long the first of them waits; each waits twice as long. */
-const MAX_TRIES = 8;
+/** Attempts to reconnect, and how long the first one waits; each further one waits twice as long. */
+const MAX_ATTEMPTS = 8;
 const FIRST_WAIT_MS = 50;
-/** What arrives before anybody hears it. */
-const MAX_EARLY = 256;
-/** RFC 6455, section 7.4.1. */
-const NORMAL_CLOSURE = 1000;
+/** Events that are buffered until a handler is set. */
+const MAX_BUFFERED = 256;
+/** The longest delay of a timer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Receives what the tenant sends on a stream. */
 export interface StreamHandler {
-  /** @param rev up to which these are all that there are */
-  changes(changes: readonly Change[], rev: number): void;
+  /** @param rev all changes up to this revision are now known */
+  changes(changes: readonly ResourceChange[], rev: number): void;
   message(message: unknown): void;
   cancelled(): void;
-  /** The tenant has ended the stream, or cannot be reached. */
+  /** The tenant has ended the stream, or cannot be reached. Called at most once. */
   ended(): void;
 }
 
 /**
- * The edge's end of one stream of a tenant. When the connection breaks, because the tenant's object was moved or
- * restarted, it is made again from the last revision that was heard of: nothing is missed, and nothing heard twice.
+ * The edge's side of one notification stream.
+ *
+ * A client's SSE response is held by the edge; changes reach it over a hibernatable WebSocket from the tenant's Durable
+ * Object.
+ * Guarantees: events arrive in revision order. A broken connection is opened again and resumes after the last revision
+ * that was passed on, so a client receives no change twice and misses none.
+ * Ends when the client disconnects, the token is revoked or expires, the tenant ends it, or the tenant stays unreachable
+ * for eight attempts (about 13 s).
+ * Memory: at most 256 events are buffered before a handler is set; one more ends the stream.
  */
 export class StreamRelay {
-  readonly #door: TenantClient;
+  readonly scopes: readonly Scope[];
+  readonly #tenant: TenantClient;
   readonly #session: SessionId;
   readonly #purpose: StreamPurpose;
   readonly #expiry: ReturnType<typeof setTimeout> | undefined;
   #rev: number | undefined;
   #socket: WebSocket;
-  #hearer: StreamHandler | undefined;
-  #early: Notice[] = [];
+  #handler: StreamHandler | undefined;
+  #buffered: StreamEvent[] = [];
   #closed = false;
 
-  /** @returns the open relay, or why the tenant refuses it */
+  /**
+   * Opens a stream, in one request to the tenant.
+   * @param expiresAt when the token expires, in milliseconds since the epoch
+   */
   static async open(
-    door: TenantClient,
-    session: SessionId,
-    purpose: StreamPurpose,
+    tenant: TenantClient,
+    stream: Omit<StreamRequest, 'tokenId'>,
     expiresAt: number,
-  ): Promise<StreamRelay | Refusal> {
-    const socket = await door.listen(session, purpose);
-    return 'reason' in socket ? socket : new StreamRelay(door, session, purpose, expiresAt, socket);
+  ): Promise<Result<StreamRelay, StreamFailure>> {
+    const opened = await tenant.openStream(stream);
+    if (!opened.ok) return fail(opened.error);
+    const { socket, scopes } = opened.value;
+    return succeed(new StreamRelay(tenant, stream, expiresAt, socket, scopes));
   }
 
   private constructor(
-    door: TenantClient,
-    session: SessionId,
-    purpose: StreamPurpose,
+    tenant: TenantClient,
+    { session, purpose }: Omit<StreamRequest, 'tokenId'>,
     expiresAt: number,
     socket: WebSocket,
+    scopes: readonly Scope[],
   ) {
-    this.#door = door;
+    this.scopes = scopes;
+    this.#tenant = tenant;
     this.#session = session;
     this.#purpose = purpose;
     this.#rev = purpose.kind === 'changes' ? purpose.since : undefined;
     this.#socket = socket;
-    this.#listen(socket);
-    // A token that expires while its stream is open is good no longer. What is further away outlives any stream.
+    this.#receiveFrom(socket);
+    // A stream ends with its token. An expiry beyond the range of a timer outlives any stream.
     const lifeMs = expiresAt - Date.now();
     this.#expiry = lifeMs < MAX_TIMER_MS ? setTimeout(() => this.#end(), Math.max(0, lifeMs)) : undefined;
   }
 
-  /** Begins to hear, what came before first. */
-  hear(hearer: StreamHandler): void {
-    this.#hearer = hearer;
-    const early = this.#early;
-    this.#early = [];
-    for (const notice of early) this.#tell(notice);
-    if (this.#closed) hearer.ended();
+  /** Sets the handler, and passes it the buffered events. */
+  onEvents(handler: StreamHandler): void {
+    this.#handler = handler;
+    const buffered = this.#buffered;
+    this.#buffered = [];
+    for (const event of buffered) dispatch(event, handler);
+    if (this.#closed) handler.ended();
   }
 
-  /** Ends the stream: its client is gone, or was told all. */
+  /** Closes the stream: its client is gone, or has received everything. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -84,15 +100,15 @@ export class StreamRelay {
   #end(): void {
     if (this.#closed) return;
     this.close();
-    this.#hearer?.ended();
+    this.#handler?.ended();
   }
 
-  #listen(socket: WebSocket): void {
+  #receiveFrom(socket: WebSocket): void {
     socket.addEventListener('message', ({ data }) => {
-      if (socket === this.#socket && typeof data === 'string') this.#take(JSON.parse(data));
+      if (socket === this.#socket && typeof data === 'string') this.#receive(JSON.parse(data));
     });
     let isLost = false;
-    // A socket that breaks can say so twice, by a close and an error.
+    // A broken socket can report both a close and an error.
     const lost = (code: number) => {
       if (isLost || socket !== this.#socket || this.#closed) return;
       isLost = true;
@@ -104,32 +120,28 @@ export class StreamRelay {
     socket.accept();
   }
 
-  #take(notice: Notice): void {
+  #receive(event: StreamEvent): void {
     if (this.#closed) return;
-    if (notice.kind === 'changes') this.#rev = notice.rev;
-    if (this.#hearer !== undefined) this.#tell(notice);
-    else if (this.#early.length < MAX_EARLY) this.#early.push(notice);
+    if (event.kind === 'changes') this.#rev = event.rev;
+    if (this.#handler !== undefined) dispatch(event, this.#handler);
+    else if (this.#buffered.length < MAX_BUFFERED) this.#buffered.push(event);
     else this.#end();
-  }
-
-  #tell(notice: Notice): void {
-    if (notice.kind === 'changes') this.#hearer?.changes(notice.changes, notice.rev);
-    else if (notice.kind === 'message') this.#hearer?.message(notice.message);
-    else this.#hearer?.cancelled();
   }
 
   async #reconnect(): Promise<void> {
     const purpose = this.#purpose.kind === 'changes' ? { ...this.#purpose, since: this.#rev } : this.#purpose;
-    for (let tries = 0, waitMs = FIRST_WAIT_MS; tries < MAX_TRIES && !this.#closed; tries++, waitMs *= 2) {
-      // Many streams break at once when an object moves: they must not all come back at once.
+    let waitMs = FIRST_WAIT_MS;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS && !this.#closed; attempt++, waitMs *= 2) {
+      // Many streams break at once when an object moves: the jitter spreads their reconnects.
       await new Promise((resolve) => setTimeout(resolve, waitMs * (0.5 + Math.random())));
-      const socket = await this.#door.listen(this.#session, purpose);
-      if ('reason' in socket) {
-        if (socket.reason === 'unavailable') continue;
+      const opened = await this.#tenant.openStream({ session: this.#session, purpose });
+      if (!opened.ok) {
+        if (isUnavailable(opened.error)) continue;
         break;
       }
+      const { socket } = opened.value;
       this.#socket = socket;
-      this.#listen(socket);
+      this.#receiveFrom(socket);
       if (this.#closed) socket.close(NORMAL_CLOSURE);
       return;
     }
@@ -137,5 +149,11 @@ export class StreamRelay {
   }
 }
 
-/** The longest time that a timer can be set to. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+const isUnavailable = (failure: StreamFailure) =>
+  failure.kind === 'refused' && failure.refusal.reason === 'unavailable';
+
+function dispatch(event: StreamEvent, handler: StreamHandler): void {
+  if (event.kind === 'changes') handler.changes(event.changes, event.rev);
+  else if (event.kind === 'message') handler.message(event.message);
+  else handler.cancelled();
+}

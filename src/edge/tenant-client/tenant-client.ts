@@ -1,75 +1,125 @@
-import type { Context } from 'hono';
+import type { Arrival } from '../../mcp/server-binding.ts';
+import { fail, type Result, succeed } from '../../result.ts';
 import { traceFields } from '../../telemetry/log.ts';
 import { describeCause } from '../../telemetry/redact.ts';
 import type {
   Admission,
   CallOutcome,
   CallRequest,
-  Delivery,
+  ClientMessage,
   Refusal,
+  RemoteCompletion,
   SessionId,
-  Settlement,
+  StreamFailure,
 } from '../../tenant/contract/call.ts';
-import { askForStream } from '../../tenant/streams/durable-listener.ts';
-import type { StreamPurpose } from '../../tenant/streams/listeners.ts';
+import {
+  encodeStreamRequest,
+  SCOPES_HEADER,
+  type StreamRequest,
+} from '../../tenant/streams/stream-protocol.ts';
+import { SCOPES, type Scope } from '../../tools/tool.ts';
 import type { Principal } from '../auth/tokens.ts';
-import type { AppEnv } from '../http/isolate.ts';
+import type { Isolate } from '../http/isolate.ts';
 
-/** The tenant whose token was shown. An object that cannot be asked is `unavailable`, never a denial. */
+/** The open end of a stream, and the scopes of the token that opened it. */
+export interface OpenedStream {
+  readonly socket: WebSocket;
+  readonly scopes: readonly Scope[];
+}
+
+/**
+ * The tenant of one verified token, reached over RPC. Each method is one request to the tenant's Durable Object. An
+ * object that cannot be reached is reported in the log and answered as `unavailable`, never as a denial.
+ *
+ * @example
+ * ```ts
+ * import type { SessionId } from '../../tenant/contract/call.ts';
+ * import type { TenantClient } from './tenant-client.ts';
+ *
+ * async function scopesOf(tenant: TenantClient, session: SessionId): Promise<readonly string[]> {
+ *   const admission = await tenant.admit(session);
+ *   return admission.ok ? admission.value.scopes : [];
+ * }
+ * ```
+ */
 export interface TenantClient {
-  admit(session?: SessionId): Promise<Admission>;
+  admit(session?: SessionId): Promise<Result<Admission, Refusal>>;
   call(request: CallRequest): Promise<CallOutcome>;
-  settle(request: CallRequest, settlement: Settlement): Promise<void>;
+  completeRemoteCall(request: CallRequest, completion: RemoteCompletion): Promise<void>;
   cancel(cancelKey: string): Promise<void>;
-  deliver(session: SessionId, key: string | undefined, message: unknown): Promise<Delivery>;
-  /** Opens the tenant's end of a stream. */
-  listen(session: SessionId, purpose: StreamPurpose): Promise<WebSocket | Refusal>;
+  /** @returns whether every message had a receiver */
+  deliver(session: SessionId, messages: readonly ClientMessage[]): Promise<Result<boolean, Refusal>>;
+  /** Opens a stream, after the call in `opening` if there is one. */
+  openStream(stream: Omit<StreamRequest, 'tokenId'>): Promise<Result<OpenedStream, StreamFailure>>;
 }
 
 const UNAVAILABLE = { reason: 'unavailable' } as const;
-const SHUT = { ok: false, refusal: UNAVAILABLE } as const;
+const CALL_UNAVAILABLE = { kind: 'refused', refusal: UNAVAILABLE } as const;
 
-export function doorOf(c: Context<AppEnv>, principal: Principal): TenantClient {
-  const tenant = () => c.env.TENANTS.getByName(principal.tenant);
-  const reaching = async <T>(ask: () => Promise<T>, otherwise: T): Promise<T> => {
+export function createTenantClient(
+  env: Env,
+  isolate: Isolate,
+  arrival: Arrival,
+  principal: Principal,
+): TenantClient {
+  const { tokenId } = principal;
+  const stub = () => env.TENANTS.getByName(principal.tenant);
+  const callTenant = async <T>(request: () => Promise<T>, otherwise: T): Promise<T> => {
     try {
-      return await ask();
+      return await request();
     } catch (cause) {
-      logUnreachable(c, principal, cause);
+      isolate.log({
+        level: 'error',
+        event: 'edge.error',
+        tenant: principal.tenant,
+        code: 'unavailable',
+        cause: describeCause(cause, undefined, {}),
+        ...traceFields(arrival.trace),
+        request_id: arrival.id,
+        token_id: tokenId,
+      });
       return otherwise;
     }
   };
-  const { tokenId } = principal;
+  const call = (request: CallRequest) =>
+    callTenant<CallOutcome>(async () => await stub().call(request), CALL_UNAVAILABLE);
   return {
-    admit: (session) => reaching<Admission>(async () => await tenant().admit(tokenId, session), SHUT),
-    call: (request) =>
-      reaching<CallOutcome>(async () => await tenant().call(request), {
-        kind: 'refused',
-        refusal: UNAVAILABLE,
-      }),
-    settle: (request, settlement) =>
-      reaching(async () => await tenant().settle(request, settlement), undefined),
-    cancel: (cancelKey) => reaching(async () => await tenant().cancel(tokenId, cancelKey), undefined),
-    deliver: (session, key, message) =>
-      reaching<Delivery>(async () => await tenant().deliver(tokenId, session, key, message), SHUT),
-    listen: (session, purpose) =>
-      reaching<WebSocket | Refusal>(async () => {
-        const response = await tenant().fetch(askForStream(tokenId, session, purpose));
-        return response.webSocket ?? (await response.json<Refusal>());
-      }, UNAVAILABLE),
+    call,
+    admit: (session) =>
+      callTenant<Result<Admission, Refusal>>(
+        async () => await stub().admit(tokenId, session),
+        fail(UNAVAILABLE),
+      ),
+    completeRemoteCall: (request, completion) =>
+      callTenant(async () => await stub().completeRemoteCall(request, completion), undefined),
+    cancel: (cancelKey) => callTenant(async () => await stub().cancel(tokenId, cancelKey), undefined),
+    deliver: (session, messages) =>
+      callTenant<Result<boolean, Refusal>>(
+        async () => await stub().deliver(tokenId, session, messages),
+        fail(UNAVAILABLE),
+      ),
+    openStream: async (stream) => {
+      const open = (request: Request) =>
+        callTenant<Result<OpenedStream, StreamFailure>>(
+          async () => openedStream(await stub().fetch(request)),
+          fail(CALL_UNAVAILABLE),
+        );
+      const request = encodeStreamRequest({ tokenId, ...stream });
+      if (request !== undefined) return open(request);
+      const { opening, ...alone } = stream;
+      const later = encodeStreamRequest({ tokenId, ...alone });
+      if (opening === undefined || later === undefined)
+        throw new Error('the request for a stream is too large');
+      const outcome = await call(opening);
+      if (outcome.kind === 'answer') return open(later);
+      if (outcome.kind === 'deferred') throw new Error('a stream was opened by a remote tool');
+      return fail(outcome);
+    },
   };
 }
 
-function logUnreachable(c: Context<AppEnv>, principal: Principal, cause: unknown): void {
-  const { edge, info } = c.var;
-  edge.log({
-    level: 'error',
-    event: 'edge.error',
-    tenant: principal.tenant,
-    code: 'unavailable',
-    cause: describeCause(cause, undefined, {}),
-    ...traceFields(info.trace),
-    request_id: info.id,
-    token_id: principal.tokenId,
-  });
+async function openedStream(response: Response): Promise<Result<OpenedStream, StreamFailure>> {
+  if (response.webSocket === null) return fail(await response.json<StreamFailure>());
+  const granted = (response.headers.get(SCOPES_HEADER) ?? '').split(' ');
+  return succeed({ socket: response.webSocket, scopes: SCOPES.filter((scope) => granted.includes(scope)) });
 }

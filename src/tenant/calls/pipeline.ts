@@ -1,3 +1,4 @@
+import { fail, type Result, succeed } from '../../result.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { describeCause } from '../../telemetry/redact.ts';
 import { parseArguments } from '../../tools/arguments.ts';
@@ -11,8 +12,8 @@ import type {
   CallOutcome,
   CallRequest,
   Refusal,
+  RemoteCompletion,
   SessionId,
-  Settlement,
   TokenId,
 } from '../contract/call.ts';
 import type { Database } from '../storage/database.ts';
@@ -29,7 +30,7 @@ import type { WriteBehind } from './write-behind.ts';
 
 /** More than any one call adds to the storage: a body, its history and its index. */
 const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
-const MAX_ROOMY_CALLS = 64;
+const MAX_CALLS_BETWEEN_QUOTA_CHECKS = 64;
 
 export interface PipelineParts {
   readonly db: Database;
@@ -54,14 +55,14 @@ export interface PipelineParts {
 /** What a call waits for: its topic, and times in milliseconds since the epoch. */
 export interface Waiting {
   readonly topic: string;
-  /** When it is to be tried again at the latest; the call itself may go on waiting after that. */
+  /** When it is to be tried retry at the latest; the call itself may go on waiting after that. */
   readonly retryAt: number | undefined;
   /** When it must answer. */
   readonly until: number;
 }
 
-/** A call that waited and is tried again; `mayWait` says whether it may wait once more. */
-export interface Again {
+/** A call that waited and is tried retry; `mayWait` says whether it may wait once more. */
+export interface Retry {
   readonly mayWait: boolean;
 }
 
@@ -70,14 +71,14 @@ interface Attempt {
   readonly session: Session | 'unknown' | undefined;
   readonly tool: AnyTool | undefined;
   readonly now: number;
-  readonly again: Again | undefined;
+  readonly retry: Retry | undefined;
 }
 
 /** The door of one tenant: admit, charge, validate, run, record, log. Nothing reaches a tool any other way. */
 export class Pipeline {
   readonly #parts: PipelineParts;
   #rev: number;
-  #roomyCalls = 0;
+  #callsUntilQuotaCheck = 0;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
@@ -89,7 +90,7 @@ export class Pipeline {
     return this.#rev;
   }
 
-  admit(tokenId: TokenId, sessionId: SessionId | undefined): Admission {
+  admit(tokenId: TokenId, sessionId: SessionId | undefined): Result<Admission, Refusal> {
     const now = this.#parts.clock();
     const session = this.#sessionOf({ tokenId, session: sessionId }, now);
     const admitted = this.#admit(tokenId, session, 'any', now);
@@ -98,20 +99,20 @@ export class Pipeline {
       typeof session === 'object'
         ? { client: session.client, logLevel: session.log_level ?? undefined }
         : undefined;
-    return { ok: true, scopes: admitted.token.scopes, session: info };
+    return succeed({ scopes: admitted.value.scopes, session: info });
   }
 
   /**
    * Passes a call through the door.
-   * @param again of a call that waited: it is admitted anew and charged no more
+   * @param retry of a call that waited: it is admitted anew and charged no more
    * @returns how it ended, or what it waits for, and then nothing was changed
    */
-  call(asked: CallRequest, again?: Again): CallOutcome | Waiting {
+  call(asked: CallRequest, retry?: Retry): CallOutcome | Waiting {
     const now = this.#parts.clock();
     const tool = this.#parts.catalogue.find(asked.tool);
     const session = this.#sessionOf(asked, now);
     const request = typeof session === 'object' ? named(asked, session) : asked;
-    const ended = this.#pass({ request, session, tool, now, again });
+    const ended = this.#pass({ request, session, tool, now, retry });
     if ('topic' in ended) return ended;
     // A tool at the edge is recorded and logged when it has ended.
     if (ended.outcome.kind !== 'deferred') this.#keep(request, tool, ended);
@@ -119,7 +120,7 @@ export class Pipeline {
   }
 
   /** Records and logs a tool that ran at the edge. */
-  settle(request: CallRequest, { slot, error, thrown }: Settlement): void {
+  completeRemoteCall(request: CallRequest, { slot, error, thrown }: RemoteCompletion): void {
     const tool = this.#parts.catalogue.find(request.tool);
     this.#parts.remoteCalls.end(slot);
     if (tool === undefined) return;
@@ -139,16 +140,16 @@ export class Pipeline {
     this.#report(request, tool, ended);
   }
 
-  #pass({ request, session, tool, now, again }: Attempt): Ended | Waiting {
+  #pass({ request, session, tool, now, retry }: Attempt): Ended | Waiting {
     const admitted = this.#admit(request.tokenId, session, tool?.scope ?? 'any', now);
-    if (!admitted.ok) return { outcome: { kind: 'refused', refusal: admitted.refusal }, recorded: false };
-    if (again === undefined) {
+    if (!admitted.ok) return { outcome: { kind: 'refused', refusal: admitted.error }, recorded: false };
+    if (retry === undefined) {
       const charge = this.#parts.limiter.charge(tool ?? UNKNOWN_TOOL, now);
       if (!charge.ok) return { outcome: rateLimited(request, charge), recorded: false };
     }
     if (tool === undefined) return { outcome: { kind: 'unknown_tool' }, recorded: false };
     if (isRemoteTool(tool)) return this.#sendToEdge(request, tool, now);
-    return this.#bounded({ request, session, tool, now, again }, admitted.token);
+    return this.#bounded({ request, session, tool, now, retry }, admitted.value);
   }
 
   /** Checks a call of a tool at the edge and leaves it to be run there, unless too many are. */
@@ -157,7 +158,7 @@ export class Pipeline {
       const args = parseArguments(tool, request.args);
       const slot = this.#parts.remoteCalls.begin(now);
       if (slot !== undefined) return { outcome: { kind: 'deferred', args, slot }, recorded: false };
-      const message = 'Too many long calls are running; try again shortly.';
+      const message = 'Too many long calls are running; try retry shortly.';
       throw new ToolError('unavailable', message, { limit: MAX_REMOTE_CALLS });
     } catch (cause) {
       if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
@@ -180,27 +181,27 @@ export class Pipeline {
     session: Session | 'unknown' | undefined,
     scope: Scope | 'any',
     now: number,
-  ): { ok: true; token: Token } | { ok: false; refusal: Refusal } {
+  ): Result<Token, Refusal> {
     const token = this.#parts.tokens.active(tokenId, now);
-    if (token === undefined) return { ok: false, refusal: { reason: 'invalid_token' } };
-    if (this.#parts.profile.status === 'suspended') return { ok: false, refusal: { reason: 'suspended' } };
+    if (token === undefined) return fail({ reason: 'invalid_token' });
+    if (this.#parts.profile.status === 'suspended') return fail({ reason: 'suspended' });
     if (scope !== 'any' && !token.scopes.includes(scope)) {
-      return { ok: false, refusal: { reason: 'insufficient_scope', scope } };
+      return fail({ reason: 'insufficient_scope', scope });
     }
-    if (session === 'unknown') return { ok: false, refusal: { reason: 'unknown_session' } };
+    if (session === 'unknown') return fail({ reason: 'unknown_session' });
     if (session !== undefined) seeSession(this.#parts.db, session, now);
-    return { ok: true, token };
+    return succeed(token);
   }
 
   /** The error boundary: whatever is thrown inside undoes the transaction and becomes an error of the closed list. */
   #bounded(attempt: Attempt & { tool: Tool }, token: Token): Ended | Waiting {
-    const { request, tool, now, again } = attempt;
+    const { request, tool, now, retry } = attempt;
     let waitMs = 0;
     try {
       const args = parseArguments(tool, request.args);
       this.#requireRoom(tool);
-      waitMs = again === undefined ? waitOf(args) : 0;
-      const mayWait = again?.mayWait ?? (waitMs > 0 && this.#parts.mayWait());
+      waitMs = retry === undefined ? waitOf(args) : 0;
+      const mayWait = retry?.mayWait ?? (waitMs > 0 && this.#parts.mayWait());
       const outcome = this.#transact(attempt, args, token, mayWait);
       return { outcome, recorded: true };
     } catch (cause) {
@@ -217,14 +218,14 @@ export class Pipeline {
   }
 
   #transact(
-    { request, tool, now, again }: Attempt & { tool: Tool },
+    { request, tool, now, retry }: Attempt & { tool: Tool },
     args: Record<string, unknown>,
     token: Token,
     mayWait: boolean,
   ): CallOutcome {
     const { db, records, writeBehind, limiter } = this.#parts;
     const state = { rev: this.#rev, touched: new Set<string>() };
-    const context = this.#context(state, token, now, { mayWait, waited: again !== undefined });
+    const context = this.#context(state, token, now, { mayWait, waited: retry !== undefined });
     const answer = (): CallOutcome => ({
       kind: 'answer',
       json: runIdempotent(db, { tool: tool.name, args, now }, () => {
@@ -272,10 +273,13 @@ export class Pipeline {
 
   /** Refuses a call that grows the storage once the quota is reached. The size is not asked for while it is far away. */
   #requireRoom(tool: Tool): void {
-    if (!tool.grows || this.#roomyCalls-- > 0) return;
+    if (!tool.grows || this.#callsUntilQuotaCheck-- > 0) return;
     const { db, storageQuotaBytes } = this.#parts;
     const left = storageQuotaBytes - db.sizeBytes();
-    this.#roomyCalls = Math.min(MAX_ROOMY_CALLS, Math.floor(left / MAX_GROWTH_BYTES));
+    this.#callsUntilQuotaCheck = Math.min(
+      MAX_CALLS_BETWEEN_QUOTA_CHECKS,
+      Math.floor(left / MAX_GROWTH_BYTES),
+    );
     if (left > 0) return;
     throw new ToolError(
       'quota_exceeded',

@@ -1,3 +1,4 @@
+import type { Result } from '../../result.ts';
 import type { Cause } from '../../telemetry/redact.ts';
 import type { TraceContext } from '../../telemetry/trace.ts';
 import type { ToolErrorBody } from '../../tools/errors.ts';
@@ -9,7 +10,7 @@ export type TenantId = string & { readonly [brand]: 'TenantId' };
 /** The `jti` of a token. */
 export type TokenId = string & { readonly [brand]: 'TokenId' };
 
-/** A session of a client's. Chosen at random, and good only together with the token that opened it. */
+/** The id of an MCP session: random, and valid only together with the token that opened the session. */
 export type SessionId = string & { readonly [brand]: 'SessionId' };
 
 export const TENANT_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -18,7 +19,7 @@ export function parseTenantId(text: string): TenantId | undefined {
   return TENANT_ID.test(text) ? (text as TenantId) : undefined;
 }
 
-/** What a transport knows about the caller, for the log: nothing here is trusted. */
+/** What a transport knows about the caller, for the log. The client chooses these values: nothing here is trusted. */
 export interface CallerInfo {
   readonly requestId: string;
   readonly trace: TraceContext;
@@ -30,18 +31,18 @@ export interface CallerInfo {
 }
 
 export interface CallRequest {
-  /** The verified `jti`: whether it is still good is for the tenant to say. */
+  /** The verified `jti`. The tenant decides whether the token is still active. */
   readonly tokenId: TokenId;
-  /** The session that the caller names, if it names one. */
+  /** The session that the request names, if any. */
   readonly session: SessionId | undefined;
-  /** By which `cancel` finds the call while it waits or runs. */
+  /** Identifies the call for `cancel` while it waits or runs. */
   readonly cancelKey: string;
   readonly tool: string;
   readonly args: unknown;
   readonly caller: CallerInfo;
 }
 
-/** Why a request gets no further than the door. */
+/** Why the tenant does not admit a request. */
 export type Refusal =
   | { reason: 'invalid_token' }
   | { reason: 'suspended' }
@@ -49,23 +50,25 @@ export type Refusal =
   | { reason: 'unknown_session' }
   | { reason: 'unavailable' };
 
-/** What a client has said in its session that holds for all of its requests. */
+/** What a client has stated in its session that applies to all later requests of the session. */
 export interface SessionInfo {
-  /** What it said of itself when it opened it, as JSON text: the parameters of `initialize`. */
+  /** The parameters of `initialize`, as JSON text. */
   readonly client: string;
   readonly logLevel: string | undefined;
 }
 
-export type Admission =
-  | {
-      ok: true;
-      scopes: Scope[];
-      /** The session that was named. */
-      session: SessionInfo | undefined;
-    }
-  | { ok: false; refusal: Refusal };
+/** What a transport learns about an admitted token. */
+export interface Admission {
+  readonly scopes: Scope[];
+  /** The session that the request named. */
+  readonly session: SessionInfo | undefined;
+}
 
-/** How a call ended. `json` is the structured answer as JSON text; `edge` leaves a tool to be run with these arguments, and to be settled. */
+/**
+ * How a call ended. `answer` holds the structured answer as JSON text. `deferred` means that the tenant has admitted,
+ * charged and validated the call of a remote tool, which the caller must now run with `args` and report by
+ * `completeRemoteCall`.
+ */
 export type CallOutcome =
   | { kind: 'answer'; json: string }
   | { kind: 'error'; error: ToolErrorBody }
@@ -73,22 +76,48 @@ export type CallOutcome =
   | { kind: 'unknown_tool' }
   | { kind: 'deferred'; args: Record<string, unknown>; slot: string };
 
-/** How a tool at the edge ended; `thrown` is for the log only. */
-export interface Settlement {
+/** Why a stream was not opened: its token was refused, or the call that must come first was not answered. */
+export type StreamFailure = Exclude<CallOutcome, { kind: 'answer' | 'deferred' }>;
+
+/** How a remote tool ended. */
+export interface RemoteCompletion {
   readonly slot: string;
   readonly error: ToolErrorBody | undefined;
+  /** For the log only. */
   readonly thrown: Cause | undefined;
 }
 
-/** The one way to run a tool, whoever holds it: a stub of the Durable Object, or the compartment itself. */
-export interface Door {
-  admit(tokenId: TokenId, session: SessionId | undefined): Promise<Admission> | Admission;
+/** A message that a client POSTs and that another connection of the same client has to receive. */
+export type ClientMessage =
+  /** For the server that serves an HTTP+SSE stream. */
+  | { readonly kind: 'posted'; readonly message: unknown }
+  /** The response to a request of the server's; `key` identifies the request that waits for it. */
+  | { readonly kind: 'reply'; readonly key: string; readonly message: unknown }
+  | { readonly kind: 'cancel'; readonly cancelKey: string };
+
+/**
+ * The interface through which every transport calls tools. Implemented by the Durable Object's RPC stub and, in the
+ * local process, by the compartment itself. No method throws an expected failure: outcomes are values.
+ *
+ * @example
+ * ```ts
+ * import type { CallHandler, CallRequest } from './call.ts';
+ *
+ * async function answerOf(tenant: CallHandler, request: CallRequest): Promise<string | undefined> {
+ *   const outcome = await tenant.call(request);
+ *   return outcome.kind === 'answer' ? outcome.json : undefined;
+ * }
+ * ```
+ */
+export interface CallHandler {
+  /** Checks a token, and a session if one is named, without running a tool. */
+  admit(
+    tokenId: TokenId,
+    session: SessionId | undefined,
+  ): Promise<Result<Admission, Refusal>> | Result<Admission, Refusal>;
   call(request: CallRequest): Promise<CallOutcome> | CallOutcome;
-  /** Reports the end of a tool that ran at the edge. */
-  settle(request: CallRequest, settlement: Settlement): Promise<void> | void;
-  /** Lets a call wait or run no longer, for nobody waits for its answer. */
+  /** Reports the end of a remote tool: frees its slot, records and logs the call. */
+  completeRemoteCall(request: CallRequest, completion: RemoteCompletion): Promise<void> | void;
+  /** Stops a call that waits or runs, because its client no longer waits for the answer. */
   cancel(tokenId: TokenId, cancelKey: string): Promise<void> | void;
 }
-
-/** Whether a message found someone who waits for it. */
-export type Delivery = { ok: true; delivered: boolean } | { ok: false; refusal: Refusal };

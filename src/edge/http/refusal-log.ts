@@ -1,0 +1,69 @@
+import type { Context } from 'hono';
+import { type LogRecord, traceFields } from '../../telemetry/log.ts';
+import { clip } from '../../telemetry/redact.ts';
+import { redactSecrets } from '../../telemetry/secrets.ts';
+import type { TenantId, TokenId } from '../../tenant/contract/call.ts';
+import type { HttpRefusal, RefusalFormat } from './http-errors.ts';
+import type { AppEnv } from './isolate.ts';
+
+const MAX_PATH_CHARS = 256;
+
+/** The fields by which a log line names its HTTP request. */
+export function requestFields(
+  c: Context<AppEnv>,
+): Pick<
+  LogRecord,
+  'http_method' | 'path' | 'duration_ms' | 'request_id' | 'trace_id' | 'span_id' | 'parent_span_id'
+> {
+  const { id, trace, receivedAt } = c.var.arrival;
+  return {
+    http_method: c.req.method,
+    path: clip(redactSecrets(c.req.path).text, MAX_PATH_CHARS),
+    duration_ms: Date.now() - receivedAt,
+    ...traceFields(trace),
+    request_id: id,
+  };
+}
+
+/** Whose request it is, where that is known. */
+type Caller = { readonly tenant: TenantId; readonly tokenId: TokenId };
+
+/** Writes the one line of a request that was refused before a tenant took it as a call. */
+export function logRefusal(
+  c: Context<AppEnv>,
+  refusal: Pick<HttpRefusal, 'code'> & { readonly status: number },
+  caller?: Caller,
+): void {
+  c.var.isolate.log({
+    level: 'warn',
+    event: 'request.refused',
+    tenant: caller?.tenant,
+    code: refusal.code,
+    http_status: refusal.status,
+    ...requestFields(c),
+    token_id: caller?.tokenId,
+  });
+}
+
+/** Logs a refusal and answers with it. */
+export async function refuse(
+  c: Context<AppEnv>,
+  format: RefusalFormat,
+  refusal: HttpRefusal,
+  caller?: Caller,
+): Promise<Response> {
+  logRefusal(c, refusal, caller);
+  return respondRefused(c, format, refusal);
+}
+
+/** Answers with a refusal that is already in the log. */
+export async function respondRefused(
+  c: Context<AppEnv>,
+  format: RefusalFormat,
+  refusal: HttpRefusal,
+  traceId = c.var.arrival.trace.traceId,
+): Promise<Response> {
+  // The platform logs an error when a request is answered whose body was not read.
+  if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
+  return format(refusal, traceId);
+}

@@ -1,0 +1,60 @@
+import type { SessionInfo } from '../../tenant/contract/call.ts';
+import type { Scope } from '../../tools/tool.ts';
+import type { RequestContext } from '../tenant-client/request-context.ts';
+import { type BoundServer, bindServer } from './bind-server.ts';
+import { isCall, methodOf, toolNameOf } from './message.ts';
+
+/** When the tenant is asked to admit a request: with the call itself, or before the protocol server answers. */
+
+/** Answers a request by a protocol server. `session` is what the client has stated in its session. */
+export type Respond = (binding: BoundServer, session: SessionInfo | undefined) => Promise<Response>;
+
+/** A call that is answered in JSON is admitted with the call itself, which saves a request to the tenant. */
+export async function callFirst(context: RequestContext, respond: Respond): Promise<Response> {
+  const binding = bindServer(context, []);
+  const response = await respond(binding, undefined);
+  const { calledTenant, refusal, traceId } = binding.outcome;
+  if (refusal !== undefined) {
+    await response.body?.cancel();
+    return context.respondRefused(refusal, traceId);
+  }
+  return calledTenant ? response : admitUncalled(context, response);
+}
+
+/** The protocol server has refused a request itself. A token that is not valid takes precedence over its response. */
+export async function admitUncalled(context: RequestContext, response: Response): Promise<Response> {
+  const admission = await context.tenant.admit(context.session);
+  if (!admission.ok) {
+    await response.body?.cancel();
+    return context.refuse(admission.error);
+  }
+  context.logErrorResponse(response);
+  return response;
+}
+
+/**
+ * Asks the tenant for admission first: for every request that is no call, and for calls that are answered in a stream.
+ * @param message given when the answer is a stream, whose status can no longer express a missing scope
+ */
+export async function admitFirst(
+  context: RequestContext,
+  respond: Respond,
+  message?: unknown,
+): Promise<Response> {
+  const admission = await context.tenant.admit(context.session);
+  if (!admission.ok) return context.refuse(admission.error);
+  const { scopes, session } = admission.value;
+  const needed = neededScope(context, message);
+  if (needed !== undefined && !scopes.includes(needed))
+    return context.refuse({ reason: 'insufficient_scope', scope: needed });
+  const response = await respond(bindServer(context, scopes), session);
+  if (response.status >= 400) context.logErrorResponse(response);
+  return response;
+}
+
+function neededScope({ isolate, toolFilter }: RequestContext, message: unknown): Scope | undefined {
+  if (!isCall(message)) return undefined;
+  if (methodOf(message) !== 'tools/call') return 'blackboard:read';
+  const scope = isolate.tools.find(toolNameOf(message) ?? '', toolFilter)?.scope;
+  return scope === 'any' ? undefined : scope;
+}

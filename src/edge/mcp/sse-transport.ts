@@ -1,0 +1,69 @@
+import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
+import type { ResourceChange } from '../../tenant/streams/stream.ts';
+import { EventStream } from '../http/event-stream.ts';
+import type { StreamRelay } from '../tenant-client/stream-relay.ts';
+import { parseMessage } from './message.ts';
+
+/** The connection of one HTTP+SSE client: writes to its event stream, and receives what it POSTs from the tenant. */
+export class SseTransport implements Transport {
+  readonly #stream: EventStream;
+  readonly #relay: StreamRelay;
+  #closed = false;
+  protocolVersion: string | undefined;
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+
+  constructor(signal: AbortSignal, relay: StreamRelay) {
+    this.#relay = relay;
+    this.#stream = new EventStream(signal, () => void this.close());
+  }
+
+  get response(): Response {
+    return this.#stream.response;
+  }
+
+  /** Sends the URL that the client POSTs to. Events of the tenant are passed on only after it. */
+  announce(endpoint: string): void {
+    this.#stream.send({ event: 'endpoint', data: endpoint });
+    this.#relay.onEvents({
+      changes: (changes) => {
+        for (const change of changes) this.#notify(change);
+      },
+      message: (received) => {
+        const message = parseMessage(received);
+        if (message !== undefined) this.onmessage?.(message);
+      },
+      cancelled: () => {},
+      ended: () => void this.close(),
+    });
+  }
+
+  #notify({ uris, list }: ResourceChange): void {
+    for (const uri of uris)
+      this.#write({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } });
+    if (list) this.#write({ jsonrpc: '2.0', method: 'notifications/resources/list_changed' });
+  }
+
+  #write(message: JSONRPCMessage): void {
+    this.#stream.send({ data: JSON.stringify(message) });
+  }
+
+  async start(): Promise<void> {}
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    this.#write(message);
+  }
+
+  setProtocolVersion(version: string): void {
+    this.protocolVersion = version;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#relay.close();
+    this.#stream.end();
+    this.onclose?.();
+  }
+}
