@@ -1,0 +1,122 @@
+import { createExecutionContext } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { expect, test } from 'vitest';
+import worker from '../../src/index.ts';
+import { HttpTenant, MCP_URL, newAddress } from '../support/http.ts';
+import { EventReader, initialize, inSession, modern, openSession } from '../support/streams-worker.ts';
+
+/** How often one client request asks the tenant's Durable Object for something. */
+
+const BOTH = 'application/json, text/event-stream';
+const METHODS = ['admit', 'call', 'completeRemoteCall', 'cancel', 'deliver', 'fetch'];
+
+interface ClientRequest {
+  readonly method?: string;
+  readonly url?: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Sends one request to a Worker whose tenants count what they are asked. */
+async function counted(
+  tenant: HttpTenant,
+  { method = 'POST', url = MCP_URL, body, headers = {} }: ClientRequest,
+): Promise<{ asked: string[]; response: Response; leave: () => void }> {
+  const asked: string[] = [];
+  const counting = (stub: object) => {
+    const methods = stub as Record<string, (...args: unknown[]) => unknown>;
+    return new Proxy(stub, {
+      // A member of a stub is called on the stub: it is no function that could be bound.
+      get: (_stub, name: string) =>
+        METHODS.includes(name)
+          ? (...args: unknown[]) => {
+              asked.push(name);
+              return methods[name]?.(...args);
+            }
+          : methods[name],
+    });
+  };
+  const TENANTS = { getByName: (name: string) => counting(env.TENANTS.getByName(name)) };
+  const left = new AbortController();
+  const request = new Request(url, {
+    method,
+    signal: left.signal,
+    headers: {
+      authorization: `Bearer ${tenant.token}`,
+      accept: BOTH,
+      'cf-connecting-ip': newAddress(),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const response = await worker.fetch(request, { ...env, TENANTS }, createExecutionContext());
+  return { asked, response, leave: () => left.abort() };
+}
+
+const rpc = (method: string, params: object = {}) => ({ jsonrpc: '2.0', id: 1, method, params });
+const write = { name: 'blackboard_write', arguments: { key: 'a', value: 1 } };
+const SSE_FIRST = { accept: 'text/event-stream, application/json;q=0.5' };
+
+const POSTS: readonly [name: string, request: ClientRequest, asked: string[]][] = [
+  ['tools/call, 2025', { body: rpc('tools/call', write) }, ['call']],
+  ['tools/call, 2026', modern('tools/call', write, write.name), ['call']],
+  [
+    'tools/call, answered in a stream',
+    { body: rpc('tools/call', write), headers: SSE_FIRST },
+    ['admit', 'call'],
+  ],
+  ['tools/list, 2025', { body: rpc('tools/list') }, ['admit']],
+  ['tools/list, 2026', modern('tools/list'), ['admit']],
+  ['resources/read', { body: rpc('resources/read', { uri: 'blackboard://default/a' }) }, ['call']],
+  ['initialize', { body: initialize() }, ['call']],
+  ['a malformed initialize', { body: rpc('initialize', { capabilities: 1 }) }, ['admit']],
+  ['ping', { body: rpc('ping') }, ['admit']],
+  ['plain HTTP', { url: 'https://mcp.test/v1/tools/blackboard_write', body: write.arguments }, ['call']],
+  ['a list by plain HTTP', { method: 'GET', url: 'https://mcp.test/v1/tools' }, ['admit']],
+];
+
+test.each(POSTS)('%s', async (_name, request, asked) => {
+  const tenant = await HttpTenant.create();
+  const answer = await counted(tenant, request);
+  await answer.response.text();
+  expect(answer.response.status).toBeLessThan(500);
+  expect(answer.asked).toEqual(asked);
+});
+
+test('a session: replies and cancellations together, its end', async () => {
+  const tenant = await HttpTenant.create();
+  const headers = inSession(await openSession(tenant));
+  const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } };
+  const cancelled = await counted(tenant, { body: cancel, headers });
+  expect([cancelled.response.status, cancelled.asked]).toEqual([202, ['deliver']]);
+  const reply = await counted(tenant, { body: { jsonrpc: '2.0', id: 'k.0', result: {} }, headers });
+  expect([reply.response.status, reply.asked]).toEqual([400, ['deliver']]);
+  const ended = await counted(tenant, { method: 'DELETE', headers });
+  expect([ended.response.status, ended.asked]).toEqual([204, ['call']]);
+});
+
+const notifications = { resourcesListChanged: true, resourceSubscriptions: ['blackboard://default/a'] };
+
+test.each<[name: string, open: (tenant: HttpTenant) => Promise<ClientRequest>]>([
+  ['GET /mcp', async (tenant) => ({ method: 'GET', headers: inSession(await openSession(tenant)) })],
+  ['GET /sse', async () => ({ method: 'GET', url: 'https://mcp.test/sse' })],
+  ['subscriptions/listen', async () => modern('subscriptions/listen', { notifications })],
+])('a stream by %s is opened in one request', async (_name, open) => {
+  const tenant = await HttpTenant.create();
+  const { asked, response, leave } = await counted(tenant, await open(tenant));
+  expect([response.status, asked]).toEqual([200, ['fetch']]);
+  leave();
+  await new EventReader(response).ended;
+});
+
+test('a stream whose request does not fit into headers is opened in two', async () => {
+  const tenant = await HttpTenant.create();
+  const key = (n: number) => encodeURIComponent('日'.repeat(250)) + n;
+  const resourceSubscriptions = [...Array(90).keys()].map((n) => `blackboard://default/${key(n)}`);
+  const request = modern('subscriptions/listen', { notifications: { resourceSubscriptions } });
+  const { asked, response, leave } = await counted(tenant, request);
+  expect([response.status, asked]).toEqual([200, ['call', 'fetch']]);
+  leave();
+  await new EventReader(response).ended;
+});
