@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { LOG_FORMATS, LOG_LEVELS } from './telemetry/log.ts';
 
-/** The one schema of all settings. Values come from `[vars]` in wrangler.toml, from `.dev.vars` and from secrets. */
+/** All settings of the Worker. Their values come from `[vars]` in wrangler.toml, from `.dev.vars` and from secrets. */
 
 /** The limits that `wrangler.toml` sets and that the local server uses. */
 export const DEFAULT_LIMITS = { tenant: { rate: 50, burst: 200 }, tool: { rate: 20, burst: 60 } };
@@ -10,13 +10,13 @@ export const DEFAULT_STORAGE_QUOTA_BYTES = 1_073_741_824;
 
 const KEY_BYTES = 32;
 const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
-/** Whole bytes: no text of 4n + 1 characters stands for any (RFC 4648, section 5). */
+/** Base64url of whole bytes: a length of 4n + 1 characters is impossible (RFC 4648, section 5). */
 const BASE64URL = /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?$/;
-/** What `Authorization: Bearer` can carry (RFC 6750, section 2.1). */
+/** The characters of a bearer token (RFC 6750, section 2.1). */
 const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
 const MAX_KEYS = 2;
 
-/** A key that signs tokens: `kid` names it in the header of a token. */
+/** A key that signs tokens. `kid` identifies it in the header of a token. */
 export interface TokenKey {
   readonly kid: string;
   readonly secret: Uint8Array;
@@ -120,7 +120,7 @@ export interface Config {
 }
 
 export class ConfigError extends Error {
-  /** One sentence a setting: its name and what it must be, never its value. */
+  /** @param problems one sentence for each setting: its name and what it must be, never its value */
   constructor(problems: readonly string[]) {
     super(problems.join(' '));
     this.name = 'ConfigError';

@@ -14,7 +14,7 @@ export interface RegistryEntry extends Record<string, string | number> {
   created_at: number;
 }
 
-/** The one list of tenants, for the operator. No call of a tenant's ever asks it. */
+/** The deployment's list of tenants, for the operator. Calls of tenants never need it. */
 export class Registry extends DurableObject<Env> {
   #db: Database | undefined;
 
@@ -27,7 +27,7 @@ export class Registry extends DurableObject<Env> {
     return this.#db;
   }
 
-  /** Adds a tenant; a tenant that is listed already stays as it is. */
+  /** Adds a tenant; one that is already listed stays unchanged. */
   add(id: TenantId, now: number): void {
     this.#open().exec(
       `INSERT INTO tenants (id, status, created_at) VALUES (?, 'active', ?) ON CONFLICT (id) DO NOTHING`,

@@ -3,7 +3,7 @@ import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import type { Scope } from '../tools/tool.ts';
 import { closedSessions, endSessionsOf } from '../transport-tools/session-store.ts';
-import { shutLine } from './calls/call-log.ts';
+import { unloadedLine } from './calls/call-log.ts';
 import { changedLimits, limitsProblem } from './calls/limits.ts';
 import type { Retry, Waiting } from './calls/pipeline.ts';
 import { RemoteCallSlots } from './calls/remote-call-slots.ts';
@@ -108,7 +108,7 @@ export class Compartment implements CallHandler {
     const ended = this.#host.exclusively(() => {
       const loaded = this.#requireLoaded();
       if (loaded.ok) return loaded.value.pipeline.call(request, retry);
-      this.#host.log(shutLine(request, loaded.error, this.#host.clock()));
+      this.#host.log(unloadedLine(request, loaded.error, this.#host.clock()));
       return { kind: 'refused' as const, refusal: loaded.error };
     });
     this.#announce();

@@ -7,7 +7,7 @@ import type { Database } from './storage/database.ts';
 import type { Migration } from './storage/migrate.ts';
 import type { Listener } from './streams/stream.ts';
 
-/** What a host gives a compartment. */
+/** What a host provides to a compartment. */
 export interface Host {
   readonly db: Database;
   readonly clock: () => number;
@@ -18,10 +18,10 @@ export interface Host {
   readonly limits: Limits;
   readonly storageQuotaBytes: number;
   readonly sweepers: readonly Sweeper[];
-  /** The streams that are open already. */
+  /** The streams that are already open when the compartment is made. */
   readonly listeners: readonly Listener[];
-  /** The sessions that have a stream open in another process; a host that is the only process has none. */
+  /** The sessions that have a stream open in another process; none for a host that is the only process. */
   readonly openElsewhere?: () => readonly string[];
-  /** Runs one entry to the compartment. A host whose database others write too keeps them out meanwhile. */
+  /** Runs `body` while no other process can write to the database. */
   exclusively<T>(body: () => T): T;
 }

@@ -39,8 +39,8 @@ export interface TenantTools {
 }
 
 /**
- * The Durable Object host of a compartment, one for each tenant. Its methods return unions and throw nothing of the
- * domain, because errors lose their class on the way to the edge.
+ * The Durable Object that hosts one tenant's compartment. Its methods return refusals as values, because an error that is
+ * thrown over RPC loses its class.
  */
 export class TenantObject extends DurableObject<Env> implements CallHandler {
   readonly #compartment: Compartment;
@@ -62,7 +62,7 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
       storageQuotaBytes: config.storageQuotaBytes,
       sweepers: served.sweepers,
       listeners: openListeners(ctx),
-      // An object is the only writer of its database.
+      // A Durable Object is the only writer of its database.
       exclusively: (body) => body(),
     });
   }
@@ -119,7 +119,7 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
 
   async create(id: TenantId): Promise<Operation<TenantInfo>> {
     const created = this.#compartment.create(id);
-    // Also when it existed: a creation that stopped in between may have left it without an alarm.
+    // Also for an existing tenant: an interrupted creation may have left it without an alarm.
     if (created.ok || created.problem === 'conflict') await this.#sweepIn(SWEEP_EVERY_MS);
     return created.ok ? this.describe() : created;
   }
@@ -148,7 +148,7 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
     return this.#compartment.revokeToken(id);
   }
 
-  /** The durable schedule of sweeps: the platform keeps the alarm, and tries again when this throws. */
+  /** Runs a sweep. The platform stores the alarm, and retries when this throws. */
   override async alarm(): Promise<void> {
     const swept = this.#compartment.sweep();
     if (swept !== 'absent') await this.#sweepIn(swept === 'more' ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
@@ -158,11 +158,11 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
     await this.ctx.storage.setAlarm(Date.now() + ms);
   }
 
-  /** Erases all of the tenant's storage, its alarm too. */
+  /** Erases the tenant's storage, including its alarm. */
   async erase(): Promise<void> {
     this.#compartment.forget();
     await this.ctx.storage.deleteAll();
-    // A request that came in between may have opened the compartment on the old schema.
+    // A request that arrived meanwhile may have loaded the tenant from the old storage.
     this.#compartment.erased();
   }
 }

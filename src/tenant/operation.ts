@@ -4,7 +4,7 @@ import type { LimitOverrides, Limits } from './contract/limit-settings.ts';
 import type { Host } from './host.ts';
 import type { Profile, TenantStatus } from './storage/profile.ts';
 
-/** What the operator is told of a tenant. */
+/** What the operator's API shows of a tenant. */
 export interface TenantInfo {
   readonly id: TenantId;
   readonly status: TenantStatus;
@@ -13,7 +13,7 @@ export interface TenantInfo {
   readonly effective: Limits;
   readonly storageBytes: number;
   readonly storageQuotaBytes: number;
-  /** Sessions of clients, and streams that are open now. */
+  /** The sessions of clients, and the streams that are open now. */
   readonly sessions: number;
   readonly streams: number;
 }
@@ -36,7 +36,7 @@ export function tenantInfo(host: Host, profile: Profile, streams: number): Tenan
   };
 }
 
-/** How an operation of the operator's ended, as it crosses RPC. */
+/** The outcome of an operator's action, as it is sent over RPC. */
 export type Operation<T> =
   | { ok: true; value: T }
   | { ok: false; problem: 'not_found' | 'conflict' | 'full' | 'invalid' | 'unavailable'; message: string };
@@ -45,5 +45,5 @@ export const NOT_FOUND = { ok: false, problem: 'not_found', message: 'There is n
 export const UNAVAILABLE = {
   ok: false,
   problem: 'unavailable',
-  message: 'The schema of the tenant could not be brought up to date; the log names the migration.',
+  message: 'The schema of the tenant could not be migrated. The log names the migration.',
 } as const;

@@ -3,10 +3,10 @@ import { sweepIdempotency } from './calls/idempotency.ts';
 import type { TenantId } from './contract/call.ts';
 import type { Host } from './host.ts';
 
-/** Rows that one step of a sweep reclaims: a few milliseconds of work. */
+/** Rows that one step of a sweep deletes, which takes a few milliseconds. */
 const SWEEP_STEP = 200;
 
-/** Gives back the space of what has expired, a bounded step each of what can expire; says whether there is more to do. */
+/** Deletes expired rows, a bounded step of each kind. @returns whether there is more to delete */
 export function sweepStep({ db, clock, log, sweepers }: Host, tenant: TenantId): 'more' | 'done' {
   const reclaimed = [sweepIdempotency, ...sweepers].map((sweeper) => {
     try {

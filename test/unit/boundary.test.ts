@@ -73,7 +73,7 @@ test.each(THROWN)(
     const error = outcome.kind === 'error' ? outcome.error : undefined;
     expect(error?.error_id).toMatch(/^[0-9a-f]{16}$/);
     expect(error?.message).toBe(
-      `The tool failed and nothing was changed; the operator finds the cause under error id ${error?.error_id}.`,
+      `The tool failed and nothing was changed. The operator finds the cause under error id ${error?.error_id}.`,
     );
     expect(lines.at(-1)).toMatchObject({
       level: 'error',

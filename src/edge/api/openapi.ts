@@ -6,22 +6,22 @@ import type { Tool } from '../../tools/tool.ts';
 import { VERSION } from '../../version.ts';
 import { STATUS_OF_CODE } from '../http/http-errors.ts';
 
-/** The description of the plain HTTP face (OpenAPI 3.1), from the schemas that check its calls. */
+/** The OpenAPI 3.1 description of the plain HTTP interface, derived from the schemas that validate its calls. */
 
 /** Problem details (RFC 9457) as this server sends them. */
 export const problemSchema = toolErrorSchema
   .omit({ message: true })
   .extend({
     type: z.literal('about:blank'),
-    title: z.string().describe('The phrase of the status.'),
+    title: z.string().describe('The reason phrase of the status.'),
     status: z.int(),
     detail: toolErrorSchema.shape.message,
-    code: z.string().describe('A word for programs; each status names those that it has.'),
+    code: z.string().describe('A word for programs. Each status lists the codes that it has.'),
     retryable: toolErrorSchema.shape.retryable.optional(),
   })
   .loose();
 
-/** The codes of requests that are refused before a tool is run, by status. */
+/** The codes of requests that are refused before a tool runs, by status. */
 const REFUSALS = {
   400: ['parse_error', 'invalid_request'],
   401: ['unauthorized', 'invalid_token'],
@@ -35,18 +35,18 @@ const REFUSALS = {
   507: [],
 } as const satisfies Record<number, readonly string[]>;
 
-/** What each refusal is, in a sentence. */
+/** What each status means, in a sentence. */
 const MEANING: Readonly<Record<keyof typeof REFUSALS, string>> = {
-  400: 'The body or an argument is not valid; `field` names the argument.',
-  401: 'There is no token, or it is not good.',
+  400: 'The body or an argument is not valid. `field` names the argument.',
+  401: 'The token is missing or not valid.',
   403: 'The token may not do this.',
-  404: 'There is no such tool, or nothing under a handle that was given.',
-  413: 'The body or a value is too large; `limit` is what it may be.',
+  404: 'The tool, or a handle that was given, does not exist.',
+  413: 'The body or a value is too large. `limit` is the maximum.',
   415: 'The body is not application/json.',
-  429: 'Too many calls; wait `retry_after_ms` or Retry-After, then repeat.',
-  500: 'The call failed and changed nothing; `error_id` finds the cause in the log of the operator.',
-  503: 'Not now; try again shortly.',
-  507: 'The storage quota is used up; delete or invalidate entries first.',
+  429: 'Too many calls. Wait `retry_after_ms` or Retry-After, then repeat.',
+  500: 'The call failed and changed nothing. The operator finds the cause in the log under `error_id`.',
+  503: 'Not available now. Try again shortly.',
+  507: 'The storage quota is used up. Delete or invalidate entries first.',
 };
 type Status = keyof typeof REFUSALS;
 const STATUSES: readonly Status[] = [400, 401, 403, 404, 413, 415, 429, 500, 503, 507];
@@ -73,7 +73,7 @@ const json = (schema: unknown) => ({ 'application/json': { schema } });
 const TRACEPARENT = {
   name: 'traceparent',
   in: 'header',
-  description: 'Ties the calls of a run together in the logs (W3C trace context).',
+  description: 'Connects the calls of one run in the logs (W3C Trace Context).',
   schema: { type: 'string' },
 };
 

@@ -2,14 +2,14 @@ import { jwtVerify, SignJWT } from 'jose';
 import type { TokenKey } from '../../config.ts';
 import { parseTenantId, type TenantId, type TokenId } from '../../tenant/contract/call.ts';
 
-/** The one place that makes and checks tokens: JWTs (RFC 7519) signed by the deployment, HS256. */
+/** Bearer tokens: JWTs (RFC 7519) that the deployment signs with HS256. */
 
 const ALGORITHM = 'HS256';
 const TOKEN_ID = /^[0-9a-f]{24}$/;
-/** Longer tokens are refused unread: ours have under 400 characters. */
+/** Longer tokens are refused without being parsed: valid ones have fewer than 400 characters. */
 export const MAX_TOKEN_CHARS = 2048;
 
-/** Whose request it is, by a signature that was checked. Whether the token is still good, the tenant says. */
+/** The tenant and token of a verified signature. The tenant decides whether the token is still active. */
 export interface Principal {
   readonly tenant: TenantId;
   readonly tokenId: TokenId;
@@ -62,17 +62,17 @@ export async function verifyToken(
     if (tenant === undefined || !TOKEN_ID.test(jti)) return undefined;
     return { tenant, tokenId: jti as TokenId, expiresAt: exp * 1000 };
   } catch {
-    // A caller is told the same whatever is wrong with the token.
+    // Every invalid token gets the same answer, whatever is wrong with it.
     return undefined;
   }
 }
 
-/** Tokens kept per isolate; each is kept with its principal until it expires. */
+/** Verified tokens that one isolate caches, each until it expires. */
 const MAX_VERIFIED = 1000;
 
 /**
- * Remembers verified tokens, for a signature costs more than the rest of a request at the edge. Safe because a
- * signature cannot become invalid: revocation is the tenant's to say, on every request.
+ * Caches verified tokens, because checking a signature costs more than the rest of a request at the edge. This is safe: a
+ * valid signature stays valid until the token expires, and the tenant checks on every request whether it was revoked.
  */
 export class VerifiedTokens {
   readonly #verified = new Map<string, Principal>();

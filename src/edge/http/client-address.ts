@@ -1,6 +1,6 @@
 /**
- * The caller's address, as the platform saw it: a client cannot set this header on Cloudflare. Of an IPv6 address the
- * network is meant (its first 64 bits), for whoever has one has all of them.
+ * The client's IP address as the platform reports it; on Cloudflare a client cannot set this header. IPv6 addresses are
+ * reduced to their /64 network, because one client usually controls all addresses of it.
  */
 export function addressOf(request: Request): string {
   const address = request.headers.get('cf-connecting-ip') ?? 'unknown';

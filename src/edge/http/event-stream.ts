@@ -1,8 +1,8 @@
-/** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) on a stream that a client holds open. */
+/** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 
-/** How often a comment is sent: it shows proxies that the stream is alive, and us that its client is. */
+/** How often a comment is sent. It keeps proxies from closing the stream, and a failed write reveals a client that is gone. */
 export const KEEP_ALIVE_MS = 3000;
-/** How far one slow client, and all of an isolate's together, can be behind before its stream is ended. */
+/** Unread bytes of one client, and of all clients of the isolate, beyond which a slow client's stream is ended. */
 const MAX_BEHIND_BYTES = 4 * 1024 * 1024;
 const MAX_ALL_BEHIND_BYTES = 32 * 1024 * 1024;
 
@@ -23,22 +23,25 @@ export interface SentEvent {
 const frameOf = ({ event = 'message', id, data }: SentEvent) =>
   `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${data}\n\n`;
 
-/** What the clients of this isolate have not taken yet. */
+/** Bytes that the clients of this isolate have not read yet. */
 let allBehind = 0;
 
-/** One open stream of events. It ends when the client is gone or too far behind, or when `end` is called. */
+/**
+ * One open event stream. It ends when the client disconnects or reads too slowly, or when `end` is called.
+ * Memory: at most 4 MiB are buffered for one client and 32 MiB for all clients of the isolate.
+ */
 export class EventStream {
   readonly response: Response;
   readonly #onEnd: () => void;
   readonly #encoder = new TextEncoder();
   readonly #keepAlive: ReturnType<typeof setInterval>;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  /** What its client has not taken yet, as of the last write. */
+  /** Bytes that the client has not read, as of the last write. */
   #behind = 0;
 
   /**
-   * @param signal aborted when the client is gone
-   * @param onEnd called once, however the stream ends
+   * @param signal aborted when the client disconnects
+   * @param onEnd called once, when the stream ends for any reason
    */
   constructor(signal: AbortSignal, onEnd: () => void, headers: Readonly<Record<string, string>> = {}) {
     this.#onEnd = onEnd;
@@ -52,12 +55,12 @@ export class EventStream {
       new ByteLengthQueuingStrategy({ highWaterMark: MAX_BEHIND_BYTES }),
     );
     this.response = new Response(body, { headers: { ...HEADERS, ...headers } });
-    this.#keepAlive = setInterval(() => this.#showAlive(), KEEP_ALIVE_MS);
+    this.#keepAlive = setInterval(() => this.#keepAlivePing(), KEEP_ALIVE_MS);
     if (signal.aborted) this.end();
     else signal.addEventListener('abort', () => this.end(), { once: true });
   }
 
-  /** Sends events in one write, so that they arrive together or not at all. */
+  /** Sends events in one write, so that a client receives all of them or none. */
   send(...events: SentEvent[]): void {
     this.#write(events.map(frameOf).join(''));
   }
@@ -76,8 +79,8 @@ export class EventStream {
     this.#onEnd();
   }
 
-  /** A client that is behind shows by what it takes whether it is there. */
-  #showAlive(): void {
+  /** A client with unread bytes needs no keep-alive: it shows by reading that it is connected. */
+  #keepAlivePing(): void {
     this.#note(this.#measured());
     if (this.#behind === 0) this.#controller?.enqueue(this.#encoder.encode(': keep-alive\n\n'));
   }

@@ -3,18 +3,18 @@ import { type Cause, redactArgs } from '../../telemetry/redact.ts';
 import type { AnyTool } from '../../tools/remote-tool.ts';
 import type { CallOutcome, CallRequest, Refusal, TenantId } from '../contract/call.ts';
 
-/** What a call of a name that no tool has is charged, recorded and logged as, so that guessing names is limited too. */
+/** Unknown tool names are charged, recorded and logged under this name, so that guessing names is rate-limited as well. */
 export const UNKNOWN_TOOL = { name: 'unknown', cost: 1 };
 
-/** How a call ended, and what only the log may say of it. */
+/** How a call ended, and what only the log may contain. */
 export interface Ended {
   readonly outcome: CallOutcome;
   readonly recorded: boolean;
   readonly thrown?: Cause;
 }
 
-/** The one line of a call. */
-export function lineOf(
+/** The log line of a call. */
+export function callLine(
   tenant: TenantId,
   request: CallRequest,
   tool: AnyTool | undefined,
@@ -47,8 +47,8 @@ export function lineOf(
   };
 }
 
-/** The one line of a call to a compartment that cannot be entered. */
-export function shutLine({ caller, tokenId }: CallRequest, refusal: Refusal, now: number): LogRecord {
+/** The log line of a call to a tenant that could not be loaded. */
+export function unloadedLine({ caller, tokenId }: CallRequest, refusal: Refusal, now: number): LogRecord {
   return {
     level: 'warn',
     event: 'request.refused',

@@ -3,7 +3,7 @@ import { canonicalJson } from '../../json/canonical.ts';
 import { invalidInput } from '../../tools/errors.ts';
 import type { Sql } from '../../tools/tool.ts';
 
-/** How long a repeated call is answered with the first answer. */
+/** How long the answer of a call is stored for its repeats. */
 export const IDEMPOTENCY_MS = 24 * 3_600_000;
 const EXPIRED_DROPPED_PER_CALL = 4;
 
@@ -51,7 +51,7 @@ export function runIdempotent(
   return answer;
 }
 
-/** Drops at most `limit` answers whose 24 hours are over. @returns how many */
+/** Deletes at most `limit` expired answers. @returns how many */
 export function sweepIdempotency(db: Sql, now: number, limit: number): number {
   return db.exec(
     `DELETE FROM idempotency WHERE (tool, key) IN

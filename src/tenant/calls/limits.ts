@@ -4,28 +4,28 @@ import type { BucketStatus } from '../../tools/tool.ts';
 import type { BucketLimit, LimitChange, LimitOverrides, Limits } from '../contract/limit-settings.ts';
 
 /**
- * Token buckets, in whole numbers so that the told waiting time is exact: a level is counted in millionths of a
- * token, and a rate of at most three decimals refills a whole number of millionths each millisecond.
+ * Token buckets in whole numbers, so that the waiting time in a refusal is exact: a level is counted in millionths of a
+ * token (micro-tokens), and a rate of at most three decimals refills a whole number of them each millisecond.
  */
 const MICRO = 1_000_000;
 
-/** What the limiter needs to know of a tool. */
+/** A tool as the limiter sees it; `cost` in tokens. */
 export interface Priced {
   readonly name: string;
   readonly cost: number;
 }
 
 interface Bucket {
-  /** Millionths of a token. */
+  /** Micro-tokens. */
   level: number;
-  /** When `level` was right, in milliseconds since the epoch. */
+  /** The time of `level`, in milliseconds since the epoch. */
   at: number;
 }
 
 const capacityOf = (limit: BucketLimit) => limit.burst * MICRO;
 const refillPerMs = (limit: BucketLimit) => Math.round(limit.rate * 1000);
 
-/** The level at `now`. A clock that stepped back refills nothing; one that leapt ahead fills the bucket and no more. */
+/** The level at `now`. A clock that steps back refills nothing; one that leaps ahead fills the bucket at most. */
 function levelAt(bucket: Bucket, limit: BucketLimit, now: number): number {
   const capacity = capacityOf(limit);
   const level = Math.min(bucket.level, capacity);
@@ -34,17 +34,14 @@ function levelAt(bucket: Bucket, limit: BucketLimit, now: number): number {
   return elapsed >= (capacity - level) / refill ? capacity : level + elapsed * refill;
 }
 
-/** Milliseconds until `limit`'s bucket at `level` holds `wanted` millionths. */
+/** Time in milliseconds until the bucket has refilled from `level` to `wanted` (in micro-tokens). */
 function waitFor(wanted: number, level: number, limit: BucketLimit): number {
   return Math.ceil(Math.max(0, wanted - level) / refillPerMs(limit));
 }
 
 export type Charge = { ok: true } | { ok: false; retryAfterMs: number; scope: 'tenant' | 'tool' };
 
-/**
- * Says what is wrong with limits, or nothing: a bucket that cannot hold the price of a call would refuse that call
- * for ever.
- */
+/** What is wrong with limits, if anything. A burst below the cost of a call would refuse that call for ever. */
 export function limitsProblem(
   limits: Limits,
   overrides: LimitOverrides,
@@ -64,7 +61,7 @@ export function limitsProblem(
 }
 
 /**
- * Refuses limits of a deployment from which some call could never be paid.
+ * Checks the limits of a deployment: each burst must pay for one call of every tool.
  * @throws ConfigError that names the settings
  */
 export function requireAffordable(limits: Limits, tools: readonly Priced[]): void {
@@ -80,7 +77,7 @@ function limitOf(tool: string, limits: Limits, overrides: LimitOverrides): Bucke
   return own ?? overrides.tool ?? limits.tool;
 }
 
-/** The overrides after a change; what the change leaves out stays as it was in effect. */
+/** The overrides after a change. What the change leaves out keeps its effective value. */
 export function changedLimits(
   limits: Limits,
   overrides: LimitOverrides,
@@ -99,7 +96,7 @@ export function changedLimits(
 const TENANT_BUCKET = '*';
 const storedSchema = z.record(z.string(), z.tuple([z.number(), z.number()]));
 
-/** The tenant's bucket and one for each tool: in memory, saved with each write and restored after an eviction. */
+/** The tenant's bucket and one for each of its tools: in memory, saved with each writing call, restored after an eviction. */
 export class Limiter {
   readonly #limits: Limits;
   readonly #overrides: LimitOverrides;

@@ -3,12 +3,12 @@ import { ToolError, type ToolErrorBody } from '../../tools/errors.ts';
 import type { CallOutcome, CallRequest } from '../contract/call.ts';
 import type { CallRecord } from './records.ts';
 
-/** What a call's end looks like to its caller and in the table of calls. */
+/** The end of a call: as its caller receives it, and as the table of calls stores it. */
 
-/** Answers larger than this, in UTF-16 units, are refused: the tools cut long values well before. */
+/** Larger answers, in UTF-16 units, are refused. The tools cut long values well before. */
 export const MAX_ANSWER_CHARS = 8 * 1024 * 1024;
 
-/** The patience of a call, in milliseconds: what its argument `wait_s` says. */
+/** How long a call may wait, in milliseconds: its argument `wait_s`. */
 export function waitOf(args: Readonly<Record<string, unknown>>): number {
   return typeof args.wait_s === 'number' ? args.wait_s * 1000 : 0;
 }
@@ -16,7 +16,7 @@ export function waitOf(args: Readonly<Record<string, unknown>>): number {
 export function toJson(answer: unknown): string {
   const json = JSON.stringify(answer);
   if (json.length <= MAX_ANSWER_CHARS) return json;
-  throw new ToolError('too_large', 'The answer is too large; ask for fewer entries or fewer bytes.', {
+  throw new ToolError('too_large', 'The answer is too large. Ask for fewer entries or fewer bytes.', {
     limit: MAX_ANSWER_CHARS,
   });
 }
@@ -32,7 +32,7 @@ export function rateLimited(
   const bucket = charge.scope === 'tenant' ? 'this tenant' : 'this tool';
   return failed({
     code: 'rate_limited',
-    message: `The rate limit of ${bucket} is reached; wait ${charge.retryAfterMs} ms, then repeat the call.`,
+    message: `The rate limit of ${bucket} is reached. Wait ${charge.retryAfterMs} ms, then repeat the call.`,
     retryable: true,
     retry_after_ms: charge.retryAfterMs,
     trace_id: request.caller.trace.traceId,
@@ -57,7 +57,7 @@ export function internalError(request: CallRequest): ToolErrorBody {
   const errorId = randomHex(8);
   return {
     code: 'internal',
-    message: `The tool failed and nothing was changed; the operator finds the cause under error id ${errorId}.`,
+    message: `The tool failed and nothing was changed. The operator finds the cause under error id ${errorId}.`,
     retryable: false,
     trace_id: request.caller.trace.traceId,
     error_id: errorId,

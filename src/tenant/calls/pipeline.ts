@@ -20,7 +20,7 @@ import type { Database } from '../storage/database.ts';
 import type { Profile } from '../storage/profile.ts';
 import { seal, unseal } from '../storage/seal.ts';
 import type { Token, TokenList } from '../storage/tokens.ts';
-import { type Ended, lineOf, UNKNOWN_TOOL } from './call-log.ts';
+import { callLine, type Ended, UNKNOWN_TOOL } from './call-log.ts';
 import { runIdempotent } from './idempotency.ts';
 import type { Limiter } from './limits.ts';
 import { expected, internal, rateLimited, recordOf, toJson, waitOf } from './outcomes.ts';
@@ -28,7 +28,7 @@ import type { Records } from './records.ts';
 import { MAX_REMOTE_CALLS, type RemoteCallSlots } from './remote-call-slots.ts';
 import type { WriteBehind } from './write-behind.ts';
 
-/** More than any one call adds to the storage: a body, its history and its index. */
+/** No single call adds more than this to the storage: its body, the history and the search index. */
 const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
 const MAX_CALLS_BETWEEN_QUOTA_CHECKS = 64;
 
@@ -46,22 +46,22 @@ export interface PipelineParts {
   readonly storageQuotaBytes: number;
   /** The last revision that was committed. */
   readonly rev: number;
-  /** Whether there is room for one more call that waits. */
+  /** Whether one more call may wait. */
   readonly mayWait: () => boolean;
-  /** Told the topics that a call touched, once it has committed. */
+  /** Called after a commit, with the topics that the call has touched. */
   readonly committed: (topics: ReadonlySet<string>) => void;
 }
 
-/** What a call waits for: its topic, and times in milliseconds since the epoch. */
+/** What a waiting call waits for; times in milliseconds since the epoch. */
 export interface Waiting {
   readonly topic: string;
-  /** When it is to be tried retry at the latest; the call itself may go on waiting after that. */
+  /** When it is to be run again at the latest. It may then wait further. */
   readonly retryAt: number | undefined;
-  /** When it must answer. */
+  /** When it must answer at the latest. */
   readonly until: number;
 }
 
-/** A call that waited and is tried retry; `mayWait` says whether it may wait once more. */
+/** A further run of a call that has waited; `mayWait` is whether it may wait once more. */
 export interface Retry {
   readonly mayWait: boolean;
 }
@@ -74,7 +74,15 @@ interface Attempt {
   readonly retry: Retry | undefined;
 }
 
-/** The door of one tenant: admit, charge, validate, run, record, log. Nothing reaches a tool any other way. */
+/**
+ * The only way to run a tool of a tenant: admit, charge, validate, run, record, log.
+ *
+ * Guarantees: a refused call is charged nothing and changes nothing. The effect, the charge and the record of a writing
+ * call are committed in one transaction; those of a reading call are written at most 0.5 s later. Whatever a tool throws
+ * undoes its transaction and becomes an error of the closed list; an unexpected error reaches the caller only as an id
+ * that finds it in the log. Each call writes one log line.
+ * Failure: only the database can make `call` throw, and the transaction is then undone.
+ */
 export class Pipeline {
   readonly #parts: PipelineParts;
   #rev: number;
@@ -103,35 +111,35 @@ export class Pipeline {
   }
 
   /**
-   * Passes a call through the door.
-   * @param retry of a call that waited: it is admitted anew and charged no more
-   * @returns how it ended, or what it waits for, and then nothing was changed
+   * Runs one call.
+   * @param retry given for a call that has waited: it is admitted again and charged nothing
+   * @returns how it ended, or what it waits for; in that case nothing was changed
    */
   call(asked: CallRequest, retry?: Retry): CallOutcome | Waiting {
     const now = this.#parts.clock();
     const tool = this.#parts.catalogue.find(asked.tool);
     const session = this.#sessionOf(asked, now);
-    const request = typeof session === 'object' ? named(asked, session) : asked;
+    const request = typeof session === 'object' ? withClientName(asked, session) : asked;
     const ended = this.#pass({ request, session, tool, now, retry });
     if ('topic' in ended) return ended;
-    // A tool at the edge is recorded and logged when it has ended.
-    if (ended.outcome.kind !== 'deferred') this.#keep(request, tool, ended);
+    // A remote tool is recorded and logged when it has ended.
+    if (ended.outcome.kind !== 'deferred') this.#recordAndLog(request, tool, ended);
     return ended.outcome;
   }
 
-  /** Records and logs a tool that ran at the edge. */
+  /** Frees the slot of a remote tool, records and logs its call. */
   completeRemoteCall(request: CallRequest, { slot, error, thrown }: RemoteCompletion): void {
     const tool = this.#parts.catalogue.find(request.tool);
-    this.#parts.remoteCalls.end(slot);
+    this.#parts.remoteCalls.release(slot);
     if (tool === undefined) return;
     const outcome: CallOutcome =
       error === undefined ? { kind: 'answer', json: '' } : { kind: 'error', error };
     if (error === undefined)
       this.#parts.writeBehind.add(recordOf(request, tool.name, outcome, this.#parts.clock()));
-    this.#keep(request, tool, { outcome, recorded: error === undefined, ...(thrown && { thrown }) });
+    this.#recordAndLog(request, tool, { outcome, recorded: error === undefined, ...(thrown && { thrown }) });
   }
 
-  #keep(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
+  #recordAndLog(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
     const { outcome, recorded } = ended;
     if (!recorded && outcome.kind === 'error' && outcome.error.code !== 'rate_limited') {
       const name = tool?.name ?? UNKNOWN_TOOL.name;
@@ -148,17 +156,17 @@ export class Pipeline {
       if (!charge.ok) return { outcome: rateLimited(request, charge), recorded: false };
     }
     if (tool === undefined) return { outcome: { kind: 'unknown_tool' }, recorded: false };
-    if (isRemoteTool(tool)) return this.#sendToEdge(request, tool, now);
+    if (isRemoteTool(tool)) return this.#defer(request, tool, now);
     return this.#bounded({ request, session, tool, now, retry }, admitted.value);
   }
 
-  /** Checks a call of a tool at the edge and leaves it to be run there, unless too many are. */
-  #sendToEdge(request: CallRequest, tool: AnyTool, now: number): Ended {
+  /** Validates a call of a remote tool and returns it to the caller to be run, unless too many are running. */
+  #defer(request: CallRequest, tool: AnyTool, now: number): Ended {
     try {
       const args = parseArguments(tool, request.args);
-      const slot = this.#parts.remoteCalls.begin(now);
+      const slot = this.#parts.remoteCalls.reserve(now);
       if (slot !== undefined) return { outcome: { kind: 'deferred', args, slot }, recorded: false };
-      const message = 'Too many long calls are running; try retry shortly.';
+      const message = 'Too many long calls are running. Try again shortly.';
       throw new ToolError('unavailable', message, { limit: MAX_REMOTE_CALLS });
     } catch (cause) {
       if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
@@ -170,7 +178,7 @@ export class Pipeline {
     }
   }
 
-  /** The session that a call names; `unknown` when it is not there, or is another token's. */
+  /** The session that a call names; `unknown` when it does not exist or belongs to another token. */
   #sessionOf({ tokenId, session: id }: Pick<CallRequest, 'tokenId' | 'session'>, now: number) {
     if (id === undefined) return undefined;
     return liveSession(this.#parts.db, id, tokenId, now) ?? 'unknown';
@@ -193,7 +201,7 @@ export class Pipeline {
     return succeed(token);
   }
 
-  /** The error boundary: whatever is thrown inside undoes the transaction and becomes an error of the closed list. */
+  /** The error boundary: anything thrown inside undoes the transaction and becomes an error of the closed list. */
   #bounded(attempt: Attempt & { tool: Tool }, token: Token): Ended | Waiting {
     const { request, tool, now, retry } = attempt;
     let waitMs = 0;
@@ -229,10 +237,11 @@ export class Pipeline {
     const answer = (): CallOutcome => ({
       kind: 'answer',
       json: runIdempotent(db, { tool: tool.name, args, now }, () => {
-        const said = tool.run(args, context);
+        const answered = tool.run(args, context);
         // Thrown, so that the transaction is undone.
-        if (said instanceof NotYet) throw mayWait ? said : new Error('a tool that must answer would wait');
-        return toJson(said);
+        if (answered instanceof NotYet)
+          throw mayWait ? answered : new Error('a tool returned NotYet although it must answer');
+        return toJson(answered);
       }),
     });
     if (tool.annotations.readOnlyHint) {
@@ -271,7 +280,7 @@ export class Pipeline {
     };
   }
 
-  /** Refuses a call that grows the storage once the quota is reached. The size is not asked for while it is far away. */
+  /** Refuses a call that grows the storage once the quota is reached. While there is much room the size is not read. */
   #requireRoom(tool: Tool): void {
     if (!tool.grows || this.#callsUntilQuotaCheck-- > 0) return;
     const { db, storageQuotaBytes } = this.#parts;
@@ -283,7 +292,7 @@ export class Pipeline {
     if (left > 0) return;
     throw new ToolError(
       'quota_exceeded',
-      'The storage quota is used up; delete or invalidate entries, then repeat the call.',
+      'The storage quota is used up. Delete or invalidate entries, then repeat the call.',
       { limit: storageQuotaBytes },
     );
   }
@@ -300,15 +309,15 @@ export class Pipeline {
   #report(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
     const { log, profile, clock } = this.#parts;
     try {
-      log(lineOf(profile.id, request, tool, ended, clock()));
+      log(callLine(profile.id, request, tool, ended, clock()));
     } catch {
-      // A line that is lost must not fail the call that it is about.
+      // A lost log line must not fail the call.
     }
   }
 }
 
-/** The same call with the name that its client gave when it opened the session. */
-function named(request: CallRequest, session: Session): CallRequest {
+/** The call with the client name that was given when the session was opened. */
+function withClientName(request: CallRequest, session: Session): CallRequest {
   const { caller } = request;
   const clientName = caller.clientName ?? session.client_name ?? undefined;
   const clientVersion = caller.clientVersion ?? session.client_version ?? undefined;

@@ -1,6 +1,6 @@
 import type { Database } from '../storage/database.ts';
 
-/** Calls that the tenant's table keeps. */
+/** The newest calls that the table keeps. */
 export const MAX_RECORDS = 10_000;
 const PRUNE_EVERY = 256;
 
@@ -15,13 +15,13 @@ export interface CallRecord {
   readonly tokenId: string;
 }
 
-/** What changes with every call: the revision counter, and the levels of the buckets as `Limiter.save` writes them. */
+/** The state that changes with every call: the revision counter, and the bucket levels as `Limiter.save` writes them. */
 export interface Ledger {
   readonly rev: number;
   readonly buckets: string;
 }
 
-/** The ledger as the newest call left it. */
+/** The ledger, which is part of the newest record. */
 export function readLedger(db: Database): Ledger {
   const [row] = db.exec<{ rev: number; buckets: string }>(
     'SELECT rev, buckets FROM calls ORDER BY id DESC LIMIT 1',
@@ -29,7 +29,7 @@ export function readLedger(db: Database): Ledger {
   return row ?? { rev: 0, buckets: '' };
 }
 
-/** The tenant's table of calls, whose newest row is the ledger. Every 256 records the oldest beyond the newest 10,000 are dropped. */
+/** The tenant's table of calls. Its newest row holds the ledger. Every 256 records, those beyond the newest 10,000 are deleted. */
 export class Records {
   readonly #db: Database;
   #saved = 0;
@@ -39,7 +39,7 @@ export class Records {
   }
 
   save(record: CallRecord, ledger: Ledger): void {
-    // The first record prunes too: an object may never live long enough to save 256.
+    // The first record prunes as well: a Durable Object may never live long enough to save 256.
     if (this.#saved++ % PRUNE_EVERY === 0) {
       this.#db.exec('DELETE FROM calls WHERE id <= (SELECT max(id) FROM calls) - ?', MAX_RECORDS);
     }

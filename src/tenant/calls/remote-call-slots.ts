@@ -1,19 +1,19 @@
 import { randomHex } from '../../telemetry/trace.ts';
 
-/** Calls of tools at the edge that one tenant can have running at once. */
+/** Remote tools that one tenant can have running at once. */
 export const MAX_REMOTE_CALLS = 64;
-/** How long a tool at the edge may run, its questions to the caller included. */
+/** How long a remote tool may run, including the time in which it waits for its caller's input. */
 export const REMOTE_TOOL_MS = 300_000;
-/** Whoever ran a tool for longer than this is gone, or it would have been ended. */
+/** A slot that was not released for this long belongs to a process that is gone. */
 const LOST_AFTER_MS = 2 * REMOTE_TOOL_MS;
 
-/** The calls that run at the edge now. */
+/** Limits how many remote tools of one tenant run at once. */
 export class RemoteCallSlots {
-  /** When each began, by its slot. */
+  /** When each call began, by its slot. */
   readonly #running = new Map<string, number>();
 
-  /** Counts a call in. @returns the slot that counts it out again; undefined when too many run already */
-  begin(now: number): string | undefined {
+  /** Reserves a slot. @returns the slot to release, or undefined if all are taken */
+  reserve(now: number): string | undefined {
     for (const [lost, startedAt] of this.#running) {
       if (now - startedAt >= LOST_AFTER_MS) this.#running.delete(lost);
     }
@@ -23,7 +23,7 @@ export class RemoteCallSlots {
     return slot;
   }
 
-  end(slot: string): void {
+  release(slot: string): void {
     this.#running.delete(slot);
   }
 }

@@ -4,11 +4,17 @@ import type { Later } from '../contract/timer.ts';
 import type { Database } from '../storage/database.ts';
 import type { CallRecord, Ledger, Records } from './records.ts';
 
-/** How long the charge and the record of a read may be in memory only. */
+/** How long the charge and the record of a read may exist in memory only. */
 export const WRITE_BEHIND_MS = 500;
 const MAX_PENDING = 200;
 
-/** Saves the records of reads, and what they were charged, in batches shortly after they were answered. */
+/**
+ * Saves the records and charges of reads in batches, shortly after the reads were answered.
+ *
+ * Guarantees: a batch is one transaction, at most 0.5 s after its first read, or after 200 reads.
+ * Failure: a host that stops in between loses at most that batch, and the buckets then hold more than they should. A
+ * failed batch is logged and dropped, because its calls were already answered.
+ */
 export class WriteBehind {
   readonly #db: Database;
   readonly #log: Log;
@@ -47,7 +53,7 @@ export class WriteBehind {
         for (const record of records) this.#records.save(record, ledger);
       });
     } catch (cause) {
-      // The calls were answered; losing their records must not fail the next one.
+      // The calls were answered: losing their records must not fail the next call.
       this.#log({
         level: 'error',
         event: 'tenant.write_behind_failed',
@@ -56,7 +62,7 @@ export class WriteBehind {
     }
   }
 
-  /** Drops what is pending: the tenant was erased. */
+  /** Drops the pending records, because the storage was erased or another process has written it. */
   stop(): void {
     this.#stopped = true;
     this.#pending = [];

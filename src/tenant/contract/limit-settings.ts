@@ -14,7 +14,7 @@ export const bucketLimitSchema = z.strictObject({
 /** `rate`: tokens a second; `burst`: capacity in tokens. */
 export type BucketLimit = z.infer<typeof bucketLimitSchema>;
 
-/** A tenant's own limits, where they differ from the deployment's. `tool` holds for every tool not in `tools`. */
+/** A tenant's own limits, where they differ from the deployment's. `tool` applies to every tool that is not in `tools`. */
 export const limitOverridesSchema = z.strictObject({
   tenant: bucketLimitSchema.optional(),
   tool: bucketLimitSchema.optional(),
@@ -22,7 +22,7 @@ export const limitOverridesSchema = z.strictObject({
 });
 export type LimitOverrides = z.infer<typeof limitOverridesSchema>;
 
-/** A change of one bucket's limit: of the tenant's own, or of a tool's, or with `*` of every tool's not named alone. */
+/** A change of one limit: the tenant's own; a tool's; or, with `*`, that of every tool without limits of its own. */
 export interface LimitChange {
   readonly tool?: string | undefined;
   readonly rate?: number | undefined;

@@ -20,14 +20,14 @@ export class MigrationError extends Error {
 
 const TABLE = '_sql_schema_migrations';
 
-/** Whether any schema was ever applied to this database. Writes nothing. */
+/** Whether any migration was ever applied to this database. Writes nothing. */
 export function hasSchema(db: Database): boolean {
   return db.exec(`SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ?`, TABLE).length > 0;
 }
 
 /**
- * Applies the migrations that this database lacks, in order, each in a transaction of its own.
- * @throws MigrationError: the schema stays as the migration before left it
+ * Applies the missing migrations in order, each in a transaction of its own.
+ * @throws MigrationError when one fails; the migrations before it stay applied
  */
 export function migrate(db: Database, migrations: readonly Migration[]): void {
   const applied = new Set(

@@ -4,13 +4,13 @@ import type { Database } from './database.ts';
 
 export type TenantStatus = 'active' | 'suspended';
 
-/** Who a compartment is and how it is run. */
+/** The identity of a tenant, its status and its own limits. */
 export interface Profile {
   readonly id: TenantId;
   readonly status: TenantStatus;
   readonly createdAt: number;
   readonly overrides: LimitOverrides;
-  /** The key of `seal`, known to this compartment alone. */
+  /** The key of `seal`, which only this tenant has. */
   readonly sealKey: string;
 }
 
@@ -28,7 +28,7 @@ export function readProfile(db: Database): Profile {
     'SELECT * FROM tenant',
   );
   const id = parseTenantId(row?.id ?? '');
-  if (row === undefined || id === undefined) throw new Error('the compartment has a schema and no tenant');
+  if (row === undefined || id === undefined) throw new Error('the database has a schema but no tenant');
   return {
     id,
     status: row.status === 'suspended' ? 'suspended' : 'active',

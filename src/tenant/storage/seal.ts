@@ -5,12 +5,12 @@ const TAG_BYTES = 16;
 const tagOf = (key: string, payload: string) =>
   createHmac('sha256', key).update(payload).digest().subarray(0, TAG_BYTES);
 
-/** `payload` with a tag (HMAC-SHA-256, RFC 2104, cut to 128 bits), in base64url. */
+/** `payload` with an authentication tag (HMAC-SHA-256, RFC 2104, truncated to 128 bits), in base64url. */
 export function seal(key: string, payload: string): string {
   return Buffer.concat([tagOf(key, payload), Buffer.from(payload, 'utf8')]).toString('base64url');
 }
 
-/** The payload of a sealed text, or undefined when it was not sealed with `key` or was changed. */
+/** The payload of a sealed text; undefined when it was not sealed with `key`, or was changed. */
 export function unseal(key: string, sealed: string): string | undefined {
   const bytes = Buffer.from(sealed, 'base64url');
   if (bytes.byteLength < TAG_BYTES || bytes.toString('base64url') !== sealed) return undefined;

@@ -4,7 +4,7 @@ import { SCOPES } from '../../tools/tool.ts';
 import type { TokenId } from '../contract/call.ts';
 import type { Database } from './database.ts';
 
-/** Tokens that a tenant can have at once, dead ones included until their place is needed. */
+/** Tokens on one tenant's list. Expired and revoked ones are deleted when a new token needs the place. */
 export const MAX_TOKENS = 1000;
 
 export interface Token {
@@ -28,7 +28,7 @@ interface TokenRow extends Record<string, string | number | null> {
 const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text);
 const isLive = (token: Token, now: number) => token.revokedAt === null && now < token.expiresAt;
 
-/** The tenant's own list of tokens: read once, then answered from memory, changed only through here. */
+/** The tenant's list of tokens: read once, then answered from memory. All changes go through this class. */
 export class TokenList {
   readonly #db: Database;
   readonly #tokens = new Map<string, Token>();
@@ -47,7 +47,7 @@ export class TokenList {
     }
   }
 
-  /** The token, if it is on the list, not revoked and not expired. */
+  /** The token, if it is on the list, is not revoked and has not expired. */
   active(id: TokenId, now: number): Token | undefined {
     const token = this.#tokens.get(id);
     return token !== undefined && isLive(token, now) ? token : undefined;
@@ -57,7 +57,7 @@ export class TokenList {
     return [...this.#tokens.values()];
   }
 
-  /** Adds a token, or returns undefined when 1,000 live ones exist. */
+  /** Adds a token; returns undefined when there are already 1,000 live tokens. */
   issue(options: { label: string; scopes: readonly Scope[]; ttlMs: number }, now: number): Token | undefined {
     if (this.#tokens.size >= MAX_TOKENS && !this.#dropOneDead(now)) return undefined;
     const token: Token = {
@@ -65,7 +65,7 @@ export class TokenList {
       label: options.label,
       scopes: [...options.scopes],
       createdAt: now,
-      // A JWT counts whole seconds (RFC 7519, NumericDate); list and token end at the same moment.
+      // A JWT counts whole seconds (RFC 7519, NumericDate): the list and the JWT must expire at the same moment.
       expiresAt: Math.floor((now + options.ttlMs) / 1000) * 1000,
       revokedAt: null,
     };
@@ -81,7 +81,7 @@ export class TokenList {
     return token;
   }
 
-  /** Revokes a token for good. Revoking twice keeps the first time. */
+  /** Revokes a token for good. Revoking an already revoked token keeps its original revocation time. */
   revoke(id: string, now: number): Token | undefined {
     const token = this.#tokens.get(id);
     if (token === undefined || token.revokedAt !== null) return token;

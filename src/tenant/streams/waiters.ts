@@ -1,9 +1,9 @@
 import type { Later } from '../contract/timer.ts';
 
-/** Calls of one tenant that can wait at once; a further one is answered at once with what there is. */
+/** Calls of one tenant that can wait at once. A further call is answered at once with what there is. */
 export const MAX_WAITERS = 256;
 
-/** Calls that wait for a topic to be touched, each until its time is up. */
+/** The calls of one tenant that wait for a topic to be touched, each for a limited time. */
 export class Waiters {
   readonly #later: Later;
   readonly #topics = new Map<string, Set<() => void>>();
@@ -20,18 +20,18 @@ export class Waiters {
 
   /**
    * Resolves when the topic is touched, when the call is cancelled, or after `ms` milliseconds.
-   * @returns whether the call may go on waiting
+   * @returns whether the call may wait further; false when it was cancelled
    */
   wait(topic: string, ms: number, cancelKey: string): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const waiting = this.#topics.get(topic) ?? new Set();
-    const end = (goOn: boolean) => {
+    const end = (mayWait: boolean) => {
       stopTimer();
       if (!waiting.delete(wake)) return;
       if (this.#cancels.get(cancelKey) === cancel) this.#cancels.delete(cancelKey);
       this.#count--;
       if (waiting.size === 0) this.#topics.delete(topic);
-      resolve(goOn);
+      resolve(mayWait);
     };
     const wake = () => end(true);
     const cancel = () => end(false);
@@ -51,7 +51,7 @@ export class Waiters {
     for (const topic of topics) for (const wake of [...(this.#topics.get(topic) ?? [])]) wake();
   }
 
-  /** Wakes everyone: what they waited for may be gone. */
+  /** Wakes every waiting call: what it waits for may no longer exist. */
   touchAll(): void {
     this.touch([...this.#topics.keys()]);
   }
