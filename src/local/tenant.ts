@@ -41,7 +41,7 @@ export interface LocalTenantOptions {
   readonly db: LocalDatabase;
   readonly log: Log;
   /** What differs from the real thing. */
-  readonly host?: Partial<Pick<Host, 'clock' | 'later' | 'catalogue' | 'limits'>>;
+  readonly host?: Partial<Pick<Host, 'clock' | 'monotonic' | 'later' | 'catalogue' | 'limits'>>;
 }
 
 /**
@@ -74,6 +74,7 @@ export class LocalTenant {
     this.compartment = new Compartment({
       db,
       clock: this.#clock,
+      monotonic: () => performance.now(),
       later,
       log,
       migrations: readMigrations(),

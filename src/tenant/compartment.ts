@@ -74,7 +74,7 @@ export class Compartment implements CallHandler {
 
   call(request: CallRequest): CallOutcome | Promise<CallOutcome> {
     const first = this.#attempt(request);
-    return 'topic' in first ? this.#waited(request, first) : first;
+    return first.kind === 'waiting' ? this.#waited(request, first) : first;
   }
 
   completeRemoteCall(request: CallRequest, completion: RemoteCompletion): void {
@@ -91,16 +91,23 @@ export class Compartment implements CallHandler {
 
   /** Runs a waiting call again when its topic is touched or its retry time comes, and a last time when `wait_s` is over. */
   async #waited(request: CallRequest, first: Waiting): Promise<CallOutcome> {
-    const { clock } = this.#host;
-    let waiting = first;
-    for (let attempts = 1; ; attempts++) {
-      const wakeAt = Math.min(first.until, waiting.retryAt ?? first.until);
-      const mayWait = await this.#waiters.wait(waiting.topic, wakeAt - clock(), request.cancelKey);
-      const next = this.#attempt(request, {
-        mayWait: mayWait && clock() < first.until && attempts < MAX_ATTEMPTS,
-      });
-      if (!('topic' in next)) return next;
-      waiting = next;
+    let isOver = false;
+    // A timer rather than a reading of the clock, which may step back meanwhile.
+    const stop = this.#host.later(first.waitMs, () => {
+      isOver = true;
+      this.#waiters.cancel(request.cancelKey);
+    });
+    try {
+      let waiting = first;
+      for (let attempts = 1; ; attempts++) {
+        const ms = waiting.retryInMs ?? first.waitMs;
+        const mayWait = await this.#waiters.wait(waiting.topic, ms, request.cancelKey);
+        const next = this.#attempt(request, { mayWait: mayWait && !isOver && attempts < MAX_ATTEMPTS });
+        if (next.kind !== 'waiting') return next;
+        waiting = next;
+      }
+    } finally {
+      stop();
     }
   }
 
@@ -141,8 +148,7 @@ export class Compartment implements CallHandler {
    */
   openStream({ tokenId, session, purpose, opening }: StreamRequest): Result<AdmittedStream, StreamFailure> {
     const opened = opening === undefined ? undefined : this.#attempt(opening);
-    if (opened !== undefined && 'topic' in opened)
-      throw new Error('a stream was opened by a call that waits');
+    if (opened?.kind === 'waiting') throw new Error('a stream was opened by a call that waits');
     if (opened?.kind === 'deferred') throw new Error('a stream was opened by a remote tool');
     if (opened !== undefined && opened.kind !== 'answer') return fail(opened);
     const registered = this.registerStream(tokenId, session, purpose);

@@ -10,7 +10,10 @@ import type { Listener } from './streams/stream.ts';
 /** What a host provides to a compartment. */
 export interface Host {
   readonly db: Database;
+  /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** Milliseconds on a clock that never steps back, for durations. */
+  readonly monotonic: () => number;
   readonly later: Later;
   readonly log: Log;
   readonly migrations: readonly Migration[];

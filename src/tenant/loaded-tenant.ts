@@ -1,8 +1,9 @@
 import { reattachSessions } from '../transport-tools/session-store.ts';
-import { Limiter } from './calls/limits.ts';
+import { Limiter } from './calls/limiter.ts';
 import { Pipeline, type PipelineParts } from './calls/pipeline.ts';
 import { Records, readLedger } from './calls/records.ts';
 import type { RemoteCallSlots } from './calls/remote-call-slots.ts';
+import { StorageQuota } from './calls/storage-quota.ts';
 import { WriteBehind } from './calls/write-behind.ts';
 import type { Host } from './host.ts';
 import { migrate } from './storage/migrate.ts';
@@ -29,21 +30,23 @@ interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
  * @throws MigrationError
  */
 export function loadTenant(host: Host, { attached, ...lasting }: Lasting): LoadedTenant {
-  const { db, clock, log, later, catalogue, limits, storageQuotaBytes } = host;
+  const { db, clock, monotonic, log, later, catalogue, limits, storageQuotaBytes } = host;
+  const moment = () => ({ wall: clock(), monotonic: monotonic() });
   migrate(db, host.migrations);
   reattachSessions(db, [...attached, ...(host.openElsewhere?.() ?? [])], clock());
   const profile = readProfile(db);
   const tokens = new TokenList(db);
   const ledger = readLedger(db);
-  const limiter = new Limiter(limits, profile.overrides, ledger.buckets);
+  const limiter = new Limiter(limits, profile.overrides, ledger.buckets, moment());
   const records = new Records(db);
   const writeBehind = new WriteBehind(db, log, later, records, () => ({
     rev: pipeline.rev,
-    buckets: limiter.save(clock()),
+    buckets: limiter.save(moment()),
   }));
   const pipeline: Pipeline = new Pipeline({
     db,
     clock,
+    monotonic,
     log,
     catalogue,
     profile,
@@ -51,7 +54,7 @@ export function loadTenant(host: Host, { attached, ...lasting }: Lasting): Loade
     limiter,
     records,
     writeBehind,
-    storageQuotaBytes,
+    quota: new StorageQuota(db, storageQuotaBytes),
     rev: ledger.rev,
     ...lasting,
   });

@@ -19,6 +19,7 @@ import type {
   TokenId,
 } from './contract/call.ts';
 import type { LimitChange } from './contract/limit-settings.ts';
+import { forwardOnly } from './contract/timer.ts';
 import type { Operation, TenantInfo } from './operation.ts';
 import { durableDatabase } from './storage/durable-database.ts';
 import { MIGRATIONS } from './storage/migrations.ts';
@@ -51,6 +52,8 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
     this.#compartment = new Compartment({
       db: durableDatabase(ctx.storage),
       clock: () => Date.now(),
+      // Workers have no clock of their own for durations.
+      monotonic: forwardOnly(() => Date.now()),
       later: (ms, task) => {
         const timer = setTimeout(task, ms);
         return () => clearTimeout(timer);

@@ -9,6 +9,7 @@ import {
   parseTenantId,
   type TokenId,
 } from '../../src/tenant/contract/call.ts';
+import { forwardOnly } from '../../src/tenant/contract/timer.ts';
 import type { Host } from '../../src/tenant/host.ts';
 import type { Database } from '../../src/tenant/storage/database.ts';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';
@@ -22,7 +23,7 @@ export interface TestCompartment {
   readonly compartment: Compartment;
   readonly db: Database;
   readonly lines: LogRecord[];
-  readonly clock: { now: number };
+  readonly clock: FakeTime;
   /** Runs what was put off until now. */
   runLater(): void;
   /** Lets time pass: runs what was put off, each at its time, and what follows from it. */
@@ -36,9 +37,11 @@ export function openCompartment(host: Partial<Host> = {}): TestCompartment {
   const lines: LogRecord[] = [];
   const time = new FakeTime();
   const db = host.db ?? openDatabase();
+  const clock = host.clock ?? (() => time.now);
   const compartment = new Compartment({
     db,
-    clock: () => time.now,
+    clock,
+    monotonic: forwardOnly(clock),
     later: time.later,
     log: (record) => void lines.push(record),
     migrations: readMigrations(),

@@ -15,6 +15,12 @@ export class FakeTime {
     };
   };
 
+  /** Sets the clock forward or back without any time passing. */
+  step(ms: number): void {
+    this.now += ms;
+    for (const entry of this.#put) entry.due += ms;
+  }
+
   /** Runs what was put off until now. */
   runLater(): void {
     const due = this.#put.filter((entry) => entry.due <= this.now);

@@ -1,6 +1,7 @@
 import { openDatabase } from '../../src/local/database.ts';
 import { LocalTenant } from '../../src/local/tenant.ts';
 import type { BucketLimit } from '../../src/tenant/contract/limit-settings.ts';
+import { forwardOnly } from '../../src/tenant/contract/timer.ts';
 import { SCOPES } from '../../src/tools/tool.ts';
 import { GENEROUS } from './compartment.ts';
 import { FakeTime } from './fake-time.ts';
@@ -11,10 +12,11 @@ const TEN_YEARS_MS = 10 * 365 * 86_400_000;
 /** A new tenant of the local server; `limit` holds for the tenant and each of its tools. */
 export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTenant> {
   const time = new FakeTime();
+  const clock = () => time.now;
   const local = new LocalTenant({
     db: openDatabase(),
     log: () => {},
-    host: { clock: () => time.now, later: time.later, limits: { tenant: limit, tool: limit } },
+    host: { clock, monotonic: forwardOnly(clock), later: time.later, limits: { tenant: limit, tool: limit } },
   });
   const issue = async () => {
     const options = { label: 'test', scopes: SCOPES, ttlMs: TEN_YEARS_MS };

@@ -5,6 +5,7 @@ import { type LocalDatabase, openDatabase } from '../../src/local/database.ts';
 import { LocalTenant, type LocalTenantOptions } from '../../src/local/tenant.ts';
 import type { LogRecord } from '../../src/telemetry/log.ts';
 import type { CallOutcome } from '../../src/tenant/contract/call.ts';
+import { forwardOnly } from '../../src/tenant/contract/timer.ts';
 import type { Listener, StreamEvent, StreamState } from '../../src/tenant/streams/stream.ts';
 import { callRequest, GENEROUS } from './compartment.ts';
 
@@ -38,7 +39,13 @@ export function openLocal(
 ): TestLocal {
   const lines: LogRecord[] = [];
   const limits = { tenant: GENEROUS, tool: GENEROUS };
-  const tenant = new LocalTenant({ db, log: (line) => void lines.push(line), host: { limits, ...host } });
+  // A test that moves the clock moves the clock of durations with it.
+  const monotonic = host.clock === undefined ? {} : { monotonic: forwardOnly(host.clock) };
+  const tenant = new LocalTenant({
+    db,
+    log: (line) => void lines.push(line),
+    host: { limits, ...monotonic, ...host },
+  });
   const call = (tool: string, args: object = {}) =>
     tenant.call(callRequest(tenant.tokenId, tool, args, Date.now()));
   return {

@@ -115,6 +115,17 @@ describe('a call that waits', () => {
     expect(state.outcome).toEqual(answer(0, START + 20_000));
   });
 
+  test.each([-3_600_000, -1, 3_600_000])('waits as long when the clock steps by %i ms', async (step) => {
+    const host = open();
+    const { state } = started(host, host.issue(), 20);
+    await host.elapse(5000);
+    host.clock.step(step);
+    await host.elapse(14_999);
+    expect(state.outcome).toBeUndefined();
+    await host.elapse(1);
+    expect(state.outcome).toEqual(answer(0, START + 20_000 + step));
+  });
+
   test('changes nothing while it waits', async () => {
     const host = open();
     started(host, host.issue(), 20);

@@ -8,6 +8,7 @@ export const UNKNOWN_TOOL = { name: 'unknown', cost: 1 };
 
 /** How a call ended, and what only the log may contain. */
 export interface Ended {
+  readonly kind: 'ended';
   readonly outcome: CallOutcome;
   readonly recorded: boolean;
   readonly thrown?: Cause;

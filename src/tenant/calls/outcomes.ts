@@ -1,12 +1,13 @@
 import { randomHex } from '../../telemetry/trace.ts';
 import { ToolError, type ToolErrorBody } from '../../tools/errors.ts';
 import type { CallOutcome, CallRequest } from '../contract/call.ts';
+import type { Shortage } from './limiter.ts';
 import type { CallRecord } from './records.ts';
 
 /** The end of a call: as its caller receives it, and as the table of calls stores it. */
 
 /** Larger answers, in UTF-16 units, are refused. The tools cut long values well before. */
-export const MAX_ANSWER_CHARS = 8 * 1024 * 1024;
+export const MAX_ANSWER_CHARS = 4 * 1024 * 1024;
 
 /** How long a call may wait, in milliseconds: its argument `wait_s`. */
 export function waitOf(args: Readonly<Record<string, unknown>>): number {
@@ -25,10 +26,7 @@ function failed(error: ToolErrorBody): CallOutcome {
   return { kind: 'error', error };
 }
 
-export function rateLimited(
-  request: CallRequest,
-  charge: { retryAfterMs: number; scope: 'tenant' | 'tool' },
-): CallOutcome {
+export function rateLimited(request: CallRequest, charge: Shortage): CallOutcome {
   const bucket = charge.scope === 'tenant' ? 'this tenant' : 'this tool';
   return failed({
     code: 'rate_limited',

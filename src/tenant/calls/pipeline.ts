@@ -1,3 +1,4 @@
+import { sizeOfJson } from '../../json/size.ts';
 import { fail, type Result, succeed } from '../../result.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { describeCause } from '../../telemetry/redact.ts';
@@ -22,19 +23,19 @@ import { seal, unseal } from '../storage/seal.ts';
 import type { Token, TokenList } from '../storage/tokens.ts';
 import { callLine, type Ended, UNKNOWN_TOOL } from './call-log.ts';
 import { runIdempotent } from './idempotency.ts';
-import type { Limiter } from './limits.ts';
+import type { Limiter, Shortage } from './limiter.ts';
 import { expected, internal, rateLimited, recordOf, toJson, waitOf } from './outcomes.ts';
 import type { Records } from './records.ts';
 import { MAX_REMOTE_CALLS, type RemoteCallSlots } from './remote-call-slots.ts';
+import type { StorageQuota } from './storage-quota.ts';
+import { tokensForArgs, WorkMeter } from './work.ts';
 import type { WriteBehind } from './write-behind.ts';
-
-/** No single call adds more than this to the storage: its body, the history and the search index. */
-const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
-const MAX_CALLS_BETWEEN_QUOTA_CHECKS = 64;
 
 export interface PipelineParts {
   readonly db: Database;
   readonly clock: () => number;
+  /** Milliseconds on a clock that never steps back, for durations. */
+  readonly monotonic: () => number;
   readonly log: Log;
   readonly catalogue: Catalogue;
   readonly profile: Profile;
@@ -43,7 +44,7 @@ export interface PipelineParts {
   readonly records: Records;
   readonly writeBehind: WriteBehind;
   readonly remoteCalls: RemoteCallSlots;
-  readonly storageQuotaBytes: number;
+  readonly quota: StorageQuota;
   /** The last revision that was committed. */
   readonly rev: number;
   /** Whether one more call may wait. */
@@ -52,13 +53,14 @@ export interface PipelineParts {
   readonly committed: (topics: ReadonlySet<string>) => void;
 }
 
-/** What a waiting call waits for; times in milliseconds since the epoch. */
+/** A call that waits, and what for; durations in milliseconds. */
 export interface Waiting {
+  readonly kind: 'waiting';
   readonly topic: string;
-  /** When it is to be run again at the latest. It may then wait further. */
-  readonly retryAt: number | undefined;
-  /** When it must answer at the latest. */
-  readonly until: number;
+  /** When to run it again at the latest. It may then wait further. */
+  readonly retryInMs: number | undefined;
+  /** How long it may wait in all. */
+  readonly waitMs: number;
 }
 
 /** A further run of a call that has waited; `mayWait` is whether it may wait once more. */
@@ -86,7 +88,6 @@ interface Attempt {
 export class Pipeline {
   readonly #parts: PipelineParts;
   #rev: number;
-  #callsUntilQuotaCheck = 0;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
@@ -121,7 +122,7 @@ export class Pipeline {
     const session = this.#sessionOf(asked, now);
     const request = typeof session === 'object' ? withClientName(asked, session) : asked;
     const ended = this.#pass({ request, session, tool, now, retry });
-    if ('topic' in ended) return ended;
+    if (ended.kind === 'waiting') return ended;
     // A remote tool is recorded and logged when it has ended.
     if (ended.outcome.kind !== 'deferred') this.#recordAndLog(request, tool, ended);
     return ended.outcome;
@@ -136,7 +137,12 @@ export class Pipeline {
       error === undefined ? { kind: 'answer', json: '' } : { kind: 'error', error };
     if (error === undefined)
       this.#parts.writeBehind.add(recordOf(request, tool.name, outcome, this.#parts.clock()));
-    this.#recordAndLog(request, tool, { outcome, recorded: error === undefined, ...(thrown && { thrown }) });
+    this.#recordAndLog(request, tool, {
+      kind: 'ended',
+      outcome,
+      recorded: error === undefined,
+      ...(thrown && { thrown }),
+    });
   }
 
   #recordAndLog(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
@@ -150,32 +156,41 @@ export class Pipeline {
 
   #pass({ request, session, tool, now, retry }: Attempt): Ended | Waiting {
     const admitted = this.#admit(request.tokenId, session, tool?.scope ?? 'any', now);
-    if (!admitted.ok) return { outcome: { kind: 'refused', refusal: admitted.error }, recorded: false };
+    if (!admitted.ok) return unrecorded({ kind: 'refused', refusal: admitted.error });
     if (retry === undefined) {
-      const charge = this.#parts.limiter.charge(tool ?? UNKNOWN_TOOL, now);
-      if (!charge.ok) return { outcome: rateLimited(request, charge), recorded: false };
+      const shortage = this.#charge(request, tool);
+      if (shortage !== undefined) return unrecorded(rateLimited(request, shortage));
     }
-    if (tool === undefined) return { outcome: { kind: 'unknown_tool' }, recorded: false };
-    if (isRemoteTool(tool)) return this.#defer(request, tool, now);
+    if (tool === undefined) return unrecorded({ kind: 'unknown_tool' });
+    if (isRemoteTool(tool)) return this.#defer(request, tool);
     return this.#bounded({ request, session, tool, now, retry }, admitted.value);
   }
 
   /** Validates a call of a remote tool and returns it to the caller to be run, unless too many are running. */
-  #defer(request: CallRequest, tool: AnyTool, now: number): Ended {
+  #defer(request: CallRequest, tool: AnyTool): Ended {
     try {
       const args = parseArguments(tool, request.args);
-      const slot = this.#parts.remoteCalls.reserve(now);
-      if (slot !== undefined) return { outcome: { kind: 'deferred', args, slot }, recorded: false };
+      const slot = this.#parts.remoteCalls.reserve(this.#parts.monotonic());
+      if (slot !== undefined) return unrecorded({ kind: 'deferred', args, slot });
       const message = 'Too many long calls are running. Try again shortly.';
       throw new ToolError('unavailable', message, { limit: MAX_REMOTE_CALLS });
     } catch (cause) {
-      if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
-      return {
-        outcome: internal(request),
-        recorded: false,
-        thrown: describeCause(cause, request.args, tool.log),
-      };
+      return failed(cause, request, tool);
     }
+  }
+
+  /** The price that is known before the call runs: its fixed part, and the size of its arguments. */
+  #charge({ args, tokenId }: CallRequest, tool: AnyTool | undefined): Shortage | undefined {
+    const { name, cost } = tool ?? UNKNOWN_TOOL;
+    const price = cost === 0 ? 0 : cost + tokensForArgs(sizeOfJson(args));
+    const charged = this.#parts.limiter.charge({ name, cost: price }, tokenId, this.#parts.monotonic());
+    return charged.ok ? undefined : charged.error;
+  }
+
+  /** The price of the work that the call turned out to do. A free tool stays free. */
+  #chargeWork(tool: Tool, meter: WorkMeter, answerSize: number): void {
+    const tokens = tool.cost === 0 ? 0 : meter.settle(answerSize);
+    if (tokens > 0) this.#parts.limiter.chargeExtra(tool, tokens, this.#parts.monotonic());
   }
 
   /** The session that a call names; `unknown` when it does not exist or belongs to another token. */
@@ -204,46 +219,43 @@ export class Pipeline {
   /** The error boundary: anything thrown inside undoes the transaction and becomes an error of the closed list. */
   #bounded(attempt: Attempt & { tool: Tool }, token: Token): Ended | Waiting {
     const { request, tool, now, retry } = attempt;
+    const meter = new WorkMeter(sizeOfJson(request.args));
     let waitMs = 0;
     try {
       const args = parseArguments(tool, request.args);
-      this.#requireRoom(tool);
+      if (tool.grows) this.#parts.quota.requireRoom();
       waitMs = retry === undefined ? waitOf(args) : 0;
       const mayWait = retry?.mayWait ?? (waitMs > 0 && this.#parts.mayWait());
-      const outcome = this.#transact(attempt, args, token, mayWait);
-      return { outcome, recorded: true };
+      const outcome = this.#transact(attempt, args, { token, mayWait, meter });
+      return { kind: 'ended', outcome, recorded: true };
     } catch (cause) {
-      if (cause instanceof NotYet) {
-        return { topic: cause.topic, retryAt: cause.until, until: now + waitMs };
-      }
-      if (cause instanceof ToolError) return { outcome: expected(cause, request), recorded: false };
-      return {
-        outcome: internal(request),
-        recorded: false,
-        thrown: describeCause(cause, request.args, tool.log),
-      };
+      this.#chargeWork(tool, meter, 0);
+      if (!(cause instanceof NotYet)) return failed(cause, request, tool);
+      const retryInMs = cause.until === undefined ? undefined : Math.max(0, cause.until - now);
+      return { kind: 'waiting', topic: cause.topic, retryInMs, waitMs };
     }
   }
 
   #transact(
     { request, tool, now, retry }: Attempt & { tool: Tool },
     args: Record<string, unknown>,
-    token: Token,
-    mayWait: boolean,
+    { token, mayWait, meter }: { token: Token; mayWait: boolean; meter: WorkMeter },
   ): CallOutcome {
-    const { db, records, writeBehind, limiter } = this.#parts;
+    const { db, records, writeBehind, limiter, monotonic } = this.#parts;
     const state = { rev: this.#rev, touched: new Set<string>() };
-    const context = this.#context(state, token, now, { mayWait, waited: retry !== undefined });
-    const answer = (): CallOutcome => ({
-      kind: 'answer',
-      json: runIdempotent(db, { tool: tool.name, args, now }, () => {
+    const sql = meter.measured(db);
+    const context = { ...this.#context(state, token, now), sql, mayWait, waited: retry !== undefined };
+    const answer = (): CallOutcome => {
+      const json = runIdempotent(db, { tool: tool.name, args, now }, () => {
         const answered = tool.run(args, context);
         // Thrown, so that the transaction is undone.
         if (answered instanceof NotYet)
           throw mayWait ? answered : new Error('a tool returned NotYet although it must answer');
         return toJson(answered);
-      }),
-    });
+      });
+      this.#chargeWork(tool, meter, json.length);
+      return { kind: 'answer', json };
+    };
     if (tool.annotations.readOnlyHint) {
       const outcome = db.transaction(answer);
       writeBehind.add(recordOf(request, tool.name, outcome, now));
@@ -251,7 +263,10 @@ export class Pipeline {
     }
     const outcome = db.transaction(() => {
       const done = answer();
-      records.save(recordOf(request, tool.name, done, now), { rev: state.rev, buckets: limiter.save(now) });
+      records.save(recordOf(request, tool.name, done, now), {
+        rev: state.rev,
+        buckets: limiter.save({ wall: now, monotonic: monotonic() }),
+      });
       return done;
     });
     this.#rev = state.rev;
@@ -263,45 +278,25 @@ export class Pipeline {
     state: { rev: number; touched: Set<string> },
     token: Token,
     now: number,
-    waiting: Pick<ToolContext, 'mayWait' | 'waited'>,
-  ): ToolContext {
-    const { db, profile } = this.#parts;
+  ): Omit<ToolContext, 'sql' | 'mayWait' | 'waited'> {
+    const { profile } = this.#parts;
     return {
-      sql: db,
       now,
       author: { principal: token.id },
       nextRev: () => ++state.rev,
       headRev: () => state.rev,
-      allowance: () => this.#allowance(token, now),
-      ...waiting,
+      allowance: () => this.#allowance(token),
       touch: (topic) => void state.touched.add(topic),
       seal: (payload) => seal(profile.sealKey, payload),
       unseal: (sealed) => unseal(profile.sealKey, sealed),
     };
   }
 
-  /** Refuses a call that grows the storage once the quota is reached. While there is much room the size is not read. */
-  #requireRoom(tool: Tool): void {
-    if (!tool.grows || this.#callsUntilQuotaCheck-- > 0) return;
-    const { db, storageQuotaBytes } = this.#parts;
-    const left = storageQuotaBytes - db.sizeBytes();
-    this.#callsUntilQuotaCheck = Math.min(
-      MAX_CALLS_BETWEEN_QUOTA_CHECKS,
-      Math.floor(left / MAX_GROWTH_BYTES),
-    );
-    if (left > 0) return;
-    throw new ToolError(
-      'quota_exceeded',
-      'The storage quota is used up. Delete or invalidate entries, then repeat the call.',
-      { limit: storageQuotaBytes },
-    );
-  }
-
-  #allowance(token: Token, now: number) {
-    const { db, limiter, catalogue, storageQuotaBytes } = this.#parts;
+  #allowance(token: Token) {
+    const { db, limiter, catalogue, quota, monotonic } = this.#parts;
     return {
-      limits: limiter.status(catalogue.tools, now),
-      storage: { bytes: db.sizeBytes(), quota_bytes: storageQuotaBytes },
+      limits: limiter.status(catalogue.tools, monotonic()),
+      storage: { bytes: db.sizeBytes(), quota_bytes: quota.bytes },
       token: { scopes: token.scopes, expires_at: new Date(token.expiresAt).toISOString() },
     };
   }
@@ -314,6 +309,14 @@ export class Pipeline {
       // A lost log line must not fail the call.
     }
   }
+}
+
+const unrecorded = (outcome: CallOutcome): Ended => ({ kind: 'ended', outcome, recorded: false });
+
+/** The end of a call that has thrown: an expected error, or `internal` with the cause for the log. */
+function failed(cause: unknown, request: CallRequest, tool: AnyTool): Ended {
+  if (cause instanceof ToolError) return unrecorded(expected(cause, request));
+  return { ...unrecorded(internal(request)), thrown: describeCause(cause, request.args, tool.log) };
 }
 
 /** The call with the client name that was given when the session was opened. */
