@@ -1,237 +1,174 @@
 import {
   isJSONRPCNotification,
   isJSONRPCRequest,
+  isJSONRPCResponse,
   type JSONRPCMessage,
   type JSONRPCRequest,
-  type JSONRPCResponse,
   PROTOCOL_VERSION_META_KEY,
   ProtocolErrorCode,
   parseJSONRPCMessage,
   type RequestId,
 } from '@modelcontextprotocol/client';
 import * as z from 'zod';
-import { keepOpen } from './backoff.ts';
-import { type LineSink, MAX_LINE_BYTES } from './lines.ts';
-import { listChanged, resourceUpdated } from './missed-notifications.ts';
-import type { Output, Report } from './output.ts';
-import type { ClientMessage, Remote } from './remote.ts';
-import { ClientSession } from './session.ts';
+import type { LineHandler } from '../json/lines.ts';
+import { holdListenRequest } from './listen.ts';
+import type { ClientOutput, Diagnostics } from './output.ts';
+import type { ClientMessage, RemoteServer } from './remote.ts';
+import { BridgeSession } from './session.ts';
 
-/** Requests that can wait for an answer at once; as many other messages can be on their way. */
+/** The largest message that a client can send. Servers refuse bodies over 4 MiB unless they are configured otherwise. */
+export const MAX_LINE_BYTES = 8 * 1024 * 1024;
+/** Requests that can wait for an answer at once. */
 export const MAX_PENDING = 256;
 
-interface Pending {
+interface PendingRequest {
   readonly abort: AbortController;
-  readonly modern: boolean;
-  /** Whether its answer was passed on, or is wanted no longer. */
-  settled: boolean;
+  readonly isModern: boolean;
+  /** The client was answered, or has cancelled the request. */
+  isDone: boolean;
 }
 
-const requestParams = z.looseObject({ _meta: z.looseObject({ [PROTOCOL_VERSION_META_KEY]: z.string() }) });
-const idOfRequest = z.looseObject({ id: z.union([z.string(), z.number()]), method: z.string() });
-const cancelled = z.looseObject({ requestId: z.union([z.string(), z.number()]) });
-const acknowledged = z.looseObject({
-  notifications: z.looseObject({
-    resourceSubscriptions: z.array(z.string()).optional(),
-    resourcesListChanged: z.boolean().optional(),
-    toolsListChanged: z.boolean().optional(),
-    promptsListChanged: z.boolean().optional(),
-  }),
-});
-type Filter = z.output<typeof acknowledged>['notifications'];
+const modernParams = z.looseObject({ _meta: z.looseObject({ [PROTOCOL_VERSION_META_KEY]: z.string() }) });
+const cancelledParams = z.looseObject({ requestId: z.union([z.string(), z.number()]) });
+const anyRequest = z.looseObject({ id: z.union([z.string(), z.number()]), method: z.string() });
 
-/** A request of the revisions from 2026-07-28 on says in itself which one it is; any other is of a 2025 one. */
-const isModern = (request: JSONRPCRequest) => requestParams.safeParse(request.params).success;
-const isResponse = (message: JSONRPCMessage): message is JSONRPCResponse =>
-  'result' in message || 'error' in message;
+/** Requests from revision 2026-07-28 on name their revision themselves; all others belong to a 2025 session. */
+const isModern = (request: JSONRPCRequest) => modernParams.safeParse(request.params).success;
 
-/** Carries the messages of one local client to a remote server and back; every request is answered, or cancelled. */
-export class Bridge implements LineSink {
-  readonly #remote: Remote;
-  readonly #output: Output;
-  readonly #report: Report;
-  readonly #session: ClientSession;
-  readonly #pending = new Map<RequestId, Pending>();
-  /** Notifications and answers on their way. */
-  readonly #others = new Set<AbortController>();
-  #ended = false;
+/** Passes messages between one local client and the remote server. Each request is answered exactly once, unless cancelled. */
+export class Bridge implements LineHandler {
+  readonly #remote: RemoteServer;
+  readonly #output: ClientOutput;
+  readonly #diagnostics: Diagnostics;
+  readonly #session: BridgeSession;
+  readonly #pending = new Map<RequestId, PendingRequest>();
+  readonly #closing = new AbortController();
 
-  constructor(remote: Remote, output: Output, report: Report) {
+  constructor(remote: RemoteServer, output: ClientOutput, diagnostics: Diagnostics) {
     this.#remote = remote;
     this.#output = output;
-    this.#report = report;
-    this.#session = new ClientSession(remote, output, report);
+    this.#diagnostics = diagnostics;
+    this.#session = new BridgeSession(remote, output, diagnostics);
   }
 
-  line(text: string): void {
-    if (this.#ended) return;
+  onLine(line: Buffer): void {
+    const text = line.toString('utf8').trim();
+    if (this.#closing.signal.aborted || text === '') return;
     let value: unknown;
     try {
       value = JSON.parse(text);
     } catch {
-      this.#output.sendError(null, { code: ProtocolErrorCode.ParseError, message: 'The line is not JSON.' });
+      this.#sendError(null, 'The line is not valid JSON.', ProtocolErrorCode.ParseError);
       return;
     }
     let message: JSONRPCMessage;
     try {
       message = parseJSONRPCMessage(value);
     } catch {
-      this.#refuse(value);
+      this.#rejectInvalid(value);
       return;
     }
-    if (isJSONRPCRequest(message)) this.#request(message, text);
+    if (isJSONRPCRequest(message)) this.#onRequest({ message, text }, message);
     else if (isJSONRPCNotification(message) && message.method === 'notifications/cancelled')
-      this.#cancel({ message, text }, cancelled.safeParse(message.params).data?.requestId);
-    else this.#other({ message, text });
+      this.#onCancelled({ message, text }, cancelledParams.safeParse(message.params).data?.requestId);
+    else this.#forward({ message, text });
   }
 
-  tooLong(id: RequestId | undefined): void {
-    const message = `A message must not exceed ${MAX_LINE_BYTES} bytes.`;
-    this.#output.sendError(id ?? null, { code: ProtocolErrorCode.InvalidRequest, message });
+  onOversizedLine(id: RequestId | undefined): void {
+    this.#sendError(id ?? null, `A message must not exceed ${MAX_LINE_BYTES} bytes.`);
   }
 
-  /** Ends every stream and the session. */
-  async end(): Promise<void> {
-    this.#ended = true;
+  /** Closes every exchange and ends the session. */
+  async close(): Promise<void> {
+    this.#closing.abort();
     for (const { abort } of this.#pending.values()) abort.abort();
-    for (const abort of this.#others) abort.abort();
     await this.#session.close();
   }
 
-  /** What is no message is refused; of a batch each request is, for its client waits for each. */
-  #refuse(value: unknown): void {
-    const message = Array.isArray(value)
-      ? 'Batches are not carried; send one message a line.'
-      : 'The line is not a JSON-RPC message.';
-    const ids = (Array.isArray(value) ? value : [value]).flatMap((item) => {
-      const { data } = idOfRequest.safeParse(item);
-      return data === undefined ? [] : [data.id];
-    });
-    for (const id of ids.length === 0 ? [null] : ids.slice(0, MAX_PENDING))
-      this.#output.sendError(id, { code: ProtocolErrorCode.InvalidRequest, message });
+  #sendError(id: RequestId | null, message: string, code: number = ProtocolErrorCode.InvalidRequest): void {
+    this.#output.sendError(id, { code, message });
   }
 
-  #request(request: JSONRPCRequest, text: string): void {
-    const refusal = this.#pending.has(request.id)
-      ? 'A request with this id is being answered.'
-      : this.#pending.size >= MAX_PENDING
-        ? `No more than ${MAX_PENDING} requests can wait at once; repeat it later.`
-        : undefined;
-    if (refusal !== undefined) {
-      this.#output.sendError(request.id, { code: ProtocolErrorCode.InvalidRequest, message: refusal });
+  /** Of a batch, each request is refused by its id, because its client waits for each. */
+  #rejectInvalid(value: unknown): void {
+    const sentence = Array.isArray(value)
+      ? 'Batches are not supported. Send one message per line.'
+      : 'The line is not a JSON-RPC message.';
+    const ids = (Array.isArray(value) ? value : [value]).flatMap((item) => {
+      const { data } = anyRequest.safeParse(item);
+      return data === undefined ? [] : [data.id];
+    });
+    for (const id of ids.length === 0 ? [null] : ids.slice(0, MAX_PENDING)) this.#sendError(id, sentence);
+  }
+
+  #onRequest(outgoing: ClientMessage, request: JSONRPCRequest): void {
+    if (this.#pending.has(request.id)) {
+      this.#sendError(request.id, 'A request with this id is still pending. Use another id.');
       return;
     }
-    const pending: Pending = { abort: new AbortController(), modern: isModern(request), settled: false };
+    if (this.#pending.size >= MAX_PENDING) {
+      this.#sendError(
+        request.id,
+        `At most ${MAX_PENDING} requests can be pending. Repeat the request later.`,
+      );
+      return;
+    }
+    const pending = { abort: new AbortController(), isModern: isModern(request), isDone: false };
     this.#pending.set(request.id, pending);
-    void this.#carry(request, text, pending)
-      .catch((error) => this.#fail(request, pending, error))
+    void this.#send(outgoing, request, pending)
+      .catch((error) => this.#onFailed(request, pending, error))
       .finally(() => this.#pending.delete(request.id));
   }
 
-  async #carry(request: JSONRPCRequest, text: string, pending: Pending): Promise<void> {
+  async #send(outgoing: ClientMessage, request: JSONRPCRequest, pending: PendingRequest): Promise<void> {
     const { signal } = pending.abort;
-    const outgoing = { message: request, text };
-    const way = { signal, onmessage: (message: JSONRPCMessage) => this.#pass(request, pending, message) };
-    if (pending.modern && request.method === 'subscriptions/listen')
-      await this.#listen(request, text, pending);
-    else if (pending.modern) await this.#remote.post(outgoing, { ...way, session: undefined });
-    else if (request.method === 'initialize') await this.#session.initialize(request, text, way);
-    else await this.#session.send(outgoing, way);
-    if (!pending.settled && !signal.aborted) throw this.#remote.unanswered();
-    this.#report.forget();
+    const onMessage = (message: JSONRPCMessage) => this.#onReply(request, pending, message);
+    const onRetry = (failure: Error) => this.#diagnostics.reportRetry(failure);
+    const options = { signal, onMessage, onRetry };
+    if (!pending.isModern) await this.#session.send(outgoing, options);
+    else if (request.method === 'subscriptions/listen')
+      await holdListenRequest(this.#remote, { ...outgoing, id: request.id }, options);
+    else await this.#remote.post(outgoing, { ...options, session: undefined });
+    if (!pending.isDone && !signal.aborted) throw this.#remote.unanswered();
+    this.#diagnostics.allowRepeat();
   }
 
-  #pass(request: JSONRPCRequest, pending: Pending, message: JSONRPCMessage): void {
-    if (pending.settled) return;
-    if (isResponse(message)) {
+  /** Passes on the response to a request, and the notifications before it. */
+  #onReply(request: JSONRPCRequest, pending: PendingRequest, message: JSONRPCMessage): void {
+    if (pending.isDone) return;
+    if (isJSONRPCResponse(message)) {
       if (message.id !== request.id) return;
-      pending.settled = true;
+      pending.isDone = true;
     }
     this.#output.send(message);
+    if (pending.isDone && request.method === 'subscriptions/listen') pending.abort.abort();
   }
 
-  #fail(request: JSONRPCRequest, pending: Pending, error: unknown): void {
-    if (pending.settled || pending.abort.signal.aborted) return;
-    pending.settled = true;
-    const failure = this.#remote.failure(error);
-    if (!failure.answered) this.#report.say(failure.message);
+  #onFailed(request: JSONRPCRequest, pending: PendingRequest, error: unknown): void {
+    if (pending.isDone || pending.abort.signal.aborted) return;
+    pending.isDone = true;
+    const failure = this.#remote.toFailure(error);
+    if (!failure.isRpcAnswer) this.#diagnostics.report(failure.message);
     this.#output.sendError(request.id, failure.error);
   }
 
-  /**
-   * Holds a `subscriptions/listen` open: it is asked again whenever its stream breaks, and its client is then told that
-   * all it asked for may have changed, for these revisions have no way to ask what was missed.
-   */
-  async #listen(request: JSONRPCRequest, text: string, pending: Pending): Promise<void> {
-    const { signal } = pending.abort;
-    let honoured: Filter | undefined;
-    const failure = await keepOpen(async (alive) => {
-      const onmessage = (message: JSONRPCMessage) => {
-        alive();
-        const filter = acknowledgedBy(message);
-        const again = honoured !== undefined;
-        honoured = filter ?? honoured;
-        if (filter === undefined || !again) this.#pass(request, pending, message);
-        else for (const missed of missedOf(filter, request.id)) this.#output.send(missed);
-        if (pending.settled) pending.abort.abort();
-      };
-      try {
-        await this.#remote.post({ message: request, text }, { session: undefined, signal, onmessage });
-      } catch (error) {
-        // Until it was open once, its client waits to hear that.
-        if (honoured === undefined) throw error;
-        return this.#remote.failure(error);
-      }
-      if (honoured === undefined) throw this.#remote.unanswered();
-      const broken = this.#remote.brokenStream();
-      if (!signal.aborted) this.#report.say(`${broken.message} Connecting again.`);
-      return broken;
-    }, signal);
-    if (failure !== undefined) throw failure;
-  }
-
-  /** A request that is cancelled gets no answer (MCP, "Cancellation"); of the new revisions its stream is closed instead. */
-  #cancel(outgoing: ClientMessage, id: RequestId | undefined): void {
+  /** A cancelled request gets no answer (MCP, "Cancellation"). The 2026 revision cancels by closing the exchange. */
+  #onCancelled(outgoing: ClientMessage, id: RequestId | undefined): void {
     const pending = id === undefined ? undefined : this.#pending.get(id);
-    if (pending !== undefined) pending.settled = true;
-    const close = () => pending?.abort.abort();
-    if (pending?.modern || !this.#session.isOpen) close();
-    else this.#other(outgoing, close);
+    if (pending !== undefined) pending.isDone = true;
+    const closeExchange = () => pending?.abort.abort();
+    if (pending?.isModern || !this.#session.isOpen) closeExchange();
+    else this.#forward(outgoing, closeExchange);
   }
 
-  #other(outgoing: ClientMessage, sent: () => void = () => {}): void {
-    if (this.#others.size >= MAX_PENDING) {
-      this.#report.say(`No more than ${MAX_PENDING} messages can be on their way at once; one was dropped.`);
-      sent();
-      return;
-    }
-    const abort = new AbortController();
-    this.#others.add(abort);
-    const { message } = outgoing;
-    const way = { signal: abort.signal, onmessage: (said: JSONRPCMessage) => this.#output.send(said) };
-    const opens = 'method' in message && message.method === 'notifications/initialized';
-    void (opens ? this.#session.initialized(outgoing, way) : this.#session.send(outgoing, way))
+  /** Sends a notification, or a response to a request of the server. */
+  #forward(outgoing: ClientMessage, afterwards: () => void = () => {}): void {
+    const { signal } = this.#closing;
+    void this.#session
+      .send(outgoing, { signal, onMessage: (reply: JSONRPCMessage) => this.#output.send(reply) })
       .catch((error) => {
-        if (!abort.signal.aborted) this.#report.say(this.#remote.failure(error).message);
+        if (!signal.aborted) this.#diagnostics.report(this.#remote.toFailure(error).message);
       })
-      .finally(() => {
-        this.#others.delete(abort);
-        sent();
-      });
+      .finally(afterwards);
   }
-}
-
-function acknowledgedBy(message: JSONRPCMessage): Filter | undefined {
-  if (!('method' in message) || message.method !== 'notifications/subscriptions/acknowledged')
-    return undefined;
-  return acknowledged.safeParse(message.params).data?.notifications;
-}
-
-function missedOf(filter: Filter, subscription: RequestId) {
-  return [
-    ...(filter.resourceSubscriptions ?? []).map((uri) => resourceUpdated(uri, subscription)),
-    ...(filter.resourcesListChanged ? [listChanged('resources', subscription)] : []),
-    ...(filter.toolsListChanged ? [listChanged('tools', subscription)] : []),
-    ...(filter.promptsListChanged ? [listChanged('prompts', subscription)] : []),
-  ];
 }

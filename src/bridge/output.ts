@@ -2,69 +2,72 @@ import type { Writable } from 'node:stream';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/client';
 import type { RpcError } from './failure.ts';
 
-/** The way to the client: one message a line, and nothing else. */
-export class Output {
+/** stdout: protocol messages to the client, one a line, and nothing else. */
+export class ClientOutput {
   readonly #stream: Writable;
   #draining: Promise<void> | undefined;
 
-  /** `gone` is told once the client reads no more. */
-  constructor(stream: Writable, gone: () => void) {
+  /** @param onClosed called when the client no longer reads */
+  constructor(stream: Writable, onClosed: () => void) {
     this.#stream = stream;
-    stream.on('error', gone);
-    stream.on('close', gone);
+    stream.on('error', onClosed);
+    stream.on('close', onClosed);
   }
 
   send(message: JSONRPCMessage): void {
     this.#write(message);
   }
 
-  /** Answers a request with an error; `id` is null when it cannot be told which one it was. */
+  /** @param id null when the id of the request cannot be determined (JSON-RPC 2.0, section 5) */
   sendError(id: RequestId | null, error: RpcError): void {
     this.#write({ jsonrpc: '2.0', id, error });
   }
 
+  /** Resolves when the client has read enough for more to be sent, or has gone. */
+  async whenDrained(): Promise<void> {
+    await this.#draining;
+  }
+
   #write(message: object): void {
-    if (!this.#stream.writable) return;
-    if (this.#stream.write(`${JSON.stringify(message)}\n`)) return;
+    if (!this.#stream.writable || this.#stream.write(`${JSON.stringify(message)}\n`)) return;
     this.#draining ??= new Promise((resolve) => {
-      const drained = () => {
-        this.#stream.off('drain', drained).off('close', drained);
+      const onDrained = () => {
+        this.#stream.off('drain', onDrained).off('close', onDrained);
         this.#draining = undefined;
         resolve();
       };
-      this.#stream.on('drain', drained).on('close', drained);
+      this.#stream.on('drain', onDrained).on('close', onDrained);
     });
-  }
-
-  /** Resolves once the client has read enough to be sent more. */
-  async drained(): Promise<void> {
-    await this.#draining;
   }
 }
 
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 const MAX_LINE_CHARS = 600;
 
-/** What people are told: one sentence a line, never the token, and never the same sentence twice in a row. */
-export class Report {
+/** stderr: what went wrong, one sentence a line. The token is removed, and a line is not repeated directly after itself. */
+export class Diagnostics {
   readonly #stream: Writable;
-  readonly #secret: string;
-  #last = '';
+  readonly #token: string;
+  #lastLine = '';
 
-  constructor(stream: Writable, secret: string) {
+  constructor(stream: Writable, token: string) {
     this.#stream = stream;
-    this.#secret = secret;
+    this.#token = token;
   }
 
-  say(sentence: string): void {
-    const line = sentence.replaceAll(this.#secret, '…').replace(UNPRINTABLE, ' ').slice(0, MAX_LINE_CHARS);
-    if (line === this.#last) return;
-    this.#last = line;
+  report(sentence: string): void {
+    const line = sentence.replaceAll(this.#token, '…').replace(UNPRINTABLE, ' ').slice(0, MAX_LINE_CHARS);
+    if (line === this.#lastLine) return;
+    this.#lastLine = line;
     this.#stream.write(`bulkhead: ${line}\n`);
   }
 
-  /** What was said is no longer so: it is worth saying again when it comes back. */
-  forget(): void {
-    this.#last = '';
+  reportRetry({ message }: Error): void {
+    this.report(`${message} Connecting again.`);
+  }
+
+  /** A call has succeeded since: the same problem is reported again if it returns. */
+  allowRepeat(): void {
+    this.#lastLine = '';
   }
 }

@@ -1,142 +1,143 @@
 import { type JSONRPCMessage, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { brokenOff, type Failure, failureOf, refusalOf } from './failure.ts';
-import type { Target } from './target.ts';
+import { connectionFailure, httpFailure, type TransportFailure, toTransportFailure } from './failure.ts';
+import type { BridgeTarget } from './options.ts';
 
-/** How long silence is borne. */
 export interface Timeouts {
-  /** Until an answer begins; calls wait for at most 25 seconds by themselves. */
-  readonly answerMs: number;
-  /** Until more of it comes; the server shows every few seconds that a stream is alive. */
+  /** Until the response headers. Calls wait for at most 25 seconds on the server. */
+  readonly responseMs: number;
+  /** Between two parts of a response body. Bulkhead sends a keep-alive on its streams every few seconds. */
   readonly idleMs: number;
 }
-const PATIENCE: Timeouts = { answerMs: 120_000, idleMs: 30_000 };
-/** The largest answer, or event of a stream. */
-const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
-const MAX_REFUSAL_BYTES = 64 * 1024;
+const DEFAULT_TIMEOUTS: Timeouts = { responseMs: 120_000, idleMs: 30_000 };
+/** How long ending a session may delay the end of the process. */
+const DELETE_TIMEOUT_MS = 1000;
 
-/** A session of the 2025 revisions, as a server gave it. `id` is undefined when the server keeps none. */
-export interface Session {
+/** A session of the 2025 revisions. `id` is undefined when the server has no sessions. */
+export interface SessionHeaders {
   readonly id: string | undefined;
   readonly protocolVersion: string;
 }
 
-/** A message, and its text as the client wrote it. */
+/** A message of the client, parsed and as the client wrote it. */
 export interface ClientMessage {
   readonly message: JSONRPCMessage;
   readonly text: string;
 }
 
 export interface SendOptions {
-  readonly session: Session | undefined;
+  readonly session: SessionHeaders | undefined;
+  /** Ends the exchange. */
   readonly signal: AbortSignal;
-  readonly onmessage: (message: JSONRPCMessage) => void;
+  readonly onMessage: (message: JSONRPCMessage) => void;
+}
+
+export interface StreamOptions extends SendOptions {
+  /** Empty for a stream that starts now. */
+  readonly lastEventId: string;
+  readonly onEventId: (id: string) => void;
+  readonly onOpen: () => void;
 }
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
 /**
- * The remote server. Each exchange has a transport of the SDK's for itself, which knows the headers of either era, event
- * streams and redirects; what it lacks is added around its `fetch`: timeouts, bounds, and back-pressure from the client.
+ * HTTP to the remote server, one exchange at a time.
+ *
+ * Each exchange has an SDK transport of its own, which sets the headers of both revisions, parses event streams, and does not
+ * follow redirects to another origin. The `fetch` that it is given adds what the SDK lacks: timeouts, and
+ * backpressure (a response is read no faster than the client reads stdout).
+ * Guarantees: a message is sent at most once and with the client's own text, so numbers keep all their digits; when a method
+ * returns or throws, its connection is closed.
+ * Fails with a `TransportFailure`: no connection, an error status, silence beyond the timeouts, a response that
+ * is not JSON-RPC. A POST whose connection broke may have been executed; nothing here repeats it.
  */
-export class Remote {
-  readonly #target: Target;
-  readonly #drained: () => Promise<void>;
+export class RemoteServer {
+  readonly #target: BridgeTarget;
+  readonly #whenDrained: () => Promise<void>;
   readonly #timeouts: Timeouts;
 
-  constructor(target: Target, drained: () => Promise<void>, timeouts = PATIENCE) {
+  /** @param whenDrained resolves when the client can be sent more */
+  constructor(target: BridgeTarget, whenDrained: () => Promise<void>, timeouts = DEFAULT_TIMEOUTS) {
     this.#target = target;
-    this.#drained = drained;
+    this.#whenDrained = whenDrained;
     this.#timeouts = timeouts;
   }
 
-  failure(error: unknown): Failure {
-    return failureOf(error, this.#target.url);
+  toFailure(error: unknown): TransportFailure {
+    return toTransportFailure(error, this.#target.url);
   }
 
   /**
-   * Sends a message, and passes on what comes back until the exchange has ended.
-   * @returns the id of the session that the server opened, if it did
-   * @throws Failure when it was refused or not carried
+   * Sends a message and passes on what the server sends back, until the exchange has ended.
+   * @returns the id of the session that the server opened, if it opened one
+   * @throws TransportFailure
    */
-  async post(
-    { message, text }: ClientMessage,
-    { session, signal, onmessage }: SendOptions,
-  ): Promise<string | undefined> {
-    let streams = false;
-    const transport = this.#transport(session, async (url, init) => {
-      // Streams that need no request are kept by `follow`, which misses nothing when one breaks.
+  post({ message, text }: ClientMessage, options: SendOptions): Promise<string | undefined> {
+    let isStream = false;
+    const fetchPost: Fetch = async (url, init) => {
+      // After `notifications/initialized` the SDK opens the session's stream. `ServerStream` does that, without losing events.
       if (init?.method === 'GET') return new Response(null, { status: 405 });
-      // The text as it came: parsing has changed the numbers that JavaScript cannot hold, which is for the server to judge.
       const response = await this.#fetch(url, { ...init, body: text });
-      streams = response.headers.get('content-type')?.includes('text/event-stream') ?? false;
+      isStream = isEventStream(response);
       return response;
-    });
-    transport.onmessage = onmessage;
-    const ended = Promise.withResolvers<void>();
-    const leave = () => ended.resolve();
-    signal.addEventListener('abort', leave, { once: true });
-    try {
-      await transport.start();
-      await transport.send(message, { requestSignal: signal, onRequestStreamEnd: ended.resolve });
-      if (streams && 'id' in message && 'method' in message) await ended.promise;
+    };
+    return this.#exchange(options, fetchPost, async (transport, { promise: ended, resolve: end }) => {
+      await transport.send(message, { onRequestStreamEnd: end });
+      if (isStream && 'id' in message && 'method' in message) await ended;
       return transport.sessionId;
-    } catch (error) {
-      throw this.failure(error);
-    } finally {
-      signal.removeEventListener('abort', leave);
-      await transport.close();
-    }
+    });
   }
 
   /**
-   * Holds open the stream of a session, on which the server speaks unasked, until it ends.
-   * @returns why it ended
+   * Opens the stream on which the server sends what no request asked for, and passes on its messages.
+   * @returns why the stream ended
    */
-  async follow(
-    { session, signal, onmessage }: SendOptions,
-    { lastEventId, onEventId, onopen }: { lastEventId: string; onEventId(id: string): void; onopen(): void },
-  ): Promise<Failure> {
-    const transport = this.#transport(session, (url, init) => this.#fetch(url, init));
-    const ended = Promise.withResolvers<void>();
-    const leave = () => ended.resolve();
-    signal.addEventListener('abort', leave, { once: true });
-    transport.onmessage = onmessage;
-    // Whatever ends the stream, or spoils an event of it, is told here.
-    transport.onerror = () => ended.resolve();
+  async openStream(options: StreamOptions): Promise<TransportFailure> {
+    const { lastEventId, onEventId, onOpen } = options;
+    const fetchStream: Fetch = (url, init) => this.#fetch(url, init);
     try {
-      await transport.start();
-      await transport.resumeStream(lastEventId, { onresumptiontoken: onEventId });
-      onopen();
-      await ended.promise;
-      return this.brokenStream();
+      return await this.#exchange(
+        options,
+        fetchStream,
+        async (transport, { promise: ended, resolve: end }) => {
+          // The end of the stream and an invalid event are both reported here.
+          transport.onerror = () => end();
+          await transport.resumeStream(lastEventId, { onresumptiontoken: onEventId });
+          onOpen();
+          await ended;
+          return this.brokenStream();
+        },
+      );
     } catch (error) {
-      return this.failure(error);
-    } finally {
-      signal.removeEventListener('abort', leave);
-      await transport.close();
+      return this.toFailure(error);
     }
   }
 
-  brokenStream(): Failure {
-    return brokenOff(`The stream of changes from ${this.#target.url.origin} broke.`, 'broken_off');
+  /** Ends a session. A failure is ignored, because the server ends unused sessions itself. */
+  async deleteSession(session: SessionHeaders | undefined): Promise<void> {
+    if (session?.id === undefined) return;
+    const options = { session, signal: AbortSignal.timeout(DELETE_TIMEOUT_MS), onMessage: () => {} };
+    const fetchDelete: Fetch = (url, init) => this.#fetch(url, init);
+    await this.#exchange(options, fetchDelete, (transport) => transport.terminateSession()).catch(() => {});
   }
 
-  unanswered(): Failure {
-    const what = `The connection to ${this.#target.url.origin} ended before the answer came`;
-    return brokenOff(
-      `${what}; what was asked may have been done, so look before repeating it.`,
+  brokenStream(): TransportFailure {
+    return connectionFailure(`The notification stream from ${this.#target.url.origin} broke.`, 'broken_off');
+  }
+
+  unanswered(): TransportFailure {
+    return connectionFailure(
+      `The connection to ${this.#target.url.origin} ended before the answer came. The call may have been executed, so check before you repeat it.`,
       'broken_off',
     );
   }
 
-  /** Ends a session; that it could not be is of no consequence, for the server ends it in time. */
-  async terminate(session: Session, signal: AbortSignal): Promise<void> {
-    const transport = this.#transport(session, (url, init) => this.#fetch(url, { ...init, signal }));
-    await transport.terminateSession().catch(() => undefined);
-  }
-
-  #transport(session: Session | undefined, fetch: Fetch): StreamableHTTPClientTransport {
-    return new StreamableHTTPClientTransport(this.#target.url, {
+  async #exchange<T>(
+    { session, signal, onMessage }: SendOptions,
+    fetch: Fetch,
+    run: (transport: StreamableHTTPClientTransport, ended: PromiseWithResolvers<void>) => Promise<T>,
+  ): Promise<T> {
+    const transport = new StreamableHTTPClientTransport(this.#target.url, {
       fetch,
       requestInit: { headers: { authorization: `Bearer ${this.#target.token}` } },
       reconnectionOptions: {
@@ -148,61 +149,68 @@ export class Remote {
       ...(session === undefined ? {} : { protocolVersion: session.protocolVersion }),
       ...(session?.id === undefined ? {} : { sessionId: session.id }),
     });
+    transport.onmessage = onMessage;
+    const ended = Promise.withResolvers<void>();
+    const stop = () => {
+      ended.resolve();
+      void transport.close();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      signal.throwIfAborted();
+      await transport.start();
+      return await run(transport, ended);
+    } catch (error) {
+      throw this.toFailure(error);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      await transport.close();
+    }
   }
 
-  /** @throws Failure when the answer is no success; a redirect is the SDK's to judge */
+  /** @throws TransportFailure for an error status; redirects are left to the SDK */
   async #fetch(url: string | URL, init: RequestInit = {}): Promise<Response> {
-    const watchdog = new Watchdog(this.#target.url);
-    const signals = [watchdog.signal, ...(init.signal ? [init.signal] : [])];
-    watchdog.expect(this.#timeouts.answerMs);
+    const silence = new SilenceTimer(this.#target.url);
+    init.signal?.addEventListener('abort', () => silence.stop(), { once: true });
+    silence.restart(this.#timeouts.responseMs);
     try {
-      const response = await fetch(url, { ...init, signal: AbortSignal.any(signals) });
-      watchdog.expect(this.#timeouts.idleMs);
-      if (response.status >= 300 && response.status < 400) {
-        watchdog.rest();
-        return response;
-      }
-      if (!response.ok) throw refusalOf(response, await boundedText(response), this.#target.url);
-      return this.#bounded(response, watchdog, init.signal ?? undefined);
+      const signals = [silence.signal, ...(init.signal ? [init.signal] : [])];
+      const response = this.#guarded(
+        await fetch(url, { ...init, signal: AbortSignal.any(signals) }),
+        silence,
+      );
+      if (response.status < 400) return response;
+      throw httpFailure(response, await response.text(), this.#target.url);
     } catch (error) {
-      watchdog.rest();
+      silence.stop();
       throw error;
     }
   }
 
-  #bounded(response: Response, watchdog: Watchdog, signal: AbortSignal | undefined): Response {
-    signal?.addEventListener('abort', () => watchdog.rest(), { once: true });
-    if (response.body === null) {
-      watchdog.rest();
-      return response;
-    }
-    const isStream = response.headers.get('content-type')?.includes('text/event-stream') ?? false;
-    let bytes = 0;
-    const bounded = new TransformStream<Uint8Array, Uint8Array>({
+  /** The same response, with the timeout and the backpressure on its body. */
+  #guarded(response: Response, silence: SilenceTimer): Response {
+    silence.stop();
+    if (response.body === null) return response;
+    silence.restart(this.#timeouts.idleMs);
+    const guard = new TransformStream<Uint8Array, Uint8Array>({
       transform: async (chunk, controller) => {
-        watchdog.rest();
-        bytes += chunk.byteLength;
-        if (bytes > MAX_MESSAGE_BYTES) throw tooLarge(this.#target.url);
-        // An event ends with a line; one that has ended has been passed on.
-        if (isStream && chunk.at(-1) === NEWLINE) bytes = 0;
-        await this.#drained();
+        silence.stop();
+        await this.#whenDrained();
         controller.enqueue(chunk);
-        watchdog.expect(this.#timeouts.idleMs);
+        silence.restart(this.#timeouts.idleMs);
       },
-      flush: () => watchdog.rest(),
+      flush: () => silence.stop(),
     });
     const { status, statusText, headers } = response;
-    return new Response(response.body.pipeThrough(bounded), { status, statusText, headers });
+    return new Response(response.body.pipeThrough(guard), { status, statusText, headers });
   }
 }
 
-const NEWLINE = 0x0a;
+const isEventStream = (response: Response) =>
+  response.headers.get('content-type')?.includes('text/event-stream') ?? false;
 
-const tooLarge = (url: URL) =>
-  brokenOff(`An answer of ${url.origin} is larger than ${MAX_MESSAGE_BYTES} bytes.`, 'too_large');
-
-/** Ends an exchange that has been silent for too long. */
-class Watchdog {
+/** Aborts an exchange when nothing has arrived for some time. */
+class SilenceTimer {
   readonly #abort = new AbortController();
   readonly #url: URL;
   #timer: NodeJS.Timeout | undefined;
@@ -215,28 +223,13 @@ class Watchdog {
     return this.#abort.signal;
   }
 
-  expect(withinMs: number): void {
-    this.rest();
-    const silent = brokenOff(
-      `${this.#url.origin} has been silent for ${withinMs / 1000} s; try again.`,
-      'silent',
-    );
-    this.#timer = setTimeout(() => this.#abort.abort(silent), withinMs);
+  restart(ms: number): void {
+    this.stop();
+    const sentence = `${this.#url.origin} has sent nothing for ${ms / 1000} s. Try again later.`;
+    this.#timer = setTimeout(() => this.#abort.abort(connectionFailure(sentence, 'silent')), ms);
   }
 
-  rest(): void {
+  stop(): void {
     clearTimeout(this.#timer);
   }
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > MAX_REFUSAL_BYTES) break;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text;
 }

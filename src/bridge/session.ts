@@ -6,268 +6,246 @@ import {
   type JSONRPCRequest,
 } from '@modelcontextprotocol/client';
 import * as z from 'zod';
-import { keepOpen } from './backoff.ts';
-import { brokenOff, type Failure } from './failure.ts';
-import { listChanged, resourceUpdated } from './missed-notifications.ts';
-import type { Output, Report } from './output.ts';
-import type { ClientMessage, Remote, SendOptions, Session } from './remote.ts';
+import { changesOfEverything } from './change-notifications.ts';
+import { connectionFailure, type TransportFailure } from './failure.ts';
+import type { ClientOutput, Diagnostics } from './output.ts';
+import type { ClientMessage, RemoteServer, SendOptions, SessionHeaders } from './remote.ts';
+import { holdServerStream } from './server-stream.ts';
 
-/** How long the end of a session may keep the process. */
-const TERMINATE_MS = 1000;
+/** Attempts to restore one subscription that rate limits refuse, and the longest wait between two of them. */
+const MAX_SUBSCRIBE_ATTEMPTS = 10;
+const MAX_SUBSCRIBE_WAIT_MS = 5000;
 
-const initialized = z.looseObject({
+const initializeResult = z.looseObject({
   protocolVersion: z.string(),
   capabilities: z.looseObject({
     resources: z.looseObject({ listChanged: z.boolean().optional() }).optional(),
   }),
 });
-const named = z.looseObject({ uri: z.string() });
-const refusal = z.looseObject({
+const paramsWithUri = z.looseObject({ uri: z.string() });
+const errorResponse = z.looseObject({
   error: z.looseObject({ data: z.looseObject({ retry_after_ms: z.number().optional() }).optional() }),
 });
-/** How often a subscription is tried again that the limits refuse, and how long each try waits at most. */
-const MAX_TRIES = 10;
-const MAX_WAIT_MS = 5000;
 
-/** What one session of the 2025 revisions is made of, and what it takes to make it again. */
-interface Opened extends Session {
-  readonly params: JSONRPCRequest['params'];
-  readonly listChanged: boolean;
+type ExchangeOptions = Omit<SendOptions, 'session'>;
+
+/** An initialized session, and what is needed to open it again. */
+interface OpenSession extends SessionHeaders {
+  readonly initializeParams: JSONRPCRequest['params'];
+  readonly notifiesOfLists: boolean;
 }
 
 /**
- * The client's session of the 2025 revisions at the remote server, and its stream of what the server says unasked. A
- * session that the server has lost (after a day of sleep, say) is opened again unnoticed: clients start a local process
- * once and show its errors for good, and what a session holds, its subscriptions, is known here.
+ * The session of a client that speaks a 2025 revision, and its notification stream.
+ *
+ * Guarantees: messages that arrive before the handshake has completed wait for it. A session that the server no longer knows (HTTP 404) is
+ * opened again with the client's own `initialize`, once however many messages find out; its subscriptions are restored, the refused message
+ * is sent again (the server has not executed it), and the client is notified that everything it follows may have changed.
+ * The stream is reopened after every break.
+ * Fails with `session_lost` when the server no longer offers the negotiated revision: the client must be restarted. A subscription that
+ * cannot be restored, and a stream that is given up, are reported on stderr; the stream is tried again after the next successful request.
  */
-export class ClientSession {
-  readonly #remote: Remote;
-  readonly #output: Output;
-  readonly #report: Report;
+export class BridgeSession {
+  readonly #remote: RemoteServer;
+  readonly #output: ClientOutput;
+  readonly #diagnostics: Diagnostics;
+  /** URIs. The server bounds how many there are. */
   readonly #subscribed = new Set<string>();
-  /** Until the handshake is done, whatever comes after it waits. */
-  #ready: Promise<void> = Promise.resolve();
-  #current: Opened | undefined;
+  /** Resolves after `initialize` or `notifications/initialized`, whichever was sent last. */
+  #handshake: Promise<unknown> = Promise.resolve();
+  #current: OpenSession | undefined;
   #reopening: Promise<void> | undefined;
-  /** Ended with the session. */
-  #life = new AbortController();
-  #push: AbortController | undefined;
-  /** The server offers this session no stream. */
-  #pushless = false;
-  #reopened = 0;
+  /** Aborted when the session ends. */
+  #lifetime = new AbortController();
+  #stream: AbortController | undefined;
+  /** The server offers no stream for this session. */
+  #hasNoStream = false;
+  #ownRequests = 0;
 
-  constructor(remote: Remote, output: Output, report: Report) {
+  constructor(remote: RemoteServer, output: ClientOutput, diagnostics: Diagnostics) {
     this.#remote = remote;
     this.#output = output;
-    this.#report = report;
-  }
-
-  /** Passes `initialize` on, and notes what the server answers. */
-  initialize(request: JSONRPCRequest, text: string, way: Omit<SendOptions, 'session'>): Promise<void> {
-    const opening = this.#ready.then(async () => {
-      await this.close();
-      this.#current = await this.#open({ message: request, text }, way);
-    });
-    this.#ready = opening.catch(() => undefined);
-    return opening;
-  }
-
-  /** Passes `notifications/initialized` on, after which the server may speak unasked. */
-  initialized(outgoing: ClientMessage, way: Omit<SendOptions, 'session'>): Promise<void> {
-    const sent = this.#ready.then(() => this.#post(outgoing, way));
-    this.#ready = sent.catch(() => undefined);
-    return sent;
-  }
-
-  /** Passes any other message on. */
-  async send(outgoing: ClientMessage, way: Omit<SendOptions, 'session'>): Promise<void> {
-    await this.#ready;
-    await this.#post(outgoing, {
-      ...way,
-      onmessage: (message) => {
-        this.#note(outgoing.message, message);
-        way.onmessage(message);
-      },
-    });
+    this.#diagnostics = diagnostics;
   }
 
   get isOpen(): boolean {
     return this.#current?.id !== undefined;
   }
 
+  /** Sends a message of the client. @throws TransportFailure */
+  send(outgoing: ClientMessage, options: ExchangeOptions): Promise<void> {
+    const { message } = outgoing;
+    const method = 'method' in message ? message.method : undefined;
+    const sent = this.#handshake.then(() =>
+      method === 'initialize' ? this.#start(outgoing, options) : this.#post(outgoing, options),
+    );
+    if (method === 'initialize' || method === 'notifications/initialized')
+      this.#handshake = sent.catch(() => undefined);
+    return sent;
+  }
+
   async close(): Promise<void> {
     const session = this.#current;
-    this.#life.abort();
-    this.#life = new AbortController();
-    this.#push?.abort();
-    this.#push = undefined;
-    this.#pushless = false;
+    this.#lifetime.abort();
+    this.#lifetime = new AbortController();
+    this.#closeStream();
+    this.#hasNoStream = false;
     this.#current = undefined;
     this.#subscribed.clear();
-    if (session?.id !== undefined) await this.#remote.terminate(session, AbortSignal.timeout(TERMINATE_MS));
+    await this.#remote.deleteSession(session);
   }
 
-  async #open(outgoing: ClientMessage, way: Omit<SendOptions, 'session'>): Promise<Opened | undefined> {
-    let answer: z.output<typeof initialized> | undefined;
-    const id = await this.#remote.post(outgoing, {
-      ...way,
-      session: undefined,
-      onmessage: (message) => {
-        if (isJSONRPCResultResponse(message)) answer = initialized.safeParse(message.result).data;
-        way.onmessage(message);
-      },
-    });
-    if (answer === undefined) return undefined;
-    const { protocolVersion, capabilities } = answer;
-    const params = 'params' in outgoing.message ? outgoing.message.params : undefined;
-    return { id, protocolVersion, params, listChanged: capabilities.resources?.listChanged ?? false };
+  async #start(outgoing: ClientMessage, options: ExchangeOptions): Promise<void> {
+    await this.close();
+    this.#current = await this.#initialize(outgoing, options);
   }
 
-  async #post(outgoing: ClientMessage, way: Omit<SendOptions, 'session'>): Promise<void> {
+  /** @returns undefined when the server answered with an error */
+  async #initialize(outgoing: ClientMessage, options: ExchangeOptions): Promise<OpenSession | undefined> {
+    let result: z.output<typeof initializeResult> | undefined;
+    const onMessage = (message: JSONRPCMessage) => {
+      if (isJSONRPCResultResponse(message)) result = initializeResult.safeParse(message.result).data;
+      options.onMessage(message);
+    };
+    const id = await this.#remote.post(outgoing, { ...options, session: undefined, onMessage });
+    if (result === undefined) return undefined;
+    const { protocolVersion, capabilities } = result;
+    const initializeParams = 'params' in outgoing.message ? outgoing.message.params : undefined;
+    const notifiesOfLists = capabilities.resources?.listChanged ?? false;
+    return { id, protocolVersion, initializeParams, notifiesOfLists };
+  }
+
+  async #post(outgoing: ClientMessage, options: ExchangeOptions): Promise<void> {
     const session = this.#current;
+    const onMessage = (message: JSONRPCMessage) => {
+      this.#trackSubscription(outgoing.message, message);
+      options.onMessage(message);
+    };
     try {
-      await this.#remote.post(outgoing, { ...way, session });
+      await this.#remote.post(outgoing, { ...options, session, onMessage });
     } catch (error) {
-      // Refused for its session, so it has not been looked at: it can be sent again.
-      if (session === undefined || !isLost(this.#remote.failure(error), session)) throw error;
+      if (session === undefined || !isSessionLost(this.#remote.toFailure(error), session)) throw error;
       await this.#reopen(session);
-      await this.#remote.post(outgoing, { ...way, session: this.#current });
+      await this.#remote.post(outgoing, { ...options, session: this.#current, onMessage });
     }
-    this.#follow();
+    this.#holdStream();
   }
 
-  #note(request: JSONRPCMessage, answer: JSONRPCMessage): void {
-    if (!isJSONRPCRequest(request) || !isJSONRPCResultResponse(answer)) return;
-    const uri = named.safeParse(request.params).data?.uri;
+  #trackSubscription(request: JSONRPCMessage, response: JSONRPCMessage): void {
+    if (!isJSONRPCRequest(request) || !isJSONRPCResultResponse(response)) return;
+    const uri = paramsWithUri.safeParse(request.params).data?.uri;
     if (uri === undefined) return;
-    // The server bounds how many there are.
     if (request.method === 'resources/subscribe') this.#subscribed.add(uri);
     if (request.method === 'resources/unsubscribe') this.#subscribed.delete(uri);
   }
 
-  /** Opens the session anew that the server has lost; once, however many messages find out. */
-  async #reopen(lost: Opened): Promise<void> {
-    if (this.#current !== lost) return this.#reopening;
-    this.#reopening ??= this.#openAgain(lost).finally(() => {
-      this.#reopening = undefined;
-    });
+  /** Opens a lost session again, once, however many messages find that it is lost. */
+  async #reopen(lost: OpenSession): Promise<void> {
+    if (this.#current === lost)
+      this.#reopening ??= this.#replace(lost).finally(() => {
+        this.#reopening = undefined;
+      });
     return this.#reopening;
   }
 
-  async #openAgain(lost: Opened): Promise<void> {
-    this.#push?.abort();
-    this.#push = undefined;
-    const way = { signal: this.#life.signal, onmessage: () => {} };
-    const session = await this.#open(this.#own('initialize', lost.params), way);
-    if (session?.protocolVersion !== lost.protocolVersion) {
-      const sentence =
-        'The session was lost, and the server no longer speaks its revision; start the client again.';
-      throw brokenOff(sentence, 'session_lost');
-    }
+  async #replace(lost: OpenSession): Promise<void> {
+    this.#closeStream();
+    const options = { signal: this.#lifetime.signal, onMessage: () => {} };
+    const session = await this.#initialize(this.#ownRequest('initialize', lost.initializeParams), options);
+    if (session?.protocolVersion !== lost.protocolVersion)
+      throw connectionFailure(
+        'The server has lost the session and no longer speaks its protocol revision. Restart the client.',
+        'session_lost',
+      );
     try {
       const notification = { jsonrpc: '2.0', method: 'notifications/initialized' } as const;
-      const outgoing = { message: notification, text: JSON.stringify(notification) };
-      await this.#remote.post(outgoing, { ...way, session });
-      for (const uri of [...this.#subscribed]) await this.#subscribeAgain(uri, session);
+      await this.#remote.post(asClientMessage(notification), { ...options, session });
+      for (const uri of [...this.#subscribed]) await this.#restoreSubscription(uri, session);
     } catch (error) {
-      await this.#remote.terminate(session, AbortSignal.timeout(TERMINATE_MS));
+      await this.#remote.deleteSession(session);
       throw error;
     }
-    if (this.#current !== lost) return this.#remote.terminate(session, AbortSignal.timeout(TERMINATE_MS));
+    // Meanwhile the client has closed, or has begun a session of its own.
+    if (this.#current !== lost) return this.#remote.deleteSession(session);
     this.#current = session;
-    this.#report.say('The server had ended the session; a new one was opened.');
-    this.#follow();
-    this.#tellMissed();
+    this.#diagnostics.report('The server had ended the session; a new one was opened.');
+    this.#holdStream();
+    this.#notifyOfEverything();
   }
 
-  /** Subscribes in the new session, in the time that its limits allow; what it refuses is said, and given up. */
-  async #subscribeAgain(uri: string, session: Opened): Promise<void> {
-    const { signal } = this.#life;
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      let refused: z.output<typeof refusal> | undefined;
-      const onmessage = (message: JSONRPCMessage) => {
-        refused = refusal.safeParse(message).data;
+  async #restoreSubscription(uri: string, session: OpenSession): Promise<void> {
+    const { signal } = this.#lifetime;
+    for (let attempt = 0; attempt < MAX_SUBSCRIBE_ATTEMPTS; attempt++) {
+      let refused: z.output<typeof errorResponse> | undefined;
+      const onMessage = (message: JSONRPCMessage) => {
+        refused = errorResponse.safeParse(message).data;
       };
-      await this.#remote.post(this.#own('resources/subscribe', { uri }), { signal, onmessage, session });
+      await this.#remote.post(this.#ownRequest('resources/subscribe', { uri }), {
+        signal,
+        onMessage,
+        session,
+      });
       if (refused === undefined) return;
       const waitMs = refused.error.data?.retry_after_ms;
       if (waitMs === undefined) break;
-      await delay(Math.min(waitMs, MAX_WAIT_MS), undefined, { signal });
+      await delay(Math.min(waitMs, MAX_SUBSCRIBE_WAIT_MS), undefined, { signal });
     }
     this.#subscribed.delete(uri);
-    this.#report.say(
-      `The session was opened again, but without the subscription to ${uri}; subscribe to it again.`,
+    this.#diagnostics.report(
+      `The session was opened again without the subscription to ${uri}. Subscribe to it again.`,
     );
   }
 
-  #own(method: string, params: JSONRPCRequest['params']): ClientMessage {
-    const id = `bulkhead-bridge-${++this.#reopened}`;
-    const message: JSONRPCRequest = {
-      jsonrpc: '2.0',
-      id,
-      method,
-      ...(params === undefined ? {} : { params }),
+  #ownRequest(method: string, params: JSONRPCRequest['params']): ClientMessage {
+    const id = `bulkhead-bridge-${++this.#ownRequests}`;
+    return asClientMessage({ jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) });
+  }
+
+  #notifyOfEverything(): void {
+    const filter = {
+      resourceSubscriptions: [...this.#subscribed],
+      resourcesListChanged: this.#current?.notifiesOfLists,
     };
-    return { message, text: JSON.stringify(message) };
+    for (const notification of changesOfEverything(filter)) this.#output.send(notification);
   }
 
-  /** What changed while nobody listened is not known: so everything may have. */
-  #tellMissed(): void {
-    for (const uri of this.#subscribed) this.#output.send(resourceUpdated(uri));
-    if (this.#current?.listChanged) this.#output.send(listChanged('resources'));
-  }
-
-  /** Holds the stream of the session open, from now until it ends. */
-  #follow(): void {
+  /** Opens the notification stream, unless it is open. */
+  #holdStream(): void {
     const session = this.#current;
-    if (session?.id === undefined || this.#push !== undefined || this.#pushless) return;
-    const push = new AbortController();
-    this.#push = push;
-    void this.#keepFollowing(session, push.signal).then((failure) => {
-      if (this.#push === push) this.#push = undefined;
-      if (failure === undefined || push.signal.aborted) return;
-      if (isLost(failure, session)) return this.#reopen(session).catch((error) => this.#tell(error));
-      // Any other refusal of the stream alone is for good; one of the token, or of the network, ends with the next success.
-      this.#pushless = !failure.passing && failure.status !== 401 && failure.status !== 403;
-      if (failure.status !== 405) this.#tell(failure);
-    });
+    if (session?.id === undefined || this.#stream !== undefined || this.#hasNoStream) return;
+    const stream = new AbortController();
+    this.#stream = stream;
+    const { signal } = stream;
+    const onMessage = (message: JSONRPCMessage) => this.#output.send(message);
+    const onGap = () => this.#notifyOfEverything();
+    const onRetry = (failure: TransportFailure) => this.#diagnostics.reportRetry(failure);
+    void holdServerStream(this.#remote, { session, signal, onMessage, onGap, onRetry })
+      .then(async (failure) => {
+        if (this.#stream === stream) this.#stream = undefined;
+        if (failure !== undefined && !signal.aborted) await this.#onStreamFailed(failure, session);
+      })
+      .catch((error) => this.#diagnostics.report(this.#remote.toFailure(error).message));
   }
 
-  #keepFollowing(session: Opened, signal: AbortSignal): Promise<Failure | undefined> {
-    let lastEventId = '';
-    let opened = 0;
-    return keepOpen(async (alive) => {
-      const failure = await this.#remote.follow(
-        {
-          session,
-          signal,
-          onmessage: (message) => {
-            alive();
-            this.#output.send(message);
-          },
-        },
-        {
-          lastEventId,
-          onEventId: (id) => {
-            alive();
-            lastEventId = id;
-          },
-          onopen: () => {
-            // Without an event to go on from, the server cannot tell what was missed.
-            if (++opened > 1 && lastEventId === '') this.#tellMissed();
-          },
-        },
-      );
-      if (!signal.aborted && failure.passing) this.#report.say(`${failure.message} Connecting again.`);
-      return failure;
-    }, signal);
+  async #onStreamFailed(failure: TransportFailure, session: OpenSession): Promise<void> {
+    if (isSessionLost(failure, session)) return this.#reopen(session);
+    // After any other permanent refusal there is no stream. A refused token may become valid again: the next success will show it.
+    this.#hasNoStream = !failure.isTransient && failure.status !== 401 && failure.status !== 403;
+    // 405: the server has no streams, which is its right (MCP 2025-11-25, "Listening for messages from the server").
+    if (failure.status !== 405) throw failure;
   }
 
-  #tell(error: unknown): void {
-    this.#report.say(this.#remote.failure(error).message);
+  #closeStream(): void {
+    this.#stream?.abort();
+    this.#stream = undefined;
   }
 }
 
-/** A session that the server does not know: 404, as an answer to its id. */
-const isLost = (failure: Failure, session: Session) =>
-  failure.status === 404 && !failure.answered && session.id !== undefined;
+const asClientMessage = (message: JSONRPCMessage): ClientMessage => ({
+  message,
+  text: JSON.stringify(message),
+});
+
+/** HTTP 404 in answer to a session id (MCP 2025-11-25, "Session management"). */
+const isSessionLost = (failure: TransportFailure, session: SessionHeaders) =>
+  failure.status === 404 && !failure.isRpcAnswer && session.id !== undefined;

@@ -17,7 +17,7 @@ await run(async () => {
     case 'local':
       return serve(command);
     case 'bridge': {
-      const { runBridge } = await import('../bridge/run.ts');
+      const { runBridge } = await import('../bridge/serve.ts');
       process.exitCode = await runBridge(command);
     }
   }

@@ -7,55 +7,64 @@ import { continueTrace, randomHex } from '../telemetry/trace.ts';
 import type { CallOutcome, CallRequest, SessionId } from '../tenant/contract/call.ts';
 import type { Listener, ResourceChange, StreamEvent, StreamState } from '../tenant/streams/stream.ts';
 import { SCOPES } from '../tools/tool.ts';
-import type { Listens } from './listens.ts';
-import { Push } from './push.ts';
+import type { ListenSubscriptions } from './listen-subscriptions.ts';
+import { NotificationQueue } from './notification-queue.ts';
 import type { LocalTenant } from './tenant.ts';
 
-/** How often a connection that the limits refuse is tried again, each time when they have room. */
-const MAX_OPENINGS = 20;
-/** Of this process: what a client keeps for a tool is for this connection. */
+/** Attempts to open a session that rate limits refuse, each after the time that they name. */
+const MAX_OPEN_ATTEMPTS = 20;
+/** Seals the state that a tool gives its client to keep. A client cannot use it with another process. */
 const STATE_KEY = randomBytes(32);
 
 export interface ConnectionOptions {
   readonly tenant: LocalTenant;
   readonly tools: PublishedTools;
   readonly era: 'legacy' | 'modern';
-  readonly listens: Listens;
-  /** Resolves when the client has room for more. */
-  readonly ready: () => Promise<void>;
+  readonly subscriptions: ListenSubscriptions;
+  /** Resolves when the client can be sent more. */
+  readonly whenWritable: () => Promise<void>;
 }
 
-/** One protocol server for one connection, and the session by which it is told of changes. */
+/**
+ * One protocol server of the local process, and the tenant's session that gives it change notifications.
+ *
+ * Guarantees: calls go through the same pipeline as over HTTP. A 2025 client gets notifications after `notifications/initialized`, a 2026
+ * client for what its `subscriptions/listen` requests name, with the URI as it wrote it. When more has changed than the tenant lists one by
+ * one, the client is notified of every resource that it listens to. The session row is deleted before `close` of the server returns, so the
+ * database can be closed next.
+ * Fails to open, after at most 20 attempts, when the tenant's rate limits or quota refuse the session.
+ */
 export class Connection {
   readonly server: Server;
   readonly #tenant: LocalTenant;
   readonly #session: SessionId;
-  readonly #listens: Listens | undefined;
-  readonly #push: Push;
-  /** Calls that have not ended. */
+  /** Undefined for a 2025 client. */
+  readonly #subscriptions: ListenSubscriptions | undefined;
+  readonly #notifications: NotificationQueue;
+  /** Cancellation keys of the calls in progress. */
   readonly #running = new Set<string>();
 
-  /** @throws when the tenant does not take the session */
+  /** @throws when the tenant refuses the session */
   static async open(options: ConnectionOptions): Promise<Connection> {
     const connection = new Connection(options);
     await connection.#openSession();
-    // A 2025 client is told of nothing before it says that it is ready; a 2026 client hears what it listens to.
-    if (options.era === 'modern') connection.#listen();
-    else connection.server.oninitialized = () => connection.#listen();
-    // Done when this returns, so that the file may be closed next.
-    connection.server.onclose = () => void connection.#call('session_close', connection.#named);
+    // A server must not send notifications before the 2025 handshake has completed (MCP 2025-11-25, "Lifecycle").
+    if (options.era === 'modern') connection.#subscribe();
+    else connection.server.oninitialized = () => connection.#subscribe();
+    // Internal tools run synchronously: the session is closed when this returns.
+    connection.server.onclose = () => void connection.#callInternal('session_close', connection.#sessionArgs);
     return connection;
   }
 
-  private constructor({ tenant, tools, era, listens, ready }: ConnectionOptions) {
+  private constructor({ tenant, tools, era, subscriptions, whenWritable }: ConnectionOptions) {
     this.#tenant = tenant;
     this.#session = tenant.newSessionId();
-    this.#listens = era === 'modern' ? listens : undefined;
+    this.#subscriptions = era === 'modern' ? subscriptions : undefined;
     this.server = createServer(this.#binding(tools));
-    this.#push = new Push(this.server, ready);
+    this.#notifications = new NotificationQueue(this.server, whenWritable);
   }
 
-  get #named() {
+  get #sessionArgs() {
     return { session_id: this.#session };
   }
 
@@ -74,17 +83,17 @@ export class Connection {
       },
       traceparent: null,
       arrival,
-      call: (request) => this.#tracked(request),
+      call: (request) => this.#trackedCall(request),
       completeRemoteCall: async (request, completion) => tenant.completeRemoteCall(request, completion),
-      // Ids are the client's own, and two connections of one process never have one session.
+      // Request ids are unique only within a session.
       cancelKey: (id) => `${this.#session}:${typeof id}:${id}`,
       cancel: (cancelKey) => tenant.compartment.cancel(tenant.tokenId, cancelKey),
-      // Said in the result; there is no other way here.
+      // A refusal is shown in the result; stdio has no status code for it.
       refused: () => undefined,
     };
   }
 
-  async #tracked(request: CallRequest): Promise<CallOutcome> {
+  async #trackedCall(request: CallRequest): Promise<CallOutcome> {
     this.#running.add(request.cancelKey);
     try {
       return await this.#tenant.call(request);
@@ -93,13 +102,13 @@ export class Connection {
     }
   }
 
-  /** Lets no call wait any longer: each is answered with what there is. */
+  /** Ends the wait of every call in progress: each is answered with what it has. */
   stopWaiting(): void {
     for (const key of this.#running) this.#tenant.compartment.cancel(this.#tenant.tokenId, key);
   }
 
-  /** A call of this connection's own. */
-  #call(tool: string, args: Record<string, unknown>): Promise<CallOutcome> {
+  /** Calls an internal tool for the connection itself. */
+  #callInternal(tool: string, args: Record<string, unknown>): Promise<CallOutcome> {
     const { id, trace, receivedAt } = arrival();
     const unnamed = { clientName: undefined, clientVersion: undefined, protocolVersion: undefined };
     return this.#tenant.call({
@@ -113,36 +122,36 @@ export class Connection {
   }
 
   async #openSession(): Promise<void> {
-    const args = { ...this.#named, kind: 'stream' };
-    for (let tries = 1; ; tries++) {
-      const outcome = await this.#call('session_open', args);
+    const args = { ...this.#sessionArgs, kind: 'stream' };
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.#callInternal('session_open', args);
       if (outcome.kind === 'answer') return;
       const waitMs = outcome.kind === 'error' ? outcome.error.retry_after_ms : undefined;
-      if (waitMs === undefined || tries >= MAX_OPENINGS)
-        throw new Error(`the session was not opened: ${outcome.kind}`);
+      if (waitMs === undefined || attempt >= MAX_OPEN_ATTEMPTS)
+        throw new Error(`The tenant did not open a session (${outcome.kind}).`);
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
 
-  #listen(): void {
+  #subscribe(): void {
     const { compartment, tokenId } = this.#tenant;
-    const all = this.#listens !== undefined;
+    const all = this.#subscriptions !== undefined;
     this.#tenant.exclusively(() => {
       const registered = compartment.registerStream(tokenId, this.#session, { kind: 'changes', all });
-      if (registered.ok) compartment.attach(listener(registered.value.state, (event) => this.#notify(event)));
+      if (registered.ok) compartment.attach(listener(registered.value.state, (event) => this.#onEvent(event)));
     });
   }
 
-  #notify(event: StreamEvent): true {
+  #onEvent(event: StreamEvent): true {
     const changes = event.kind === 'changes' ? event.changes : [];
-    for (const change of changes) this.#push.tell(this.#urisOf(change), change.list);
+    for (const change of changes) this.#notifications.add(this.#urisOf(change), change.list);
     return true;
   }
 
   #urisOf({ uris, cell, reset }: ResourceChange): readonly string[] {
-    if (this.#listens === undefined) return uris;
-    if (reset === true) return this.#listens.uris();
-    return cell === undefined ? [] : this.#listens.spellings(cell);
+    if (this.#subscriptions === undefined) return uris;
+    if (reset === true) return this.#subscriptions.allUris();
+    return cell === undefined ? [] : this.#subscriptions.urisOf(cell);
   }
 }
 

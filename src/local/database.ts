@@ -1,31 +1,31 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Database } from '../tenant/storage/database.ts';
 
-/** How long a process waits for another one that writes, before its call is answered as `unavailable`. */
+/** How long a process waits for another one's write lock before the call fails as `unavailable`. */
 const BUSY_MS = 5000;
-/** Prepared statements that are kept; there are fewer texts than this, but for lists of many lengths. */
+/** Size of the cache of prepared statements. Only queries with lists of varying length can exceed it. */
 const MAX_STATEMENTS = 512;
 
-/** The database port on `node:sqlite`, with what several processes on one file need besides. */
+/** The database port on `node:sqlite`, with what several processes on one file need in addition. */
 export interface LocalDatabase extends Database {
-  /** Changes whenever another connection has committed a change. */
+  /** A number that changes when another connection has committed a change. */
   dataVersion(): number;
-  /** Keeps every other process from writing, until `commit` or `rollback`. @throws when one does not stop writing */
+  /** Takes the write lock until `commit` or `rollback`. @throws when another process holds it for longer than 5 seconds */
   begin(): void;
   commit(): void;
-  /** Undoes what was written since `begin`; nothing when it is undone already. */
+  /** Undoes what was written since `begin`. Does nothing if SQLite has already done so. */
   rollback(): void;
   close(): void;
 }
 
 /**
  * Opens a database file, or one in memory.
- * @throws when the file cannot be opened or is no database
+ * @throws when the file cannot be opened or is not a database
  */
 export function openDatabase(path = ':memory:'): LocalDatabase {
   const sqlite = new DatabaseSync(path, { timeout: BUSY_MS });
   try {
-    // A write then costs no wait for the disk. What a crash of the machine, not of a process, can lose is the newest writes.
+    // Commits do not wait for the disk. A crash of the machine, but not of a process, can lose the newest ones.
     useWriteAheadLog(sqlite);
     sqlite.exec('PRAGMA synchronous = NORMAL');
   } catch (cause) {
@@ -52,7 +52,7 @@ export function openDatabase(path = ':memory:'): LocalDatabase {
   };
 }
 
-/** Several processes that open a new file at once are refused this at first: SQLite does not wait here by itself. */
+/** SQLite's busy timeout does not cover this change, so processes that open a new file at the same time must retry. */
 function useWriteAheadLog(sqlite: DatabaseSync): void {
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (const until = Date.now() + BUSY_MS; ; Atomics.wait(pause, 0, 0, 10)) {
@@ -66,20 +66,20 @@ function useWriteAheadLog(sqlite: DatabaseSync): void {
   }
 }
 
-/** Prepared statements by their text, those used last. */
+/** Prepared statements by their text; the least recently used one is dropped. */
 function statements(sqlite: DatabaseSync): (query: string) => StatementSync {
-  const kept = new Map<string, StatementSync>();
+  const cache = new Map<string, StatementSync>();
   return (query) => {
-    const statement = kept.get(query) ?? sqlite.prepare(query);
-    kept.delete(query);
-    kept.set(query, statement);
-    const [oldest] = kept.keys();
-    if (kept.size > MAX_STATEMENTS && oldest !== undefined) kept.delete(oldest);
+    const statement = cache.get(query) ?? sqlite.prepare(query);
+    cache.delete(query);
+    cache.set(query, statement);
+    const [oldest] = cache.keys();
+    if (cache.size > MAX_STATEMENTS && oldest !== undefined) cache.delete(oldest);
     return statement;
   };
 }
 
-/** Transactions that can be within others. */
+/** Transactions that can be nested, as savepoints. */
 function nested(sqlite: DatabaseSync): Database['transaction'] {
   let depth = 0;
   return (body) => {
@@ -91,7 +91,7 @@ function nested(sqlite: DatabaseSync): Database['transaction'] {
       sqlite.exec(`RELEASE ${name}`);
       return result;
     } catch (error) {
-      // A full disk undoes all of it at once, and leaves nothing to go back to.
+      // On a full disk SQLite has already rolled back everything, savepoints included.
       if (sqlite.isTransaction) sqlite.exec(`ROLLBACK TO ${name}; RELEASE ${name}`);
       throw error;
     } finally {

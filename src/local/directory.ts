@@ -3,55 +3,55 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { type LocalDatabase, openDatabase } from './database.ts';
 
-/** The data can be read by its owner alone. */
-const OWNER_ONLY = 0o700;
-const NOT_FOR_OTHERS = 0o077;
+/** Only the owner can read the data. */
+const DIRECTORY_MODE = 0o700;
+const UMASK = 0o077;
 const FILE = 'bulkhead.db';
 
-/** The data directory cannot be used; the message is one sentence for whoever started the server. */
+/** The data directory cannot be used. The message is one sentence for the user. */
 export class DataError extends Error {
   override readonly name = 'DataError';
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Where a user's data is kept: the XDG base directories, or what the platform has in their place. */
+/** The default data directory of a user: XDG base directories on Linux, the platform's convention elsewhere. */
 export function dataDirectory(platform: NodeJS.Platform, env: Env, home: string = homedir()): string {
   if (platform === 'darwin') return join(home, 'Library', 'Application Support', 'bulkhead');
   if (platform === 'win32')
-    return join(given(env.LOCALAPPDATA) ?? join(home, 'AppData', 'Local'), 'bulkhead');
-  return join(given(env.XDG_DATA_HOME) ?? join(home, '.local', 'share'), 'bulkhead');
+    return join(nonEmpty(env.LOCALAPPDATA) ?? join(home, 'AppData', 'Local'), 'bulkhead');
+  return join(nonEmpty(env.XDG_DATA_HOME) ?? join(home, '.local', 'share'), 'bulkhead');
 }
 
-/** An empty variable is as good as none. */
-const given = (value: string | undefined) => (value === '' ? undefined : value);
+/** The XDG specification treats an empty variable as unset. */
+const nonEmpty = (value: string | undefined) => (value === '' ? undefined : value);
 
-/** Step by step: where no directory can be made, as under /proc, `recursive` tries for ever. */
-function makeDirectory(directory: string): void {
+/** Creates parents one by one, because `recursive` never returns where no directory can be created, as under /proc. */
+function createDirectory(directory: string): void {
   const missing: string[] = [];
   for (let path = resolve(directory); !existsSync(path); path = dirname(path)) missing.unshift(path);
   for (const path of missing) {
     try {
-      mkdirSync(path, { mode: OWNER_ONLY });
+      mkdirSync(path, { mode: DIRECTORY_MODE });
     } catch (cause) {
-      // Another process that starts now makes it too.
+      // Another process may have created it at the same moment.
       if (!existsSync(path)) throw cause;
     }
   }
 }
 
 /**
- * Opens the database in a directory, which is made when it is not there.
+ * Opens the database in a directory, and creates both if they do not exist.
  * @throws DataError when it cannot be used
  */
 export function openDirectory(directory: string): LocalDatabase {
-  // The files beside the database, too, are made by SQLite.
-  process.umask(NOT_FOR_OTHERS);
+  // SQLite creates the database and the files beside it with this mask.
+  process.umask(UMASK);
   try {
-    makeDirectory(directory);
+    createDirectory(directory);
     const db = openDatabase(join(directory, FILE));
     try {
-      // A file that may not be written, or that is no database, is found out now and not by the first call.
+      // Fails now, instead of in the first call, if the file is read-only or not a database.
       db.begin();
       db.rollback();
     } catch (cause) {

@@ -3,7 +3,7 @@ import type { Migration } from '../tenant/storage/migrate.ts';
 
 const DIRECTORY = new URL('../../migrations/tenant/', import.meta.url);
 
-/** The tenant's schema as it is on disk: what the Worker's bundler puts into the Worker. */
+/** The migrations of a tenant's schema, from disk. The Worker has the same files in its bundle. */
 export function readMigrations(): Migration[] {
   return readdirSync(DIRECTORY)
     .filter((name) => name.endsWith('.sql'))

@@ -6,7 +6,7 @@ import { createLog, type Log, type LogLevel } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { Connection } from './connection.ts';
 import { openDirectory } from './directory.ts';
-import { Listens, MAX_LISTENS } from './listens.ts';
+import { ListenSubscriptions, MAX_LISTEN_REQUESTS } from './listen-subscriptions.ts';
 import { StdioTransport } from './stdio-transport.ts';
 import { LocalTenant } from './tenant.ts';
 
@@ -16,12 +16,13 @@ export interface ServeOptions {
   readonly input: Readable;
   readonly output: Writable;
   readonly errors: Writable;
-  /** Ends the server, as the end of input does. */
+  /** Ends the server, like the end of the input. */
   readonly stop: AbortSignal;
 }
 
 /**
- * Serves one client on a pair of streams until its input ends.
+ * Serves one client on a pair of streams until its input ends, its output fails, or `stop` aborts. Afterwards the database
+ * is closed.
  * @throws DataError when the data directory cannot be used
  */
 export async function serveLocal({ directory, logLevel, errors, ...options }: ServeOptions): Promise<void> {
@@ -41,24 +42,24 @@ async function serve(
   { input, output, stop }: Pick<ServeOptions, 'input' | 'output' | 'stop'>,
 ): Promise<void> {
   const tools = new PublishedTools(catalogue.tools);
-  const listens = new Listens();
+  const subscriptions = new ListenSubscriptions();
   const connections: Connection[] = [];
   const transport = new StdioTransport(input, output, {
-    received: (message) => listens.received(message),
-    answered: (id) => listens.answered(id),
-    inputEnded: () => {
+    onReceived: (message) => subscriptions.register(message),
+    onAnswered: (id) => subscriptions.remove(id),
+    onInputEnd: () => {
       for (const connection of connections) connection.stopWaiting();
     },
   });
-  const ready = () => transport.ready();
-  // Called twice at most: for a client that asks what there is, and again when it then speaks an older revision.
+  const whenWritable = () => transport.whenWritable();
+  // Called at most twice: a client may send `server/discover` of the 2026 revision and then continue with a 2025 one.
   const server = serveStdio(
     async ({ era }) => {
-      const connection = await Connection.open({ tenant, tools, era, listens, ready });
+      const connection = await Connection.open({ tenant, tools, era, subscriptions, whenWritable });
       connections.push(connection);
       return connection.server;
     },
-    { transport, maxSubscriptions: MAX_LISTENS, onerror: (error) => report(log, error) },
+    { transport, maxSubscriptions: MAX_LISTEN_REQUESTS, onerror: (error) => logProtocolError(log, error) },
   );
   const stopped = new Promise<void>((resolve) => {
     if (stop.aborted) resolve();
@@ -68,7 +69,7 @@ async function serve(
   await server.close();
 }
 
-function report(log: Log, error: Error): void {
+function logProtocolError(log: Log, error: Error): void {
   log({
     level: 'warn',
     event: 'request.refused',

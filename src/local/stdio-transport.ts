@@ -10,27 +10,35 @@ import {
   type Transport,
 } from '@modelcontextprotocol/server';
 import { findJsonProblem } from '../json/bounds.ts';
+import { LineSplitter } from '../json/lines.ts';
 import { findLossyNumber } from '../json/lossy-number.ts';
 
-/** The largest message, in bytes; as large as the largest body by HTTP. */
+/** The largest message, in bytes: the same as the largest HTTP body by default. */
 export const MAX_MESSAGE_BYTES = 4_194_304;
-/** How long requests that came before the end of input may take to be answered. */
+/** How long requests that are pending at the end of input may take. */
 const LAST_ANSWERS_MS = 1000;
-/** How long a client may read nothing of what waits for it. */
+/** How long output may wait for a client that reads nothing, before the client counts as gone. */
 const MAX_STALL_MS = 60_000;
 
-/** Told of the messages that pass. */
-export interface Observer {
-  /** @returns why a message is not to be served, in one sentence */
-  received(message: JSONRPCMessage): string | undefined;
-  answered(id: RequestId): void;
-  /** The input has ended, and no call is to wait for news any longer. */
-  inputEnded(): void;
+/** Callbacks of the transport, beside those of the SDK. */
+export interface TransportObserver {
+  /** @returns why a message must be refused; undefined if it can be served */
+  onReceived(message: JSONRPCMessage): string | undefined;
+  /** The request with this id has been answered. */
+  onAnswered(id: RequestId): void;
+  /** The input has ended; pending calls should be answered at once. */
+  onInputEnd(): void;
 }
 
 /**
- * JSON-RPC over a pair of streams, one message a line, with the same bounds as by HTTP. What is not a message is answered
- * with an error. Reads no further while the other side does not read what it is sent.
+ * MCP's stdio transport on a pair of streams, one JSON-RPC message per line.
+ *
+ * Guarantees: every line that is not a valid message is answered with an error, with the id of its request where it can be found, and the
+ * next line is served. The limits on size, depth and numbers are those of HTTP. Input is read only while the client reads the output, so
+ * memory is bounded. At the end of input, all pending requests are answered before `finished` resolves.
+ * Ends (`finished`) when the input has ended and all is answered or one second has passed, when the output fails, or when the client has
+ * read nothing for a minute.
+ * The SDK's transport does none of this: docs/decisions/stdio-line-transport.md.
  */
 export class StdioTransport implements Transport {
   onclose?: () => void;
@@ -38,109 +46,89 @@ export class StdioTransport implements Transport {
   onmessage?: (message: JSONRPCMessage) => void;
   readonly #input: Readable;
   readonly #output: Writable;
-  readonly #observer: Observer;
+  readonly #observer: TransportObserver;
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-  /** The chunks of the line that has not ended yet. */
-  #line: Buffer[] = [];
-  #lineBytes = 0;
-  #unanswered = new Set<RequestId>();
+  readonly #lines = new LineSplitter(
+    {
+      onLine: (line) => this.#onLine(line),
+      onOversizedLine: (id) =>
+        this.#sendError(id, INVALID_REQUEST, `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`),
+    },
+    MAX_MESSAGE_BYTES,
+  );
+  readonly #pending = new Set<RequestId>();
   readonly #finished = Promise.withResolvers<void>();
   #inputEnded = false;
-  #lastAnswers: NodeJS.Timeout | undefined;
-  #drained: Promise<void> | undefined;
-  #closed = false;
+  #lastAnswersTimer: NodeJS.Timeout | undefined;
+  #draining: Promise<void> | undefined;
+  #isClosed = false;
 
-  constructor(input: Readable, output: Writable, observer: Observer) {
+  constructor(input: Readable, output: Writable, observer: TransportObserver) {
     this.#input = input;
     this.#output = output;
     this.#observer = observer;
   }
 
   async start(): Promise<void> {
-    this.#input.on('data', this.#read);
-    this.#input.once('end', this.#endOfInput);
-    this.#input.once('error', this.#endOfInput);
-    this.#output.on('error', this.#outputLost);
+    this.#input.on('data', this.#onData);
+    this.#input.once('end', this.#onInputEnd);
+    this.#input.once('error', this.#onInputEnd);
+    this.#output.on('error', this.#onOutputError);
   }
 
-  /** Resolves when nothing more can come, and what came is answered. */
+  /** Resolves when nothing more can arrive and everything is answered. */
   get finished(): Promise<void> {
     return this.#finished.promise;
   }
 
-  /** Resolves when the other side has room for more. */
-  async ready(): Promise<void> {
-    await this.#drained;
+  /** Resolves when the client can be sent more. */
+  async whenWritable(): Promise<void> {
+    await this.#draining;
   }
 
   async send(message: JSONRPCMessage): Promise<void> {
     this.#write(message);
-    if (isJSONRPCResponse(message) && message.id !== undefined) this.#answered(message.id);
-  }
-
-  #write(message: object): void {
-    if (this.#closed) return;
-    if (!this.#output.write(`${JSON.stringify(message)}\n`)) this.#waitForRoom();
+    if (isJSONRPCResponse(message) && message.id !== undefined) this.#onAnswered(message.id);
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearTimeout(this.#lastAnswers);
-    this.#input.off('data', this.#read);
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#lastAnswersTimer);
+    this.#input.off('data', this.#onData);
     this.#input.pause();
-    this.#line = [];
+    this.#lines.discard();
     this.#finished.resolve();
     this.onclose?.();
   }
 
-  #waitForRoom(): void {
-    if (this.#drained !== undefined) return;
+  #write(message: object): void {
+    if (this.#isClosed) return;
+    if (!this.#output.write(`${JSON.stringify(message)}\n`)) this.#pauseUntilDrained();
+  }
+
+  #pauseUntilDrained(): void {
+    if (this.#draining !== undefined) return;
     this.#input.pause();
-    this.#drained = new Promise((resolve) => {
-      const go = () => {
-        this.#output.off('drain', go);
-        this.#output.off('close', go);
+    this.#draining = new Promise((resolve) => {
+      const onDrained = () => {
+        this.#output.off('drain', onDrained);
+        this.#output.off('close', onDrained);
         clearTimeout(stalled);
-        this.#drained = undefined;
-        if (!this.#closed) this.#input.resume();
+        this.#draining = undefined;
+        if (!this.#isClosed) this.#input.resume();
         resolve();
       };
-      this.#output.once('drain', go);
-      this.#output.once('close', go);
-      // Meanwhile it is not seen that the input ends: a client that reads nothing at all is as good as gone.
+      this.#output.once('drain', onDrained);
+      this.#output.once('close', onDrained);
+      // The end of paused input is not noticed, so without this a client that stopped reading would keep the process.
       const stalled = setTimeout(this.#finished.resolve, MAX_STALL_MS);
     });
   }
 
-  readonly #read = (chunk: Buffer): void => {
-    let rest = chunk;
-    for (let end = rest.indexOf(NEWLINE); end !== -1; end = rest.indexOf(NEWLINE)) {
-      this.#append(rest.subarray(0, end));
-      this.#endLine();
-      rest = rest.subarray(end + 1);
-    }
-    this.#append(rest);
-  };
+  readonly #onData = (chunk: Buffer): void => this.#lines.push(chunk);
 
-  #append(part: Buffer): void {
-    this.#lineBytes += part.byteLength;
-    // What is too much is counted, and not kept.
-    if (this.#lineBytes > MAX_MESSAGE_BYTES) this.#line = [];
-    else if (part.byteLength > 0) this.#line.push(part);
-  }
-
-  #endLine(): void {
-    const bytes = this.#lineBytes;
-    const line = Buffer.concat(this.#line);
-    this.#line = [];
-    this.#lineBytes = 0;
-    if (bytes > MAX_MESSAGE_BYTES)
-      this.#refuse(undefined, INVALID, `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`);
-    else if (bytes > 0) this.#take(line);
-  }
-
-  #take(line: Buffer): void {
+  #onLine(line: Buffer): void {
     let text: string;
     let value: unknown;
     try {
@@ -148,12 +136,12 @@ export class StdioTransport implements Transport {
       if (text.trim() === '') return;
       value = JSON.parse(text);
     } catch {
-      this.#refuse(undefined, ProtocolErrorCode.ParseError, 'The line is not valid JSON in UTF-8.');
+      this.#sendError(undefined, ProtocolErrorCode.ParseError, 'The line is not valid JSON in UTF-8.');
       return;
     }
-    const id = idOf(value);
-    const unfit = unfitness(value, text);
-    if (unfit !== undefined) this.#refuse(id, INVALID, unfit);
+    const id = requestIdOf(value);
+    const violation = limitViolation(value, text);
+    if (violation !== undefined) this.#sendError(id, INVALID_REQUEST, violation);
     else this.#deliver(value, id);
   }
 
@@ -162,74 +150,72 @@ export class StdioTransport implements Transport {
     try {
       message = parseJSONRPCMessage(value);
     } catch {
-      this.#refuse(id, INVALID, 'The line is no JSON-RPC message.');
+      this.#sendError(id, INVALID_REQUEST, 'The line is not a JSON-RPC message.');
       return;
     }
-    const refusal = this.#observer.received(message);
+    const refusal = this.#observer.onReceived(message);
     if (refusal !== undefined) {
-      this.#refuse(id, ProtocolErrorCode.InvalidParams, refusal);
+      this.#sendError(id, ProtocolErrorCode.InvalidParams, refusal);
       return;
     }
-    // A subscription is answered when it ends; waiting for that would be waiting for ever.
-    if (isJSONRPCRequest(message) && message.method !== 'subscriptions/listen')
-      this.#unanswered.add(message.id);
+    // A subscription is answered when it is cancelled, so it does not delay the end.
+    if (isJSONRPCRequest(message) && message.method !== 'subscriptions/listen') this.#pending.add(message.id);
     if (isJSONRPCNotification(message) && message.method === 'notifications/cancelled') {
-      const cancelled = idIn(message.params, 'requestId');
-      if (cancelled !== undefined) this.#unanswered.delete(cancelled);
+      const cancelled = idMember(message.params, 'requestId');
+      if (cancelled !== undefined) this.#pending.delete(cancelled);
     }
     this.onmessage?.(message);
   }
 
-  #refuse(id: RequestId | undefined, code: number, message: string): void {
-    // Null for want of an id (JSON-RPC 2.0, section 5).
+  #sendError(id: RequestId | undefined, code: number, message: string): void {
+    // The id is null if it cannot be determined (JSON-RPC 2.0, section 5).
     this.#write({ jsonrpc: '2.0', id: id ?? null, error: { code, message } });
   }
 
-  #answered(id: RequestId): void {
-    this.#unanswered.delete(id);
-    this.#observer.answered(id);
-    if (this.#inputEnded && this.#unanswered.size === 0) this.#finished.resolve();
+  #onAnswered(id: RequestId): void {
+    this.#pending.delete(id);
+    this.#observer.onAnswered(id);
+    if (this.#inputEnded && this.#pending.size === 0) this.#finished.resolve();
   }
 
-  readonly #endOfInput = (): void => {
+  readonly #onInputEnd = (): void => {
     if (this.#inputEnded) return;
     this.#inputEnded = true;
-    // The last line needs no end.
-    this.#endLine();
-    this.#observer.inputEnded();
-    if (this.#unanswered.size === 0) this.#finished.resolve();
-    else this.#lastAnswers = setTimeout(this.#finished.resolve, LAST_ANSWERS_MS);
+    // A last line without a newline is served as well.
+    this.#lines.endLine();
+    this.#observer.onInputEnd();
+    if (this.#pending.size === 0) this.#finished.resolve();
+    else this.#lastAnswersTimer = setTimeout(this.#finished.resolve, LAST_ANSWERS_MS);
   };
 
-  readonly #outputLost = (error: Error): void => {
+  readonly #onOutputError = (error: Error): void => {
     this.onerror?.(error);
     this.#finished.resolve();
   };
 }
 
-const NEWLINE = 10;
-const INVALID = ProtocolErrorCode.InvalidRequest;
+const INVALID_REQUEST = ProtocolErrorCode.InvalidRequest;
 
-/** Why a message of valid JSON cannot be taken, in one sentence. */
-function unfitness(value: unknown, text: string): string | undefined {
+/** Why a message of valid JSON cannot be accepted. */
+function limitViolation(value: unknown, text: string): string | undefined {
   const problem = findJsonProblem(value);
-  // Ill-formed text is an argument's fault and is refused by the tool's door, which can name the field.
+  // Ill-formed Unicode is reported by the check of the tool's arguments, which can name the field.
   if (problem !== undefined && problem.problem !== 'ill_formed_text') {
     const what = problem.problem === 'too_deep' ? `${problem.limit} levels` : `${problem.limit} values`;
     return `A message must not have more than ${what}.`;
   }
   const lossy = findLossyNumber(text);
   if (lossy === undefined) return undefined;
-  return `The number ${lossy.slice(0, 40)} cannot be held exactly; send it as a string.`;
+  return `The number ${lossy.slice(0, 40)} cannot be represented exactly. Send it as a string.`;
 }
 
-function idIn(value: unknown, member: string): RequestId | undefined {
-  const id = typeof value === 'object' && value !== null ? Reflect.get(value, member) : undefined;
+function idMember(value: unknown, name: string): RequestId | undefined {
+  const id = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
   return typeof id === 'string' || typeof id === 'number' ? id : undefined;
 }
 
-/** The id of a request, so that its error finds it; an answer's id is not its sender's. */
-function idOf(value: unknown): RequestId | undefined {
+/** The id of a request. That of a response names a request of the server, so an error must not carry it. */
+function requestIdOf(value: unknown): RequestId | undefined {
   const isRequest = typeof value === 'object' && value !== null && 'method' in value;
-  return isRequest ? idIn(value, 'id') : undefined;
+  return isRequest ? idMember(value, 'id') : undefined;
 }

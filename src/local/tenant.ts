@@ -20,19 +20,19 @@ import { DataError } from './directory.ts';
 import { readMigrations } from './migrations.ts';
 
 const TENANT = 'local';
-/** The one token of a data file: whoever may read the file may call. */
+/** Each data file has one token with all scopes: access to the file is the authorization. */
 const TOKEN_LABEL = 'stdio';
 const TOKEN_TTL_MS = 100 * 365 * 86_400_000;
-/** How long it takes at most until one process notices what another one wrote. */
+/** How often a process checks whether another one has written. */
 const POLL_MS = 100;
-/** Once the first calls are answered. */
+/** After the start, so that the first sweep does not delay the first calls. */
 const FIRST_SWEEP_MS = 1000;
 const SWEEP_AGAIN_MS = 5000;
 const SWEEP_EVERY_MS = 3_600_000;
 
 const later: Host['later'] = (ms, task) => {
   const timer = setTimeout(task, ms);
-  // What is put off never keeps the process from ending.
+  // A timer must not keep the process running.
   timer.unref();
   return () => clearTimeout(timer);
 };
@@ -40,13 +40,18 @@ const later: Host['later'] = (ms, task) => {
 export interface LocalTenantOptions {
   readonly db: LocalDatabase;
   readonly log: Log;
-  /** What differs from the real thing. */
+  /** Replacements for tests. */
   readonly host?: Partial<Pick<Host, 'clock' | 'monotonic' | 'later' | 'catalogue' | 'limits'>>;
 }
 
 /**
- * The tenant of one data file, in this process; other processes may have the same file open. Each entry is one
- * transaction that keeps the others out, and that first reads anew what is in memory if another one has written.
+ * The tenant of one SQLite file, shared by all processes that have the file open.
+ *
+ * Guarantees: each entry (a call, a sweep, an administrative change) is one transaction with the write lock of the file. It reloads the
+ * tenant's memory first if another process has committed, so every process sees the same limits, revisions and tokens. If an entry throws,
+ * neither the file nor the memory has changed. Waiting calls and open streams learn of another process's writes within 100 ms.
+ * A file that stays locked for 5 seconds, a full disk and a damaged file fail the call as `unavailable` and write one log line.
+ * Streams of killed processes are recognized by the process id in their session id; a reused process id can hide one until its session expires.
  */
 export class LocalTenant {
   readonly tokenId: TokenId;
@@ -54,23 +59,24 @@ export class LocalTenant {
   readonly #db: LocalDatabase;
   readonly #log: Log;
   readonly #clock: () => number;
-  /** The version of the file that memory agrees with, and the one that was announced to whoever waits or listens. */
-  #read: number;
-  #announced: number;
-  #entered = false;
+  /** The version of the file that is loaded into memory. */
+  #loadedVersion: number;
+  /** The version of the file that waiting calls and streams were notified of. */
+  #announcedVersion: number;
+  #isInTransaction = false;
   #poll: NodeJS.Timeout | undefined;
   #stopSweeping = () => {};
 
   /**
-   * Makes the tenant of a file that has none.
+   * Creates the tenant if the file has none.
    * @throws DataError when the schema cannot be brought up to date
    */
   constructor({ db, log, host }: LocalTenantOptions) {
     this.#db = db;
     this.#log = log;
     this.#clock = host?.clock ?? (() => Date.now());
-    this.#read = db.dataVersion();
-    this.#announced = this.#read;
+    this.#loadedVersion = db.dataVersion();
+    this.#announcedVersion = this.#loadedVersion;
     this.compartment = new Compartment({
       db,
       clock: this.#clock,
@@ -87,30 +93,30 @@ export class LocalTenant {
       exclusively: (body) => this.exclusively(body),
       ...host,
     });
-    // In one step, so that two processes on a new file make one tenant and one token.
-    this.tokenId = this.exclusively(() => this.#settled());
+    // In one transaction, so that two processes on a new file create one tenant and one token.
+    this.tokenId = this.exclusively(() => this.#ensureTenantAndToken());
   }
 
-  #settled(): TokenId {
+  #ensureTenantAndToken(): TokenId {
     const id = parseTenantId(TENANT);
-    if (id === undefined) throw new Error('the id of the local tenant is none');
+    if (id === undefined) throw new Error(`${TENANT} is not a valid tenant id`);
     const created = this.compartment.create(id);
     if (!created.ok && created.problem !== 'conflict') throw new DataError(created.message);
     const now = this.#clock();
-    const known = answerOf(this.compartment.tokens()).find(
+    const known = requireValue(this.compartment.tokens()).find(
       ({ label, revokedAt, expiresAt }) => label === TOKEN_LABEL && revokedAt === null && now < expiresAt,
     );
     const token = { label: TOKEN_LABEL, scopes: SCOPES, ttlMs: TOKEN_TTL_MS };
-    return (known ?? answerOf(this.compartment.issueToken(token))).id;
+    return (known ?? requireValue(this.compartment.issueToken(token))).id;
   }
 
-  /** Runs one entry. @throws when the file cannot be written, and then neither it nor memory has changed */
+  /** Runs `body` as one entry. @throws what `body` throws, or the error of a file that cannot be written; nothing has changed then */
   exclusively<T>(body: () => T): T {
-    if (this.#entered) return body();
+    if (this.#isInTransaction) return body();
     this.#db.begin();
-    this.#entered = true;
+    this.#isInTransaction = true;
     try {
-      this.#catchUp();
+      this.#reloadIfChanged();
       const result = body();
       this.compartment.flush();
       this.#db.commit();
@@ -120,68 +126,68 @@ export class LocalTenant {
       this.compartment.reload();
       throw cause;
     } finally {
-      this.#entered = false;
+      this.#isInTransaction = false;
     }
   }
 
-  #catchUp(): void {
+  #reloadIfChanged(): void {
     const version = this.#db.dataVersion();
-    if (version === this.#read) return;
+    if (version === this.#loadedVersion) return;
     this.compartment.reload();
-    this.#read = version;
+    this.#loadedVersion = version;
   }
 
-  /** Passes a call through the door; what the file does not take is `unavailable`, and nothing was changed. */
+  /** Runs a call. If the file cannot be written, the call is refused as `unavailable` and nothing has changed. */
   async call(request: CallRequest): Promise<CallOutcome> {
     try {
       return await this.compartment.call(request);
     } catch (cause) {
-      this.#report(cause);
+      this.#logUnavailable(cause);
       return { kind: 'refused', refusal: { reason: 'unavailable' } };
     }
   }
 
-  /** Reports the end of a tool that ran outside the tenant. */
+  /** Records the outcome of a remote tool, which runs outside the tenant's transactions. */
   completeRemoteCall(request: CallRequest, completion: RemoteCompletion): void {
-    this.#attempt(() => this.compartment.completeRemoteCall(request, completion));
+    this.#runLogged(() => this.compartment.completeRemoteCall(request, completion));
   }
 
-  /** Begins to look for what others write, and to give back the space of what has expired. */
+  /** Starts the checks for other processes' writes, and the sweeps of expired data. */
   start(): void {
-    this.#poll = setInterval(() => this.noticeOthers(), POLL_MS);
+    this.#poll = setInterval(() => this.announceForeignWrites(), POLL_MS);
     this.#poll.unref();
-    this.#sweepIn(FIRST_SWEEP_MS);
+    this.#scheduleSweep(FIRST_SWEEP_MS);
   }
 
-  /** Tells whoever waits or listens here of what another process has written. */
-  noticeOthers(): void {
-    this.#attempt(() => {
+  /** Wakes waiting calls and notifies streams of this process if another process has written. */
+  announceForeignWrites(): void {
+    this.#runLogged(() => {
       const version = this.#db.dataVersion();
-      if (version === this.#announced) return;
+      if (version === this.#announcedVersion) return;
       this.compartment.announceAll();
-      this.#announced = version;
+      this.#announcedVersion = version;
     });
   }
 
-  #sweepIn(ms: number): void {
+  #scheduleSweep(ms: number): void {
     this.#stopSweeping = later(ms, () => {
-      let swept = 'done';
-      this.#attempt(() => {
-        swept = this.exclusively(() => this.compartment.sweep());
+      let progress = 'done';
+      this.#runLogged(() => {
+        progress = this.exclusively(() => this.compartment.sweep());
       });
-      this.#sweepIn(swept === 'more' ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
+      this.#scheduleSweep(progress === 'more' ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
     });
   }
 
-  #attempt(act: () => void): void {
+  #runLogged(act: () => void): void {
     try {
       act();
     } catch (cause) {
-      this.#report(cause);
+      this.#logUnavailable(cause);
     }
   }
 
-  #report(cause: unknown): void {
+  #logUnavailable(cause: unknown): void {
     this.#log({
       level: 'error',
       event: 'request.refused',
@@ -191,17 +197,17 @@ export class LocalTenant {
     });
   }
 
-  /** An id for a session of this process. It names the process, so that others can tell whether it still runs. */
+  /** An id for a session of this process. It starts with the process id, so that others can check whether the process runs. */
   newSessionId(): SessionId {
     return `${process.pid}-${randomHex(12)}` as SessionId;
   }
 
-  /** The sessions that hold a stream in another process that runs; of one that was killed, the stream is gone. */
+  /** Sessions with an open stream in another running process. The streams of a killed process are closed. */
   #openElsewhere(): string[] {
     return this.#db
       .exec<{ id: string }>('SELECT id FROM sessions WHERE attached = 1')
       .map(({ id }) => id)
-      .filter((id) => isAnother(Number.parseInt(id, 10)));
+      .filter((id) => isOtherRunningProcess(Number.parseInt(id, 10)));
   }
 
   close(): void {
@@ -211,17 +217,17 @@ export class LocalTenant {
   }
 }
 
-function isAnother(pid: number): boolean {
+function isOtherRunningProcess(pid: number): boolean {
   if (pid === process.pid) return false;
   try {
     return process.kill(pid, 0);
   } catch (cause) {
-    // One that may not be signalled runs.
+    // EPERM: the process runs, but belongs to another user.
     return cause instanceof Error && 'code' in cause && cause.code === 'EPERM';
   }
 }
 
-function answerOf<T>(operation: Operation<T>): T {
+function requireValue<T>(operation: Operation<T>): T {
   if (operation.ok) return operation.value;
   throw new DataError(operation.message);
 }

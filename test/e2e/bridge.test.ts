@@ -174,7 +174,7 @@ describe('the process', () => {
 
   test.each([
     [['--url', 'bulkhead.example.com'], 'a.b.c', /--url must be the address/],
-    [['--url', 'http://bulkhead.example.com'], 'a.b.c', /--url must begin with https:/],
+    [['--url', 'http://bulkhead.example.com'], 'a.b.c', /accepted only for localhost/],
     [['--url', 'https://bulkhead.example.com'], '', /There is no token/],
     [
       ['--url', 'https://bulkhead.example.com', '--token-file', '/no/such/file'],

@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { carry } from '../../src/bridge/run.ts';
+import { bridgeStreams } from '../../src/bridge/serve.ts';
 
 /** How long something may take that should happen: a guard, not a figure. */
 const GUARD_MS = 10_000;
@@ -161,7 +161,7 @@ export class LocalClient {
   readonly #ended: Promise<void>;
   stderr = '';
 
-  constructor(url: URL, timeouts?: Parameters<typeof carry>[2]) {
+  constructor(url: URL, timeouts?: Parameters<typeof bridgeStreams>[2]) {
     let rest = '';
     this.output.on('data', (chunk) => {
       const lines = `${rest}${chunk}`.split('\n');
@@ -172,7 +172,7 @@ export class LocalClient {
       this.stderr += chunk;
     });
     const streams = { input: this.#input, output: this.output, errors: this.#errors };
-    this.#ended = carry({ url, token: TOKEN }, streams, timeouts);
+    this.#ended = bridgeStreams({ url, token: TOKEN }, streams, timeouts);
   }
 
   write(text: string): void {

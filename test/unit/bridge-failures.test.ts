@@ -82,19 +82,19 @@ const REFUSALS: readonly [string, Answer, RegExp, object][] = [
   [
     'an answer that is no JSON-RPC',
     (arrived) => json(arrived, 200, { hello: 'world' }),
-    /no MCP server .*check --url/,
+    /is not an MCP server .*Check --url/,
     { code: 'not_mcp' },
   ],
   [
     'an answer that is no JSON',
     (arrived) => arrived.response.writeHead(200, { 'content-type': 'application/json' }).end('{'),
-    /no MCP server .*check --url/,
+    /is not an MCP server .*Check --url/,
     { code: 'not_mcp' },
   ],
   [
     'a page for people',
     (arrived) => arrived.response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
-    /no MCP server .*text\/html.*check --url/,
+    /is not an MCP server .*text\/html.*Check --url/,
     { code: 'not_mcp' },
   ],
   [
@@ -190,14 +190,24 @@ test('a server that is not there, and a name that is none', async () => {
     });
   });
   const absent = connect(new URL(`http://127.0.0.1:${port}/mcp`));
-  expectFailure(absent, await absent.ask(call(1)), /No server answers at .*check that it runs/, {
-    code: 'unreachable',
-    cause: 'ECONNREFUSED',
-  });
+  expectFailure(
+    absent,
+    await absent.ask(call(1)),
+    /connection to http:.* failed \(ECONNREFUSED\)\. Check that the server is running/,
+    {
+      code: 'unreachable',
+      cause: 'ECONNREFUSED',
+    },
+  );
   const nameless = connect(new URL('https://no-such-host.invalid/mcp'));
-  expectFailure(nameless, await nameless.ask(call(1)), /There is no host no-such-host.invalid/, {
-    code: 'unreachable',
-  });
+  expectFailure(
+    nameless,
+    await nameless.ask(call(1)),
+    /connection to https:\/\/no-such-host.invalid failed \((?:ENOTFOUND|EAI_AGAIN)\)/,
+    {
+      code: 'unreachable',
+    },
+  );
 });
 
 test('a server that speaks no TLS', async () => {
@@ -208,12 +218,12 @@ test('a server that speaks no TLS', async () => {
 });
 
 test('a server that is silent, before its answer and within it', async () => {
-  const timeouts = { answerMs: 50, idleMs: 50 };
+  const timeouts = { responseMs: 50, idleMs: 50 };
   remote.answer = () => {};
   const waiting = connect(remote.url, timeouts);
-  expectFailure(waiting, await waiting.ask(call(1)), /has been silent for 0.05 s/, { code: 'silent' });
+  expectFailure(waiting, await waiting.ask(call(1)), /has sent nothing for 0.05 s/, { code: 'silent' });
   remote.answer = (arrived) =>
     arrived.response.writeHead(200, { 'content-type': 'application/json' }).write('{');
   const halfway = connect(remote.url, timeouts);
-  expectFailure(halfway, await halfway.ask(call(1)), /has been silent/, { code: 'silent' });
+  expectFailure(halfway, await halfway.ask(call(1)), /has sent nothing/, { code: 'silent' });
 });

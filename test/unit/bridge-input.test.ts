@@ -2,15 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, describe, expect, test, vi } from 'vitest';
-import { delayAfter, keepOpen, MAX_DELAY_MS, MAX_FAILURES } from '../../src/bridge/backoff.ts';
-import { MAX_PENDING } from '../../src/bridge/bridge.ts';
-import { brokenOff, Failure, failureOf } from '../../src/bridge/failure.ts';
-import { LineSplitter, MAX_LINE_BYTES } from '../../src/bridge/lines.ts';
-import { Output } from '../../src/bridge/output.ts';
-import { Remote } from '../../src/bridge/remote.ts';
-import { readTarget, TargetError } from '../../src/bridge/target.ts';
-import { event, FakeRemote, LocalClient, type Rpc, stream, TOKEN } from '../support/bridge-rig.ts';
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { MAX_LINE_BYTES, MAX_PENDING } from '../../src/bridge/bridge.ts';
+import { connectionFailure, TransportFailure, toTransportFailure } from '../../src/bridge/failure.ts';
+import { BridgeOptionsError, parseBridgeOptions } from '../../src/bridge/options.ts';
+import { ClientOutput } from '../../src/bridge/output.ts';
+import { keepStreamOpen, MAX_DELAY_MS, MAX_FAILURES, reconnectDelayMs } from '../../src/bridge/reconnect.ts';
+import { RemoteServer } from '../../src/bridge/remote.ts';
+import { event, FakeRemote, LocalClient, type Rpc, result, stream, TOKEN } from '../support/bridge-rig.ts';
 
 describe('the address and the token', () => {
   const dir = mkdtempSync(join(tmpdir(), 'bulkhead-'));
@@ -20,7 +19,7 @@ describe('the address and the token', () => {
     return join(dir, name);
   };
   const target = (url: string, token: string | undefined = 'a.b.c', tokenFile?: string) =>
-    readTarget({ url, token, tokenFile });
+    parseBridgeOptions({ url, token, tokenFile });
 
   test.each([
     ['https://host.example', 'https://host.example/mcp'],
@@ -38,11 +37,11 @@ describe('the address and the token', () => {
     ['host.example', /must be the address/],
     ['ftp://host.example', /must be the address/],
     ['', /must be the address/],
-    ['http://host.example/mcp', /must begin with https.*host\.example in clear/],
-    ['http://127.0.0.1.host.example', /must begin with https/],
+    ['http://host.example/mcp', /http:\/\/ is accepted only for localhost.*host\.example unencrypted/],
+    ['http://127.0.0.1.host.example', /accepted only for localhost/],
     ['https://user:pass@host.example', /must not contain a user/],
   ])('%s is none', (url, why) => {
-    expect(() => target(url)).toThrow(TargetError);
+    expect(() => target(url)).toThrow(BridgeOptionsError);
     expect(() => target(url)).toThrow(why);
   });
 
@@ -53,49 +52,14 @@ describe('the address and the token', () => {
 
   test('what is no token is told without showing it', () => {
     const url = 'https://a.example';
-    expect(() => readTarget({ url, token: undefined, tokenFile: undefined })).toThrow(
-      /There is no token: set/,
+    expect(() => parseBridgeOptions({ url, token: undefined, tokenFile: undefined })).toThrow(
+      /There is no token. Set/,
     );
-    expect(() => target(url, '')).toThrow(/There is no token: set/);
-    expect(() => target(url, undefined, file('empty', '\n'))).toThrow(
-      /There is no token in the file .*empty/,
-    );
+    expect(() => target(url, '')).toThrow(/There is no token. Set/);
+    expect(() => target(url, undefined, file('empty', '\n'))).toThrow(/The token file .*empty is empty/);
     expect(() => target(url, undefined, join(dir, 'absent'))).toThrow(/cannot be read \(ENOENT\)/);
     const injected = 'a.b\r\nx-other: 1';
-    expect(() => target(url, injected)).toThrow('What is in BULKHEAD_TOKEN is not a token.');
-  });
-});
-
-describe('lines', () => {
-  function split(maxBytes: number, ...chunks: (string | Buffer)[]): unknown[] {
-    const seen: unknown[] = [];
-    const splitter = new LineSplitter(
-      { line: (text) => seen.push(text), tooLong: (id) => seen.push({ tooLong: id }) },
-      maxBytes,
-    );
-    for (const chunk of chunks) splitter.push(Buffer.from(chunk as string));
-    return seen;
-  }
-
-  test('come in any pieces, and a character may be cut', () => {
-    const [head, tail] = [Buffer.from('é').subarray(0, 1), Buffer.from('é').subarray(1)];
-    expect(split(100, 'a\nb', 'c\r\n\n', head, tail, '\nrest')).toEqual(['a', 'bc', 'é']);
-  });
-
-  const padding = 'x'.repeat(2000);
-  test.each([
-    ['first', { jsonrpc: '2.0', id: 12, method: 'm', params: { padding } }, 12],
-    ['first, a text', { id: 'a"b', method: 'm', params: { padding } }, 'a"b'],
-    ['last', { method: 'm', params: { id: 99, padding }, jsonrpc: '2.0', id: 7 }, 7],
-    ['last but the version', { method: 'm', params: { padding }, id: 8, jsonrpc: '2.0' }, 8],
-    ['of something else', { method: 'm', params: { padding, id: 5 } }, undefined],
-    ['none', { method: 'm', params: { padding } }, undefined],
-  ])('that are too long are dropped, their id %s', (_where, message, id) => {
-    const line = JSON.stringify(message);
-    const pieces = line.match(/.{1,100}/g) ?? [];
-    expect(split(1000, ...pieces, '\nnext\n')).toEqual([{ tooLong: id }, 'next']);
-    expect(split(1000, `${line}\nnext\n`)).toEqual([{ tooLong: id }, 'next']);
-    expect(split(line.length, `${line}\n`)).toEqual([line]);
+    expect(() => target(url, injected)).toThrow('BULKHEAD_TOKEN does not hold a valid token.');
   });
 });
 
@@ -124,6 +88,17 @@ describe('what the client must not send', () => {
 });
 
 describe('with a server', () => {
+  test('lines may end with a carriage return, and blank lines are ignored', async () => {
+    const remote = await new FakeRemote().start();
+    remote.answer = (arrived) => result(arrived, {});
+    const client = new LocalClient(remote.url);
+    client.write('\r\n\n{"jsonrpc":"2.0","id":1,"method":"ping"}\r\n \n');
+    await client.answerTo(1);
+    await client.end();
+    expect(client.messages.all).toHaveLength(1);
+    expect(remote.arrived.all.map(({ body }) => body)).toEqual(['{"jsonrpc":"2.0","id":1,"method":"ping"}']);
+  });
+
   test('too many requests at once, and two of one id, are refused; the others wait', async () => {
     const remote = await new FakeRemote().start();
     remote.answer = () => {};
@@ -131,7 +106,7 @@ describe('with a server', () => {
     for (let id = 0; id < MAX_PENDING; id++) client.send({ id, method: 'tools/list' });
     client.send({ id: 'over', method: 'tools/list' });
     expect(await client.answerTo('over')).toMatchObject({
-      error: { code: -32600, message: expect.stringMatching(/No more than 256/) },
+      error: { code: -32600, message: expect.stringMatching(/At most 256 requests/) },
     });
     const { response } = await remote.arrived.first(({ message }) => message.id === 0);
     const closed = new Promise((resolve) => response.once('close', resolve));
@@ -160,10 +135,10 @@ describe('with a server', () => {
     const seen: unknown[] = [];
     const message = { jsonrpc: '2.0', id: 1, method: 'tools/list' } as const;
     const { signal } = new AbortController();
-    const way = { session: undefined, signal, onmessage: (said: unknown) => seen.push(said) };
-    const answered = new Remote({ url: remote.url, token: TOKEN }, drained).post(
+    const options = { session: undefined, signal, onMessage: (said: unknown) => seen.push(said) };
+    const answered = new RemoteServer({ url: remote.url, token: TOKEN }, drained).post(
       { message, text: JSON.stringify(message) },
-      way,
+      options,
     );
     await asked.promise;
     expect(seen).toEqual([]);
@@ -176,11 +151,11 @@ describe('with a server', () => {
   test('there is room for more once the client has read, or is gone', async () => {
     for (const makeRoom of [(to: PassThrough) => to.resume(), (to: PassThrough) => to.destroy()]) {
       const to = new PassThrough({ highWaterMark: 1 });
-      const output = new Output(to, () => {});
-      await output.drained();
+      const output = new ClientOutput(to, () => {});
+      await output.whenDrained();
       output.send({ jsonrpc: '2.0', method: 'notifications/message' });
       let drained = false;
-      const room = output.drained().then(() => {
+      const room = output.whenDrained().then(() => {
         drained = true;
       });
       await new Promise((resolve) => setImmediate(resolve));
@@ -192,16 +167,30 @@ describe('with a server', () => {
 });
 
 describe('trying again', () => {
-  const passing = brokenOff('broken', 'broken_off');
+  const { signal } = new AbortController();
+  const retried: TransportFailure[] = [];
+  const onRetry = (failure: TransportFailure) => void retried.push(failure);
+  beforeEach(() => void retried.splice(0));
+  const passing = connectionFailure('broken', 'broken_off');
 
   test('comes after longer and longer times, by chance up to twice as long, and ends', () => {
     const random = vi.spyOn(Math, 'random').mockReturnValue(0);
-    expect([1, 2, 3, 20].map((failures) => delayAfter(failures))).toEqual([250, 500, 1000, MAX_DELAY_MS / 2]);
+    expect([1, 2, 3, 20].map((failures) => reconnectDelayMs(failures))).toEqual([
+      250,
+      500,
+      1000,
+      MAX_DELAY_MS / 2,
+    ]);
     random.mockReturnValue(1);
-    expect([1, 2, 3, 20].map((failures) => delayAfter(failures))).toEqual([500, 1000, 2000, MAX_DELAY_MS]);
+    expect([1, 2, 3, 20].map((failures) => reconnectDelayMs(failures))).toEqual([
+      500,
+      1000,
+      2000,
+      MAX_DELAY_MS,
+    ]);
     // As the server asks, within bounds.
-    expect(delayAfter(1, 5000)).toBe(5000);
-    expect(delayAfter(1, 3_600_000)).toBe(MAX_DELAY_MS);
+    expect(reconnectDelayMs(1, 5000)).toBe(5000);
+    expect(reconnectDelayMs(1, 3_600_000)).toBe(MAX_DELAY_MS);
     random.mockRestore();
   });
 
@@ -211,25 +200,29 @@ describe('trying again', () => {
       if (++tries === 5) alive();
       return passing;
     };
-    expect(await keepOpen(open, new AbortController().signal, async () => {})).toBe(passing);
+    expect(await keepStreamOpen(open, { signal, onRetry, wait: async () => {} })).toBe(passing);
     expect(tries).toBe(5 + MAX_FAILURES);
+    expect(retried).toHaveLength(4 + MAX_FAILURES);
   });
 
   test('ends at once with what will not pass, and when it is told to', async () => {
-    const lasting = new Failure('refused', { error: { code: 1, message: '' }, status: 401 });
-    expect(await keepOpen(async () => lasting, new AbortController().signal)).toBe(lasting);
+    const lasting = new TransportFailure('refused', { error: { code: 1, message: '' }, status: 401 });
+    expect(await keepStreamOpen(async () => lasting, { signal, onRetry })).toBe(lasting);
     const stop = new AbortController();
     const open = async () => {
       stop.abort();
       return passing;
     };
-    expect(await keepOpen(open, stop.signal)).toBeUndefined();
+    expect(await keepStreamOpen(open, { signal: stop.signal, onRetry })).toBeUndefined();
   });
 });
 
 test('a certificate that is not trusted', () => {
   const cause = Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
-  const failure = failureOf(new TypeError('fetch failed', { cause }), new URL('https://a.example/mcp'));
+  const failure = toTransportFailure(
+    new TypeError('fetch failed', { cause }),
+    new URL('https://a.example/mcp'),
+  );
   expect(failure.message).toMatch(/certificate of a\.example is not trusted.*NODE_EXTRA_CA_CERTS/);
   expect(failure.error.data).toEqual({ code: 'untrusted', cause: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
 });

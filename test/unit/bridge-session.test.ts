@@ -92,7 +92,7 @@ test('a stream that breaks is resumed after the last event, however often', asyn
   event(third as Arrived, updated('blackboard://default/b'), '42');
   await client.messages.first(isUpdate('blackboard://default/b'));
   expect(client.lines).toEqual([
-    expect.stringMatching(/^bulkhead: The stream of changes .* broke\. Connecting again\.$/),
+    expect.stringMatching(/^bulkhead: The notification stream .* broke\. Connecting again\.$/),
   ]);
 });
 
@@ -214,7 +214,7 @@ test('a session that cannot be opened again is an error, not a loop', async () =
   expect(await client.ask({ id: 1, method: 'tools/list' })).toMatchObject({
     error: { code: -32000, data: { code: 'session_lost' } },
   });
-  expect(client.lines.at(-1)).toMatch(/start the client again/);
+  expect(client.lines.at(-1)).toMatch(/Restart the client/);
 });
 
 test('a request that is cancelled is told to the server, gets no answer, and its exchange is closed', async () => {

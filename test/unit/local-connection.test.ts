@@ -2,7 +2,7 @@ import { InMemoryTransport } from '@modelcontextprotocol/server';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
 import { Connection } from '../../src/local/connection.ts';
-import { Listens } from '../../src/local/listens.ts';
+import { ListenSubscriptions } from '../../src/local/listen-subscriptions.ts';
 import type { LocalTenantOptions } from '../../src/local/tenant.ts';
 import { PublishedTools } from '../../src/mcp/published-tools.ts';
 import { MAX_CHANGES } from '../../src/tools/blackboard/changes.ts';
@@ -28,13 +28,13 @@ function open(host?: LocalTenantOptions['host']): TestLocal {
   return local;
 }
 
-const connect = (local: TestLocal, era: 'legacy' | 'modern', listens = new Listens()) =>
+const connect = (local: TestLocal, era: 'legacy' | 'modern', subscriptions = new ListenSubscriptions()) =>
   Connection.open({
     tenant: local.tenant,
     tools: new PublishedTools(catalogue.tools),
     era,
-    listens,
-    ready: async () => {},
+    subscriptions,
+    whenWritable: async () => {},
   });
 const sessions = (local: TestLocal) => local.db.exec('SELECT id, attached FROM sessions');
 
@@ -46,7 +46,7 @@ test('a connection waits while the limits have no room for it, and does not wait
   expect(sessions(local)).toHaveLength(2);
   // A clock that stands still refills nothing.
   const stopped = open({ limits, clock: () => START });
-  await expect(connect(stopped, 'legacy')).rejects.toThrow('not opened');
+  await expect(connect(stopped, 'legacy')).rejects.toThrow('did not open a session');
 });
 
 test('a connection that ends takes its session along, whichever era it was of', async () => {
@@ -64,9 +64,9 @@ test('a connection that ends takes its session along, whichever era it was of', 
 
 test('more changes than can be told one by one are told as a change of all that is listened to', async () => {
   const [local, other] = [open(), open()];
-  const listens = new Listens();
+  const subscriptions = new ListenSubscriptions();
   const uris = ['blackboard://default/a', 'blackboard://default/never%2Fthere'];
-  listens.received({
+  subscriptions.register({
     jsonrpc: '2.0',
     id: 1,
     method: 'subscriptions/listen',
@@ -75,13 +75,13 @@ test('more changes than can be told one by one are told as a change of all that 
   const [client, wire] = InMemoryTransport.createLinkedPair();
   const told: unknown[] = [];
   client.onmessage = (message) => void told.push('params' in message ? message.params?.uri : 'list');
-  const { server } = await connect(local, 'modern', listens);
+  const { server } = await connect(local, 'modern', subscriptions);
   await Promise.all([client.start(), server.connect(wire)]);
   for (let n = 0; n <= MAX_CHANGES; n++) {
     await other.answer('blackboard_write', { key: `elsewhere/${n}`, value: n });
   }
   expect(told).toEqual([]);
-  local.tenant.noticeOthers();
+  local.tenant.announceForeignWrites();
   await expect.poll(() => told).toEqual([...uris, 'list']);
 });
 

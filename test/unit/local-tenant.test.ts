@@ -114,7 +114,7 @@ describe('two processes on one file', () => {
     await one.answer('tenant_limits');
     await settle();
     expect(answered).toBe(false);
-    one.tenant.noticeOthers();
+    one.tenant.announceForeignWrites();
     expect(await watching).toMatchObject({ events: [{ key: 'news' }] });
   });
 
@@ -128,8 +128,8 @@ describe('two processes on one file', () => {
     ] as const) {
       await local.answer('blackboard_write', { key, value: 1 });
     }
-    one.tenant.noticeOthers();
-    one.tenant.noticeOthers();
+    one.tenant.announceForeignWrites();
+    one.tenant.announceForeignWrites();
     const told = notices.flatMap((notice) => (notice.kind === 'changes' ? notice.changes : []));
     expect(told.map(({ cell }) => cell?.key)).toEqual(['a', 'b', 'c']);
     expect(told.filter(({ list }) => list)).not.toEqual([]);
@@ -149,7 +149,7 @@ describe('two processes on one file', () => {
       void other.call('blackboard_write', { key: 'between', value: 1 });
     };
     await one.answer('blackboard_write', { key: 'own', value: 1 });
-    one.tenant.noticeOthers();
+    one.tenant.announceForeignWrites();
     const told = notices.flatMap((notice) => (notice.kind === 'changes' ? notice.changes : []));
     expect(told.map(({ cell }) => cell?.key)).toEqual(['own', 'between']);
   });
@@ -159,15 +159,15 @@ describe('two processes on one file', () => {
     const { head_rev } = await one.answer('blackboard_watch', { since_rev: 0 });
     const watching = one.answer('blackboard_watch', { since_rev: head_rev, wait_s: 25 });
     await other.answer('blackboard_read', { key: 'k' });
-    one.tenant.noticeOthers();
+    one.tenant.announceForeignWrites();
     await settle();
     const before = other.db.dataVersion();
-    one.tenant.noticeOthers();
+    one.tenant.announceForeignWrites();
     await settle();
     // To look again, and to find nothing, is no change that the other would have to look at.
     expect(other.db.dataVersion()).toBe(before);
     await other.answer('blackboard_write', { key: 'news', value: 1 });
-    one.tenant.noticeOthers();
+    one.tenant.announceForeignWrites();
     await watching;
   });
 });

@@ -12,9 +12,9 @@ async function started(refuse: (message: JSONRPCMessage) => string | undefined =
   const answered: RequestId[] = [];
   const state = { inputEnded: false, finished: false, closed: false };
   const transport = new StdioTransport(input, output, {
-    received: refuse,
-    answered: (id) => void answered.push(id),
-    inputEnded: () => {
+    onReceived: refuse,
+    onAnswered: (id) => void answered.push(id),
+    onInputEnd: () => {
       state.inputEnded = true;
     },
   });
@@ -74,7 +74,7 @@ test.each([
     2,
     -32600,
   ],
-  ['too long', `{"jsonrpc":"2.0","id":3,"method":"${'x'.repeat(MAX_MESSAGE_BYTES)}"}`, null, -32600],
+  ['too long', `{"jsonrpc":"2.0","id":3,"method":"${'x'.repeat(MAX_MESSAGE_BYTES)}"}`, 3, -32600],
 ])('a line with %s is answered with an error, and the next one is served', async (_, line, id, code) => {
   const { input, received, written } = await started();
   input.write(line);
@@ -127,7 +127,7 @@ test('it reads no further while the other side does not read', async () => {
   const { transport, input, output, received } = await started();
   let isReady = false;
   await transport.send({ jsonrpc: '2.0', method: 'x'.repeat(2000) });
-  void transport.ready().then(() => {
+  void transport.whenWritable().then(() => {
     isReady = true;
   });
   input.write(`${ping(1)}\n`);
@@ -135,7 +135,7 @@ test('it reads no further while the other side does not read', async () => {
   expect(received).toEqual([]);
   expect(isReady).toBe(false);
   output.resume();
-  await transport.ready();
+  await transport.whenWritable();
   await settle();
   expect(received).toMatchObject([{ id: 1 }]);
 });

@@ -1,0 +1,54 @@
+import type { Readable, Writable } from 'node:stream';
+import { LineSplitter } from '../json/lines.ts';
+import { Bridge, MAX_LINE_BYTES } from './bridge.ts';
+import { type BridgeOptions, BridgeOptionsError, type BridgeTarget, parseBridgeOptions } from './options.ts';
+import { ClientOutput, Diagnostics } from './output.ts';
+import { RemoteServer, type Timeouts } from './remote.ts';
+
+const USAGE_ERROR = 2;
+
+export interface StdioStreams {
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly errors: Writable;
+}
+
+/**
+ * Bridges this process's stdin and stdout to a remote server until stdin ends, stdout is closed, or SIGTERM or SIGINT.
+ * @returns the exit code: 0, or 2 after one line on stderr when an option is invalid
+ */
+export async function runBridge(options: BridgeOptions): Promise<number> {
+  let target: BridgeTarget;
+  try {
+    target = parseBridgeOptions(options);
+  } catch (error) {
+    if (!(error instanceof BridgeOptionsError)) throw error;
+    process.stderr.write(`bulkhead: ${error.message}\n`);
+    return USAGE_ERROR;
+  }
+  const { stdin, stdout, stderr } = process;
+  const stop = () => stdin.destroy();
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  await bridgeStreams(target, { input: stdin, output: stdout, errors: stderr });
+  process.off('SIGTERM', stop).off('SIGINT', stop);
+  return 0;
+}
+
+/** Bridges a pair of streams. Resolves after the input has ended, or the output was closed, and the session was ended. */
+export async function bridgeStreams(
+  target: BridgeTarget,
+  { input, output: stdout, errors }: StdioStreams,
+  timeouts?: Timeouts,
+): Promise<void> {
+  // A client that has closed stderr is served all the same.
+  errors.on('error', () => {});
+  const output = new ClientOutput(stdout, () => input.destroy());
+  const remote = new RemoteServer(target, () => output.whenDrained(), timeouts);
+  const bridge = new Bridge(remote, output, new Diagnostics(errors, target.token));
+  const lines = new LineSplitter(bridge, MAX_LINE_BYTES);
+  await new Promise<void>((resolve) => {
+    input.on('data', (chunk: Buffer) => lines.push(chunk));
+    input.once('end', resolve).once('close', resolve).once('error', resolve);
+  });
+  await bridge.close();
+}

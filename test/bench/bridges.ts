@@ -1,0 +1,406 @@
+/**
+ * Runs this project's bridge and `mcp-remote` against the same server, and prints what each does where they may differ.
+ * Run it with `npm run bench:bridges`; docs/decisions/stdio-bridge.md discusses the result.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Arrived,
+  event,
+  FakeRemote,
+  type Rpc,
+  refuse,
+  result,
+  stream,
+  TOKEN,
+} from '../support/bridge-rig.ts';
+import { packageBin } from '../support/third-party/package-bin.ts';
+
+const VERSION = '2025-11-25';
+const MODERN = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
+const URI = 'blackboard://default/a';
+/** How long something may take before it is counted as missing. */
+const PATIENCE_MS = 8000;
+
+const home = mkdtempSync(join(tmpdir(), 'bulkhead-bridges-'));
+const PROGRAMS = {
+  bulkhead: (url: string) => ['src/cli/run.mjs', 'stdio', '--url', url],
+  'mcp-remote': (url: string) => [
+    packageBin('mcp-remote', 'mcp-remote'),
+    url,
+    '--allow-http',
+    '--header',
+    `Authorization: Bearer ${TOKEN}`,
+    '--transport',
+    'http-only',
+  ],
+};
+type Name = keyof typeof PROGRAMS;
+
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function until<T>(look: () => T | undefined, ms = PATIENCE_MS): Promise<T | undefined> {
+  for (const end = Date.now() + ms; ; await delay(10)) {
+    const found = look();
+    if (found !== undefined || Date.now() > end) return found;
+  }
+}
+
+/** One of the two programs, with raw lines on its standard input and output. */
+class Program {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly messages: Rpc[] = [];
+  impure = 0;
+  stderr = '';
+  exit: string | undefined;
+
+  constructor(name: Name, url: string) {
+    this.child = spawn(process.execPath, PROGRAMS[name](url), {
+      // Without a PATH, mcp-remote finds no browser to open.
+      env: { HOME: home, MCP_REMOTE_CONFIG_DIR: home, PATH: '', BULKHEAD_TOKEN: TOKEN },
+    });
+    let rest = '';
+    this.child.stdout.on('data', (chunk) => {
+      const lines = `${rest}${chunk}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) this.#line(line);
+    });
+    this.child.stderr.on('data', (chunk) => {
+      this.stderr += chunk;
+    });
+    this.child.stdin.on('error', () => {});
+    this.child.on('close', (code, signal) => {
+      this.exit = `exit ${code ?? signal}`;
+    });
+  }
+
+  #line(line: string): void {
+    try {
+      this.messages.push(JSON.parse(line));
+    } catch {
+      this.impure++;
+    }
+  }
+
+  send(message: Rpc): void {
+    this.child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  }
+
+  answer(id: Rpc['id'], ms?: number): Promise<Rpc | undefined> {
+    return until(() => this.messages.find((message) => message.id === id && !message.method), ms);
+  }
+
+  ask(message: Rpc, ms?: number): Promise<Rpc | undefined> {
+    this.send(message);
+    return this.answer(message.id, ms);
+  }
+
+  async initialize(): Promise<Rpc | undefined> {
+    const clientInfo = { name: 'bench', version: '1' };
+    const params = { protocolVersion: VERSION, capabilities: {}, clientInfo };
+    const answer = await this.ask({ id: 0, method: 'initialize', params });
+    if (answer?.result !== undefined) this.send({ method: 'notifications/initialized' });
+    return answer;
+  }
+
+  count(method: string): number {
+    return this.messages.filter((message) => message.method === method).length;
+  }
+
+  async kill(): Promise<void> {
+    if (this.exit === undefined) this.child.kill('SIGKILL');
+    await until(() => this.exit);
+  }
+}
+
+/** A server of the 2025 revision with sessions, and of the 2026 revision without. */
+class Remote {
+  readonly fake = new FakeRemote();
+  readonly sessions = new Set<string>();
+  opened = 0;
+  authorized = true;
+  /** Answers what is not part of a session. */
+  other: (arrived: Arrived) => unknown = (arrived) => result(arrived, {});
+
+  constructor() {
+    this.fake.answer = (arrived) => void this.#answer(arrived);
+  }
+
+  /** The streams that are or were open, of one session or of all. */
+  streams(session?: string): Arrived[] {
+    return this.seen('GET').filter(
+      ({ headers, response }) =>
+        response.headersSent &&
+        headers['mcp-session-id'] !== undefined &&
+        (session ?? headers['mcp-session-id']) === headers['mcp-session-id'],
+    );
+  }
+
+  seen(method: string): Arrived[] {
+    return this.fake.arrived.all.filter((arrived) => (arrived.message.method ?? arrived.method) === method);
+  }
+
+  #answer(arrived: Arrived): unknown {
+    const { message, method, headers } = arrived;
+    if (!this.authorized || headers.authorization !== `Bearer ${TOKEN}`)
+      return refuse(arrived, 401, 'invalid_token', { 'www-authenticate': 'Bearer error="invalid_token"' });
+    if (message.method === 'initialize') {
+      const id = `session-${++this.opened}`;
+      this.sessions.add(id);
+      const capabilities = { resources: { subscribe: true, listChanged: true }, tools: {} };
+      const value = { protocolVersion: VERSION, capabilities, serverInfo: { name: 'a', version: '1' } };
+      return result(arrived, value, { 'mcp-session-id': id });
+    }
+    if (headers['mcp-protocol-version'] === '2026-07-28') return this.other(arrived);
+    const session = String(headers['mcp-session-id']);
+    if (!this.sessions.has(session)) return refuse(arrived, 404, 'unknown_session');
+    if (method === 'GET') return stream(arrived);
+    if (method === 'DELETE') return arrived.response.writeHead(204).end();
+    if (message.id === undefined) return arrived.response.writeHead(202).end();
+    return this.other(arrived);
+  }
+}
+
+interface Rig {
+  readonly program: Program;
+  readonly remote: Remote;
+}
+type Scenario = (rig: Rig, name: Name) => Promise<string>;
+
+const list = (id: number | string): Rpc => ({ id, method: 'tools/list', params: {} });
+const call = (id: number, args: object = {}): Rpc => ({
+  id,
+  method: 'tools/call',
+  params: { name: 'wait', arguments: args },
+});
+const subscribe: Rpc = { id: 's', method: 'resources/subscribe', params: { uri: URI } };
+const UPDATED = 'notifications/resources/updated';
+
+function shown(answer: Rpc | undefined, { exit }: Program): string {
+  const what =
+    answer === undefined
+      ? 'no answer'
+      : answer.error === undefined
+        ? 'a result'
+        : `error ${answer.error.code} "${answer.error.message.slice(0, 90)}"`;
+  return exit === undefined ? `${what}, keeps running` : `${what}, ${exit}`;
+}
+
+/**
+ * Connects a 2025 client.
+ * @returns its stream; `mcp-remote` opens a session of its own before the client's, which has another one
+ */
+async function connected({ program, remote }: Rig): Promise<Arrived> {
+  await program.initialize();
+  const get = await until(() => remote.streams(`session-${remote.opened}`)[0]);
+  if (get === undefined) throw new Error(`there is no stream; ${program.exit} ${program.stderr}`);
+  return get;
+}
+
+/** The stream that takes the place of a broken one. */
+const nextStream = ({ remote }: Rig, broken: Arrived, ms?: number) =>
+  until(() => remote.streams().find((get, at, all) => at > all.indexOf(broken) && !get.closed), ms);
+
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  'start to the answer of initialize': async ({ program }) => {
+    const from = Date.now();
+    await program.initialize();
+    return `${Date.now() - from} ms`;
+  },
+  'server down at the start': async ({ program, remote }) => {
+    await remote.fake.stop();
+    const answer = await program.initialize();
+    await delay(500);
+    return shown(answer, program);
+  },
+  'token refused at the start': async ({ program, remote }) => {
+    remote.authorized = false;
+    const answer = await program.initialize();
+    await delay(500);
+    return `${shown(answer, program)}; ${remote.fake.arrived.all.length} requests`;
+  },
+  'token revoked later': async (rig) => {
+    await connected(rig);
+    rig.remote.authorized = false;
+    return shown(await rig.program.ask(list(1)), rig.program);
+  },
+  'session lost, then a request': async (rig) => {
+    await connected(rig);
+    await rig.program.ask(subscribe);
+    rig.remote.sessions.clear();
+    const answer = await rig.program.ask(list(1));
+    const again = rig.remote.seen('resources/subscribe').length - 1;
+    return `${shown(answer, rig.program)}; ${again} of 1 subscription made again, ${rig.program.count(UPDATED)} of 1 told as changed`;
+  },
+  'session lost, found by the stream alone': async (rig) => {
+    const get = await connected(rig);
+    rig.remote.sessions.clear();
+    get.response.destroy();
+    const again = await nextStream(rig, get);
+    return again === undefined ? 'not opened again' : 'opened again';
+  },
+  'stream broken after event 41': async (rig) => {
+    const get = await connected(rig);
+    event(get, { method: UPDATED, params: { uri: URI } }, '41');
+    await until(() => (rig.program.count(UPDATED) > 0 ? true : undefined));
+    get.response.destroy();
+    const again = await nextStream(rig, get);
+    return again === undefined ? 'not opened again' : `resumed after ${again.headers['last-event-id']}`;
+  },
+  'stream broken before any event, one subscription': async (rig) => {
+    const get = await connected(rig);
+    await rig.program.ask(subscribe);
+    get.response.destroy();
+    await nextStream(rig, get);
+    await delay(300);
+    return `${rig.program.count(UPDATED)} of 1 change told that may have been missed`;
+  },
+  'server unreachable for 12 s, then a change': async (rig) => {
+    const get = await connected(rig);
+    event(get, { method: UPDATED, params: { uri: URI } }, '41');
+    const before = rig.remote.fake.arrived.all.length;
+    const answer = rig.remote.fake.answer;
+    rig.remote.fake.answer = ({ response }) => response.destroy();
+    get.response.destroy();
+    await delay(12_000);
+    rig.remote.fake.answer = answer;
+    const tries = rig.remote.fake.arrived.all.length - before;
+    const stream = await nextStream(rig, get, 10_000);
+    const later = await rig.program.ask(list(1));
+    return `${tries} attempts; ${stream === undefined ? 'stream not opened again' : 'stream opened again'}; then ${shown(later, rig.program)}`;
+  },
+  'the number 12345678901234567890': async (rig) => {
+    await connected(rig);
+    const line = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","arguments":{"n":N}}}\n';
+    rig.program.child.stdin.write(line.replace('N', '12345678901234567890'));
+    await rig.program.answer(7);
+    return `sent as ${/"n":([^}]*)/.exec(rig.remote.seen('tools/call')[0]?.body ?? '')?.[1]}`;
+  },
+  'a 2026 client: server/discover, headers': async ({ program, remote }) => {
+    const answer = await program.ask({ id: 1, method: 'server/discover', params: { _meta: MODERN } });
+    const { headers } = remote.seen('server/discover')[0] ?? {};
+    return `${shown(answer, program)}; mcp-method: ${headers?.['mcp-method']}`;
+  },
+  'a 2026 client: subscriptions/listen broken': async ({ program, remote }) => {
+    const notifications = { resourceSubscriptions: [URI] };
+    remote.other = (arrived) => {
+      stream(arrived);
+      event(arrived, { method: 'notifications/subscriptions/acknowledged', params: { notifications } });
+    };
+    program.send({ id: 1, method: 'subscriptions/listen', params: { _meta: MODERN, notifications } });
+    const first = await until(() => remote.seen('subscriptions/listen')[0]);
+    if (first === undefined) return shown(undefined, program);
+    await delay(300);
+    first.response.destroy();
+    const again = await until(() => remote.seen('subscriptions/listen')[1]);
+    await delay(300);
+    return `${again === undefined ? 'not asked again' : 'asked again'}, ${program.count(UPDATED)} of 1 told as changed`;
+  },
+  'cancel a call (2025)': async (rig) => {
+    await connected(rig);
+    rig.remote.other = () => {};
+    rig.program.send(call(1));
+    const waiting = await until(() => rig.remote.seen('tools/call')[0]);
+    rig.program.send({ method: 'notifications/cancelled', params: { requestId: 1 } });
+    const told = await until(() => rig.remote.seen('notifications/cancelled')[0]);
+    const closed = await until(() => (waiting?.closed ? true : undefined), 1500);
+    return `server ${told ? 'told' : 'not told'}, exchange ${closed ? 'closed' : 'left open'}`;
+  },
+  'cancel a call (2026)': async ({ program, remote }) => {
+    remote.other = () => {};
+    program.send({ id: 1, method: 'tools/call', params: { name: 'wait', arguments: {}, _meta: MODERN } });
+    const waiting = await until(() => remote.seen('tools/call')[0]);
+    program.send({ method: 'notifications/cancelled', params: { requestId: 1 } });
+    const closed = await until(() => (waiting?.closed ? true : undefined), 1500);
+    return waiting === undefined ? 'never sent' : `exchange ${closed ? 'closed' : 'left open'}`;
+  },
+  'a line that is not JSON, and a batch': async (rig) => {
+    await connected(rig);
+    rig.program.child.stdin.write('{\n[{"jsonrpc":"2.0","id":5,"method":"ping"}]\n');
+    const [parse, batch] = [await rig.program.answer(null, 1500), await rig.program.answer(5, 1500)];
+    return `${shown(parse, rig.program)}; batch: ${shown(batch, rig.program)}`;
+  },
+  'a request of 9 MiB': async (rig) => {
+    await connected(rig);
+    const answer = await rig.program.ask(call(3, { text: 'x'.repeat(9 * 1024 * 1024) }));
+    const sent = rig.remote.seen('tools/call').length;
+    return `${shown(answer, rig.program)}; ${sent} sent`;
+  },
+  'a redirect to another origin': async ({ program, remote }) => {
+    const other = await new FakeRemote().start();
+    other.answer = (arrived) => result(arrived, {});
+    remote.fake.answer = (arrived) =>
+      arrived.response.writeHead(307, { location: other.url.href.replace('127.0.0.1', 'localhost') }).end();
+    const answer = await program.initialize();
+    const posts = other.arrived.all.filter(({ method }) => method === 'POST');
+    const leaked = posts.filter(({ headers }) => headers.authorization !== undefined);
+    await other.stop();
+    return `${shown(answer, program)}; ${posts.length} messages there, ${leaked.length} with the token`;
+  },
+  'a client that reads nothing of 200 MB': async (rig) => {
+    const get = await connected(rig);
+    rig.program.child.stdout.pause();
+    let sent = 0;
+    let reading = true;
+    const text = 'x'.repeat(100_000);
+    for (; sent < 200e6 && reading; sent += text.length) {
+      if (event(get, { method: 'notifications/message', params: { text } })) continue;
+      const drained = new Promise<boolean>((resolve) => get.response.once('drain', () => resolve(true)));
+      reading = await Promise.race([drained, delay(3000).then(() => false)]);
+    }
+    return `the server could send ${(sent / 1e6).toFixed(1)} MB${get.closed ? ', then the stream was closed' : ''}`;
+  },
+  'one sentence on stderr for a refused call': async (rig) => {
+    await connected(rig);
+    const before = rig.program.stderr.length;
+    rig.remote.other = (arrived) => refuse(arrived, 503, 'unavailable');
+    const answer = await rig.program.ask(list(1));
+    await delay(200);
+    const lines = rig.program.stderr.slice(before).trim().split('\n').length;
+    return `${lines} lines; ${shown(answer, rig.program)}`;
+  },
+  'end of input': async (rig) => {
+    await connected(rig);
+    rig.program.child.stdin.end();
+    const exit = await until(() => rig.program.exit);
+    const ended = rig.remote.seen('DELETE').length;
+    return `${exit}, session ${ended > 0 ? 'ended' : 'left open'}, ${rig.program.impure} lines on stdout not JSON`;
+  },
+  SIGTERM: async (rig) => {
+    await connected(rig);
+    rig.program.child.kill('SIGTERM');
+    const exit = await until(() => rig.program.exit);
+    return `${exit}, session ${rig.remote.seen('DELETE').length > 0 ? 'ended' : 'left open'}`;
+  },
+  'the client closes stdout': async (rig) => {
+    const get = await connected(rig);
+    rig.program.child.stdout.destroy();
+    event(get, { method: UPDATED, params: { uri: URI } });
+    return `${await until(() => rig.program.child.exitCode ?? rig.program.child.signalCode ?? undefined)}`;
+  },
+};
+
+async function run(name: Name, scenario: Scenario): Promise<string> {
+  const remote = new Remote();
+  await remote.fake.start();
+  const program = new Program(name, remote.fake.url.href);
+  try {
+    return await scenario({ program, remote }, name);
+  } finally {
+    await program.kill();
+    await remote.fake.stop().catch(() => undefined);
+  }
+}
+
+const only = process.argv[2] ?? '';
+for (const [what, scenario] of Object.entries(SCENARIOS)) {
+  if (!what.includes(only)) continue;
+  console.log(`\n${what}`);
+  for (const name of Object.keys(PROGRAMS) as Name[])
+    console.log(
+      `  ${name.padEnd(10)} ${await run(name, scenario).catch((error) => `failed: ${error.message}`)}`,
+    );
+}
+rmSync(home, { recursive: true, force: true });

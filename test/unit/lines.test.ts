@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { LineSplitter } from '../../src/json/lines.ts';
+
+function split(maxBytes: number, ...chunks: (string | Buffer)[]): unknown[] {
+  const seen: unknown[] = [];
+  const splitter = new LineSplitter(
+    {
+      onLine: (line) => seen.push(line.toString('utf8')),
+      onOversizedLine: (id) => seen.push({ tooLong: id }),
+    },
+    maxBytes,
+  );
+  for (const chunk of chunks) splitter.push(Buffer.from(chunk as string));
+  return seen;
+}
+
+test('lines come in any pieces, and a character may be cut', () => {
+  const [head, tail] = [Buffer.from('é').subarray(0, 1), Buffer.from('é').subarray(1)];
+  expect(split(100, 'a\nb', 'c\r\n\n', head, tail, '\nrest')).toEqual(['a', 'bc\r', '', 'é']);
+});
+
+const padding = 'x'.repeat(2000);
+test.each([
+  ['first', { jsonrpc: '2.0', id: 12, method: 'm', params: { padding } }, 12],
+  ['first, a text', { id: 'a"b', method: 'm', params: { padding } }, 'a"b'],
+  ['last', { method: 'm', params: { id: 99, padding }, jsonrpc: '2.0', id: 7 }, 7],
+  ['last but the version', { method: 'm', params: { padding }, id: 8, jsonrpc: '2.0' }, 8],
+  ['of something else', { method: 'm', params: { padding, id: 5 } }, undefined],
+  ['of a response', { jsonrpc: '2.0', id: 5, result: { padding, method: 'm' } }, undefined],
+  ['of a response, last', { result: { method: 'm', padding }, jsonrpc: '2.0', id: 5 }, undefined],
+  ['none', { method: 'm', params: { padding } }, undefined],
+])('lines that are too long are dropped, their id %s', (_where, message, id) => {
+  const line = JSON.stringify(message);
+  const pieces = line.match(/.{1,100}/g) ?? [];
+  expect(split(1000, ...pieces, '\nnext\n')).toEqual([{ tooLong: id }, 'next']);
+  expect(split(1000, `${line}\nnext\n`)).toEqual([{ tooLong: id }, 'next']);
+  expect(split(line.length, `${line}\n`)).toEqual([line]);
+});
