@@ -16,7 +16,9 @@ import type { ClientOutput, Diagnostics } from './output.ts';
 import type { ClientMessage, RemoteServer } from './remote.ts';
 import { BridgeSession } from './session.ts';
 
-/** The largest message that a client can send. Servers refuse bodies over 4 MiB unless they are configured otherwise. */
+/**
+ * The largest message that a client can send. Servers refuse bodies over 4 MiB unless they are configured otherwise.
+ */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;
 /** Requests that can wait for an answer at once. */
 export const MAX_PENDING = 256;
@@ -35,7 +37,10 @@ const anyRequest = z.looseObject({ id: z.union([z.string(), z.number()]), method
 /** Requests from revision 2026-07-28 on name their revision themselves; all others belong to a 2025 session. */
 const isModern = (request: JSONRPCRequest) => modernParams.safeParse(request.params).success;
 
-/** Passes messages between one local client and the remote server. Each request is answered exactly once, unless cancelled. */
+/**
+ * Passes messages between one local client and the remote server. Each request is answered exactly once, unless
+ * cancelled.
+ */
 export class Bridge implements LineHandler {
   readonly #remote: RemoteServer;
   readonly #output: ClientOutput;
@@ -148,7 +153,7 @@ export class Bridge implements LineHandler {
     if (pending.isDone || pending.abort.signal.aborted) return;
     pending.isDone = true;
     const failure = this.#remote.toFailure(error);
-    if (!failure.isRpcAnswer) this.#diagnostics.report(failure.message);
+    if (!failure.http?.isRpcAnswer) this.#diagnostics.report(failure.message);
     this.#output.sendError(request.id, failure.error);
   }
 

@@ -10,10 +10,12 @@ export interface RpcError {
   readonly data?: unknown;
 }
 
-interface FailureDetails {
-  readonly error: RpcError;
-  readonly status?: number | undefined;
+/** What an HTTP response with an error status said. */
+interface HttpDetails {
+  readonly status: number;
+  /** The `Retry-After` header. */
   readonly retryAfterMs?: number | undefined;
+  /** True when the body was a JSON-RPC error for this very request: only the client needs to know then. */
   readonly isRpcAnswer?: boolean;
 }
 
@@ -22,24 +24,18 @@ export class TransportFailure extends Error {
   override readonly name = 'TransportFailure';
   /** What the client's request is answered with. */
   readonly error: RpcError;
-  /** The HTTP status; undefined when there was no response. */
-  readonly status: number | undefined;
-  /** The `Retry-After` header, in milliseconds. */
-  readonly retryAfterMs: number | undefined;
-  /** True when the server answered this request with a JSON-RPC error: only the client needs to know. */
-  readonly isRpcAnswer: boolean;
+  /** Undefined when there was no response. */
+  readonly http: HttpDetails | undefined;
 
-  constructor(sentence: string, details: FailureDetails) {
+  constructor(sentence: string, error: RpcError, http?: HttpDetails) {
     super(sentence);
-    this.error = details.error;
-    this.status = details.status;
-    this.retryAfterMs = details.retryAfterMs;
-    this.isRpcAnswer = details.isRpcAnswer ?? false;
+    this.error = error;
+    this.http = http;
   }
 
   /** Whether the same request may succeed later. */
   get isTransient(): boolean {
-    return this.status === undefined || this.status === 429 || this.status >= 500;
+    return this.http === undefined || this.http.status === 429 || this.http.status >= 500;
   }
 }
 
@@ -50,7 +46,7 @@ export class TransportFailure extends Error {
  */
 export function connectionFailure(sentence: string, code: string, cause?: string): TransportFailure {
   const data = { code, ...(cause === undefined ? {} : { cause }) };
-  return new TransportFailure(sentence, { error: { code: SERVER_ERROR, message: sentence, data } });
+  return new TransportFailure(sentence, { code: SERVER_ERROR, message: sentence, data });
 }
 
 const rpcErrorAnswer = z.looseObject({
@@ -66,7 +62,7 @@ export function httpFailure(response: Response, body: string, url: URL): Transpo
   const status = response.status;
   const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'));
   if (answer !== undefined && (answer.id ?? null) !== null)
-    return new TransportFailure(answer.error.message, { error: answer.error, status, isRpcAnswer: true });
+    return new TransportFailure(answer.error.message, answer.error, { status, isRpcAnswer: true });
   const { code = SERVER_ERROR, message: serverMessage, data } = answer?.error ?? {};
   const reason = dataWithCode.safeParse(data).data?.code ?? `http_${status}`;
   const what = serverMessage ?? `${url.origin} answered with status ${status}.`;
@@ -77,8 +73,8 @@ export function httpFailure(response: Response, body: string, url: URL): Transpo
     http_status: status,
     ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
   };
-  return new TransportFailure(`${url.origin} refused (${status} ${reason}): ${message}`, {
-    error: { code, message, data: details },
+  const error = { code, message, data: details };
+  return new TransportFailure(`${url.origin} refused (${status} ${reason}): ${message}`, error, {
     status,
     retryAfterMs,
   });

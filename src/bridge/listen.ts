@@ -14,9 +14,9 @@ const acknowledgedParams = z.looseObject({
 });
 
 /**
- * Sends a `subscriptions/listen` request of the 2026 revision, and sends it again each time its stream breaks. The revision has no way to
- * replay what was missed, so after each break the client is notified that everything it listens to may have changed.
- * Resolves when `signal` aborts, which the caller does once the server has answered the request.
+ * Sends a `subscriptions/listen` request of the 2026 revision, and sends it again each time its stream breaks. The
+ * revision has no way to replay what was missed, so after each break the client is notified that everything it listens
+ * to may have changed. Resolves when `signal` aborts, which the caller does once the server has answered the request.
  * @throws TransportFailure when the server refuses the request, now or later
  */
 export async function holdListenRequest(

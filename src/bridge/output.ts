@@ -44,7 +44,9 @@ export class ClientOutput {
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 const MAX_LINE_CHARS = 600;
 
-/** stderr: what went wrong, one sentence a line. The token is removed, and a line is not repeated directly after itself. */
+/**
+ * stderr: what went wrong, one sentence a line. The token is removed, and a line is not repeated directly after itself.
+ */
 export class Diagnostics {
   readonly #stream: Writable;
   readonly #token: string;

@@ -7,8 +7,8 @@ export const MAX_DELAY_MS = 30_000;
 export const MAX_FAILURES = 20;
 
 /**
- * The time to wait before the next attempt: exponential backoff, of which up to one half is random so that clients do not
- * reconnect all at once.
+ * The time to wait before the next attempt: exponential backoff, of which up to one half is random so that clients do
+ * not reconnect all at once.
  * @param failures consecutive failures so far
  * @param retryAfterMs what the server asked for, honoured up to `MAX_DELAY_MS`
  */
@@ -39,7 +39,7 @@ export async function keepStreamOpen(
     if (signal.aborted) break;
     if (!failure.isTransient || ++failures > MAX_FAILURES) return failure;
     onRetry(failure);
-    await wait(reconnectDelayMs(failures, failure.retryAfterMs)).catch(() => undefined);
+    await wait(reconnectDelayMs(failures, failure.http?.retryAfterMs)).catch(() => undefined);
   }
   return undefined;
 }

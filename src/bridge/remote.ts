@@ -1,14 +1,8 @@
 import { type JSONRPCMessage, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { connectionFailure, httpFailure, type TransportFailure, toTransportFailure } from './failure.ts';
+import { connectionFailure, type TransportFailure, toTransportFailure } from './failure.ts';
+import { type Fetch, guardedFetch, isEventStream, type Timeouts } from './guarded-fetch.ts';
 import type { BridgeTarget } from './options.ts';
 
-export interface Timeouts {
-  /** Until the response headers. Calls wait for at most 25 seconds on the server. */
-  readonly responseMs: number;
-  /** Between two parts of a response body. Bulkhead sends a keep-alive on its streams every few seconds. */
-  readonly idleMs: number;
-}
-const DEFAULT_TIMEOUTS: Timeouts = { responseMs: 120_000, idleMs: 30_000 };
 /** How long ending a session may delay the end of the process. */
 const DELETE_TIMEOUT_MS = 1000;
 
@@ -38,29 +32,24 @@ export interface StreamOptions extends SendOptions {
   readonly onOpen: () => void;
 }
 
-type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
-
 /**
  * HTTP to the remote server, one exchange at a time.
  *
- * Each exchange has an SDK transport of its own, which sets the headers of both revisions, parses event streams, and does not
- * follow redirects to another origin. The `fetch` that it is given adds what the SDK lacks: timeouts, and
- * backpressure (a response is read no faster than the client reads stdout).
- * Guarantees: a message is sent at most once and with the client's own text, so numbers keep all their digits; when a method
- * returns or throws, its connection is closed.
- * Fails with a `TransportFailure`: no connection, an error status, silence beyond the timeouts, a response that
- * is not JSON-RPC. A POST whose connection broke may have been executed; nothing here repeats it.
+ * Each exchange has an SDK transport of its own, which sets the headers of both revisions, parses event streams, and
+ * does not follow redirects to another origin.
+ * Guarantees: a message is sent at most once, as the text that the client wrote, so numbers keep all their digits. When
+ * a method returns or throws, its connection is closed.
+ * Fails with a `TransportFailure`: no connection, an error status, silence beyond the timeouts, or a response that is
+ * not JSON-RPC. A request whose connection broke may have been executed; nothing here repeats it.
  */
 export class RemoteServer {
   readonly #target: BridgeTarget;
-  readonly #whenDrained: () => Promise<void>;
-  readonly #timeouts: Timeouts;
+  readonly #fetch: Fetch;
 
   /** @param whenDrained resolves when the client can be sent more */
-  constructor(target: BridgeTarget, whenDrained: () => Promise<void>, timeouts = DEFAULT_TIMEOUTS) {
+  constructor(target: BridgeTarget, whenDrained: () => Promise<void>, timeouts?: Timeouts) {
     this.#target = target;
-    this.#whenDrained = whenDrained;
-    this.#timeouts = timeouts;
+    this.#fetch = guardedFetch(target.url, whenDrained, timeouts);
   }
 
   toFailure(error: unknown): TransportFailure {
@@ -75,7 +64,8 @@ export class RemoteServer {
   post({ message, text }: ClientMessage, options: SendOptions): Promise<string | undefined> {
     let isStream = false;
     const fetchPost: Fetch = async (url, init) => {
-      // After `notifications/initialized` the SDK opens the session's stream. `ServerStream` does that, without losing events.
+      // After `notifications/initialized` the SDK opens the session's stream. The bridge does that itself, without
+      // losing events (server-stream.ts).
       if (init?.method === 'GET') return new Response(null, { status: 405 });
       const response = await this.#fetch(url, { ...init, body: text });
       isStream = isEventStream(response);
@@ -94,11 +84,10 @@ export class RemoteServer {
    */
   async openStream(options: StreamOptions): Promise<TransportFailure> {
     const { lastEventId, onEventId, onOpen } = options;
-    const fetchStream: Fetch = (url, init) => this.#fetch(url, init);
     try {
       return await this.#exchange(
         options,
-        fetchStream,
+        this.#fetch,
         async (transport, { promise: ended, resolve: end }) => {
           // The end of the stream and an invalid event are both reported here.
           transport.onerror = () => end();
@@ -117,8 +106,7 @@ export class RemoteServer {
   async deleteSession(session: SessionHeaders | undefined): Promise<void> {
     if (session?.id === undefined) return;
     const options = { session, signal: AbortSignal.timeout(DELETE_TIMEOUT_MS), onMessage: () => {} };
-    const fetchDelete: Fetch = (url, init) => this.#fetch(url, init);
-    await this.#exchange(options, fetchDelete, (transport) => transport.terminateSession()).catch(() => {});
+    await this.#exchange(options, this.#fetch, (transport) => transport.terminateSession()).catch(() => {});
   }
 
   brokenStream(): TransportFailure {
@@ -140,12 +128,7 @@ export class RemoteServer {
     const transport = new StreamableHTTPClientTransport(this.#target.url, {
       fetch,
       requestInit: { headers: { authorization: `Bearer ${this.#target.token}` } },
-      reconnectionOptions: {
-        maxRetries: 0,
-        initialReconnectionDelay: 0,
-        maxReconnectionDelay: 0,
-        reconnectionDelayGrowFactor: 1,
-      },
+      reconnectionOptions: NO_RECONNECTION,
       ...(session === undefined ? {} : { protocolVersion: session.protocolVersion }),
       ...(session?.id === undefined ? {} : { sessionId: session.id }),
     });
@@ -167,69 +150,11 @@ export class RemoteServer {
       await transport.close();
     }
   }
-
-  /** @throws TransportFailure for an error status; redirects are left to the SDK */
-  async #fetch(url: string | URL, init: RequestInit = {}): Promise<Response> {
-    const silence = new SilenceTimer(this.#target.url);
-    init.signal?.addEventListener('abort', () => silence.stop(), { once: true });
-    silence.restart(this.#timeouts.responseMs);
-    try {
-      const signals = [silence.signal, ...(init.signal ? [init.signal] : [])];
-      const response = this.#guarded(
-        await fetch(url, { ...init, signal: AbortSignal.any(signals) }),
-        silence,
-      );
-      if (response.status < 400) return response;
-      throw httpFailure(response, await response.text(), this.#target.url);
-    } catch (error) {
-      silence.stop();
-      throw error;
-    }
-  }
-
-  /** The same response, with the timeout and the backpressure on its body. */
-  #guarded(response: Response, silence: SilenceTimer): Response {
-    silence.stop();
-    if (response.body === null) return response;
-    silence.restart(this.#timeouts.idleMs);
-    const guard = new TransformStream<Uint8Array, Uint8Array>({
-      transform: async (chunk, controller) => {
-        silence.stop();
-        await this.#whenDrained();
-        controller.enqueue(chunk);
-        silence.restart(this.#timeouts.idleMs);
-      },
-      flush: () => silence.stop(),
-    });
-    const { status, statusText, headers } = response;
-    return new Response(response.body.pipeThrough(guard), { status, statusText, headers });
-  }
 }
 
-const isEventStream = (response: Response) =>
-  response.headers.get('content-type')?.includes('text/event-stream') ?? false;
-
-/** Aborts an exchange when nothing has arrived for some time. */
-class SilenceTimer {
-  readonly #abort = new AbortController();
-  readonly #url: URL;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(url: URL) {
-    this.#url = url;
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  restart(ms: number): void {
-    this.stop();
-    const sentence = `${this.#url.origin} has sent nothing for ${ms / 1000} s. Try again later.`;
-    this.#timer = setTimeout(() => this.#abort.abort(connectionFailure(sentence, 'silent')), ms);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
-}
+const NO_RECONNECTION = {
+  maxRetries: 0,
+  initialReconnectionDelay: 0,
+  maxReconnectionDelay: 0,
+  reconnectionDelayGrowFactor: 1,
+};

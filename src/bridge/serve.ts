@@ -1,9 +1,10 @@
 import type { Readable, Writable } from 'node:stream';
 import { LineSplitter } from '../json/lines.ts';
 import { Bridge, MAX_LINE_BYTES } from './bridge.ts';
+import type { Timeouts } from './guarded-fetch.ts';
 import { type BridgeOptions, BridgeOptionsError, type BridgeTarget, parseBridgeOptions } from './options.ts';
 import { ClientOutput, Diagnostics } from './output.ts';
-import { RemoteServer, type Timeouts } from './remote.ts';
+import { RemoteServer } from './remote.ts';
 
 const USAGE_ERROR = 2;
 
@@ -34,7 +35,9 @@ export async function runBridge(options: BridgeOptions): Promise<number> {
   return 0;
 }
 
-/** Bridges a pair of streams. Resolves after the input has ended, or the output was closed, and the session was ended. */
+/**
+ * Bridges a pair of streams. Resolves after the input has ended, or the output was closed, and the session was ended.
+ */
 export async function bridgeStreams(
   target: BridgeTarget,
   { input, output: stdout, errors }: StdioStreams,

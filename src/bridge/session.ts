@@ -38,12 +38,13 @@ interface OpenSession extends SessionHeaders {
 /**
  * The session of a client that speaks a 2025 revision, and its notification stream.
  *
- * Guarantees: messages that arrive before the handshake has completed wait for it. A session that the server no longer knows (HTTP 404) is
- * opened again with the client's own `initialize`, once however many messages find out; its subscriptions are restored, the refused message
- * is sent again (the server has not executed it), and the client is notified that everything it follows may have changed.
- * The stream is reopened after every break.
- * Fails with `session_lost` when the server no longer offers the negotiated revision: the client must be restarted. A subscription that
- * cannot be restored, and a stream that is given up, are reported on stderr; the stream is tried again after the next successful request.
+ * Guarantees: messages that arrive before the handshake has completed wait for it. A session that the server no longer
+ * knows (HTTP 404) is opened again with the client's own `initialize`, once however many messages find out; its
+ * subscriptions are restored, the refused message is sent again (the server has not executed it), and the client is
+ * notified that everything it follows may have changed. The stream is reopened after every break.
+ * Fails with `session_lost` when the server no longer offers the negotiated revision: the client must be restarted. A
+ * subscription that cannot be restored, and a stream that is given up, are reported on stderr; the stream is tried
+ * again after the next successful request.
  */
 export class BridgeSession {
   readonly #remote: RemoteServer;
@@ -229,10 +230,12 @@ export class BridgeSession {
 
   async #onStreamFailed(failure: TransportFailure, session: OpenSession): Promise<void> {
     if (isSessionLost(failure, session)) return this.#reopen(session);
-    // After any other permanent refusal there is no stream. A refused token may become valid again: the next success will show it.
-    this.#hasNoStream = !failure.isTransient && failure.status !== 401 && failure.status !== 403;
+    // After any other permanent refusal there is no stream. A refused token may become valid again: the next success
+    // will show it.
+    const status = failure.http?.status;
+    this.#hasNoStream = !failure.isTransient && status !== 401 && status !== 403;
     // 405: the server has no streams, which is its right (MCP 2025-11-25, "Listening for messages from the server").
-    if (failure.status !== 405) throw failure;
+    if (status !== 405) throw failure;
   }
 
   #closeStream(): void {
@@ -248,4 +251,4 @@ const asClientMessage = (message: JSONRPCMessage): ClientMessage => ({
 
 /** HTTP 404 in answer to a session id (MCP 2025-11-25, "Session management"). */
 const isSessionLost = (failure: TransportFailure, session: SessionHeaders) =>
-  failure.status === 404 && !failure.isRpcAnswer && session.id !== undefined;
+  failure.http?.status === 404 && !failure.http.isRpcAnswer && session.id !== undefined;

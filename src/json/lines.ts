@@ -9,7 +9,8 @@ export interface LineHandler {
   onLine(line: Buffer): void;
   /**
    * A line was longer than allowed and was dropped.
-   * @param id the id of its JSON-RPC request, if it stands at the start or at the end of the line, where clients write it
+   * @param id the id of its JSON-RPC request, if it stands at the start or at the end of the line, where clients write
+   * it
    */
   onOversizedLine(id: LineId | undefined): void;
 }
@@ -74,7 +75,10 @@ const ID = String.raw`"id"\s*:\s*("(?:[^"\\]|\\.)*"|\d+)`;
 const FIRST = new RegExp(String.raw`^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?${ID}\s*,`);
 const LAST = new RegExp(String.raw`${ID}\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}$`);
 
-/** `"method"` among the members before the first nested value: only requests have it, and a response's id is not the client's. */
+/**
+ * `"method"` among the members before the first nested value: only requests have it, and a response's id is not the
+ * client's.
+ */
 const REQUEST = /^\s*\{[^{}[\]]*"method"\s*:/;
 
 function idAtEitherEnd(start: string, end: string): LineId | undefined {

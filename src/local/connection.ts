@@ -28,10 +28,10 @@ export interface ConnectionOptions {
 /**
  * One protocol server of the local process, and the tenant's session that gives it change notifications.
  *
- * Guarantees: calls go through the same pipeline as over HTTP. A 2025 client gets notifications after `notifications/initialized`, a 2026
- * client for what its `subscriptions/listen` requests name, with the URI as it wrote it. When more has changed than the tenant lists one by
- * one, the client is notified of every resource that it listens to. The session row is deleted before `close` of the server returns, so the
- * database can be closed next.
+ * Guarantees: calls go through the same pipeline as over HTTP. A 2025 client gets notifications after
+ * `notifications/initialized`, a 2026 client for what its `subscriptions/listen` requests name, with the URI as it
+ * wrote it. When more has changed than the tenant lists one by one, the client is notified of every resource that it
+ * listens to. The session row is deleted before `close` of the server returns, so the database can be closed next.
  * Fails to open, after at most 20 attempts, when the tenant's rate limits or quota refuse the session.
  */
 export class Connection {

@@ -10,7 +10,9 @@ const MAX_STATEMENTS = 512;
 export interface LocalDatabase extends Database {
   /** A number that changes when another connection has committed a change. */
   dataVersion(): number;
-  /** Takes the write lock until `commit` or `rollback`. @throws when another process holds it for longer than 5 seconds */
+  /**
+   * Takes the write lock until `commit` or `rollback`. @throws when another process holds it for longer than 5 seconds
+   */
   begin(): void;
   commit(): void;
   /** Undoes what was written since `begin`. Does nothing if SQLite has already done so. */

@@ -1,8 +1,8 @@
 import type { Server } from '@modelcontextprotocol/server';
 
 /**
- * Sends change notifications as fast as the client reads them. A resource that changes again before its notification was
- * sent gets one notification, so the queue never holds more than the client is subscribed to.
+ * Sends change notifications as fast as the client reads them. A resource that changes again before its notification
+ * was sent gets one notification, so the queue never holds more than the client is subscribed to.
  */
 export class NotificationQueue {
   readonly #server: Server;

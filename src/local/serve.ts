@@ -21,8 +21,8 @@ export interface ServeOptions {
 }
 
 /**
- * Serves one client on a pair of streams until its input ends, its output fails, or `stop` aborts. Afterwards the database
- * is closed.
+ * Serves one client on a pair of streams until its input ends, its output fails, or `stop` aborts. Afterwards the
+ * database is closed.
  * @throws DataError when the data directory cannot be used
  */
 export async function serveLocal({ directory, logLevel, errors, ...options }: ServeOptions): Promise<void> {

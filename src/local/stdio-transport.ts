@@ -33,11 +33,12 @@ export interface TransportObserver {
 /**
  * MCP's stdio transport on a pair of streams, one JSON-RPC message per line.
  *
- * Guarantees: every line that is not a valid message is answered with an error, with the id of its request where it can be found, and the
- * next line is served. The limits on size, depth and numbers are those of HTTP. Input is read only while the client reads the output, so
- * memory is bounded. At the end of input, all pending requests are answered before `finished` resolves.
- * Ends (`finished`) when the input has ended and all is answered or one second has passed, when the output fails, or when the client has
- * read nothing for a minute.
+ * Guarantees: every line that is not a valid message is answered with an error, with the id of its request where it can
+ * be found, and the next line is served. The limits on size, depth and numbers are those of HTTP. Input is read only
+ * while the client reads the output, so memory is bounded. At the end of input, all pending requests are answered
+ * before `finished` resolves.
+ * Ends (`finished`) when the input has ended and all is answered or one second has passed, when the output fails, or
+ * when the client has read nothing for a minute.
  * The SDK's transport does none of this: docs/decisions/stdio-line-transport.md.
  */
 export class StdioTransport implements Transport {

@@ -47,11 +47,14 @@ export interface LocalTenantOptions {
 /**
  * The tenant of one SQLite file, shared by all processes that have the file open.
  *
- * Guarantees: each entry (a call, a sweep, an administrative change) is one transaction with the write lock of the file. It reloads the
- * tenant's memory first if another process has committed, so every process sees the same limits, revisions and tokens. If an entry throws,
- * neither the file nor the memory has changed. Waiting calls and open streams learn of another process's writes within 100 ms.
- * A file that stays locked for 5 seconds, a full disk and a damaged file fail the call as `unavailable` and write one log line.
- * Streams of killed processes are recognized by the process id in their session id; a reused process id can hide one until its session expires.
+ * Guarantees: each entry (a call, a sweep, an administrative change) is one transaction with the write lock of the
+ * file. It reloads the tenant's memory first if another process has committed, so every process sees the same limits,
+ * revisions and tokens. If an entry throws, neither the file nor the memory has changed. Waiting calls and open streams
+ * learn of another process's writes within 100 ms.
+ * A file that stays locked for 5 seconds, a full disk and a damaged file fail the call as `unavailable` and write one
+ * log line.
+ * Streams of killed processes are recognized by the process id in their session id; a reused process id can hide one
+ * until its session expires.
  */
 export class LocalTenant {
   readonly tokenId: TokenId;
@@ -110,7 +113,10 @@ export class LocalTenant {
     return (known ?? requireValue(this.compartment.issueToken(token))).id;
   }
 
-  /** Runs `body` as one entry. @throws what `body` throws, or the error of a file that cannot be written; nothing has changed then */
+  /**
+   * Runs `body` as one entry. @throws what `body` throws, or the error of a file that cannot be written; nothing has
+   * changed then
+   */
   exclusively<T>(body: () => T): T {
     if (this.#isInTransaction) return body();
     this.#db.begin();
@@ -197,7 +203,10 @@ export class LocalTenant {
     });
   }
 
-  /** An id for a session of this process. It starts with the process id, so that others can check whether the process runs. */
+  /**
+   * An id for a session of this process. It starts with the process id, so that others can check whether the process
+   * runs.
+   */
   newSessionId(): SessionId {
     return `${process.pid}-${randomHex(12)}` as SessionId;
   }

@@ -206,7 +206,7 @@ describe('trying again', () => {
   });
 
   test('ends at once with what will not pass, and when it is told to', async () => {
-    const lasting = new TransportFailure('refused', { error: { code: 1, message: '' }, status: 401 });
+    const lasting = new TransportFailure('refused', { code: 1, message: '' }, { status: 401 });
     expect(await keepStreamOpen(async () => lasting, { signal, onRetry })).toBe(lasting);
     const stop = new AbortController();
     const open = async () => {
