@@ -1,6 +1,7 @@
 /**
  * Runs this project's bridge and `mcp-remote` against the same server, and prints what each does where they may differ.
- * Run it with `npm run bench:bridges`; docs/decisions/stdio-bridge.md discusses the result.
+ * docs/decisions/stdio-bridge.md discusses the result. Run it with `node test/bench/bridges.ts`, which takes two minutes;
+ * a word after it runs the scenarios whose names contain it.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -248,6 +249,16 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     get.response.destroy();
     const again = await nextStream(rig, get);
     return again === undefined ? 'not opened again' : `resumed after ${again.headers['last-event-id']}`;
+  },
+  'stream broken again before the next event': async (rig) => {
+    const first = await connected(rig);
+    event(first, { method: UPDATED, params: { uri: URI } }, '41');
+    await until(() => (rig.program.count(UPDATED) > 0 ? true : undefined));
+    first.response.destroy();
+    const second = await nextStream(rig, first);
+    second?.response.destroy();
+    const third = second && (await nextStream(rig, second));
+    return third === undefined ? 'not opened again' : `resumed after ${third.headers['last-event-id']}`;
   },
   'stream broken before any event, one subscription': async (rig) => {
     const get = await connected(rig);
