@@ -1,7 +1,7 @@
 import {
-  isJSONRPCNotification,
   isJSONRPCRequest,
   isJSONRPCResponse,
+  isSpecType,
   type JSONRPCMessage,
   type JSONRPCRequest,
   PROTOCOL_VERSION_META_KEY,
@@ -30,12 +30,11 @@ interface PendingRequest {
   isDone: boolean;
 }
 
-const modernParams = z.looseObject({ _meta: z.looseObject({ [PROTOCOL_VERSION_META_KEY]: z.string() }) });
-const cancelledParams = z.looseObject({ requestId: z.union([z.string(), z.number()]) });
 const anyRequest = z.looseObject({ id: z.union([z.string(), z.number()]), method: z.string() });
 
 /** Requests from revision 2026-07-28 on name their revision themselves; all others belong to a 2025 session. */
-const isModern = (request: JSONRPCRequest) => modernParams.safeParse(request.params).success;
+const isModern = (request: JSONRPCRequest) =>
+  typeof request.params?._meta?.[PROTOCOL_VERSION_META_KEY] === 'string';
 
 /**
  * Passes messages between one local client and the remote server. Each request is answered exactly once, unless
@@ -45,7 +44,7 @@ export class Bridge implements LineHandler {
   readonly #remote: RemoteServer;
   readonly #output: ClientOutput;
   readonly #diagnostics: Diagnostics;
-  readonly #session: BridgeSession;
+  #session: BridgeSession;
   readonly #pending = new Map<RequestId, PendingRequest>();
   readonly #closing = new AbortController();
 
@@ -74,8 +73,8 @@ export class Bridge implements LineHandler {
       return;
     }
     if (isJSONRPCRequest(message)) this.#onRequest({ message, text }, message);
-    else if (isJSONRPCNotification(message) && message.method === 'notifications/cancelled')
-      this.#onCancelled({ message, text }, cancelledParams.safeParse(message.params).data?.requestId);
+    else if (isSpecType.CancelledNotification(message))
+      this.#onCancelled({ message, text }, message.params.requestId);
     else this.#forward({ message, text });
   }
 
@@ -126,6 +125,8 @@ export class Bridge implements LineHandler {
   }
 
   async #send(outgoing: ClientMessage, request: JSONRPCRequest, pending: PendingRequest): Promise<void> {
+    if (request.method === 'initialize')
+      this.#session = new BridgeSession(this.#remote, this.#output, this.#diagnostics, this.#session);
     const { signal } = pending.abort;
     const onMessage = (message: JSONRPCMessage) => this.#onReply(request, pending, message);
     const onRetry = (failure: Error) => this.#diagnostics.reportRetry(failure);

@@ -2,15 +2,8 @@ import {
   type JSONRPCNotification,
   type RequestId,
   SUBSCRIPTION_ID_META_KEY,
+  type SubscriptionFilter,
 } from '@modelcontextprotocol/client';
-
-/** What a client is notified of, in the shape that `subscriptions/listen` uses for it. */
-export interface NotificationFilter {
-  readonly resourceSubscriptions?: readonly string[] | undefined;
-  readonly resourcesListChanged?: boolean | undefined;
-  readonly toolsListChanged?: boolean | undefined;
-  readonly promptsListChanged?: boolean | undefined;
-}
 
 /**
  * One notification for everything that a client follows. The bridge sends them after a gap in a stream that the server
@@ -18,7 +11,7 @@ export interface NotificationFilter {
  * @param subscription the id of the `subscriptions/listen` request, which the notifications of the 2026 revision name
  */
 export function changesOfEverything(
-  filter: NotificationFilter,
+  filter: SubscriptionFilter,
   subscription?: RequestId,
 ): JSONRPCNotification[] {
   const meta = subscription === undefined ? {} : { _meta: { [SUBSCRIPTION_ID_META_KEY]: subscription } };

@@ -1,14 +1,15 @@
-import { SdkError, SdkErrorCode, SdkHttpError } from '@modelcontextprotocol/client';
+import {
+  type JSONRPCErrorResponse,
+  SdkError,
+  SdkErrorCode,
+  SdkHttpError,
+} from '@modelcontextprotocol/client';
 import * as z from 'zod';
 
 /** JSON-RPC reserves -32000 to -32099 for servers (JSON-RPC 2.0, section 5.1); MCP defines some below -32019. */
 const SERVER_ERROR = -32000;
 
-export interface RpcError {
-  readonly code: number;
-  readonly message: string;
-  readonly data?: unknown;
-}
+export type RpcError = JSONRPCErrorResponse['error'];
 
 /** What an HTTP response with an error status said. */
 interface HttpDetails {

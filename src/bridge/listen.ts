@@ -1,17 +1,7 @@
-import type { JSONRPCMessage } from '@modelcontextprotocol/client';
-import * as z from 'zod';
-import { changesOfEverything, type NotificationFilter } from './change-notifications.ts';
+import { isSpecType, type JSONRPCMessage, type SubscriptionFilter } from '@modelcontextprotocol/client';
+import { changesOfEverything } from './change-notifications.ts';
 import { keepStreamOpen, type ReconnectOptions } from './reconnect.ts';
 import type { ClientMessage, RemoteServer, SendOptions } from './remote.ts';
-
-const acknowledgedParams = z.looseObject({
-  notifications: z.looseObject({
-    resourceSubscriptions: z.array(z.string()).optional(),
-    resourcesListChanged: z.boolean().optional(),
-    toolsListChanged: z.boolean().optional(),
-    promptsListChanged: z.boolean().optional(),
-  }),
-});
 
 /**
  * Sends a `subscriptions/listen` request of the 2026 revision, and sends it again each time its stream breaks. The
@@ -24,11 +14,13 @@ export async function holdListenRequest(
   request: ClientMessage & { readonly id: string | number },
   { onMessage, ...options }: Omit<SendOptions, 'session'> & ReconnectOptions,
 ): Promise<void> {
-  let acknowledged: NotificationFilter | undefined;
+  let acknowledged: SubscriptionFilter | undefined;
   const failure = await keepStreamOpen(async (onActivity) => {
     const onEvent = (message: JSONRPCMessage) => {
       onActivity();
-      const filter = acknowledgedFilter(message);
+      const filter = isSpecType.SubscriptionsAcknowledgedNotification(message)
+        ? message.params.notifications
+        : undefined;
       const isRepeated = filter !== undefined && acknowledged !== undefined;
       acknowledged = filter ?? acknowledged;
       if (isRepeated) changesOfEverything(filter, request.id).forEach(onMessage);
@@ -45,10 +37,4 @@ export async function holdListenRequest(
     return remote.brokenStream();
   }, options);
   if (failure !== undefined) throw failure;
-}
-
-function acknowledgedFilter(message: JSONRPCMessage): NotificationFilter | undefined {
-  if (!('method' in message) || message.method !== 'notifications/subscriptions/acknowledged')
-    return undefined;
-  return acknowledgedParams.safeParse(message.params).data?.notifications;
 }

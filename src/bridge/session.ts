@@ -1,7 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  type InitializeResult,
+  isJSONRPCErrorResponse,
   isJSONRPCRequest,
   isJSONRPCResultResponse,
+  isSpecType,
+  type JSONRPCErrorResponse,
   type JSONRPCMessage,
   type JSONRPCRequest,
 } from '@modelcontextprotocol/client';
@@ -16,16 +20,7 @@ import { holdServerStream } from './server-stream.ts';
 const MAX_SUBSCRIBE_ATTEMPTS = 10;
 const MAX_SUBSCRIBE_WAIT_MS = 5000;
 
-const initializeResult = z.looseObject({
-  protocolVersion: z.string(),
-  capabilities: z.looseObject({
-    resources: z.looseObject({ listChanged: z.boolean().optional() }).optional(),
-  }),
-});
-const paramsWithUri = z.looseObject({ uri: z.string() });
-const errorResponse = z.looseObject({
-  error: z.looseObject({ data: z.looseObject({ retry_after_ms: z.number().optional() }).optional() }),
-});
+const rateLimited = z.looseObject({ retry_after_ms: z.number() });
 
 type ExchangeOptions = Omit<SendOptions, 'session'>;
 
@@ -53,17 +48,24 @@ export class BridgeSession {
   /** URIs. The server bounds how many there are. */
   readonly #subscribed = new Set<string>();
   /** Resolves after `initialize` or `notifications/initialized`, whichever was sent last. */
-  #handshake: Promise<unknown> = Promise.resolve();
+  #handshake: Promise<unknown>;
   #current: OpenSession | undefined;
   #reopening: Promise<void> | undefined;
-  /** Aborted when the session ends. */
-  #lifetime = new AbortController();
+  /** Aborted by `close`. */
+  readonly #lifetime = new AbortController();
   #stream: AbortController | undefined;
   /** The server offers no stream for this session. */
   #hasNoStream = false;
   #ownRequests = 0;
 
-  constructor(remote: RemoteServer, output: ClientOutput, diagnostics: Diagnostics) {
+  /** @param previous the session that this one replaces; it is closed first */
+  constructor(
+    remote: RemoteServer,
+    output: ClientOutput,
+    diagnostics: Diagnostics,
+    previous?: BridgeSession,
+  ) {
+    this.#handshake = Promise.resolve(previous?.close());
     this.#remote = remote;
     this.#output = output;
     this.#diagnostics = diagnostics;
@@ -77,35 +79,31 @@ export class BridgeSession {
   send(outgoing: ClientMessage, options: ExchangeOptions): Promise<void> {
     const { message } = outgoing;
     const method = 'method' in message ? message.method : undefined;
-    const sent = this.#handshake.then(() =>
-      method === 'initialize' ? this.#start(outgoing, options) : this.#post(outgoing, options),
-    );
+    const sent = this.#handshake.then(async () => {
+      if (method === 'initialize') this.#current = await this.#initialize(outgoing, options);
+      else await this.#post(outgoing, options);
+    });
     if (method === 'initialize' || method === 'notifications/initialized')
       this.#handshake = sent.catch(() => undefined);
     return sent;
   }
 
   async close(): Promise<void> {
-    const session = this.#current;
     this.#lifetime.abort();
-    this.#lifetime = new AbortController();
     this.#closeStream();
-    this.#hasNoStream = false;
+    // An `initialize` in flight may still open a session.
+    await this.#handshake;
+    const session = this.#current;
     this.#current = undefined;
-    this.#subscribed.clear();
     await this.#remote.deleteSession(session);
-  }
-
-  async #start(outgoing: ClientMessage, options: ExchangeOptions): Promise<void> {
-    await this.close();
-    this.#current = await this.#initialize(outgoing, options);
   }
 
   /** @returns undefined when the server answered with an error */
   async #initialize(outgoing: ClientMessage, options: ExchangeOptions): Promise<OpenSession | undefined> {
-    let result: z.output<typeof initializeResult> | undefined;
+    let result: InitializeResult | undefined;
     const onMessage = (message: JSONRPCMessage) => {
-      if (isJSONRPCResultResponse(message)) result = initializeResult.safeParse(message.result).data;
+      if (isJSONRPCResultResponse(message) && isSpecType.InitializeResult(message.result))
+        result = message.result;
       options.onMessage(message);
     };
     const id = await this.#remote.post(outgoing, { ...options, session: undefined, onMessage });
@@ -134,8 +132,8 @@ export class BridgeSession {
 
   #trackSubscription(request: JSONRPCMessage, response: JSONRPCMessage): void {
     if (!isJSONRPCRequest(request) || !isJSONRPCResultResponse(response)) return;
-    const uri = paramsWithUri.safeParse(request.params).data?.uri;
-    if (uri === undefined) return;
+    if (!isSpecType.SubscribeRequestParams(request.params)) return;
+    const { uri } = request.params;
     if (request.method === 'resources/subscribe') this.#subscribed.add(uri);
     if (request.method === 'resources/unsubscribe') this.#subscribed.delete(uri);
   }
@@ -166,8 +164,7 @@ export class BridgeSession {
       await this.#remote.deleteSession(session);
       throw error;
     }
-    // Meanwhile the client has closed, or has begun a session of its own.
-    if (this.#current !== lost) return this.#remote.deleteSession(session);
+    if (this.#lifetime.signal.aborted) return this.#remote.deleteSession(session);
     this.#current = session;
     this.#diagnostics.report('The server had ended the session; a new one was opened.');
     this.#holdStream();
@@ -177,9 +174,9 @@ export class BridgeSession {
   async #restoreSubscription(uri: string, session: OpenSession): Promise<void> {
     const { signal } = this.#lifetime;
     for (let attempt = 0; attempt < MAX_SUBSCRIBE_ATTEMPTS; attempt++) {
-      let refused: z.output<typeof errorResponse> | undefined;
+      let refused: JSONRPCErrorResponse | undefined;
       const onMessage = (message: JSONRPCMessage) => {
-        refused = errorResponse.safeParse(message).data;
+        if (isJSONRPCErrorResponse(message)) refused = message;
       };
       await this.#remote.post(this.#ownRequest('resources/subscribe', { uri }), {
         signal,
@@ -187,7 +184,7 @@ export class BridgeSession {
         session,
       });
       if (refused === undefined) return;
-      const waitMs = refused.error.data?.retry_after_ms;
+      const waitMs = rateLimited.safeParse(refused.error.data).data?.retry_after_ms;
       if (waitMs === undefined) break;
       await delay(Math.min(waitMs, MAX_SUBSCRIBE_WAIT_MS), undefined, { signal });
     }
@@ -214,6 +211,7 @@ export class BridgeSession {
   #holdStream(): void {
     const session = this.#current;
     if (session?.id === undefined || this.#stream !== undefined || this.#hasNoStream) return;
+    if (this.#lifetime.signal.aborted) return;
     const stream = new AbortController();
     this.#stream = stream;
     const { signal } = stream;

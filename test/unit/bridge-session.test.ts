@@ -49,6 +49,35 @@ test('keeps the session, opens the stream, passes on what comes over it, and end
   expect(client.lines).toEqual([]);
 });
 
+test('a second initialize ends the first session, and its stream', async () => {
+  const client = await connected();
+  const [first] = await server.gets(1);
+  const closed = new Promise((resolve) => first?.response.once('close', resolve));
+  await client.ask({ ...INITIALIZE, id: 'again' });
+  client.send({ method: 'notifications/initialized' });
+  await closed;
+  const [, second] = await server.gets(2);
+  expect(second?.headers['mcp-session-id']).toBe('session-2');
+  expect([...server.live]).toEqual(['session-2']);
+  await client.end();
+  expect([...server.live]).toEqual([]);
+  expect(client.lines).toEqual([]);
+});
+
+test('an input that ends while the session is being opened leaves no session behind', async () => {
+  const { answer } = server.remote;
+  server.remote.answer = (arrived) => {
+    if (arrived.message.method !== 'initialize') answer(arrived);
+  };
+  const client = new LocalClient(server.remote.url);
+  client.send(INITIALIZE);
+  const held = await server.remote.arrived.first(({ message }) => message.method === 'initialize');
+  const closed = new Promise((resolve) => held.response.once('close', resolve));
+  await client.end();
+  await closed;
+  expect(server.remote.arrived.all).toHaveLength(1);
+});
+
 test('sends what the client wrote, to the digit', async () => {
   const client = await connected();
   client.write(
