@@ -125,7 +125,7 @@ export class Bridge implements LineHandler {
   }
 
   async #send(outgoing: ClientMessage, request: JSONRPCRequest, pending: PendingRequest): Promise<void> {
-    if (request.method === 'initialize')
+    if (request.method === 'initialize' && !pending.isModern)
       this.#session = new BridgeSession(this.#remote, this.#output, this.#diagnostics, this.#session);
     const { signal } = pending.abort;
     const onMessage = (message: JSONRPCMessage) => this.#onReply(request, pending, message);

@@ -7,7 +7,7 @@ import {
 
 /**
  * One notification for everything that a client follows. The bridge sends them after a gap in a stream that the server
- * cannot replay: clients read again what is said to have changed, so a superfluous one does no harm.
+ * cannot replay: clients read a resource again after a notification, so a superfluous one does no harm.
  * @param subscription the id of the `subscriptions/listen` request, which the notifications of the 2026 revision name
  */
 export function changesOfEverything(

@@ -11,7 +11,7 @@ const SERVER_ERROR = -32000;
 
 export type RpcError = JSONRPCErrorResponse['error'];
 
-/** What an HTTP response with an error status said. */
+/** The parts of an HTTP response with an error status that decide what to do next. */
 interface HttpDetails {
   readonly status: number;
   /** The `Retry-After` header. */

@@ -13,7 +13,7 @@ import type { LocalTenant } from './tenant.ts';
 
 /** Attempts to open a session that rate limits refuse, each after the time that they name. */
 const MAX_OPEN_ATTEMPTS = 20;
-/** Seals the state that a tool gives its client to keep. A client cannot use it with another process. */
+/** Protects state that a tool stores with its client between two requests. It is valid only in this process. */
 const STATE_KEY = randomBytes(32);
 
 export interface ConnectionOptions {
@@ -138,7 +138,8 @@ export class Connection {
     const all = this.#subscriptions !== undefined;
     this.#tenant.exclusively(() => {
       const registered = compartment.registerStream(tokenId, this.#session, { kind: 'changes', all });
-      if (registered.ok) compartment.attach(listener(registered.value.state, (event) => this.#onEvent(event)));
+      if (registered.ok)
+        compartment.attach(listener(registered.value.state, (event) => this.#onEvent(event)));
     });
   }
 
@@ -159,7 +160,7 @@ function arrival() {
   return { id: randomHex(8), trace: continueTrace(), receivedAt: Date.now() };
 }
 
-/** The listener of a connection: it ends only with the connection, which closes its session then. */
+/** The tenant does not end this listener: it ends with the connection, which closes its session. */
 function listener(state: StreamState, send: Listener['send']): Listener {
   let current = state;
   return {

@@ -233,7 +233,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     rig.remote.sessions.clear();
     const answer = await rig.program.ask(list(1));
     const again = rig.remote.seen('resources/subscribe').length - 1;
-    return `${shown(answer, rig.program)}; ${again} of 1 subscription made again, ${rig.program.count(UPDATED)} of 1 told as changed`;
+    return `${shown(answer, rig.program)}; ${again} of 1 subscription made again, ${rig.program.count(UPDATED)} of 1 reported as changed`;
   },
   'session lost, found by the stream alone': async (rig) => {
     const get = await connected(rig);
@@ -266,9 +266,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     get.response.destroy();
     await nextStream(rig, get);
     await delay(300);
-    return `${rig.program.count(UPDATED)} of 1 change told that may have been missed`;
+    return `${rig.program.count(UPDATED)} of 1 resource reported as possibly changed`;
   },
-  'server unreachable for 12 s, then a change': async (rig) => {
+  'server unreachable for 12 s': async (rig) => {
     const get = await connected(rig);
     event(get, { method: UPDATED, params: { uri: URI } }, '41');
     const before = rig.remote.fake.arrived.all.length;
@@ -307,7 +307,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     first.response.destroy();
     const again = await until(() => remote.seen('subscriptions/listen')[1]);
     await delay(300);
-    return `${again === undefined ? 'not asked again' : 'asked again'}, ${program.count(UPDATED)} of 1 told as changed`;
+    return `${again === undefined ? 'not asked again' : 'asked again'}, ${program.count(UPDATED)} of 1 reported as changed`;
   },
   'cancel a call (2025)': async (rig) => {
     await connected(rig);
@@ -317,7 +317,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     rig.program.send({ method: 'notifications/cancelled', params: { requestId: 1 } });
     const told = await until(() => rig.remote.seen('notifications/cancelled')[0]);
     const closed = await until(() => (waiting?.closed ? true : undefined), 1500);
-    return `server ${told ? 'told' : 'not told'}, exchange ${closed ? 'closed' : 'left open'}`;
+    return `server ${told ? 'notified' : 'not notified'}, exchange ${closed ? 'closed' : 'left open'}`;
   },
   'cancel a call (2026)': async ({ program, remote }) => {
     remote.other = () => {};
@@ -389,7 +389,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     const get = await connected(rig);
     rig.program.child.stdout.destroy();
     event(get, { method: UPDATED, params: { uri: URI } });
-    return `${await until(() => rig.program.child.exitCode ?? rig.program.child.signalCode ?? undefined)}`;
+    const { child } = rig.program;
+    const code = await until(() => child.exitCode ?? child.signalCode ?? undefined);
+    return code === undefined ? `still running after ${PATIENCE_MS / 1000} s` : `exit ${code}`;
   },
 };
 

@@ -49,8 +49,8 @@ async function write(token: string, key: string, value: unknown): Promise<void> 
 
 const uriOf = (key: string) => `blackboard://default/${key}`;
 
-/** Resolves when the client is told of this once more than it has been. */
-function once({ heard }: BridgedClient, what: string): Promise<unknown> {
+/** Resolves with the next notification of `what`, not counting those that have arrived already. */
+function nextNotification({ heard }: BridgedClient, what: string): Promise<unknown> {
   const isIt = (told: string) => told === what;
   return heard.atLeast(heard.all.filter(isIt).length + 1, isIt);
 }
@@ -80,10 +80,10 @@ describe.each(BRIDGED)('%s (%s)', (_name, revision, start) => {
     const client = await started(start, token);
     await write(token, 'a', 1);
     await client.subscribe(uriOf('a'));
-    const changed = once(client, uriOf('a'));
+    const changed = nextNotification(client, uriOf('a'));
     await write(token, 'a', 2);
     await changed;
-    const listed = once(client, LIST);
+    const listed = nextNotification(client, LIST);
     await write(token, 'b', 1);
     await listed;
     expect(client.heard.all).not.toContain(uriOf('b'));
@@ -95,10 +95,10 @@ describe.each(BRIDGED)('%s (%s)', (_name, revision, start) => {
     const client = await started(start, token, await cable.open());
     await write(token, 'a', 1);
     await client.subscribe(uriOf('a'));
-    const first = once(client, uriOf('a'));
+    const first = nextNotification(client, uriOf('a'));
     await write(token, 'a', 2);
     await first;
-    const missed = once(client, uriOf('a'));
+    const missed = nextNotification(client, uriOf('a'));
     const refused = new Promise<void>((resolve) => {
       cable.onrefused = resolve;
     });
@@ -107,7 +107,7 @@ describe.each(BRIDGED)('%s (%s)', (_name, revision, start) => {
     await write(token, 'a', 3);
     cable.mend();
     await missed;
-    const later = once(client, uriOf('a'));
+    const later = nextNotification(client, uriOf('a'));
     await write(token, 'a', 4);
     await later;
     await client.close();
