@@ -3,6 +3,7 @@ import { cors } from 'hono/cors';
 import { admin } from './edge/admin/admin.ts';
 import { openApi } from './edge/api/openapi.ts';
 import { toolsApi } from './edge/api/tools.ts';
+import { limitAnonymous } from './edge/auth/authenticate.ts';
 import { RESOURCE_METADATA_PATH, RESOURCES, resourceMetadata } from './edge/auth/resource-metadata.ts';
 import { boundary, notFound, prepare } from './edge/http/boundary.ts';
 import { ownHost } from './edge/http/host.ts';
@@ -29,7 +30,9 @@ export function createApp(served: Served) {
       c.json(resourceMetadata(`${c.var.isolate.config.publicUrl}${path}`)),
     );
   }
-  app.get('/openapi.json', (c) => c.body(openApi(), 200, { 'content-type': 'application/json' }));
+  app.get('/openapi.json', limitAnonymous, (c) =>
+    c.body(openApi(), 200, { 'content-type': 'application/json' }),
+  );
   app.all('/mcp', allowOrigin(['GET', 'POST', 'DELETE', 'OPTIONS'], rpcRefusal), handleMcp);
   app.all('/sse', allowOrigin(['GET', 'OPTIONS'], rpcRefusal), handleSse);
   app.all('/messages', allowOrigin(['POST', 'OPTIONS'], rpcRefusal), handleMessages);

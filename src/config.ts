@@ -87,6 +87,8 @@ const settings = z.object({
   TENANT_BURST: integer(1, 1_000_000),
   TOOL_RATE: rate(),
   TOOL_BURST: integer(1, 1_000_000),
+  REQUEST_RATE: rate(),
+  REQUEST_BURST: integer(1, 1_000_000),
   STORAGE_QUOTA_BYTES: integer(1_048_576, 10_000_000_000),
   MAX_BODY_BYTES: integer(1024, 33_554_432),
   ALLOWED_ORIGINS: z
@@ -112,6 +114,8 @@ export interface Config {
   readonly adminKey: string;
   /** Token buckets of a tenant that has no limits of its own: `rate` in tokens a second, `burst` in tokens. */
   readonly limits: typeof DEFAULT_LIMITS;
+  /** The bucket of one token, at the edge, for requests that are not charged to its tenant. */
+  readonly requestLimit: { readonly rate: number; readonly burst: number };
   readonly storageQuotaBytes: number;
   readonly maxBodyBytes: number;
   readonly allowedOrigins: readonly string[];
@@ -151,6 +155,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
       tenant: { rate: data.TENANT_RATE, burst: data.TENANT_BURST },
       tool: { rate: data.TOOL_RATE, burst: data.TOOL_BURST },
     },
+    requestLimit: { rate: data.REQUEST_RATE, burst: data.REQUEST_BURST },
     storageQuotaBytes: data.STORAGE_QUOTA_BYTES,
     maxBodyBytes: data.MAX_BODY_BYTES,
     allowedOrigins: data.ALLOWED_ORIGINS,

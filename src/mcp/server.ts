@@ -5,7 +5,9 @@ import {
   ProtocolErrorCode,
   Server,
 } from '@modelcontextprotocol/server';
+import { utf8Bytes } from '../json/bounds.ts';
 import type { CallOutcome, CallRequest } from '../tenant/contract/call.ts';
+import type { ToolErrorBody } from '../tools/errors.ts';
 import { VERSION } from '../version.ts';
 import { type DeferredCall, runRemoteTool } from './remote-tools.ts';
 import { requestStateOf } from './request-state.ts';
@@ -69,6 +71,27 @@ async function cancellable(
   }
 }
 
+/** A result holds the answer twice, as text and structured, and must not be larger than this. */
+export const MAX_RESULT_BYTES = 8 * 1024 * 1024;
+/** An answer of this length fits, whatever its characters are. */
+const SURELY_FITS = MAX_RESULT_BYTES / 9;
+
+function answerResult(json: string, traceId: string): CallToolResult {
+  const fits =
+    json.length <= SURELY_FITS || utf8Bytes(json) + utf8Bytes(JSON.stringify(json)) <= MAX_RESULT_BYTES;
+  if (!fits) return errorResult(tooLarge(traceId));
+  return {
+    content: [{ type: 'text', text: json }],
+    structuredContent: JSON.parse(json) as Record<string, unknown>,
+  };
+}
+
+function tooLarge(trace_id: string): ToolErrorBody {
+  const message =
+    'The answer is too large for a result. Ask for fewer entries or fewer bytes, or use plain HTTP.';
+  return { code: 'too_large', message, retryable: false, limit: MAX_RESULT_BYTES, trace_id };
+}
+
 function resultOf(
   outcome: CallOutcome,
   binding: ServerBinding,
@@ -78,10 +101,7 @@ function resultOf(
   const { traceId } = request.caller.trace;
   switch (outcome.kind) {
     case 'answer':
-      return {
-        content: [{ type: 'text', text: outcome.json }],
-        structuredContent: JSON.parse(outcome.json) as Record<string, unknown>,
-      };
+      return answerResult(outcome.json, traceId);
     case 'error':
       return errorResult(outcome.error);
     case 'deferred':

@@ -29,6 +29,8 @@ export interface LogRecord {
   code?: string | undefined;
   error_id?: string | undefined;
   retry_after_ms?: number | undefined;
+  /** How many repeats of one refusal the line stands for. */
+  times?: number | undefined;
   rows?: number | undefined;
   cause?: Cause | undefined;
   http_status?: number | undefined;

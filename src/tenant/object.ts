@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { parseConfig } from '../config.ts';
 import type { Result } from '../result.ts';
+import { coalescingLog } from '../telemetry/coalesce.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
 import type { Sweeper } from '../tools/sweepers.ts';
@@ -58,7 +59,11 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
         const timer = setTimeout(task, ms);
         return () => clearTimeout(timer);
       },
-      log: createLog({ level: config.logLevel, format: config.logFormat }),
+      log: coalescingLog(
+        createLog({ level: config.logLevel, format: config.logFormat }),
+        () => Date.now(),
+        (ms, task) => setTimeout(task, ms),
+      ),
       migrations: MIGRATIONS,
       catalogue: served.catalogue,
       limits: config.limits,

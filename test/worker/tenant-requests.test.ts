@@ -1,58 +1,9 @@
-import { createExecutionContext } from 'cloudflare:test';
-import { env } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
-import worker from '../../src/index.ts';
-import { HttpTenant, MCP_URL, newAddress } from '../support/http.ts';
+import { type ClientRequest, counted } from '../support/counted-worker.ts';
+import { HttpTenant } from '../support/http.ts';
 import { EventReader, initialize, inSession, modern, openSession } from '../support/streams-worker.ts';
 
 /** How often one client request asks the tenant's Durable Object for something. */
-
-const BOTH = 'application/json, text/event-stream';
-const METHODS = ['admit', 'call', 'completeRemoteCall', 'cancel', 'deliver', 'fetch'];
-
-interface ClientRequest {
-  readonly method?: string;
-  readonly url?: string;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** Sends one request to a Worker whose tenants count what they are asked. */
-async function counted(
-  tenant: HttpTenant,
-  { method = 'POST', url = MCP_URL, body, headers = {} }: ClientRequest,
-): Promise<{ asked: string[]; response: Response; leave: () => void }> {
-  const asked: string[] = [];
-  const counting = (stub: object) => {
-    const methods = stub as Record<string, (...args: unknown[]) => unknown>;
-    return new Proxy(stub, {
-      // A member of a stub is called on the stub: it is no function that could be bound.
-      get: (_stub, name: string) =>
-        METHODS.includes(name)
-          ? (...args: unknown[]) => {
-              asked.push(name);
-              return methods[name]?.(...args);
-            }
-          : methods[name],
-    });
-  };
-  const TENANTS = { getByName: (name: string) => counting(env.TENANTS.getByName(name)) };
-  const left = new AbortController();
-  const request = new Request(url, {
-    method,
-    signal: left.signal,
-    headers: {
-      authorization: `Bearer ${tenant.token}`,
-      accept: BOTH,
-      'cf-connecting-ip': newAddress(),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const response = await worker.fetch(request, { ...env, TENANTS }, createExecutionContext());
-  return { asked, response, leave: () => left.abort() };
-}
 
 const rpc = (method: string, params: object = {}) => ({ jsonrpc: '2.0', id: 1, method, params });
 const write = { name: 'blackboard_write', arguments: { key: 'a', value: 1 } };

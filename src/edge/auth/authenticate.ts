@@ -1,9 +1,10 @@
-import type { Context } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { Config } from '../../config.ts';
 import { fail, type Result, succeed } from '../../result.ts';
 import { addressOf } from '../http/client-address.ts';
-import { FENCED, type HttpRefusal } from '../http/http-errors.ts';
+import { FENCED, type HttpRefusal, problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { refuse } from '../http/refusal-log.ts';
 import { missingToken, toHttpRefusal } from './refusals.ts';
 import { type Principal, VerifiedTokens, verifyToken } from './tokens.ts';
 
@@ -22,6 +23,12 @@ function verifiedTokensOf(config: Config): VerifiedTokens {
 export function bearerOf(request: Request): string | undefined {
   return /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(request.headers.get('authorization') ?? '')?.[1];
 }
+
+/** Limits the requests that one address can send without a credential. */
+export const limitAnonymous: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const { success } = await c.env.ANONYMOUS_FENCE.limit({ key: addressOf(c.req.raw) });
+  return success ? next() : refuse(c, problem, FENCED);
+};
 
 /**
  * The principal of the request's bearer token. An address that sends too many requests without a valid one is refused

@@ -32,6 +32,11 @@ export function toHttpRefusal(c: Context<AppEnv>, refusal: Refusal): HttpRefusal
       const message = 'This session does not exist or has ended. Send initialize to open a new one.';
       return { status: 404, code: 'unknown_session', message };
     }
+    case 'too_many_requests': {
+      const message = `This token sends too many requests that are refused or only list things. Wait ${refusal.retryAfterMs} ms.`;
+      const headers = retryAfter(refusal.retryAfterMs);
+      return { status: 429, code: 'too_many_requests', message, headers };
+    }
     case 'unavailable': {
       const message = 'The tenant cannot be reached now. Try again shortly.';
       return { status: 503, code: 'unavailable', message, headers: retryAfter(RETRY_UNAVAILABLE_MS) };

@@ -19,6 +19,7 @@ export const prepare =
     c.set('isolate', isolateOf(c.env, served));
     try {
       await next();
+      c.var.isolate.scheduleFlush((work) => c.executionCtx.waitUntil(work));
     } catch (thrown) {
       // Hono passes only errors to its error handler; any other thrown value would leave the Worker.
       throw thrown instanceof Error ? thrown : new Error(describeCause(thrown, undefined, {}).message);

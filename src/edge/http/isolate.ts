@@ -3,6 +3,7 @@ import { type Config, parseConfig } from '../../config.ts';
 import { PublishedTools } from '../../mcp/published-tools.ts';
 import type { ServerFactory } from '../../mcp/server.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
+import { COALESCE_MS, CoalescingLog } from '../../telemetry/coalesce.ts';
 import { createLog, type Log } from '../../telemetry/log.ts';
 import { requireAffordable } from '../../tenant/calls/limits.ts';
 import type { Catalogue } from '../../tools/catalogue.ts';
@@ -12,6 +13,8 @@ import { isRemoteTool } from '../../tools/remote-tool.ts';
 export interface Isolate {
   readonly config: Config;
   readonly log: Log;
+  /** Writes the counts of repeated refusals, some time after the response was sent. */
+  scheduleFlush(waitUntil: (work: Promise<unknown>) => void): void;
   readonly tools: PublishedTools;
   /** The tools that plain HTTP serves: all but those that ask their caller something, which needs a protocol. */
   readonly restTools: PublishedTools;
@@ -45,7 +48,7 @@ export function isolateOf(env: Env, served: Served): Isolate {
   requireAffordable(config.limits, served.catalogue.all);
   const isolate: Isolate = {
     config,
-    log: createLog({ level: config.logLevel, format: config.logFormat }),
+    ...isolateLog(createLog({ level: config.logLevel, format: config.logFormat })),
     tools: new PublishedTools(served.catalogue.tools),
     restTools: new PublishedTools(served.catalogue.tools.filter((tool) => !isRemoteTool(tool))),
     serve: served.serve,
@@ -53,4 +56,27 @@ export function isolateOf(env: Env, served: Served): Isolate {
   };
   isolates.set(env, isolate);
   return isolate;
+}
+
+/** A request that is cancelled loses its timers: after this time another one schedules the next flush. */
+const FLUSH_LEASE_MS = 2 * COALESCE_MS;
+
+function isolateLog(log: Log): Pick<Isolate, 'log' | 'scheduleFlush'> {
+  const refusals = new CoalescingLog(log, () => Date.now());
+  let scheduledAt = Number.NEGATIVE_INFINITY;
+  return {
+    log: refusals.log,
+    scheduleFlush: (waitUntil) => {
+      const now = Date.now();
+      if (!refusals.isPending || Math.abs(now - scheduledAt) < FLUSH_LEASE_MS) return;
+      scheduledAt = now;
+      const wait = new Promise<void>((resolve) => setTimeout(resolve, COALESCE_MS));
+      waitUntil(
+        wait.then(() => {
+          scheduledAt = Number.NEGATIVE_INFINITY;
+          refusals.flush();
+        }),
+      );
+    },
+  };
 }

@@ -5,7 +5,8 @@ import { sessionOpen } from '../../transport-tools/session-open.ts';
 import { callInternal } from '../tenant-client/internal-call.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import { prefersStream } from './accept.ts';
-import { bindServer } from './bind-server.ts';
+import { inSequence } from './batch.ts';
+import { type BoundServer, bindServer } from './bind-server.ts';
 import { admitFirst, admitUncalled, callFirst, type Respond } from './dispatch.ts';
 import { getOwn, isCall, mayWait, methodOf, toolNameOf } from './message.ts';
 import { respondInJson, respondInStream } from './responders-2025.ts';
@@ -16,13 +17,14 @@ export async function handle2025(context: RequestContext, message: unknown): Pro
   if (methodOf(message) === 'initialize') return initialize(context, message);
   const accepted = await handleReplies(context, message);
   if (accepted !== undefined) return accepted;
+  const bound = (binding: BoundServer) => (Array.isArray(message) ? inSequence(context, binding) : binding);
   const asks = callsRemoteTool(context, message);
   if (asks || mayWait(message) || prefersStream(context.request)) {
     const respond: Respond = (binding, session) =>
-      respondInStream(context, message, binding, asks ? session : undefined);
+      respondInStream(context, message, bound(binding), asks ? session : undefined);
     return admitFirst(context, respond, message);
   }
-  const respond: Respond = (binding) => respondInJson(context, message, binding);
+  const respond: Respond = (binding) => respondInJson(context, message, bound(binding));
   if (methodOf(message) === 'logging/setLevel') return setLogLevel(context, message, respond);
   return isCall(message) ? callFirst(context, respond) : admitFirst(context, respond);
 }

@@ -7,6 +7,7 @@ import type { Principal } from '../auth/tokens.ts';
 import type { HttpRefusal, RefusalFormat } from '../http/http-errors.ts';
 import type { AppEnv, Isolate } from '../http/isolate.ts';
 import { logRefusal, refuse, respondRefused } from '../http/refusal-log.ts';
+import { logRefusedCall } from './refused-call-log.ts';
 import { createTenantClient, type TenantClient } from './tenant-client.ts';
 
 /** Everything that the handlers of one authenticated request share. Made once, by the endpoint. */
@@ -31,6 +32,8 @@ export interface RequestContext {
   refuse(refusal: HttpRefusal | Refusal): Promise<Response>;
   /** Answers with a refusal that the tenant has already logged, under `traceId` if the message had a trace of its own. */
   respondRefused(refusal: HttpRefusal | Refusal, traceId?: string): Promise<Response>;
+  /** Logs a call that was refused before it reached the tenant. */
+  logRefusedCall(tool: string, code: string): void;
   /** Logs an error response that the protocol server has made. */
   logErrorResponse(response: Response): void;
 }
@@ -69,6 +72,7 @@ export function createContext(
     toHttpRefusal: (refusal) => toHttpRefusal(c, refusal),
     refuse: (refusal) => refuse(c, format, asHttp(refusal), principal),
     respondRefused: (refusal, traceId) => respondRefused(c, format, asHttp(refusal), traceId),
+    logRefusedCall: (tool, code) => logRefusedCall(isolate.log, arrival, principal, { tool, code }),
     logErrorResponse: ({ status }) => logRefusal(c, { status, code: 'protocol' }, principal),
   };
 }

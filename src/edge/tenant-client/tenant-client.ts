@@ -1,3 +1,4 @@
+import type { Config } from '../../config.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
 import { fail, type Result, succeed } from '../../result.ts';
 import { traceFields } from '../../telemetry/log.ts';
@@ -12,14 +13,18 @@ import type {
   SessionId,
   StreamFailure,
 } from '../../tenant/contract/call.ts';
+import { forwardOnly } from '../../tenant/contract/timer.ts';
 import {
   encodeStreamRequest,
   SCOPES_HEADER,
   type StreamRequest,
 } from '../../tenant/streams/stream-protocol.ts';
+import type { ToolErrorBody } from '../../tools/errors.ts';
 import { SCOPES, type Scope } from '../../tools/tool.ts';
 import type { Principal } from '../auth/tokens.ts';
 import type { Isolate } from '../http/isolate.ts';
+import { logRefusedCall } from './refused-call-log.ts';
+import { TokenGuard } from './token-guard.ts';
 
 /** The open end of a stream, and the scopes of the token that opened it. */
 export interface OpenedStream {
@@ -63,6 +68,7 @@ export function createTenantClient(
   principal: Principal,
 ): TenantClient {
   const { tokenId } = principal;
+  const guard = guardOf(isolate.config);
   const stub = () => env.TENANTS.getByName(principal.tenant);
   const callTenant = async <T>(request: () => Promise<T>, otherwise: T): Promise<T> => {
     try {
@@ -81,29 +87,50 @@ export function createTenantClient(
       return otherwise;
     }
   };
-  const call = (request: CallRequest) =>
-    callTenant<CallOutcome>(async () => await stub().call(request), CALL_UNAVAILABLE);
+  /** A request that its tenant does not charge: the guard of the token does. */
+  const uncharged = async <T>(request: () => Promise<Result<T, Refusal>>): Promise<Result<T, Refusal>> => {
+    const refusal = guard.check(tokenId);
+    if (refusal !== undefined) return fail(refusal);
+    const result = await callTenant(request, fail(UNAVAILABLE));
+    if (result.ok) guard.spend(tokenId);
+    else guard.noteRefusal(tokenId, result.error);
+    return result;
+  };
+  /** Refuses a call that the guard of its token does not let pass, and logs it as the tenant would. */
+  const refuseHere = (tool: string | undefined, traceId: string): GuardRefusal | undefined => {
+    const refusal = guard.check(tokenId);
+    if (refusal === undefined) return undefined;
+    logRefusedCall(isolate.log, arrival, principal, { tool, code: refusal.reason });
+    return refusal.reason === 'too_many_requests'
+      ? { kind: 'error', error: tooManyRequests(refusal.retryAfterMs, traceId) }
+      : { kind: 'refused', refusal };
+  };
+  const call = async (request: CallRequest): Promise<CallOutcome> => {
+    const refused = refuseHere(request.tool, request.caller.trace.traceId);
+    if (refused !== undefined) return refused;
+    const outcome = await callTenant<CallOutcome>(async () => await stub().call(request), CALL_UNAVAILABLE);
+    guard.noteOutcome(tokenId, outcome);
+    return outcome;
+  };
+  const open = async (request: Request): Promise<Result<OpenedStream, StreamFailure>> => {
+    const refused = refuseHere(undefined, arrival.trace.traceId);
+    if (refused !== undefined) return fail(refused);
+    const opened = await callTenant<Result<OpenedStream, StreamFailure>>(
+      async () => openedStream(await stub().fetch(request)),
+      fail(CALL_UNAVAILABLE),
+    );
+    if (!opened.ok) guard.noteOutcome(tokenId, opened.error);
+    return opened;
+  };
   return {
     call,
-    admit: (session) =>
-      callTenant<Result<Admission, Refusal>>(
-        async () => await stub().admit(tokenId, session),
-        fail(UNAVAILABLE),
-      ),
+    admit: (session) => uncharged<Admission>(async () => await stub().admit(tokenId, session)),
     completeRemoteCall: (request, completion) =>
       callTenant(async () => await stub().completeRemoteCall(request, completion), undefined),
     cancel: (cancelKey) => callTenant(async () => await stub().cancel(tokenId, cancelKey), undefined),
     deliver: (session, messages) =>
-      callTenant<Result<boolean, Refusal>>(
-        async () => await stub().deliver(tokenId, session, messages),
-        fail(UNAVAILABLE),
-      ),
+      uncharged<boolean>(async () => await stub().deliver(tokenId, session, messages)),
     openStream: async (stream) => {
-      const open = (request: Request) =>
-        callTenant<Result<OpenedStream, StreamFailure>>(
-          async () => openedStream(await stub().fetch(request)),
-          fail(CALL_UNAVAILABLE),
-        );
       const request = encodeStreamRequest({ tokenId, ...stream });
       if (request !== undefined) return open(request);
       const { opening, ...alone } = stream;
@@ -116,6 +143,33 @@ export function createTenantClient(
       return fail(outcome);
     },
   };
+}
+
+type GuardRefusal = Extract<CallOutcome, { kind: 'error' | 'refused' }>;
+
+/** An error that reaches the model, which a refusal by an HTTP status would not. */
+function tooManyRequests(retryAfterMs: number, traceId: string): ToolErrorBody {
+  return {
+    code: 'rate_limited',
+    message: `This token sends too many requests that are refused. Wait ${retryAfterMs} ms, then repeat the call.`,
+    retryable: true,
+    retry_after_ms: retryAfterMs,
+    trace_id: traceId,
+  };
+}
+
+const guards = new WeakMap<Config, TokenGuard>();
+
+/** The guard of this isolate. */
+function guardOf(config: Config): TokenGuard {
+  const known =
+    guards.get(config) ??
+    new TokenGuard(
+      config.requestLimit,
+      forwardOnly(() => Date.now()),
+    );
+  guards.set(config, known);
+  return known;
 }
 
 async function openedStream(response: Response): Promise<Result<OpenedStream, StreamFailure>> {

@@ -2,36 +2,11 @@ import * as z from 'zod';
 import { fail, type Result, succeed } from '../../result.ts';
 import type { BucketStatus } from '../../tools/tool.ts';
 import type { BucketLimit, LimitOverrides, Limits } from '../contract/limit-settings.ts';
+import { type Bucket, capacityOf, levelAt, MICRO, waitFor } from './bucket.ts';
 import { limitOf, type Priced } from './limits.ts';
 import { type Reservation, ReservationQueue } from './reservations.ts';
 
-/** Levels are counted in millionths of a token, so that waiting times are exact: see `refillPerMs`. */
-const MICRO = 1_000_000;
 const TENANT_BUCKET = '*';
-
-interface Bucket {
-  /** Micro-tokens. Negative after a call that was dearer than the bucket: the next calls wait until it is repaid. */
-  level: number;
-  /** The time of `level`, on the monotonic clock, in milliseconds. */
-  at: number;
-}
-
-const capacityOf = (limit: BucketLimit) => limit.burst * MICRO;
-/** A rate of at most three decimals refills a whole number of micro-tokens each millisecond. */
-const refillPerMs = (limit: BucketLimit) => Math.round(limit.rate * 1000);
-
-function levelAt(bucket: Bucket, limit: BucketLimit, now: number): number {
-  const capacity = capacityOf(limit);
-  const level = Math.min(bucket.level, capacity);
-  const elapsed = Math.max(0, now - bucket.at);
-  const refill = refillPerMs(limit);
-  return elapsed >= (capacity - level) / refill ? capacity : level + elapsed * refill;
-}
-
-/** Time in milliseconds until the bucket has refilled from `level` to `wanted` (in micro-tokens). */
-function waitFor(wanted: number, level: number, limit: BucketLimit): number {
-  return Math.ceil(Math.max(0, wanted - level) / refillPerMs(limit));
-}
 
 /** Why a call was not charged: which bucket lacks tokens, and after how long the call will pass. */
 export interface Shortage {

@@ -48,6 +48,8 @@ export type Refusal =
   | { reason: 'suspended' }
   | { reason: 'insufficient_scope'; scope: Scope }
   | { reason: 'unknown_session' }
+  /** The token sends too many requests that are not charged to its tenant. Decided at the edge. */
+  | { reason: 'too_many_requests'; retryAfterMs: number }
   | { reason: 'unavailable' };
 
 /** What a client has stated in its session that applies to all later requests of the session. */

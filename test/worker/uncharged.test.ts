@@ -1,0 +1,127 @@
+import { describe, expect, test, vi } from 'vitest';
+import { counted } from '../support/counted-worker.ts';
+import { HttpTenant, jsonOf, operate } from '../support/http.ts';
+
+/** Requests that no bucket of a tenant pays for are limited all the same, at the edge. */
+
+const rpc = (method: string, params: object = {}) => ({ jsonrpc: '2.0', id: 1, method, params });
+const read = rpc('tools/call', { name: 'blackboard_read', arguments: { key: 'a' } });
+/** REQUEST_BURST in wrangler.toml. */
+const BURST = 120;
+
+/** A clock that stands still refills nothing. */
+const stopClock = () => void vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
+
+/** Sends the request often, and says how often its tenant was asked. */
+async function flood(tenant: HttpTenant, body: object, times: number): Promise<number> {
+  let asked = 0;
+  for (let n = 0; n < times; n++) {
+    const answer = await counted(tenant, { body });
+    await answer.response.text();
+    asked += answer.asked.length;
+  }
+  return asked;
+}
+
+test.each(['tools/list', 'ping', 'no/such/method'])('%s', async (method) => {
+  stopClock();
+  const tenant = await HttpTenant.create();
+  expect(await flood(tenant, rpc(method), BURST + 30)).toBe(BURST);
+  const { response } = await counted(tenant, { body: rpc(method) });
+  expect(response.status).toBe(429);
+  expect(response.headers.get('retry-after')).toBe('1');
+  expect((await jsonOf(response)).error.data.code).toBe('too_many_requests');
+  vi.setSystemTime(Date.now() + 1000);
+  expect(await flood(tenant, rpc(method), 40)).toBe(30);
+});
+
+describe('a call that is refused', () => {
+  test('is answered here after a while, in a form that reaches the model', async () => {
+    stopClock();
+    const tenant = await HttpTenant.create();
+    await operate('PATCH', `/tenants/${tenant.id}/limits`, { tool: '*', rate: 0.001, burst: 10 });
+    expect(await flood(tenant, read, BURST + 40)).toBe(10 + BURST);
+    const { asked, response } = await counted(tenant, { body: read });
+    const { result } = await jsonOf(response);
+    expect([response.status, asked, result.isError]).toEqual([200, [], true]);
+    expect(result.structuredContent.error).toMatchObject({
+      code: 'rate_limited',
+      retryable: true,
+      retry_after_ms: 34,
+    });
+    const other = await HttpTenant.issue(tenant.id);
+    expect((await counted(other, { body: read })).asked).toEqual(['call']);
+  });
+
+  test('for its scope', async () => {
+    stopClock();
+    const tenant = await HttpTenant.create({ scopes: ['cache:read'] });
+    expect(await flood(tenant, read, BURST + 10)).toBe(BURST);
+  });
+});
+
+test('calls that the tenant charges never meet this limit', async () => {
+  stopClock();
+  const tenant = await HttpTenant.create();
+  expect(await flood(tenant, read, BURST + 30)).toBe(BURST + 30);
+  const invalid = rpc('tools/call', { name: 'blackboard_read', arguments: { kye: 'a' } });
+  expect(await flood(tenant, invalid, BURST + 30)).toBe(BURST + 30);
+});
+
+test('a revoked token asks its tenant once', async () => {
+  const tenant = await HttpTenant.create();
+  await operate('DELETE', `/tenants/${tenant.id}/tokens/${tenant.tokenId}`);
+  expect(await flood(tenant, read, 20)).toBe(1);
+  const { response } = await counted(tenant, { body: rpc('tools/list') });
+  expect(response.status).toBe(401);
+  expect(response.headers.get('www-authenticate')).toContain('invalid_token');
+});
+
+test('a suspended tenant is asked each time, so that it serves at once when it is resumed', async () => {
+  const tenant = await HttpTenant.create();
+  await operate('POST', `/tenants/${tenant.id}/suspend`);
+  expect(await flood(tenant, read, 5)).toBe(5);
+  await operate('POST', `/tenants/${tenant.id}/resume`);
+  expect((await counted(tenant, { body: read })).response.status).toBe(200);
+});
+
+describe('a JSON-RPC batch', () => {
+  const batch = (calls: readonly object[]) => ({
+    body: calls.map((params, id) => ({ jsonrpc: '2.0', id, method: 'tools/call', params })),
+    headers: { 'mcp-protocol-version': '2025-03-26' },
+  });
+
+  test('is answered with so much and no more, and the rest is not run', async () => {
+    const tenant = await HttpTenant.create();
+    const value = 'x'.repeat(1_000_000);
+    for (const key of ['a', 'b', 'c']) {
+      const write = rpc('tools/call', { name: 'blackboard_write', arguments: { key, value } });
+      await (await tenant.post(write)).text();
+    }
+    const name = 'blackboard_read';
+    const read3 = { name, arguments: { keys: ['a', 'b', 'c'], max_bytes: 1_048_576 } };
+    const { asked, response } = await counted(tenant, batch(Array(20).fill(read3)));
+    const text = await response.text();
+    expect(text.length).toBeLessThan(16 * 1024 * 1024);
+    expect(asked).toEqual(['admit', 'call', 'call']);
+    const answers = JSON.parse(text) as {
+      id: number;
+      result: { structuredContent: { error?: { code: string } } };
+    }[];
+    expect(answers.map(({ result }) => result.structuredContent.error?.code)).toEqual([
+      undefined,
+      undefined,
+      ...Array(18).fill('too_large'),
+    ]);
+  });
+
+  test('of small calls is answered whole, in order', async () => {
+    const tenant = await HttpTenant.create();
+    const increment = { name: 'blackboard_write', arguments: { key: 'n', mode: 'increment', value: 1 } };
+    const { asked, response } = await counted(tenant, batch(Array(20).fill(increment)));
+    const answers = JSON.parse(await response.text()) as { result: { structuredContent: { rev: number } } }[];
+    const revs = answers.map(({ result }) => result.structuredContent.rev);
+    expect(asked).toHaveLength(21);
+    expect(revs).toEqual(revs.map((_, index) => index + 1));
+  });
+});
