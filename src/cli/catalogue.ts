@@ -1,5 +1,6 @@
 import { catalogue } from '../catalogue.ts';
-import { familyOf, listing, TOOL_FAMILIES } from '../tools/catalogue.ts';
+import { listing, TOOL_FAMILIES } from '../tools/catalogue.ts';
+import { familyOf } from '../tools/families.ts';
 import { run, table } from './terminal.ts';
 
 /**

@@ -1,4 +1,5 @@
-import { familyOf, listing, type ToolListing } from '../tools/catalogue.ts';
+import { listing, type ToolListing } from '../tools/catalogue.ts';
+import { familyOf } from '../tools/families.ts';
 import { type AnyTool, isRemoteTool } from '../tools/remote-tool.ts';
 import type { Scope } from '../tools/tool.ts';
 

@@ -1,6 +1,6 @@
 import type { Log } from '../telemetry/log.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
-import type { Sweeper } from '../tools/sweepers.ts';
+import type { Sweeper } from '../tools/tool.ts';
 import type { Limits } from './contract/limit-settings.ts';
 import type { Later } from './contract/timer.ts';
 import type { Database } from './storage/database.ts';

@@ -4,8 +4,7 @@ import type { Result } from '../result.ts';
 import { coalescingLog } from '../telemetry/coalesce.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
-import type { Sweeper } from '../tools/sweepers.ts';
-import type { Scope } from '../tools/tool.ts';
+import type { Scope, Sweeper } from '../tools/tool.ts';
 import { Compartment } from './compartment.ts';
 import type {
   Admission,

@@ -1,70 +1,49 @@
 import * as z from 'zod';
-import { blackboardClaim } from './blackboard/claim.ts';
-import { blackboardDelete } from './blackboard/delete.ts';
-import { blackboardList } from './blackboard/list.ts';
-import { blackboardRead } from './blackboard/read.ts';
-import { blackboardRelease } from './blackboard/release.ts';
-import { blackboardWatch } from './blackboard/watch.ts';
-import { blackboardWrite } from './blackboard/write.ts';
-import { cacheGet } from './cache/get.ts';
-import { cacheInvalidate } from './cache/invalidate.ts';
-import { cacheSet } from './cache/set.ts';
-import { cacheStats } from './cache/stats.ts';
+import { FAMILIES, familyOf, UNSCOPED_FAMILY } from './families.ts';
+import * as published from './published.ts';
 import { type AnyTool, isRemoteTool } from './remote-tool.ts';
-import { scarCheck } from './scar/check.ts';
-import { scarDelete } from './scar/delete.ts';
-import { scarList } from './scar/list.ts';
-import { scarLookup } from './scar/lookup.ts';
-import { scarRecord } from './scar/record.ts';
-import { scarResolve } from './scar/resolve.ts';
-import { scarUpdate } from './scar/update.ts';
-import { tenantLimits } from './tenant/limits.ts';
-import type { Tool } from './tool.ts';
+import type { Sweeper, Tool } from './tool.ts';
 
-/** Every tool. A tool that is not here cannot be reached; one that is here is limited, bounded, logged and isolated. */
-export const TOOLS: readonly Tool[] = [
-  blackboardWrite,
-  blackboardRead,
-  blackboardList,
-  blackboardWatch,
-  blackboardClaim,
-  blackboardRelease,
-  blackboardDelete,
-  scarCheck,
-  scarLookup,
-  scarRecord,
-  scarResolve,
-  scarList,
-  scarUpdate,
-  scarDelete,
-  cacheGet,
-  cacheSet,
-  cacheInvalidate,
-  cacheStats,
-  tenantLimits,
-];
+const FAMILY_ORDER: readonly string[] = [...FAMILIES, UNSCOPED_FAMILY];
 
-/** A tool as `tools/list` shows it. */
+/** The published tools: by family in the order of `families.ts`, then by name. Clients see them in this order. */
+export const TOOLS: readonly AnyTool[] = Object.values<AnyTool>(published).sort(
+  (a, b) => familyRank(a) - familyRank(b) || (a.name < b.name ? -1 : 1),
+);
+
+/** The families that have published tools, in the order in which clients see them. */
+export const TOOL_FAMILIES: readonly string[] = [...new Set(TOOLS.map(familyOf))];
+
+function familyRank(tool: AnyTool): number {
+  return FAMILY_ORDER.indexOf(familyOf(tool));
+}
+
+/** A tool as `tools/list` shows it (MCP specification, "Tools"). */
 export interface ToolListing {
   readonly name: string;
   readonly title: string;
   readonly description: string;
   readonly inputSchema: { readonly type: 'object'; readonly [keyword: string]: unknown };
-  /** A tool at the edge has none. */
+  /** Remote tools have none, because they return content of any form. */
   readonly outputSchema?: { readonly type: 'object'; readonly [keyword: string]: unknown };
   readonly annotations: AnyTool['annotations'] & { readonly title: string };
 }
 
+/** The tools that one program serves. */
 export interface Catalogue<Published extends AnyTool = AnyTool> {
-  /** The tools that callers are told of and may call by name. */
+  /** The published tools: clients can list them and call them by name. */
   readonly tools: readonly Published[];
-  /** What the door admits: the tools, and those that serve a transport's own requests. */
+  /** The published tools, followed by the internal tools that serve the transports' own requests. */
   readonly all: readonly (Published | Tool)[];
-  /** Any of `all`; whether a caller may name it is for the transport to say. */
+  /** Finds a tool of `all` by its exact name. Whether a caller may use that name is decided by the transport. */
   find(name: string): Published | Tool | undefined;
 }
 
-/** @param internal tools that no caller can name: they pass the same door, and answer what is asked in another form */
+/**
+ * Makes a catalogue of published and internal tools.
+ * @param internal tools that no caller can name: transports call them, through the same pipeline
+ * @throws Error when two tools have the same name
+ */
 export function createCatalogue<Published extends AnyTool>(
   tools: readonly Published[],
   internal: readonly Tool[] = [],
@@ -75,14 +54,12 @@ export function createCatalogue<Published extends AnyTool>(
   return { tools, all, find: (name) => byName.get(name) };
 }
 
-/** The families that have tools, in the order of the catalogue; a tool's is the first word of its name. */
-export const TOOL_FAMILIES: readonly string[] = [...new Set(TOOLS.map(familyOf))];
-
-export function familyOf(tool: Pick<AnyTool, 'name'>): string {
-  return tool.name.slice(0, tool.name.indexOf('_'));
+/** The sweepers that the tools declare, each once. */
+export function sweepersOf(tools: readonly AnyTool[]): readonly Sweeper[] {
+  return [...new Set(tools.flatMap((tool) => (isRemoteTool(tool) ? [] : (tool.sweep ?? []))))];
 }
 
-/** The tool as it is published: its JSON Schemas are derived from the schemas that check it. */
+/** The published form of a tool. Its JSON Schemas are derived from the Zod schemas that validate its calls. */
 export function listing(tool: AnyTool): ToolListing {
   const outputSchema = isRemoteTool(tool) ? undefined : outputSchemaOf(tool);
   return {
@@ -96,26 +73,26 @@ export function listing(tool: AnyTool): ToolListing {
 }
 
 /**
- * Clients check errors against the output schema too, so it admits `error` and requires nothing. What an error holds is
- * the same for every tool, and not worth its tokens here.
+ * Clients validate error results against the output schema as well, so the schema admits `error` and requires no field.
+ * The fields of `error` are the same for every tool; repeating them here would only cost the model tokens.
  */
 function outputSchemaOf(tool: Tool) {
   const schema = tool.output.partial().extend({ error: z.looseObject({}).optional() });
   return { ...jsonSchema(schema, 'output'), type: 'object' as const };
 }
 
-/** A schema as portable JSON Schema (draft 2020-12), every part in its place. */
+/** Converts a Zod schema to JSON Schema (draft 2020-12) without `$ref`, because some clients do not resolve references. */
 export function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): Record<string, unknown> {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
     io,
     reused: 'inline',
-    override: ({ jsonSchema }) => trim(jsonSchema),
+    override: ({ jsonSchema }) => removeNoise(jsonSchema),
   });
   return rest;
 }
 
-/** Leaves out what costs a model tokens and tells it nothing. */
-function trim(schema: z.core.JSONSchema.BaseSchema): void {
+/** Removes keywords that cost a model tokens and contain no information for it. */
+function removeNoise(schema: z.core.JSONSchema.BaseSchema): void {
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.format === 'date-time') delete schema.pattern;

@@ -1,28 +1,51 @@
 import type * as z from 'zod';
 import type { LogPolicy } from '../telemetry/redact.ts';
+import type { Scope } from './families.ts';
 
-export const FAMILIES = ['blackboard', 'scar', 'cache'] as const;
-export type Family = (typeof FAMILIES)[number];
-export type Scope = `${Family}:${'read' | 'write'}`;
-/** Every scope that a token can have. */
-export const SCOPES: readonly Scope[] = FAMILIES.flatMap(
-  (family) => [`${family}:read`, `${family}:write`] as const,
-);
+export { SCOPES, type Scope } from './families.ts';
 
+/** A value of a column or a binding. Booleans are stored as 0 and 1, times as milliseconds since the epoch. */
 export type SqlValue = string | number | null;
 export type SqlRow = Record<string, SqlValue>;
 
-/** The compartment's database. Statements run at once; the pipeline holds the transaction around them. */
+/**
+ * The tenant's own SQLite database, as a tool sees it. Every statement runs inside the transaction that the pipeline
+ * opened for the call, so a tool never begins, commits or rolls back.
+ *
+ * @example
+ * ```ts
+ * import type { Sql } from './tool.ts';
+ *
+ * function openTickets(sql: Sql, customer: string): string[] {
+ *   return sql
+ *     .exec<{ subject: string }>('SELECT subject FROM tickets WHERE customer = ? AND closed_at IS NULL', customer)
+ *     .map(({ subject }) => subject);
+ * }
+ * ```
+ */
 export interface Sql {
-  /** Runs one statement with `?` bindings (at most 100) and returns every row. */
+  /**
+   * Runs one SQL statement and returns all of its rows.
+   * @param query one statement of at most 100 KB; never build it from a caller's text
+   * @param bindings the values for its `?` placeholders, at most 100, each at most 2 MB (limits of Durable Objects)
+   * @throws Error when the statement is invalid or violates a constraint: the call then ends as `internal`
+   */
   exec<Row extends SqlRow = SqlRow>(query: string, ...bindings: SqlValue[]): Row[];
 }
 
-/** Who writes, by credential: `principal` is the id of the token. */
+/**
+ * Deletes rows that have expired, at most about `limit` of them in one call, and returns how many it deleted. It is
+ * called again soon after it deleted `limit` rows, and otherwise once an hour.
+ * @param now milliseconds since the epoch; a row has expired when `now >= expires_at`
+ */
+export type Sweeper = (sql: Sql, now: number, limit: number) => number;
+
+/** The authenticated author of a call. `principal` is the id of the token, which stays the same for its lifetime. */
 export interface Author {
   readonly principal: string;
 }
 
+/** One token bucket: `remaining` and `capacity` in calls of cost 1, `resets_in_ms` until it is full again. */
 export interface BucketStatus {
   scope: 'tenant' | 'tool';
   tool?: string;
@@ -32,7 +55,7 @@ export interface BucketStatus {
   resets_in_ms: number;
 }
 
-/** What the tenant may still use, for `tenant_limits`. */
+/** What the tenant may still use; the answer of `tenant_limits`. */
 export interface Allowance {
   limits: BucketStatus[];
   storage: { bytes: number; quota_bytes: number };
@@ -40,41 +63,52 @@ export interface Allowance {
 }
 
 /**
- * All that a tool has besides its arguments. It names no tenant, no environment, no network and no request:
- * data of another tenant cannot be expressed with it.
+ * Everything that a tool is given besides its arguments. It contains no tenant id, no environment, no network and no
+ * request, so a tool cannot address the data of another tenant.
+ *
+ * @example
+ * ```ts
+ * import type { ToolContext } from './tool.ts';
+ *
+ * function addTicket({ sql, now, author, nextRev }: ToolContext, subject: string): number {
+ *   const rev = nextRev();
+ *   sql.exec('INSERT INTO tickets (rev, subject, opened_at, opened_by) VALUES (?, ?, ?, ?)', rev, subject, now, author.principal);
+ *   return rev;
+ * }
+ * ```
  */
 export interface ToolContext {
   readonly sql: Sql;
-  /** The one clock reading of this call, in milliseconds since the epoch. */
+  /** The time of this call in milliseconds since the epoch. It is read once, so all of a call's times are equal. */
   readonly now: number;
   readonly author: Author;
-  /** Takes the next revision of the tenant's one counter; it is kept only if the call commits. */
+  /** Allocates the tenant's next revision: an integer that increases by 1, and is undone if the call fails. */
   nextRev(): number;
-  /** The last revision taken. */
+  /** The last revision that was allocated; 0 for a new tenant. */
   headRev(): number;
   allowance(): Allowance;
   /**
-   * Whether the tool may return `NotYet`. When it is false the time of `wait_s` is up, or none was given, and the tool
-   * must answer with what there is.
+   * True if the tool may return `NotYet`. False if the caller's `wait_s` has elapsed or was not given: the tool must
+   * then answer with the data that it has.
    */
   readonly mayWait: boolean;
-  /** Whether this call has returned `NotYet` before. */
+  /** True if this call has returned `NotYet` before. */
   readonly waited: boolean;
-  /** Wakes, once this call has committed, the calls that returned `NotYet` for the topic. */
+  /** After this call has committed, runs the calls again that returned `NotYet` for this topic. */
   touch(topic: string): void;
-  /** A text that only this tenant can have made, for cursors: opaque, and void once it is changed. */
+  /** Signs a text (HMAC-SHA-256) that the caller is to send back, such as a cursor. The text stays readable. */
   seal(payload: string): string;
-  /** What was sealed, or undefined when this tenant did not seal it. */
+  /** Returns the payload of a sealed text, or undefined if this tenant did not seal it or it was changed. */
   unseal(sealed: string): string | undefined;
 }
 
 /**
- * Returned by a tool whose input has `wait_s` and that has nothing to say yet. What it wrote is undone, and it is run
- * again, with a new reading of the clock, when the topic is touched, at `until` or when the time is up.
+ * The result of a tool that has no answer yet and whose input has `wait_s`. The pipeline rolls back what the tool wrote
+ * and runs it again, with a new `now`, when another call touches the topic, at `until`, or when `wait_s` has elapsed.
  */
 export class NotYet {
   readonly topic: string;
-  /** When to run the tool again if nothing happens before, in milliseconds since the epoch. */
+  /** When to run the tool again if the topic is not touched before, in milliseconds since the epoch. */
   readonly until: number | undefined;
 
   constructor(topic: string, until?: number) {
@@ -83,40 +117,80 @@ export class NotYet {
   }
 }
 
+/** The hints of a tool about its effects (MCP specification, "Tool annotations"). All four must be given. */
 export interface Annotations {
   readonly readOnlyHint: boolean;
   readonly destructiveHint: boolean;
   readonly idempotentHint: boolean;
-  /** Tools work on the tenant's own storage only. */
+  /** Always false, because these tools use the tenant's own storage only. */
   readonly openWorldHint: false;
 }
 
-/** What every tool says of itself; the pipeline limits, bounds, logs and isolates it by this. */
+/** The declarations that both kinds of tools have. The pipeline limits, validates and logs calls according to them. */
 export interface Described<Input extends z.ZodObject = z.ZodObject> {
+  /** `<family>_<verb>`, lower case, unique in the catalogue. */
   readonly name: string;
+  /** The name for people, 4 to 40 characters. */
   readonly title: string;
+  /** What the tool does and when to use it, 40 to 600 characters: the only documentation that a model reads. */
   readonly description: string;
-  /** What the token must have; `any` asks for nothing beyond a token that is good. */
+  /** The scope that the caller's token needs; `any` admits every valid token. */
   readonly scope: Scope | 'any';
-  /** Tokens that a call takes from each bucket. */
+  /** How many tokens a call takes from the tenant's bucket and from the tool's bucket: a whole number, at least 1. */
   readonly cost: number;
+  /** A strict object. Every text, list and number in it needs an upper bound. */
   readonly input: Input;
-  /** How each argument may appear in logs. */
+  /** For every argument, how it may appear in logs: as it is, as a hash, as a length, or not at all. */
   readonly log: { readonly [Field in keyof z.output<Input>]-?: LogPolicy };
 }
 
-/** A tool on the tenant's own data: one synchronous function. It contains no try/catch, no authorisation, no logging and no limit. */
+/** A tool on the tenant's own data. `defineTool` shows one. */
 export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject>
   extends Described<Input> {
-  /** Whether a call can make the stored data larger: such a call is refused when the storage quota is reached. */
+  /** True if a call can add stored data: such a call is refused while the storage quota is exhausted. */
   readonly grows: boolean;
+  /** Deletes the expired rows of this tool's tables. One tool of a family declares it for all tables of the family. */
+  readonly sweep?: Sweeper;
   readonly annotations: Annotations;
+  /** A strict object that describes every answer. */
   readonly output: Output;
-  /** Returns what `output` describes, or throws a `ToolError`. Anything else thrown is answered as `internal`. */
+  /**
+   * Runs one call in one transaction, which is rolled back if this throws. It must be synchronous.
+   * @returns an object that `output` describes, or `NotYet` to wait
+   * @throws ToolError for an expected failure, which the caller sees; anything else is reported as `internal`
+   */
   run(args: z.output<Input>, context: ToolContext): z.output<Output> | NotYet;
 }
 
-/** Keeps the types of a tool's arguments and answer while the catalogue holds tools of every shape. */
+/**
+ * Declares a tool that works on the tenant's own data. It returns its argument unchanged and only infers the types of
+ * the arguments and the answer. A tool needs no try/catch, no authorization, no logging and no rate limit of its own:
+ * the pipeline does all of that from these declarations.
+ *
+ * @example
+ * ```ts
+ * import * as z from 'zod';
+ * import { count, runId } from './fields.ts';
+ * import { defineTool } from './tool.ts';
+ *
+ * export const blackboardCount = defineTool({
+ *   name: 'blackboard_count',
+ *   title: 'Count cells',
+ *   description: 'Counts the cells of a board. Use it before you list a board that may be large.',
+ *   scope: 'blackboard:read',
+ *   cost: 1,
+ *   grows: false,
+ *   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+ *   input: z.strictObject({ run_id: runId() }),
+ *   output: z.strictObject({ cells: count() }),
+ *   log: { run_id: 'plain' },
+ *   run: ({ run_id }, { sql }) => {
+ *     const [row] = sql.exec<{ cells: number }>('SELECT count(*) AS cells FROM board_cells WHERE run_id = ?', run_id);
+ *     return { cells: row?.cells ?? 0 };
+ *   },
+ * });
+ * ```
+ */
 export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
   tool: Tool<Input, Output>,
 ): Tool<Input, Output> {

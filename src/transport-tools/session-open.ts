@@ -3,7 +3,7 @@ import { revision } from '../tools/blackboard/fields.ts';
 import { ToolError } from '../tools/errors.ts';
 import { defineTool, type ToolContext } from '../tools/tool.ts';
 import { MAX_CLIENT_CHARS, sessionId, watchedCell } from './fields.ts';
-import { MAX_SESSIONS, MAX_STREAMS, MAX_SUBSCRIPTIONS } from './session-store.ts';
+import { MAX_SESSIONS, MAX_STREAMS, MAX_SUBSCRIPTIONS, sweepSessions } from './session-store.ts';
 import { subscribe } from './subscriptions.ts';
 
 const annotations = {
@@ -23,6 +23,7 @@ export const sessionOpen = defineTool({
   cost: 1,
   // Bounded in number and size, and an agent must be able to connect in order to make room.
   grows: false,
+  sweep: sweepSessions,
   annotations,
   input: z.strictObject({
     session_id: sessionId(),

@@ -1,6 +1,7 @@
 import { catalogue } from '../../src/catalogue.ts';
 import type { CallOutcome, CallRequest, TokenId } from '../../src/tenant/contract/call.ts';
 import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
+import { isRemoteTool } from '../../src/tools/remote-tool.ts';
 
 /** What both hosts of the compartment give to the tests. */
 export interface TestHost {
@@ -81,9 +82,9 @@ export class TestTenant {
     const outcome = await this.outcome(tool, args);
     if (outcome.kind !== 'answer') throw new Error(`${tool} gave ${JSON.stringify(outcome)}`);
     const answer: Answer = JSON.parse(outcome.json);
-    const output = catalogue.find(tool)?.output;
-    if (output === undefined) throw new Error(`no tool ${tool}`);
-    const checked = output.safeParse(answer);
+    const found = catalogue.find(tool);
+    if (found === undefined || isRemoteTool(found)) throw new Error(`no tool ${tool} that answers by itself`);
+    const checked = found.output.safeParse(answer);
     if (!checked.success)
       throw new Error(`${tool} answered against its schema: ${checked.error.message}\n${outcome.json}`);
     return answer;

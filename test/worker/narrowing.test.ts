@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
 import { TOOL_FAMILIES } from '../../src/tools/catalogue.ts';
+import { FAMILIES, UNSCOPED_FAMILY } from '../../src/tools/families.ts';
 import { callTool, HttpTenant, jsonOf, listTools, send } from '../support/http.ts';
 
 const post = (token: string | undefined, query: string, body: unknown) =>
@@ -24,7 +25,7 @@ const listed = async ({ token }: HttpTenant, query: string): Promise<string[]> =
 };
 
 test('the families are those of the catalogue', () => {
-  expect(TOOL_FAMILIES).toEqual(['blackboard', 'scar', 'cache', 'tenant']);
+  expect(TOOL_FAMILIES).toEqual([...FAMILIES, UNSCOPED_FAMILY]);
 });
 
 test.each([

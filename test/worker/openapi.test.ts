@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
+import { isRemoteTool } from '../../src/tools/remote-tool.ts';
 import { jsonOf, send } from '../support/http.ts';
 import type { Answer } from '../support/tenant.ts';
+
+/** Remote tools are offered by MCP only. */
+const served = catalogue.tools.flatMap((tool) => (isRemoteTool(tool) ? [] : tool));
 
 describe('GET /openapi.json', () => {
   const document = async () => {
@@ -21,11 +25,8 @@ describe('GET /openapi.json', () => {
     const { openapi, info, paths } = await document();
     expect(openapi).toMatch(/^3\.1\.\d+$/);
     expect(info).toMatchObject({ title: 'Bulkhead', version: expect.any(String) });
-    expect(Object.keys(paths)).toEqual([
-      '/v1/tools',
-      ...catalogue.tools.map((tool) => `/v1/tools/${tool.name}`),
-    ]);
-    for (const tool of catalogue.tools) {
+    expect(Object.keys(paths)).toEqual(['/v1/tools', ...served.map((tool) => `/v1/tools/${tool.name}`)]);
+    for (const tool of served) {
       const { post } = paths[`/v1/tools/${tool.name}`];
       expect(post.operationId).toBe(tool.name);
       expect(post.security).toEqual([{ token: tool.scope === 'any' ? [] : [tool.scope] }]);
@@ -53,7 +54,7 @@ describe('GET /openapi.json', () => {
       if ('in' in node && 'schema' in node) expect(['query', 'header', 'path', 'cookie']).toContain(node.in);
     }
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids).toHaveLength(catalogue.tools.length + 1);
+    expect(ids).toHaveLength(served.length + 1);
     for (const operation of Object.values<Answer>(whole.paths).flatMap((path) =>
       Object.values<Answer>(path),
     )) {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { catalogue } from '../../src/catalogue.ts';
 import { COALESCE_MS } from '../../src/telemetry/coalesce.ts';
+import { blackboardWrite } from '../../src/tools/blackboard/write.ts';
 import { HttpTenant, jsonOf, listTools, operate, send } from '../support/http.ts';
 import { storedBy } from '../support/storage.ts';
 import type { Answer } from '../support/tenant.ts';
@@ -16,8 +16,10 @@ describe('a call', () => {
     const response = await call(tenant.token, 'blackboard_write', write);
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('application/json');
-    const output = catalogue.find('blackboard_write')?.output;
-    expect(output?.parse(await jsonOf(response))).toMatchObject({ status: 'created', key: 'plan' });
+    expect(blackboardWrite.output.parse(await jsonOf(response))).toMatchObject({
+      status: 'created',
+      key: 'plan',
+    });
     const read = await jsonOf(await call(tenant.token, 'blackboard_read', { key: 'plan' }));
     expect(read.entries).toMatchObject([{ found: true, value: { step: 1 } }]);
   });

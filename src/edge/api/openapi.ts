@@ -1,14 +1,16 @@
 import * as z from 'zod';
 import { catalogue } from '../../catalogue.ts';
-import { familyOf, jsonSchema, listing, TOOL_FAMILIES } from '../../tools/catalogue.ts';
+import { jsonSchema, listing } from '../../tools/catalogue.ts';
 import { ERROR_CODES, toolErrorSchema } from '../../tools/errors.ts';
+import { describeFamily, familyOf } from '../../tools/families.ts';
+import { isRemoteTool } from '../../tools/remote-tool.ts';
 import type { Tool } from '../../tools/tool.ts';
 import { VERSION } from '../../version.ts';
 import { STATUS_OF_CODE } from '../http/http-errors.ts';
 
 /** The OpenAPI 3.1 description of the plain HTTP interface, derived from the schemas that validate its calls. */
 
-/** Problem details (RFC 9457) as this server sends them. */
+/** The problem details (RFC 9457) that this server sends for every error. */
 export const problemSchema = toolErrorSchema
   .omit({ message: true })
   .extend({
@@ -39,7 +41,7 @@ const REFUSALS = {
 const MEANING: Readonly<Record<keyof typeof REFUSALS, string>> = {
   400: 'The body or an argument is not valid. `field` names the argument.',
   401: 'The token is missing or not valid.',
-  403: 'The token may not do this.',
+  403: 'The token does not allow this. `insufficient_scope` names the missing scope.',
   404: 'The tool, or a handle that was given, does not exist.',
   413: 'The body or a value is too large. `limit` is the maximum.',
   415: 'The body is not application/json.',
@@ -97,7 +99,7 @@ function callOf(tool: Tool) {
 const CATALOGUE = {
   operationId: 'list_tools',
   summary: 'List tools',
-  description: 'The tools that the token may call, as tools/list of MCP shows them.',
+  description: 'Lists the tools that the token may call, in the form of tools/list of MCP.',
   parameters: [{ $ref: '#/components/parameters/traceparent' }],
   responses: {
     200: {
@@ -119,25 +121,29 @@ const LISTED_TOOL = {
     title: { type: 'string' },
     description: { type: 'string' },
     inputSchema: { type: 'object', description: 'JSON Schema of the arguments.' },
-    outputSchema: { type: 'object', description: 'JSON Schema of the answer, or of an error.' },
+    outputSchema: { type: 'object', description: 'JSON Schema of the answer or of an error.' },
     annotations: { type: 'object' },
   },
   required: ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations'],
 };
 
 function document() {
-  const calls = catalogue.tools.map((tool) => [`/v1/tools/${tool.name}`, { post: callOf(tool) }]);
+  // Remote tools are offered by MCP only.
+  const tools = catalogue.tools.flatMap((tool) => (isRemoteTool(tool) ? [] : tool));
+  const calls = tools.map((tool) => [`/v1/tools/${tool.name}`, { post: callOf(tool) }]);
+  const families = [...new Set(tools.map(familyOf))];
   return {
     openapi: '3.1.0',
     info: {
       title: 'Bulkhead',
       version: VERSION,
-      description: 'The tools of Bulkhead by plain HTTP: one POST a call, the arguments as JSON.',
+      description:
+        'The tools of Bulkhead over plain HTTP: one POST for each call, with the arguments as JSON.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
     security: [{ token: [] }],
-    tags: TOOL_FAMILIES.map((name) => ({ name })),
+    tags: families.map((name) => ({ name, description: describeFamily(name) })),
     paths: { '/v1/tools': { get: CATALOGUE }, ...Object.fromEntries(calls) },
     components: {
       securitySchemes: {
@@ -145,7 +151,7 @@ function document() {
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'A token of one tenant. The scope that a call needs is named with it.',
+          description: 'A token of one tenant. Each operation names the scope that it needs.',
         },
       },
       parameters: { traceparent: TRACEPARENT },
@@ -157,7 +163,7 @@ function document() {
 
 let built: string | undefined;
 
-/** The document as JSON text, made when it is asked for the first time. */
+/** Returns the document as JSON text. It is built on the first request, because converting the schemas is expensive. */
 export function openApi(): string {
   built ??= JSON.stringify(document());
   return built;

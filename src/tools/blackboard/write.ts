@@ -8,7 +8,7 @@ import { describeHolder, type Holder, holderOf } from './claim-state.ts';
 import { findHeld } from './claims.ts';
 import { agent, claimId, revision } from './fields.ts';
 import { saveCell } from './store.ts';
-import { sweep } from './sweep.ts';
+import { sweep, sweepBlackboard } from './sweep.ts';
 import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES, showValue } from './value.ts';
 
 const MAX_BATCH = 20;
@@ -114,6 +114,7 @@ export const blackboardWrite = defineTool({
   scope: 'blackboard:write',
   cost: 1,
   grows: true,
+  sweep: sweepBlackboard,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   input,
   output,

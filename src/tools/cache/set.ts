@@ -18,6 +18,7 @@ import { endLease, findLease, type Lease, leaseId, lostByTag, revOf } from './le
 import { makeRoom, type Victim } from './quota.ts';
 import { readText } from './similar.ts';
 import { type Entry, findEntry, insertEntry, type NewEntry, removeEntry, sizeOf, toBody } from './store.ts';
+import { sweepCache } from './sweep.ts';
 import { unfitness } from './uncacheable.ts';
 
 const DEFAULT_TTL_S = 86_400;
@@ -78,6 +79,7 @@ export const cacheSet = defineTool({
   scope: 'cache:write',
   cost: 1,
   grows: true,
+  sweep: sweepCache,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input,
   output,

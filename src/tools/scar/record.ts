@@ -8,6 +8,7 @@ import { noteRun } from './runs.ts';
 import { reindex, searchable } from './searchable.ts';
 import { CLASSES, SEVERITIES, seenAgain } from './state.ts';
 import { MAX_TAGS, requireRoomForScar, type Scar, scarByFingerprint, scarIdText } from './store.ts';
+import { sweepScars } from './sweep.ts';
 import { freeText, Redactor, requireFit } from './texts.ts';
 import { VERDICTS, verdictOf } from './verdict.ts';
 
@@ -151,6 +152,7 @@ export const scarRecord = defineTool({
   scope: 'scar:write',
   cost: 1,
   grows: true,
+  sweep: sweepScars,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   input,
   output: z.strictObject({

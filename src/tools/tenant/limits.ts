@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { SCOPES } from '../families.ts';
 import { count } from '../fields.ts';
-import { defineTool, SCOPES } from '../tool.ts';
+import { defineTool } from '../tool.ts';
 
 export const tenantLimits = defineTool({
   name: 'tenant_limits',

@@ -1,0 +1,9 @@
+/**
+ * The files of `migrations/tenant`, one line for each, which puts them into the Worker. The local server reads the
+ * directory instead. A file that is missing here fails a test that prints the line to add.
+ */
+export { default as '0001_core.sql' } from '../../../migrations/tenant/0001_core.sql';
+export { default as '0002_blackboard.sql' } from '../../../migrations/tenant/0002_blackboard.sql';
+export { default as '0003_scar.sql' } from '../../../migrations/tenant/0003_scar.sql';
+export { default as '0004_cache.sql' } from '../../../migrations/tenant/0004_cache.sql';
+export { default as '0005_sessions.sql' } from '../../../migrations/tenant/0005_sessions.sql';
