@@ -14,7 +14,7 @@ import {
 } from '../tenant/contract/call.ts';
 import type { Host } from '../tenant/host.ts';
 import type { Operation } from '../tenant/operation.ts';
-import { SCOPES } from '../tools/tool.ts';
+import { SCOPES } from '../tools/families.ts';
 import type { LocalDatabase } from './database.ts';
 import { DataError } from './directory.ts';
 import { readMigrations } from './migrations.ts';
@@ -110,7 +110,9 @@ export class LocalTenant {
       ({ label, revokedAt, expiresAt }) => label === TOKEN_LABEL && revokedAt === null && now < expiresAt,
     );
     const token = { label: TOKEN_LABEL, scopes: SCOPES, ttlMs: TOKEN_TTL_MS };
-    return (known ?? requireValue(this.compartment.issueToken(token))).id;
+    if (known === undefined) return requireValue(this.compartment.issueToken(token)).id;
+    // An older release issued the token without the scopes of families that it did not have.
+    return requireValue(this.compartment.addTokenScopes(known.id, SCOPES)).id;
   }
 
   /**

@@ -16,6 +16,7 @@ import type {
   SessionId,
   TokenId,
 } from '../tenant/contract/call.ts';
+import { refusalMessage } from '../tenant/contract/refusal-message.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
 import type { Scope } from '../tools/tool.ts';
 import type { PublishedTools, ToolFilter } from './published-tools.ts';
@@ -81,13 +82,14 @@ export function callerOf(
   };
 }
 
-/** A refusal as an error of the closed list, for messages that have no HTTP status of their own. */
+/** A refusal as a tool error, for responses that have no HTTP status of their own. */
 export function refusalError(refusal: Refusal, traceId: string): ToolErrorBody {
   const unavailable = refusal.reason === 'unavailable';
   return {
     code: unavailable ? 'unavailable' : 'forbidden',
-    message: 'This call was not admitted.',
+    message: refusalMessage(refusal),
     retryable: unavailable,
+    ...(refusal.reason === 'insufficient_scope' ? { scope: refusal.scope } : {}),
     trace_id: traceId,
   };
 }

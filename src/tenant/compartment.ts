@@ -261,14 +261,18 @@ export class Compartment implements CallHandler {
     return this.#operate(({ tokens }) => ({ ok: true, value: tokens.list() }));
   }
 
+  /** Adds scopes to a token, for instance those of a family that is newer than the token. */
+  addTokenScopes(id: string, scopes: readonly Scope[]): Operation<Token> {
+    return this.#operate(({ tokens }) => tokenFound(tokens.addScopes(id, scopes)));
+  }
+
   revokeToken(id: string): Operation<Token> {
     return this.#operate(({ tokens }) => {
       const token = tokens.revoke(id, this.#host.clock());
       this.#waiters.touchAll();
       this.#listeners.endToken(id);
       endSessionsOf(this.#host.db, id);
-      if (token !== undefined) return { ok: true, value: token };
-      return { ok: false, problem: 'not_found', message: 'The tenant has no such token.' };
+      return tokenFound(token);
     });
   }
 
@@ -350,4 +354,9 @@ export class Compartment implements CallHandler {
     });
     return this.#loaded;
   }
+}
+
+function tokenFound(token: Token | undefined): Operation<Token> {
+  if (token !== undefined) return { ok: true, value: token };
+  return { ok: false, problem: 'not_found', message: 'The tenant has no such token.' };
 }

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WRITE_BEHIND_MS } from '../../src/tenant/calls/write-behind.ts';
-import { createdCompartment, openCompartment } from '../support/compartment.ts';
+import { createdCompartment, openCompartment, type TestCompartment } from '../support/compartment.ts';
 
 const TIGHT = { tenant: { rate: 1, burst: 3 }, tool: { rate: 1, burst: 3 } };
 
@@ -100,6 +100,55 @@ test('a scope that the token lacks is named, and the call is not charged', () =>
     });
   }
   expect(call(token, 'cache_stats')).toMatchObject({ kind: 'answer' });
+});
+
+test('a scope that is added to a token holds for the very next call', () => {
+  const { compartment, issue, call } = createdCompartment();
+  const token = issue(['cache:read']);
+  expect(call(token, 'scar_list')).toMatchObject({ refusal: { scope: 'scar:read' } });
+  expect(compartment.addTokenScopes(token, ['scar:read', 'cache:read'])).toMatchObject({
+    ok: true,
+    value: { id: token, scopes: ['cache:read', 'scar:read'] },
+  });
+  expect(call(token, 'scar_list')).toMatchObject({ kind: 'answer' });
+  expect(compartment.addTokenScopes('none', ['scar:read'])).toMatchObject({
+    ok: false,
+    problem: 'not_found',
+  });
+});
+
+describe('a token whose stored scopes another release wrote', () => {
+  const scopesOf = ({ db }: Pick<TestCompartment, 'db'>) => db.exec('SELECT scopes FROM tokens');
+  function withStored(scopes: string) {
+    const first = createdCompartment();
+    const token = first.issue(['cache:read']);
+    first.db.exec('UPDATE tokens SET scopes = ?', scopes);
+    return { token, ...openCompartment({ db: first.db }) };
+  }
+
+  test.each(['cache:read future:read future:write', 'future:read cache:read', 'cache:read cache:admin'])(
+    '%s: the known ones are valid, the others mean nothing',
+    (scopes) => {
+      const { token, call } = withStored(scopes);
+      expect(call(token, 'cache_stats')).toMatchObject({ kind: 'answer' });
+      expect(call(token, 'scar_list')).toMatchObject({ refusal: { reason: 'insufficient_scope' } });
+      const answer = call(token, 'tenant_limits');
+      const { token: shown } = JSON.parse(answer.kind === 'answer' ? answer.json : '{}');
+      expect(shown.scopes).toEqual(['cache:read']);
+    },
+  );
+
+  test('keeps the unknown ones when others are added, for when that release runs again', () => {
+    const there = withStored('cache:read future:read');
+    there.compartment.addTokenScopes(there.token, ['scar:read']);
+    expect(scopesOf(there)).toEqual([{ scopes: 'cache:read future:read scar:read' }]);
+  });
+
+  test('is valid without any known scope for what needs none', () => {
+    const { token, call } = withStored('future:read');
+    expect(call(token, 'tenant_limits')).toMatchObject({ kind: 'answer' });
+    expect(call(token, 'cache_stats')).toMatchObject({ refusal: { scope: 'cache:read' } });
+  });
 });
 
 test('limits changed by the operator hold at once and keep what was spent', () => {

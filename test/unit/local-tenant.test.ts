@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS, DEFAULT_STORAGE_QUOTA_BYTES } from '../../src/config.ts';
 import { type LocalDatabase, openDatabase } from '../../src/local/database.ts';
+import { SCOPES } from '../../src/tools/families.ts';
 import { START } from '../support/fake-time.ts';
 import { listening, openLocal, TemporaryDirectory, type TestLocal } from '../support/local.ts';
 
@@ -42,7 +43,19 @@ test('a file has one tenant and one token with every scope, found again by whoev
   expect(first.tenant.compartment.tokens()).toMatchObject({ value: [{ label: 'stdio' }] });
   expect(first.tenant.compartment.describe()).toMatchObject({ value: { id: 'local', status: 'active' } });
   const { token } = await second.answer('tenant_limits');
-  expect(token).toMatchObject({ scopes: expect.arrayContaining(['blackboard:write', 'cache:read']) });
+  expect(token).toMatchObject({ scopes: [...SCOPES] });
+});
+
+test('a token from a release with fewer families gets the scopes of the others when the file is opened', async () => {
+  const first = open();
+  first.db.exec("UPDATE tokens SET scopes = 'blackboard:read future:read'");
+  const second = open();
+  expect(second.tenant.tokenId).toBe(first.tenant.tokenId);
+  expect(await second.answer('scar_list')).toMatchObject({ scars: [] });
+  const { token } = await second.answer('tenant_limits');
+  expect(token).toMatchObject({ scopes: [...SCOPES] });
+  const [row] = second.db.exec<{ scopes: string }>('SELECT scopes FROM tokens');
+  expect(row?.scopes.split(' ').sort()).toEqual([...SCOPES, 'future:read'].sort());
 });
 
 test('a token that is no longer good is replaced by the next process', () => {

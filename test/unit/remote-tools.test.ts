@@ -70,7 +70,15 @@ describe('a tool at the edge', () => {
   test('is not run for a token without its scope, one that is revoked, or a tenant that is suspended', async () => {
     const run = vi.fn<Act>();
     const narrow = await opened(run, {}, ['blackboard:read']);
-    expect(errorOf(await narrow.call())).toMatchObject({ code: 'forbidden' });
+    expect(await narrow.call()).toMatchObject({
+      result: {
+        isError: true,
+        content: [
+          { type: 'text', text: expect.stringContaining('scopes ID TOKEN_ID --add blackboard:write') },
+        ],
+        structuredContent: { error: { code: 'forbidden', retryable: false, scope: 'blackboard:write' } },
+      },
+    });
     const rig = await opened(run);
     rig.test.compartment.setStatus('suspended');
     expect(errorOf(await rig.call())).toMatchObject({ code: 'forbidden' });

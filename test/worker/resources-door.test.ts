@@ -116,8 +116,15 @@ describe('through the door', () => {
     const batch = [1, 2].map((id) => ({ jsonrpc: '2.0', id, method: 'resources/list', params: {} }));
     const response = await tenant.post(batch, { 'mcp-protocol-version': '2025-03-26' });
     expect(await jsonOf(response)).toMatchObject([
-      { id: 1, error: { code: -32000, data: { code: 'forbidden', retryable: false } } },
-      { id: 2, error: { code: -32000, data: { code: 'forbidden' } } },
+      { id: 1, error: { code: -32000, data: { code: 'forbidden', scope: 'blackboard:read' } } },
+      {
+        id: 2,
+        error: {
+          code: -32000,
+          data: { retryable: false },
+          message: expect.stringContaining('--add blackboard:read'),
+        },
+      },
     ]);
   });
 });

@@ -43,7 +43,10 @@ describe('what is refused before a tool is run', () => {
     const scoped = await call(tenant.token, 'blackboard_write', write);
     expect(scoped.status).toBe(403);
     expect(scoped.headers.get('www-authenticate')).toContain('scope="blackboard:write"');
-    expect(await problemOf(scoped)).toMatchObject({ code: 'insufficient_scope' });
+    expect(await problemOf(scoped)).toMatchObject({
+      code: 'insufficient_scope',
+      detail: expect.stringContaining('lacks the scope blackboard:write'),
+    });
     await operate('POST', `/tenants/${tenant.id}/suspend`);
     const both = async () => [
       await call(tenant.token, 'tenant_limits'),

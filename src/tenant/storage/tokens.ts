@@ -1,6 +1,5 @@
 import { randomHex } from '../../telemetry/trace.ts';
-import type { Scope } from '../../tools/tool.ts';
-import { SCOPES } from '../../tools/tool.ts';
+import { SCOPES, type Scope } from '../../tools/families.ts';
 import type { TokenId } from '../contract/call.ts';
 import type { Database } from './database.ts';
 
@@ -79,6 +78,17 @@ export class TokenList {
     );
     this.#tokens.set(token.id, token);
     return token;
+  }
+
+  /** Adds scopes to a token. Scopes that only another release knows stay in its row. */
+  addScopes(id: string, scopes: readonly Scope[]): Token | undefined {
+    const token = this.#tokens.get(id);
+    const missing = scopes.filter((scope) => !token?.scopes.includes(scope));
+    if (token === undefined || missing.length === 0) return token;
+    const extended = { ...token, scopes: [...token.scopes, ...missing] };
+    this.#db.exec("UPDATE tokens SET scopes = scopes || ' ' || ? WHERE id = ?", missing.join(' '), id);
+    this.#tokens.set(id, extended);
+    return extended;
   }
 
   /** Revokes a token for good. Revoking an already revoked token keeps its original revocation time. */

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { refusalError } from '../../src/mcp/server-binding.ts';
+import type { Refusal } from '../../src/tenant/contract/call.ts';
+import { toolErrorSchema } from '../../src/tools/errors.ts';
+import { SCOPES } from '../../src/tools/families.ts';
+
+test.each<[refusal: Refusal, code: string, message: RegExp]>([
+  [{ reason: 'invalid_token' }, 'forbidden', /revoked or expired\. Ask the operator for a new one\.$/],
+  [{ reason: 'suspended' }, 'forbidden', /suspended\. Ask the operator/],
+  [{ reason: 'unknown_session' }, 'forbidden', /session.* ended\. Initialize a new one\.$/],
+  [{ reason: 'unavailable' }, 'unavailable', /unavailable\. Retry shortly\.$/],
+])('%o says what is wrong and what to do', (refusal, code, message) => {
+  const error = toolErrorSchema.parse(refusalError(refusal, 'trace'));
+  expect(error).toEqual({
+    code,
+    message: expect.stringMatching(message),
+    retryable: code === 'unavailable',
+    trace_id: 'trace',
+  });
+});
+
+test.each(SCOPES)('a token without %s is told so, with the command that adds it', (scope) => {
+  const { message, ...error } = toolErrorSchema.parse(
+    refusalError({ reason: 'insufficient_scope', scope }, 'trace'),
+  );
+  expect(error).toEqual({ code: 'forbidden', retryable: false, scope, trace_id: 'trace' });
+  expect(message).toMatch(`lacks the scope ${scope}.`);
+  expect(message).toMatch(`tenant scopes ID TOKEN_ID --add ${scope}`);
+});
