@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { WRITE_BEHIND_MS } from '../../src/tenant/calls/write-behind.ts';
+import { blackboardWrite } from '../../src/tools/blackboard/write.ts';
+import { createCatalogue } from '../../src/tools/catalogue.ts';
 import { createdCompartment, openCompartment, type TestCompartment } from '../support/compartment.ts';
 
 const TIGHT = { tenant: { rate: 1, burst: 3 }, tool: { rate: 1, burst: 3 } };
@@ -152,7 +154,8 @@ describe('a token whose stored scopes another release wrote', () => {
 });
 
 test('limits changed by the operator hold at once and keep what was spent', () => {
-  const test = createdCompartment({ limits: TIGHT });
+  // Limits must pay for a call of every tool, so the price of another tool must not matter here.
+  const test = createdCompartment({ limits: TIGHT, catalogue: createCatalogue([blackboardWrite]) });
   const token = test.issue();
   for (let call = 0; call < 3; call++) test.call(token, 'blackboard_write', { key: 'k', value: call });
   expect(test.compartment.changeLimits({ rate: 1000 })).toMatchObject({ ok: true });
