@@ -5,10 +5,10 @@ import { toolErrorSchema } from '../../src/tools/errors.ts';
 import { SCOPES } from '../../src/tools/families.ts';
 
 test.each<[refusal: Refusal, code: string, message: RegExp]>([
-  [{ reason: 'invalid_token' }, 'forbidden', /revoked or expired\. Ask the operator for a new one\.$/],
+  [{ reason: 'invalid_token' }, 'forbidden', /token is not valid .*\. Ask its operator for a new one\.$/],
   [{ reason: 'suspended' }, 'forbidden', /suspended\. Ask the operator/],
-  [{ reason: 'unknown_session' }, 'forbidden', /session.* ended\. Initialize a new one\.$/],
-  [{ reason: 'unavailable' }, 'unavailable', /unavailable\. Retry shortly\.$/],
+  [{ reason: 'unknown_session' }, 'forbidden', /session.* ended\. Send initialize/],
+  [{ reason: 'unavailable' }, 'unavailable', /cannot be reached now\. Try again shortly\.$/],
 ])('%o says what is wrong and what to do', (refusal, code, message) => {
   const error = toolErrorSchema.parse(refusalError(refusal, 'trace'));
   expect(error).toEqual({

@@ -1,20 +1,22 @@
 import type { Refusal } from './call.ts';
 
-/** A refusal as text for the caller: what is wrong, then what to do. It contains no id of the tenant or the token. */
+/** The text of a refusal, the same over every transport: what is wrong, then what to do. It names no tenant and no token. */
 export function refusalMessage(refusal: Refusal): string {
   switch (refusal.reason) {
     case 'invalid_token':
-      return 'This token is unknown, revoked or expired. Ask the operator for a new one.';
+      return 'The token is not valid for this server. Ask its operator for a new one.';
     case 'suspended':
-      return 'This tenant is suspended. Ask the operator to resume it.';
+      return 'This tenant is suspended. Ask the operator.';
     case 'insufficient_scope':
       return (
-        `This token lacks the scope ${refusal.scope}. ` +
+        `The token lacks the scope ${refusal.scope}. ` +
         `Ask the operator to run: tenant scopes ID TOKEN_ID --add ${refusal.scope}`
       );
     case 'unknown_session':
-      return 'This session is unknown or has ended. Initialize a new one.';
+      return 'This session does not exist or has ended. Send initialize to open a new one.';
+    case 'too_many_requests':
+      return `This token sends too many requests that are refused or only list things. Wait ${refusal.retryAfterMs} ms.`;
     case 'unavailable':
-      return 'The tenant is temporarily unavailable. Retry shortly.';
+      return 'The tenant cannot be reached now. Try again shortly.';
   }
 }
