@@ -7,24 +7,58 @@ import type { Database } from './storage/database.ts';
 import type { Migration } from './storage/migrate.ts';
 import type { Listener } from './streams/stream.ts';
 
-/** What a host provides to a compartment. */
+/**
+ * What a platform provides to the compartment of one tenant. There are two hosts: the Durable Object (`object.ts`) and
+ * the local process (`src/local/tenant.ts`). Everything that depends on the platform, the time included, comes from here.
+ *
+ * @example
+ * ```ts
+ * import { Compartment } from './compartment.ts';
+ * import type { Host } from './host.ts';
+ *
+ * type Parts = Pick<Host, 'db' | 'log' | 'migrations' | 'catalogue' | 'sweepers'>;
+ *
+ * // A host that is the only process with access to its database, and that has no open streams when it starts.
+ * function hostTenant(parts: Parts): Compartment {
+ *   return new Compartment({
+ *     ...parts,
+ *     clock: () => Date.now(),
+ *     monotonic: () => performance.now(),
+ *     later: (ms, task) => {
+ *       const timer = setTimeout(task, ms);
+ *       return () => clearTimeout(timer);
+ *     },
+ *     limits: { tenant: { rate: 50, burst: 200 }, tool: { rate: 20, burst: 60 } },
+ *     storageQuotaBytes: 1_073_741_824,
+ *     listeners: [],
+ *     exclusively: (body) => body(),
+ *   });
+ * }
+ * ```
+ */
 export interface Host {
   readonly db: Database;
-  /** Milliseconds since the epoch. */
+  /** The time in milliseconds since the epoch. It may step back; limits and expiry tolerate that. */
   readonly clock: () => number;
   /** Milliseconds on a clock that never steps back, for durations. */
   readonly monotonic: () => number;
   readonly later: Later;
+  /** Receives one record for each call and each failure. A record that it fails to write does not fail the call. */
   readonly log: Log;
+  /** The schema, in any order. Files that the database lacks are applied in the order of their names. */
   readonly migrations: readonly Migration[];
+  /** The tools, published and internal. */
   readonly catalogue: Catalogue;
+  /** The token buckets of a tenant without limits of its own: `rate` in tokens per second, `burst` in tokens. */
   readonly limits: Limits;
+  /** While `db.sizeBytes()` is at least this many bytes, calls of tools that can add stored data are refused. */
   readonly storageQuotaBytes: number;
+  /** Delete what has expired: one for each part of the storage in which rows expire. */
   readonly sweepers: readonly Sweeper[];
   /** The streams that are already open when the compartment is made. */
   readonly listeners: readonly Listener[];
   /** The sessions that have a stream open in another process; none for a host that is the only process. */
   readonly openElsewhere?: () => readonly string[];
-  /** Runs `body` while no other process can write to the database. */
+  /** Runs `body` while no other process can write to the database. @throws Error when the database cannot be locked */
   exclusively<T>(body: () => T): T;
 }

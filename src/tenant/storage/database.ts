@@ -1,11 +1,45 @@
 import type { Sql } from '../../tools/tool.ts';
 
-/** The database of one tenant. Implemented by the Durable Object's SQLite storage and by `node:sqlite`. */
+/**
+ * The database port: all that a compartment needs of its SQLite database. A host implements it, the Durable Object on its
+ * storage and the local server on `node:sqlite`. The full-text search FTS5 must be available.
+ *
+ * @example
+ * ```ts
+ * import { DatabaseSync } from 'node:sqlite';
+ * import type { Database } from './database.ts';
+ *
+ * // A database in memory whose transactions cannot be nested.
+ * function memoryDatabase(): Database {
+ *   const sqlite = new DatabaseSync(':memory:');
+ *   return {
+ *     exec: (query, ...bindings) => sqlite.prepare(query).all(...bindings) as never,
+ *     script: (statements) => sqlite.exec(statements),
+ *     sizeBytes: () => Number(sqlite.prepare('PRAGMA page_count').get()?.page_count) * 4096,
+ *     transaction: (body) => {
+ *       sqlite.exec('BEGIN IMMEDIATE');
+ *       try {
+ *         const result = body();
+ *         sqlite.exec('COMMIT');
+ *         return result;
+ *       } catch (cause) {
+ *         sqlite.exec('ROLLBACK');
+ *         throw cause;
+ *       }
+ *     },
+ *   };
+ * }
+ * ```
+ */
 export interface Database extends Sql {
-  /** Runs `body` in one transaction: all of its statements are committed, or none when it throws. */
+  /**
+   * Runs `body` in one transaction: all of its statements are committed, or none when it throws. It may be nested, so
+   * that an inner transaction can be rolled back alone.
+   * @throws whatever `body` throws, or the failure of the commit
+   */
   transaction<T>(body: () => T): T;
-  /** Runs a script of several statements without bindings. */
+  /** Runs a script of several statements without bindings. @throws Error at the first statement that fails */
   script(statements: string): void;
-  /** Bytes in use, without free pages. */
+  /** The bytes in use, without free pages. The storage quota is compared with it. */
   sizeBytes(): number;
 }
