@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { catalogue } from '../../src/catalogue.ts';
+import { isRemoteTool } from '../../src/tools/remote-tool.ts';
 import { HttpTenant, jsonOf } from '../support/http.ts';
 import { list, read, write } from '../support/resources.ts';
 import type { Answer } from '../support/tenant.ts';
@@ -15,6 +17,8 @@ test('resources are declared, and that there is push', async () => {
   expect(result.capabilities).toEqual({
     tools: { listChanged: false },
     resources: { subscribe: true, listChanged: true },
+    // Only remote tools send log messages to their client.
+    ...(catalogue.tools.some(isRemoteTool) ? { logging: {} } : {}),
   });
 });
 
