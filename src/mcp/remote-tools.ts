@@ -68,7 +68,7 @@ function callerFor(
   const { mcpReq } = context;
   return {
     ...mcpReq,
-    keep: (kept) => state.mint({ tool, state: kept }, context),
+    signState: (signed) => state.mint({ tool, state: signed }, context),
     requestState: () => {
       const kept = mcpReq.requestState<KeptState>();
       return kept?.tool === tool ? kept.state : undefined;

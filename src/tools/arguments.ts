@@ -6,39 +6,42 @@ import type { Tool } from './tool.ts';
 
 const MAX_NAME_SHOWN = 64;
 
-/** Checks what a caller sent against the tool's schema; throws a `ToolError` that names the field and the remedy. */
+/**
+ * Validates the arguments of a call against the tool's schema.
+ * @returns the arguments with their defaults
+ * @throws ToolError `invalid_input` or `too_large` that names the argument as the caller wrote it and says what to do
+ */
 export function parseArguments<Input extends z.ZodObject>(
   tool: Pick<Tool<Input>, 'name' | 'input'>,
   args: unknown,
 ): z.output<Input> {
-  refuseUnfit(args);
+  requireAcceptableJson(args);
   const parsed = tool.input.safeParse(args);
   if (parsed.success) return parsed.data;
   throw fromIssue(parsed.error.issues[0], tool.input);
 }
 
-function refuseUnfit(args: unknown): void {
+function requireAcceptableJson(args: unknown): void {
   const found = findJsonProblem(args);
   if (found === undefined) return;
   if (found.problem === 'ill_formed_text') {
     const field = found.path === '' ? 'arguments' : found.path;
     throw invalidInput(
       field,
-      `${field} holds text that is not well-formed Unicode (an unpaired surrogate); send valid text.`,
+      `${field} contains text that is not well-formed Unicode (an unpaired surrogate). Send valid text.`,
     );
   }
-  const what =
+  const { limit } = found;
+  const message =
     found.problem === 'too_deep'
-      ? `nested deeper than ${found.limit} levels`
-      : `of more than ${found.limit} values`;
-  throw new ToolError('too_large', `The arguments are ${what}; send a flatter or smaller value.`, {
-    limit: found.limit,
-  });
+      ? `The arguments are nested deeper than ${limit} levels. Send a flatter value.`
+      : `The arguments contain more than ${limit} values. Send fewer of them in a call.`;
+  throw new ToolError('too_large', message, { limit });
 }
 
 function fromIssue(issue: z.core.$ZodIssue | undefined, schema: z.ZodObject): ToolError {
   if (issue === undefined)
-    return invalidInput('arguments', 'The arguments do not fit the schema of this tool.');
+    return invalidInput('arguments', 'The arguments do not match the input schema of this tool.');
   const field = pathText(issue.path);
   if (issue.code === 'unrecognized_keys') return unknownArgument(issue.keys[0] ?? '', issue.path, schema);
   if (issue.path.length === 0) return invalidInput('arguments', 'The arguments must be a JSON object.');
@@ -64,11 +67,12 @@ function unknownArgument(name: string, path: readonly PropertyKey[], schema: z.Z
   const shown = clip(name, MAX_NAME_SHOWN).toWellFormed();
   const known = path.length === 0 ? Object.keys(schema.shape) : namesAt(schema, path);
   const near = nearest(name, known);
-  const remedy = near === undefined ? `known: ${known.join(', ') || 'none'}` : `did you mean ${near}?`;
-  return invalidInput(pathText([...path, shown]), `Unknown argument "${shown}": ${remedy}`);
+  const remedy =
+    near === undefined ? `The arguments here are: ${known.join(', ') || 'none'}.` : `Did you mean ${near}?`;
+  return invalidInput(pathText([...path, shown]), `Unknown argument "${shown}". ${remedy}`);
 }
 
-/** The argument names inside a list of objects or an object, for a misspelt name further down. */
+/** The argument names of a nested object, or of the objects in a list, at `path` of the schema. */
 function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let at: unknown = schema;
   for (const part of path) {
@@ -81,6 +85,7 @@ function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   return Object.keys(Object(Reflect.get(Object(unwrap(at)), 'shape')));
 }
 
+/** The schema inside `.optional()`, `.default(…)` and the like. */
 function unwrap(schema: unknown): unknown {
   let at = schema;
   for (let depth = 0; depth < 8; depth++) {
@@ -91,7 +96,7 @@ function unwrap(schema: unknown): unknown {
   return at;
 }
 
-/** The candidate that a misspelt `name` most likely meant, if any is near enough. */
+/** The candidate that is most similar to a misspelt `name`; undefined if none is similar enough. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const wanted = clip(name, MAX_NAME_SHOWN).toLowerCase();
   let best: { candidate: string; distance: number } | undefined;
@@ -104,7 +109,7 @@ export function nearest(name: string, candidates: readonly string[]): string | u
     : undefined;
 }
 
-/** How many letters were added, left out, replaced or swapped with the next (optimal string alignment). */
+/** How many insertions, deletions, replacements and swaps of neighbours make `b` of `a` (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   const at = (i: number, j: number) => rows[i]?.[j] ?? 0;

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
-/** Argument and answer fields that several tools share, so that a name means the same everywhere. */
+/** Fields of arguments and answers that several tools share, so that a name means the same in every tool. */
 
-/** Text of `min` to `max` characters (Unicode code points). */
+/** A text of `min` to `max` characters, counted as Unicode code points. */
 export function text(min: number, max: number) {
   return z
     .string()
@@ -10,6 +10,7 @@ export function text(min: number, max: number) {
     .meta({ minLength: min, maxLength: max });
 }
 
+/** Whether a text has `min` to `max` code points. It stops early, because a caller can send megabytes. */
 function fits(value: string, min: number, max: number): boolean {
   if (value.length > max * 2) return false;
   let count = 0;
@@ -19,7 +20,7 @@ function fits(value: string, min: number, max: number): boolean {
 
 const CONTROL = /\p{Cc}/u;
 
-/** A name: NFC-normalised, without control characters. */
+/** A name of 1 to `max` characters: normalised to Unicode NFC, without control characters. */
 function name(max: number) {
   return z
     .string()
@@ -29,7 +30,7 @@ function name(max: number) {
     .meta({ minLength: 1, maxLength: max });
 }
 
-/** A path of `/`-separated parts, 1 to 256 characters, none of the parts empty. */
+/** A path of non-empty parts separated by `/`, 1 to 256 characters. */
 export function keyPath() {
   return name(256).refine(
     (value) => !value.startsWith('/') && !value.endsWith('/') && !value.includes('//'),
@@ -40,15 +41,22 @@ export function keyPath() {
 }
 
 export const runId = () => name(128).default('default').describe('The board or run.');
+/** A name, as `shortName`, that may be left out. */
 export const optionalName = (max = 128) => name(max).optional();
+/** A name of 1 to `max` characters, without control characters. */
 export const shortName = (max = 128) => name(max);
+/** At most 16 tags of 1 to 64 characters. */
 export const tags = () => z.array(name(64)).max(16).optional();
+/** How many entries a page of a list has: 1 to `max`. */
 export const limit = (fallback: number, max: number) => z.int().min(1).max(max).default(fallback);
-export const cursor = () => z.string().min(1).max(512).optional().describe('next_cursor of the page before.');
+/** The position of a page in a list, as the page before it returned it. */
+export const cursor = () =>
+  z.string().min(1).max(512).optional().describe('next_cursor of the previous page.');
+/** With this argument a tool runs once for each key and its arguments; repeats within 24 hours get the first answer. */
 export const idempotencyKey = () =>
   name(128).optional().describe('Repeats of a call with the same key and arguments within 24 h act once.');
-/** Seconds to live: from one second to one year. */
+/** A time to live in seconds: one second to one year. */
 export const ttlSeconds = () => z.int().min(1).max(31_536_000);
 
-/** An answer's size in bytes, count or age: a non-negative integer. */
+/** A non-negative integer in an answer: a count, an id, a size in bytes or an age in seconds. */
 export const count = () => z.int().min(0);

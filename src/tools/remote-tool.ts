@@ -5,7 +5,7 @@ import type {
   ServerContext,
 } from '@modelcontextprotocol/server';
 import type * as z from 'zod';
-import type { Annotations, Described, Tool } from './tool.ts';
+import type { Annotations, Tool, ToolDeclaration } from './tool.ts';
 
 /**
  * The client whose call a remote tool is running for. `signal` aborts when the client cancels, disconnects or the
@@ -17,8 +17,8 @@ export type Caller = Omit<ServerContext['mcpReq'], 'requestState'> & {
   /** The capabilities that the client declared; undefined outside a session of the 2025 revisions. */
   readonly capabilities: ClientCapabilities | undefined;
   /** Signs a state for `inputRequired(…)`, so that the tool has it when the client answers. The client can read it. */
-  keep(state: unknown): Promise<string>;
-  /** The state that the tool signed with `keep`, once the client has answered; the client cannot have changed it. */
+  signState(state: unknown): Promise<string>;
+  /** The state that the tool signed with `signState`, once the client has answered; the client cannot have changed it. */
   requestState(): unknown;
 };
 
@@ -28,7 +28,7 @@ export type Caller = Omit<ServerContext['mcpReq'], 'requestState'> & {
  * limits each run, and a cap limits how many of a tenant's runs are active at once. It is offered by MCP only, not at
  * `/v1`.
  */
-export interface RemoteTool<Input extends z.ZodObject = z.ZodObject> extends Described<Input> {
+export interface RemoteTool<Input extends z.ZodObject = z.ZodObject> extends ToolDeclaration<Input> {
   readonly kind: 'remote';
   readonly annotations: Omit<Annotations, 'openWorldHint'> & { readonly openWorldHint: boolean };
   /**

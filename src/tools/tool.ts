@@ -127,7 +127,7 @@ export interface Annotations {
 }
 
 /** The declarations that both kinds of tools have. The pipeline limits, validates and logs calls according to them. */
-export interface Described<Input extends z.ZodObject = z.ZodObject> {
+export interface ToolDeclaration<Input extends z.ZodObject = z.ZodObject> {
   /** `<family>_<verb>`, lower case, unique in the catalogue. */
   readonly name: string;
   /** The name for people, 4 to 40 characters. */
@@ -146,7 +146,7 @@ export interface Described<Input extends z.ZodObject = z.ZodObject> {
 
 /** A tool on the tenant's own data. `defineTool` shows one. */
 export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject>
-  extends Described<Input> {
+  extends ToolDeclaration<Input> {
   /** True if a call can add stored data: such a call is refused while the storage quota is exhausted. */
   readonly grows: boolean;
   /** Deletes the expired rows of this tool's tables. One tool of a family declares it for all tables of the family. */

@@ -1,9 +1,9 @@
 import type { Answer } from './tenant.ts';
 
-/** One call of the isolation test. `mark` is the only thing in which two tenants differ. */
+/** One call of the isolation test. `mark` is the only text in which the calls of two tenants differ. */
 export interface IsolationStep {
   readonly tool: string;
-  /** @param before the answers of the steps so far */
+  /** @param before the answers of the previous steps */
   args(mark: string, before: readonly Answer[]): Record<string, unknown>;
 }
 
@@ -14,10 +14,11 @@ const failure = {
   tool: 'search',
 };
 const prompt = { model: 'model-x', messages: [{ role: 'user', content: 'the same prompt for everyone' }] };
+/** The first value of a field in the answers so far: a handle that the tenant got. */
 const handle = (before: readonly Answer[], field: string): unknown =>
   before.map((answer) => answer[field]).find((value) => value !== undefined);
 
-/** Every tool at least once, with the same ids, keys and prompts for every tenant. */
+/** Calls every tool at least once, with the same ids, keys and prompts for every tenant. */
 export const ISOLATION_SCRIPT: readonly IsolationStep[] = [
   { tool: 'blackboard_write', args: (mark) => ({ ...board, key: 'plan/step', value: { owner: mark } }) },
   {

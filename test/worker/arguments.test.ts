@@ -36,7 +36,7 @@ describe('an argument that no tool knows', () => {
     unchanged(async (tenant) => {
       const error = await errorOf(tenant, tool, args);
       expect(error).toMatchObject({ code: 'invalid_input', field, retryable: false });
-      if (near !== undefined) expect(error.message).toContain(`did you mean ${near}?`);
+      if (near !== undefined) expect(error.message).toContain(`Did you mean ${near}?`);
     }),
   );
 

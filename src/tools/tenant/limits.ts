@@ -7,8 +7,8 @@ export const tenantLimits = defineTool({
   name: 'tenant_limits',
   title: 'Show limits',
   description:
-    'What may still be used: the token buckets of the tenant and of each tool (calls left, capacity, refill a second, ' +
-    'time until full), storage used and allowed, and the scopes and expiry of the token. Free of charge.',
+    'Shows what may still be used: the token buckets of the tenant and of each tool (tokens left, capacity, refill per ' +
+    'second, time until full), the storage used and allowed, and the scopes and expiry of the token. Free of charge.',
   scope: 'any',
   cost: 0,
   grows: false,
