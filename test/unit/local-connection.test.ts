@@ -1,7 +1,9 @@
+import { Client } from '@modelcontextprotocol/client';
 import { InMemoryTransport } from '@modelcontextprotocol/server';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
 import { Connection } from '../../src/local/connection.ts';
+import { openDatabase } from '../../src/local/database.ts';
 import { ListenSubscriptions } from '../../src/local/listen-subscriptions.ts';
 import type { LocalTenantOptions } from '../../src/local/tenant.ts';
 import { PublishedTools } from '../../src/mcp/published-tools.ts';
@@ -60,6 +62,24 @@ test('a connection that ends takes its session along, whichever era it was of', 
     await server.close();
     expect(sessions(local)).toEqual([]);
   }
+});
+
+test('a call for which the token of the file lacks the scope says which one, and how it is added', async () => {
+  const local = open();
+  const other = openDatabase(directory.file);
+  other.exec("UPDATE tokens SET scopes = 'cache:read'");
+  other.close();
+  const [ours, theirs] = InMemoryTransport.createLinkedPair();
+  const { server } = await connect(local, 'legacy');
+  await server.connect(theirs);
+  const client = new Client({ name: 'agent', version: '1' });
+  await client.connect(ours);
+  expect(await client.callTool({ name: 'scar_list', arguments: {} })).toMatchObject({
+    isError: true,
+    content: [{ text: expect.stringContaining('scopes ID TOKEN_ID --add scar:read') }],
+    structuredContent: { error: { code: 'forbidden', scope: 'scar:read' } },
+  });
+  await client.close();
 });
 
 test('more changes than can be told one by one are told as a change of all that is listened to', async () => {
