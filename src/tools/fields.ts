@@ -55,8 +55,8 @@ export const cursor = () =>
 /** With this argument a tool runs once for each key and its arguments; repeats within 24 hours get the first answer. */
 export const idempotencyKey = () =>
   name(128).optional().describe('Repeats of a call with the same key and arguments within 24 h act once.');
-/** A time to live in seconds: one second to one year. */
+/** Seconds to live: from one second to one year. */
 export const ttlSeconds = () => z.int().min(1).max(31_536_000);
 
-/** A non-negative integer in an answer: a count, an id, a size in bytes or an age in seconds. */
+/** An answer's size in bytes, count or age: a non-negative integer. */
 export const count = () => z.int().min(0);

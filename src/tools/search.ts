@@ -1,11 +1,9 @@
-/**
- * Builds FTS5 queries from a caller's text. Every word is quoted, so that no part of the text is read as query syntax.
- */
+/** Turns a caller's words into FTS5 queries. No text of a caller's ever reaches MATCH unquoted. */
 
 export const MAX_QUERY_TERMS = 32;
 const MIN_TRIGRAM_CHARS = 3;
 
-/** The distinct words of `text` in lower case, at most 32. */
+/** The distinct words of `text`, lower-cased, at most 32. */
 export function queryTerms(text: string): string[] {
   const terms = new Set<string>();
   for (const [word] of text
@@ -18,12 +16,12 @@ export function queryTerms(text: string): string[] {
   return [...terms];
 }
 
-/** An FTS5 expression that matches any of the words in an index of words; undefined if there are no words. */
+/** An FTS5 expression that matches any of the words, for an index of words; undefined when there is no word. */
 export function matchWords(terms: readonly string[]): string | undefined {
   return terms.length === 0 ? undefined : terms.map(quote).join(' OR ');
 }
 
-/** The same for a trigram index, which cannot find words of fewer than three characters; they are left out. */
+/** The same for a trigram index, which finds no text of fewer than three characters. */
 export function matchTrigrams(terms: readonly string[]): string | undefined {
   return matchWords(terms.filter((term) => [...term].length >= MIN_TRIGRAM_CHARS));
 }
