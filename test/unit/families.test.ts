@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { sweepers } from '../../src/catalogue.ts';
 import { TOOL_FAMILIES, TOOLS } from '../../src/tools/catalogue.ts';
 import { describeFamily, FAMILIES, familyOf, SCOPES, UNSCOPED_FAMILY } from '../../src/tools/families.ts';
 
@@ -68,3 +69,14 @@ test.each([
   ['tickets', 'tickets'],
   ['a_b_c', 'a'],
 ])('the family of %s is %s', (name, family) => expect(familyOf({ name })).toBe(family));
+
+test('every function that deletes expired rows is declared as the sweeper of one tool', () => {
+  const written = globSync('src/{tools,transport-tools}/**/*.ts').flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/^export function (sweep[A-Z]\w*)\(/gm)].map(([, name]) => name),
+  );
+  expect(written).toContain('sweepSessions');
+  expect(
+    sweepers.map(({ name }) => name),
+    'Declare it as `sweep` of a tool that adds such rows.',
+  ).toEqual(expect.arrayContaining(written));
+});
