@@ -58,5 +58,8 @@ export const idempotencyKey = () =>
 /** Seconds to live: from one second to one year. */
 export const ttlSeconds = () => z.int().min(1).max(31_536_000);
 
+/** How long a call may wait when it has nothing to return yet, in seconds. */
+export const waitSeconds = () => z.int().min(0).max(25).default(0);
+
 /** An answer's size in bytes, count or age: a non-negative integer. */
 export const count = () => z.int().min(0);

@@ -1,4 +1,7 @@
-/** Turns a caller's words into FTS5 queries. No text of a caller's ever reaches MATCH unquoted. */
+/** Turns a caller's words into FTS5 queries. Every word is quoted, so callers cannot use FTS5 syntax. */
+
+/** Scripts that are written without spaces between words, as part of a regular expression's character class (flag `u`). */
+export const UNSPACED_SCRIPTS = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}`;
 
 export const MAX_QUERY_TERMS = 32;
 const MIN_TRIGRAM_CHARS = 3;
@@ -16,12 +19,12 @@ export function queryTerms(text: string): string[] {
   return [...terms];
 }
 
-/** An FTS5 expression that matches any of the words, for an index of words; undefined when there is no word. */
+/** An FTS5 expression for a word index that matches any of the words; undefined if there are none. */
 export function matchWords(terms: readonly string[]): string | undefined {
   return terms.length === 0 ? undefined : terms.map(quote).join(' OR ');
 }
 
-/** The same for a trigram index, which finds no text of fewer than three characters. */
+/** Like `matchWords`, for a trigram index, which cannot find texts of fewer than three characters. */
 export function matchTrigrams(terms: readonly string[]): string | undefined {
   return matchWords(terms.filter((term) => [...term].length >= MIN_TRIGRAM_CHARS));
 }

@@ -1,6 +1,6 @@
 /** What answers MCP's `resources/list` and `resources/read`: every live cell of every board is a resource. */
 import * as z from 'zod';
-import { live, loadCells } from '../tools/blackboard/cell.ts';
+import { loadCells, unlessExpired } from '../tools/blackboard/cell.ts';
 import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from '../tools/blackboard/cursor.ts';
 import { revision } from '../tools/blackboard/fields.ts';
 import { MAX_VALUE_BYTES } from '../tools/blackboard/value.ts';
@@ -96,7 +96,7 @@ export const resourcesRead = defineTool({
   }),
   log: { run_id: 'plain', key: 'plain' },
   run({ run_id, key }, { sql, now }) {
-    const cell = live(loadCells(sql, run_id, [key], MAX_VALUE_BYTES).get(key), now);
+    const cell = unlessExpired(loadCells(sql, run_id, [key], MAX_VALUE_BYTES).get(key), now);
     if (cell === undefined) return { found: false };
     return {
       found: true,

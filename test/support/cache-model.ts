@@ -1,6 +1,6 @@
 /** The cache as its contract tells it, in memory: what the tools are compared with over random sequences of calls. */
 
-export const LATE_MS = 600_000;
+export const LEASE_GRACE_MS = 600_000;
 export const QUESTIONS = [
   { namespace: 'n', model: 'a', prompt: 'p' },
   { namespace: 'n', model: 'b', prompt: 'p' },
@@ -84,7 +84,7 @@ export class CacheModel {
   set(question: number, answer: Answering, id: string | undefined) {
     const known = this.#live(question);
     const held = this.#leases.get(question);
-    const lease = held !== undefined && this.now < held.expiresAt + LATE_MS ? held : undefined;
+    const lease = held !== undefined && this.now < held.expiresAt + LEASE_GRACE_MS ? held : undefined;
     const reason = this.#lost(known, lease, answer, id) ?? this.#unfit(known?.entry, answer);
     if (reason !== undefined) {
       this.counted.rejected++;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_WAITERS } from '../../src/tenant/streams/waiters.ts';
-import { count, MAX_DAYS } from '../../src/tools/cache/counters.ts';
-import { LATE_MS, MAX_LEASES, MAX_LOST_TAGS } from '../../src/tools/cache/lease.ts';
+import { addToCounter, MAX_DAYS } from '../../src/tools/cache/counters.ts';
+import { LEASE_GRACE_MS, MAX_INVALIDATED_TAGS, MAX_LEASES } from '../../src/tools/cache/lease.ts';
 import { sweepCache } from '../../src/tools/cache/sweep.ts';
 import { callRequest, createdCompartment, openCompartment } from '../support/compartment.ts';
 import { START } from '../support/fake-time.ts';
@@ -82,7 +82,7 @@ describe('tags that are invalidated while leases are out', () => {
     const waiting = compartment.call(
       callRequest(token, 'cache_get', { model: 'm', prompt: 'p', lease_s: 600, wait_s: 25 }, clock.now),
     );
-    for (let n = 0; n < MAX_LOST_TAGS; n++) ask('cache_invalidate', { tag: `t${n}` });
+    for (let n = 0; n < MAX_INVALIDATED_TAGS; n++) ask('cache_invalidate', { tag: `t${n}` });
     expect(rows('cache_leases')).toBe(1);
     ask('cache_invalidate', { tag: 'one more' });
     expect(rows('cache_lost_tags')).toBe(0);
@@ -121,7 +121,7 @@ describe('sweepCache', () => {
     ]);
     ask('cache_invalidate', { tag: 't' });
     expect([rows('cache_leases'), rows('cache_lost_tags')]).toEqual([1, 1]);
-    clock.now = START + 1000 + LATE_MS - 1;
+    clock.now = START + 1000 + LEASE_GRACE_MS - 1;
     expect(sweepCache(db, clock.now, 100)).toBe(0);
     clock.now += 1;
     expect(sweepCache(db, clock.now, 100)).toBe(2);
@@ -141,8 +141,8 @@ describe('sweepCache', () => {
 
   test('drops the counters of days that are not kept', () => {
     const { db, clock, rows } = open();
-    count(db, clock.now, 'n', 'm', { what: 'hits' });
-    count(db, clock.now + DAY_MS, 'n', 'm', { what: 'hits' });
+    addToCounter(db, clock.now, 'n', 'm', { counter: 'hits' });
+    addToCounter(db, clock.now + DAY_MS, 'n', 'm', { counter: 'hits' });
     expect(sweepCache(db, clock.now + MAX_DAYS * DAY_MS - 1, 10)).toBe(0);
     expect(sweepCache(db, clock.now + MAX_DAYS * DAY_MS, 10)).toBe(1);
     expect(rows('cache_days')).toBe(1);

@@ -5,7 +5,7 @@ import { readMigrations } from '../../src/local/migrations.ts';
 import { migrate } from '../../src/tenant/storage/migrate.ts';
 import { cacheGet } from '../../src/tools/cache/get.ts';
 import { cacheInvalidate } from '../../src/tools/cache/invalidate.ts';
-import { topicOf } from '../../src/tools/cache/lease.ts';
+import { leaseTopic } from '../../src/tools/cache/lease.ts';
 import { cacheSet } from '../../src/tools/cache/set.ts';
 import { cacheStats } from '../../src/tools/cache/stats.ts';
 import { sweepCache } from '../../src/tools/cache/sweep.ts';
@@ -13,7 +13,7 @@ import { NotYet, type Tool, type ToolContext } from '../../src/tools/tool.ts';
 import {
   type Answering,
   CacheModel,
-  LATE_MS,
+  LEASE_GRACE_MS,
   type Lookup,
   type Naming,
   QUESTIONS,
@@ -80,7 +80,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       op: fc.constant('time' as const),
-      ms: fc.constantFrom(1, 999, 1000, 1001, 2000, LATE_MS - 1, LATE_MS),
+      ms: fc.constantFrom(1, 999, 1000, 1001, 2000, LEASE_GRACE_MS - 1, LEASE_GRACE_MS),
     }),
   },
   {
@@ -142,7 +142,7 @@ function step({ model, leases, run }: ReturnType<typeof both>, operation: Operat
     if (said instanceof NotYet) {
       expect({ status: 'wait', until: said.until, topic: said.topic }).toEqual({
         ...expected,
-        topic: topicOf(keys[operation.question] ?? ''),
+        topic: leaseTopic(keys[operation.question] ?? ''),
       });
       return;
     }
@@ -159,7 +159,7 @@ function step({ model, leases, run }: ReturnType<typeof both>, operation: Operat
     const args = { ...QUESTIONS[operation.question], [kind]: value, ...rest, lease_id: id };
     const { said, touched } = run(cacheSet, args, AT_ONCE);
     expect(said).toMatchObject(model.set(operation.question, operation.answer, id));
-    for (const woken of model.woken) expect(touched).toContain(topicOf(keys[woken] ?? ''));
+    for (const woken of model.woken) expect(touched).toContain(leaseTopic(keys[woken] ?? ''));
   } else {
     const { naming, dry } = operation;
     const target =
@@ -167,7 +167,7 @@ function step({ model, leases, run }: ReturnType<typeof both>, operation: Operat
     const { said, touched } = run(cacheInvalidate, { ...target, dry_run: dry }, AT_ONCE);
     if (dry) return;
     expect(said).toMatchObject(model.invalidate(naming));
-    for (const woken of model.woken) expect(touched).toContain(topicOf(keys[woken] ?? ''));
+    for (const woken of model.woken) expect(touched).toContain(leaseTopic(keys[woken] ?? ''));
   }
 }
 
@@ -179,7 +179,7 @@ test('any sequence of calls is answered as the model answers it', () => {
       const { said } = cache.run(cacheStats, { days: 30 }, AT_ONCE);
       expect(said).toMatchObject({ ...cache.model.counted, entries: cache.model.living });
       // Once all time is over, sweeping leaves nothing but what is bounded by itself.
-      const end = cache.model.now + 2 * LATE_MS;
+      const end = cache.model.now + 2 * LEASE_GRACE_MS;
       while (sweepCache(db, end, 3) === 3);
       for (const table of ['entries', 'bodies', 'tags', 'text', 'leases', 'lost_tags', 'invalidations'])
         expect(db.exec(`SELECT 1 FROM cache_${table}`), table).toEqual([]);

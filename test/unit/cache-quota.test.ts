@@ -3,11 +3,31 @@ import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
 import { migrate } from '../../src/tenant/storage/migrate.ts';
-import { labelsOf, MAX_ASKED, remember } from '../../src/tools/cache/cache-input.ts';
-import { invalidate, RECLAIMED_PER_INVALIDATION, reclaim } from '../../src/tools/cache/invalidation.ts';
-import { CACHE_QUOTA, MAX_EVICTED_PER_CALL, makeRoom, victims } from '../../src/tools/cache/quota.ts';
-import { candidates, MAX_SEARCHED, readText } from '../../src/tools/cache/similar.ts';
-import { insertEntry, markHit, type NewEntry, partsOf, sizeOf, toBody } from '../../src/tools/cache/store.ts';
+import {
+  findQuestionInfo,
+  MAX_MISSED_QUESTIONS,
+  saveMissedQuestion,
+} from '../../src/tools/cache/cache-input.ts';
+import {
+  encodeBody,
+  entrySize,
+  insertEntry,
+  type NewEntry,
+  recordHit,
+  splitBody,
+} from '../../src/tools/cache/entries.ts';
+import {
+  RECLAIMED_PER_INVALIDATION,
+  reclaim,
+  recordInvalidation,
+} from '../../src/tools/cache/invalidation.ts';
+import {
+  CACHE_QUOTA,
+  chooseEvictions,
+  evictToFit,
+  MAX_EVICTED_PER_CALL,
+} from '../../src/tools/cache/quota.ts';
+import { findSimilar, MAX_INDEXED_QUESTIONS, readQuestionText } from '../../src/tools/cache/similar.ts';
 import type { Sql } from '../../src/tools/tool.ts';
 import { createdCompartment } from '../support/compartment.ts';
 
@@ -26,7 +46,7 @@ function entry(n: number, size = 10, more: Partial<NewEntry> = {}): NewEntry {
     ns: 'default',
     model: 'm',
     kind: 'response',
-    body: toBody('response', 'x'.repeat(size - 2)),
+    body: encodeBody('response', 'x'.repeat(size - 2)),
     finishReason: undefined,
     tokens: undefined,
     microUsd: undefined,
@@ -44,24 +64,24 @@ const revs = (sql: Sql) =>
 const totals = (sql: Sql) => sql.exec('SELECT entries, size FROM cache_totals')[0];
 const rows = (sql: Sql, table: string) => Number(sql.exec(`SELECT count(*) AS n FROM ${table}`)[0]?.n);
 
-describe('makeRoom', () => {
+describe('evictToFit', () => {
   test('drops the least recently hit first, and no more than needed', () => {
     const sql = emptyCache();
     for (const n of [1, 2, 3, 4]) insertEntry(sql, n, entry(n), START + n);
-    markHit(sql, 1, START + 10);
+    recordHit(sql, 1, START + 10);
     const quota = { bytes: 40, entries: 100 };
-    expect(makeRoom(sql, 11, START + 20, quota)).toMatchObject({
+    expect(evictToFit(sql, 11, START + 20, quota)).toMatchObject({
       fits: true,
       evicted: [{ rev: 2 }, { rev: 3 }],
     });
     expect(revs(sql)).toEqual([1, 4]);
-    expect(makeRoom(sql, 20, START + 20, quota)).toEqual({ fits: true, evicted: [] });
+    expect(evictToFit(sql, 20, START + 20, quota)).toEqual({ fits: true, evicted: [] });
   });
 
   test('bounds the number of entries too', () => {
     const sql = emptyCache();
     for (const n of [1, 2, 3]) insertEntry(sql, n, entry(n), START);
-    expect(makeRoom(sql, 1, START, { bytes: 1000, entries: 3 })).toMatchObject({
+    expect(evictToFit(sql, 1, START, { bytes: 1000, entries: 3 })).toMatchObject({
       fits: true,
       evicted: [{ rev: 1 }],
     });
@@ -72,8 +92,11 @@ describe('makeRoom', () => {
     insertEntry(sql, 1, entry(1), START);
     insertEntry(sql, 2, entry(2, 10, { ttlS: 1 }), START);
     insertEntry(sql, 3, entry(3, 10, { tags: ['t'] }), START);
-    invalidate(sql, { kind: 'tag', value: 't', namespace: undefined }, 4);
-    expect(makeRoom(sql, 20, START + 1000, { bytes: 30, entries: 100 })).toEqual({ fits: true, evicted: [] });
+    recordInvalidation(sql, { kind: 'tag', value: 't', namespace: undefined }, 4);
+    expect(evictToFit(sql, 20, START + 1000, { bytes: 30, entries: 100 })).toEqual({
+      fits: true,
+      evicted: [],
+    });
     expect(revs(sql)).toEqual([1]);
   });
 
@@ -82,9 +105,9 @@ describe('makeRoom', () => {
     const count = MAX_EVICTED_PER_CALL + 100;
     for (let n = 1; n <= count; n++) insertEntry(sql, n, entry(n), START);
     const quota = { bytes: count * 10, entries: 10_000 };
-    const first = makeRoom(sql, count * 10, START, quota);
+    const first = evictToFit(sql, count * 10, START, quota);
     expect([first.fits, first.evicted.length]).toEqual([false, MAX_EVICTED_PER_CALL]);
-    const second = makeRoom(sql, count * 10, START, quota);
+    const second = evictToFit(sql, count * 10, START, quota);
     expect([second.fits, second.evicted.length]).toEqual([true, 100]);
     expect(totals(sql)).toEqual({ entries: 0, size: 0 });
   });
@@ -94,8 +117,8 @@ test('an entry goes with all that belongs to it, and the totals follow', () => {
   const sql = emptyCache();
   const big = entry(1, 2 * 1024 * 1024, { tags: ['a', 'b', 'a'], text: 'words of the question' });
   insertEntry(sql, 1, big, START);
-  expect(totals(sql)).toEqual({ entries: 1, size: sizeOf(big) });
-  expect(sizeOf(big)).toBe(2 * 1024 * 1024 + 21);
+  expect(totals(sql)).toEqual({ entries: 1, size: entrySize(big) });
+  expect(entrySize(big)).toBe(2 * 1024 * 1024 + 21);
   expect([rows(sql, 'cache_tags'), rows(sql, 'cache_text')]).toEqual([2, 1]);
   expect(rows(sql, 'cache_bodies')).toBeGreaterThan(1);
   reclaim(sql, START + 60_000, 1);
@@ -179,8 +202,8 @@ describe('reclaim', () => {
         START,
       );
     }
-    invalidate(sql, { kind: 'model', value: 'even', namespace: undefined }, 7);
-    invalidate(sql, { kind: 'all', value: '', namespace: 'n' }, 8);
+    recordInvalidation(sql, { kind: 'model', value: 'even', namespace: undefined }, 7);
+    recordInvalidation(sql, { kind: 'all', value: '', namespace: 'n' }, 8);
     insertEntry(sql, 9, entry(9, 10, { model: 'even', ns: 'n' }), START);
     reclaim(sql, START, 2);
     expect(revs(sql)).toEqual([1, 3, 5, 6, 9]);
@@ -197,7 +220,7 @@ describe('reclaim', () => {
     let most = 0;
     for (let n = 0; n < 20; n++) {
       // The first names every entry, the others wait behind it.
-      invalidate(sql, { kind: 'tag', value: n === 0 ? 't' : `t${n}`, namespace: undefined }, ++rev);
+      recordInvalidation(sql, { kind: 'tag', value: n === 0 ? 't' : `t${n}`, namespace: undefined }, ++rev);
       reclaim(sql, START, RECLAIMED_PER_INVALIDATION);
       most = Math.max(most, rows(sql, 'cache_invalidations'));
     }
@@ -211,33 +234,36 @@ test('the questions of the newest entries are indexed, a bounded number', () => 
   const sql = emptyCache();
   let rev = 0;
   const add = () => insertEntry(sql, ++rev, entry(rev, 10, { text: `question ${rev}` }), START);
-  while (rev < MAX_SEARCHED + 63) add();
-  expect(rows(sql, 'cache_text')).toBe(MAX_SEARCHED + 63);
-  sql.exec('DELETE FROM cache_entries WHERE rev > ?', MAX_SEARCHED - 2);
+  while (rev < MAX_INDEXED_QUESTIONS + 63) add();
+  expect(rows(sql, 'cache_text')).toBe(MAX_INDEXED_QUESTIONS + 63);
+  sql.exec('DELETE FROM cache_entries WHERE rev > ?', MAX_INDEXED_QUESTIONS - 2);
   add();
   // What was removed is not counted as indexed any more, so nothing else had to go.
-  expect(rows(sql, 'cache_text')).toBe(MAX_SEARCHED - 1);
-  expect(readText(sql, 1)).toBe('question 1');
+  expect(rows(sql, 'cache_text')).toBe(MAX_INDEXED_QUESTIONS - 1);
+  expect(readQuestionText(sql, 1)).toBe('question 1');
   for (let n = 0; n < 65; n++) add();
-  expect(rows(sql, 'cache_text')).toBe(MAX_SEARCHED);
-  expect([readText(sql, 64), readText(sql, 65)]).toEqual(['', 'question 65']);
-  expect(candidates(sql, 'default', `question ${rev}`, START)[0]).toMatchObject({ score: 1 });
+  expect(rows(sql, 'cache_text')).toBe(MAX_INDEXED_QUESTIONS);
+  expect([readQuestionText(sql, 64), readQuestionText(sql, 65)]).toEqual(['', 'question 65']);
+  expect(findSimilar(sql, 'default', `question ${rev}`, START)[0]).toMatchObject({ score: 1 });
   expect(revs(sql)[0]).toBe(1);
 });
 
 test('misses are remembered by their key, a bounded number of the newest', () => {
   const sql = emptyCache();
-  const labels = { ns: 'n', model: 'm', text: 'words' };
+  const info = { ns: 'n', model: 'm', text: 'words' };
   const asked = (n: number) => ({ by: 'key', key: `key ${n}`, ns: undefined, model: undefined }) as const;
-  for (let n = 0; n < 3 * MAX_ASKED; n++) remember(sql, `key ${n}`, labels);
-  remember(sql, `key ${3 * MAX_ASKED - 1}`, { ...labels, text: 'asked again' });
-  expect(rows(sql, 'cache_asked')).toBeLessThan(1.1 * MAX_ASKED);
-  expect(labelsOf(sql, asked(3 * MAX_ASKED - 1))).toEqual({ ...labels, text: 'asked again' });
-  expect(labelsOf(sql, asked(2 * MAX_ASKED))).toEqual(labels);
-  expect(labelsOf(sql, asked(MAX_ASKED))).toBeUndefined();
+  for (let n = 0; n < 3 * MAX_MISSED_QUESTIONS; n++) saveMissedQuestion(sql, `key ${n}`, info);
+  saveMissedQuestion(sql, `key ${3 * MAX_MISSED_QUESTIONS - 1}`, { ...info, text: 'asked again' });
+  expect(rows(sql, 'cache_asked')).toBeLessThan(1.1 * MAX_MISSED_QUESTIONS);
+  expect(findQuestionInfo(sql, asked(3 * MAX_MISSED_QUESTIONS - 1))).toEqual({
+    ...info,
+    text: 'asked again',
+  });
+  expect(findQuestionInfo(sql, asked(2 * MAX_MISSED_QUESTIONS))).toEqual(info);
+  expect(findQuestionInfo(sql, asked(MAX_MISSED_QUESTIONS))).toBeUndefined();
 });
 
-test('victims: the shortest front of the list that takes the excess away', () => {
+test('chooseEvictions: the shortest front of the list that takes the excess away', () => {
   const size = fc.record({ size: fc.integer({ min: 1, max: 50 }) });
   const over = fc.record({
     bytes: fc.integer({ min: -50, max: 200 }),
@@ -249,7 +275,7 @@ test('victims: the shortest front of the list that takes the excess away', () =>
   ) => chosen.reduce((sum, victim) => sum + victim.size, 0) >= bytes && chosen.length >= entries;
   fc.assert(
     fc.property(fc.array(size, { maxLength: 30 }), over, (oldest, excess) => {
-      const chosen = victims(oldest, excess);
+      const chosen = chooseEvictions(oldest, excess);
       expect(chosen).toEqual(oldest.slice(0, chosen.length));
       expect(isEnough(chosen, excess) || chosen.length === oldest.length).toBe(true);
       if (chosen.length > 0) expect(isEnough(chosen.slice(0, -1), excess)).toBe(false);
@@ -257,12 +283,12 @@ test('victims: the shortest front of the list that takes the excess away', () =>
   );
 });
 
-test('partsOf: rows of at most 1 MiB that are well formed and together the text', () => {
+test('splitBody: rows of at most 1 MiB that are well formed and together the text', () => {
   const letters = fc.array(fc.constantFrom('x', 'é', '中', '😀'), { minLength: 1, maxLength: 7 });
   fc.assert(
     fc.property(letters, fc.integer({ min: 1, max: 60_000 }), (unit, times) => {
-      const body = toBody('response', unit.join('').repeat(times).slice(0, 700_000).toWellFormed());
-      const parts = partsOf(body);
+      const body = encodeBody('response', unit.join('').repeat(times).slice(0, 700_000).toWellFormed());
+      const parts = splitBody(body);
       expect(parts.join('') === body.json).toBe(true);
       for (const part of parts) {
         expect(part.isWellFormed()).toBe(true);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parsePointer, resolvePointer } from '../../src/tools/blackboard/pointer.ts';
+import { parsePointer, resolvePointer } from '../../src/tools/blackboard/json-pointer.ts';
 
 const at = (root: unknown, pointer: string) => resolvePointer(root, parsePointer(pointer) ?? ['invalid']);
 

@@ -10,41 +10,45 @@ export type Cell = {
   rev: number;
   author: string;
   updated_at: number;
-  /** In milliseconds since the epoch: from then on the cell counts as absent. */
+  /** Milliseconds since the epoch. From this moment on the cell counts as absent, even if its row still exists. */
   expires_at: number | null;
   versions: number;
   bytes: number;
-  /** The claim that was last taken and not released; it is lost once it or the cell has expired. */
+  /** The claim that was started last and not released. It has ended if `claim_until` or `expires_at` has passed. */
   claim_id: string | null;
   claim_by: string | null;
   claim_fence: number | null;
-  /** In milliseconds since the epoch. */
+  /** Milliseconds since the epoch. */
   claim_until: number | null;
-  /** Claims taken since the cell last got a result, the present one included. */
+  /** Claims since the cell last got a result, including the current one. */
   attempts: number;
-  /** A JSON list of distinct texts, sorted. */
+  /** JSON array of distinct strings, sorted. */
   tags: string;
-  /** JSON text, or as much of its beginning as was asked for. */
+  /** JSON text, or only its start if the query asked for no more. */
   value: string;
 };
 
-const wholeKey = keyPath();
+const fullKey = keyPath();
 
-/** The key of a cell, with `agent` as the prefix `<agent>/`. @throws ToolError `invalid_input` */
+/**
+ * The full key of a cell: `<agent>/<key>` if there is an agent, else `key`.
+ * @param field the argument that `key` came from, for the error
+ * @throws ToolError `invalid_input`
+ */
 export function cellKey(agent: string | undefined, key: string, field: string): string {
   if (agent === undefined) return key;
-  const whole = wholeKey.safeParse(`${agent}/${key}`);
-  if (whole.success) return whole.data;
+  const parsed = fullKey.safeParse(`${agent}/${key}`);
+  if (parsed.success) return parsed.data;
   throw invalidInput(
     field,
-    `agent and ${field} together, as <agent>/<key>, must be 1 to 256 characters without an empty part; shorten or correct one.`,
+    `The full key <agent>/<key> must be 1 to 256 characters with no empty part. Shorten or correct agent or ${field}.`,
   );
 }
 
 /**
- * The cells that are there, expired ones too, by key.
+ * The stored cells by key, expired ones included.
  * @param keys at most 50
- * @param maxChars how much of each value is wanted, in characters
+ * @param maxChars how many characters of each value to load
  */
 export function loadCells(
   sql: Sql,
@@ -61,7 +65,7 @@ export function loadCells(
   return new Map(rows.map((row) => [row.key, row]));
 }
 
-/** @param where a condition on `board_cells`, for `bindings` */
+/** @param where a condition on `board_cells`, with a `?` for each of `bindings` */
 export function selectCells(
   sql: Sql,
   where: string,
@@ -77,8 +81,8 @@ export function selectCells(
   );
 }
 
-/** The cell, unless it is absent: an expired one is. */
-export function live<Row extends { expires_at: number | null }>(
+/** Returns the cell, or undefined if it does not exist or has expired. */
+export function unlessExpired<Row extends { expires_at: number | null }>(
   cell: Row | undefined,
   now: number,
 ): Row | undefined {
@@ -89,25 +93,34 @@ export function isExpired(expiresAt: number | null, now: number): boolean {
   return expiresAt !== null && now >= expiresAt;
 }
 
-/** Seconds since `at`, in whole seconds. */
-export function ageSeconds(at: number, now: number): number {
-  return Math.max(0, Math.floor((now - at) / 1000));
-}
+/** The opposite of `isExpired` as SQL on `board_cells`. Its one binding is the current time. */
+export const NOT_EXPIRED = '(expires_at IS NULL OR expires_at > ?)';
 
-/** Seconds until `expiresAt`, rounded up; undefined for a cell that stays. */
-export function secondsLeft(expiresAt: number | null, now: number): number | undefined {
-  return expiresAt === null ? undefined : Math.max(0, Math.ceil((expiresAt - now) / 1000));
-}
-
-/** Stored tags, as a list. */
-export function tagList(tags: string): string[] {
+export function parseTags(tags: string): string[] {
   return JSON.parse(tags);
 }
 
-/** The keys that begin with `prefix`, as a half-open range in the order of the database; no `to` means no end. */
+/** A part of a WHERE clause with its bindings. */
+export interface Condition {
+  readonly where: string;
+  readonly bindings: readonly SqlValue[];
+}
+
+/** Matches the keys of a board that start with `prefix`, in any table with the columns `run_id` and `key`. */
+export function keyCondition(runId: string, prefix: string): Condition {
+  if (prefix === '') return { where: 'run_id = ?', bindings: [runId] };
+  const { from, to } = prefixRange(prefix.normalize('NFC'));
+  if (to === undefined) return { where: 'run_id = ? AND key >= ?', bindings: [runId, from] };
+  return { where: 'run_id = ? AND key >= ? AND key < ?', bindings: [runId, from, to] };
+}
+
+/**
+ * The keys that start with `prefix` as a half-open range in the order of the database, so that an index can serve them.
+ * `to` is undefined if the range has no upper bound.
+ */
 export function prefixRange(prefix: string): { from: string; to?: string } {
   const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0);
-  // The order of UTF-8 bytes is the order of code points, in which surrogates do not occur.
+  // SQLite compares UTF-8 bytes, which sorts by code point. Surrogates are not code points of any key, so they are skipped.
   for (let last = points.pop(); last !== undefined; last = points.pop()) {
     if (last < 0x10ffff) {
       const next = last === 0xd7ff ? 0xe000 : last + 1;

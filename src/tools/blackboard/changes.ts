@@ -1,19 +1,19 @@
-/** What changed on any board after a revision, for those who are told of it. */
+/** Which cells changed on any board after a revision. Notification streams are fed from it. */
 import type { Sql } from '../tool.ts';
 import { AGE_FLOOR } from './sweep.ts';
 
-/** Changes that are told one by one; to one who is further behind it is told that anything may have changed. */
+/** The most changes that are reported one by one. A stream that is further behind gets a reset: anything may have changed. */
 export const MAX_CHANGES = 1000;
 
 export type CellChange = {
   rev: number;
   run_id: string;
   key: string;
-  /** 1 when the cell came or went with it: then the list of cells changed too. */
+  /** 1 if the cell was created or deleted, so that the list of resources changed as well. */
   listed: number;
 };
 
-/** The changes in order, or `lost` when not all of them are known any more, or there are too many. */
+/** The changes after `since` in order of revision, or `lost` if some are no longer stored or there are too many. */
 export function changesSince(sql: Sql, since: number): CellChange[] | 'lost' {
   const [floor] = sql.exec<{ rev: number }>(
     'SELECT rev FROM board_floors WHERE run_id = ? AND key = ?',

@@ -1,27 +1,28 @@
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count, idempotencyKey, keyPath, optionalName, shortName, tags } from '../fields.ts';
+import { secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { type Cell, live, loadCells, secondsLeft, selectCells, tagList } from './cell.ts';
-import { describeHolder, type Holder, holderOf, MAX_FAILED_ATTEMPTS } from './claim-state.ts';
-import { findHeld, renewClaim, takeClaim } from './claims.ts';
+import { type Cell, loadCells, parseTags, selectCells, unlessExpired } from './cell.ts';
+import { claimCondition, describeHolder, type Holder, holderOf } from './claim-state.ts';
+import { findHeldCell, renewClaim, startClaim } from './claims.ts';
 import { claimId, DEFAULT_RUN, prefix, revision } from './fields.ts';
 import { cellFilter } from './listing.ts';
-import { sweep } from './sweep.ts';
+import { sweepAfter } from './sweep.ts';
 import { DEFAULT_READ_BYTES, showValue } from './value.ts';
 
-/** Of so many free items the oldest is found; when there are more, it is the oldest of the first in key order. */
+/** How many free cells are compared to find the oldest. If there are more, it is the oldest of the first in key order. */
 const MAX_CANDIDATES = 10_000;
-/** A day: whoever works longer renews. */
+/** One day. Longer work needs renewals. */
 const MAX_CLAIM_S = 86_400;
 const DEFAULT_CLAIM_S = 300;
 
 const input = z.strictObject({
   run_id: optionalName().describe('The board.'),
-  by: shortName().describe('Who claims, as shown to others.'),
-  key: keyPath().optional().describe('This cell.'),
-  prefix: prefix().describe('Instead of key: the oldest free cell whose key begins with this text.'),
-  tags: tags().describe('With or instead of prefix: it must have all of these.'),
+  by: shortName().describe('Your name, shown to others.'),
+  key: keyPath().optional().describe('The cell to claim.'),
+  prefix: prefix().describe('Instead of key: the oldest free cell whose key starts with this.'),
+  tags: tags().describe('With or instead of prefix: tags it must have.'),
   ttl_s: z.int().min(1).max(MAX_CLAIM_S).default(DEFAULT_CLAIM_S),
   claim_id: claimId().optional().describe('Renews this claim for ttl_s from now.'),
   idempotency_key: idempotencyKey(),
@@ -30,20 +31,20 @@ const input = z.strictObject({
 const output = z.strictObject({
   status: z
     .enum(['claimed', 'renewed', 'held', 'none', 'lost'])
-    .describe('held: by another; none: no such cell or none free; lost: the claim to renew is over.'),
-  claim_id: z.string().optional().describe('Proves the claim: for writes, renewal and release.'),
-  fence: revision().optional().describe('Grows with every claim: lets other systems refuse a late holder.'),
+    .describe('held: by another; none: no such cell or none free; lost: the claim to renew has ended.'),
+  claim_id: z.string().optional().describe('For your writes, renewals and release.'),
+  fence: revision().optional().describe('Grows with every claim, so other systems can reject a late holder.'),
   key: z.string().optional(),
   value: z.unknown().optional(),
   truncated: z.literal(true).optional(),
-  bytes: count().optional().describe('The size of the whole value, when truncated.'),
+  bytes: count().optional().describe('Full size, when truncated.'),
   rev: revision().optional(),
   tags: z.array(z.string()).optional(),
-  attempts: count().optional().describe('Claims since the last result, this one included.'),
+  attempts: count().optional().describe('Claims since the last result, including this one.'),
   expires_in_s: count().optional(),
   held_by: z.string().optional(),
-  retry_after_ms: count().optional().describe('When the claim in the way ends, unless it is renewed.'),
-  dead: count().optional().describe('With none: matching cells left out because 5 claims failed.'),
+  retry_after_ms: count().optional().describe('Time until the other claim ends, unless renewed.'),
+  dead: count().optional().describe('With none: matching cells skipped after 5 failed claims.'),
 });
 
 type Args = z.output<typeof input>;
@@ -53,10 +54,10 @@ export const blackboardClaim = defineTool({
   name: 'blackboard_claim',
   title: 'Claim a cell of the blackboard',
   description:
-    'Takes a cell so that only you work on it: the one named by key, or the oldest free one under prefix, as from a queue. ' +
-    'Give the claim_id to blackboard_write, renew it before ttl_s is over, and end it with blackboard_release. ' +
-    'A claim that expires, or is released without a result, is a failed attempt; after 5 an item is dead, which only key can claim ' +
-    'until its value is changed.',
+    'Reserves a cell so that only you work on it: the one named by key, or the oldest free one under prefix, as in a queue. ' +
+    'Pass claim_id to blackboard_write, renew it before ttl_s ends, and finish with blackboard_release. ' +
+    'A claim that expires, or is released without a result, is a failed attempt. ' +
+    'After 5, a cell is dead: only key can claim it until its value changes.',
   scope: 'blackboard:write',
   cost: 1,
   grows: true,
@@ -73,30 +74,30 @@ export const blackboardClaim = defineTool({
     claim_id: 'hash',
     idempotency_key: 'hash',
   },
-  run(args, context) {
-    const before = context.headRev();
-    const answer = respond(args, context);
-    sweep(context, before);
-    return answer;
-  },
+  run: (args, context) => sweepAfter(context, () => respond(args, context)),
 });
 
 function respond(args: Args, context: ToolContext): Answer {
   const { key, claim_id } = args;
-  const next = args.prefix !== undefined || args.tags !== undefined;
-  if (next && (key !== undefined || claim_id !== undefined))
+  const isSelection = args.prefix !== undefined || args.tags !== undefined;
+  if (isSelection && (key !== undefined || claim_id !== undefined)) {
+    const field = args.prefix === undefined ? 'tags' : 'prefix';
     throw invalidInput(
-      args.prefix === undefined ? 'tags' : 'prefix',
-      'prefix and tags ask for the next free cell, so they cannot stand beside key or claim_id.',
+      field,
+      `${field} selects the next free cell and cannot be combined with key or claim_id. Leave one of them out.`,
     );
+  }
   if (claim_id !== undefined) return renew(args, claim_id, context);
   if (key !== undefined) return claimKey(args, key, context);
-  if (next) return claimNext(args, context);
-  throw invalidInput('key', 'key is required, or prefix for the oldest free cell, or claim_id to renew.');
+  if (isSelection) return claimNext(args, context);
+  throw invalidInput(
+    'key',
+    'No cell is named. Give key, prefix or tags for the oldest free cell, or claim_id to renew a claim.',
+  );
 }
 
 function renew(args: Args, claimId: string, context: ToolContext): Answer {
-  const held = findHeld(context, claimId, args.run_id, 1);
+  const held = findHeldCell(context, claimId, args.run_id, 1);
   if (held === undefined || (args.key !== undefined && args.key !== held.cell.key)) return { status: 'lost' };
   const until = renewClaim(context, held, args.ttl_s);
   const { key, rev, attempts } = held.cell;
@@ -113,10 +114,13 @@ function renew(args: Args, claimId: string, context: ToolContext): Answer {
 
 function claimKey(args: Args, key: string, context: ToolContext): Answer {
   const { sql, now } = context;
-  const cell = live(loadCells(sql, args.run_id ?? DEFAULT_RUN, [key], DEFAULT_READ_BYTES).get(key), now);
+  const cell = unlessExpired(
+    loadCells(sql, args.run_id ?? DEFAULT_RUN, [key], DEFAULT_READ_BYTES).get(key),
+    now,
+  );
   if (cell === undefined) return { status: 'none', key };
   const holder = holderOf(cell, now);
-  if (holder === undefined) return claimed(cell, takeClaim(context, cell, args.by, args.ttl_s), now);
+  if (holder === undefined) return claimed(cell, startClaim(context, cell, args.by, args.ttl_s), now);
   return { status: 'held', key, rev: cell.rev, ...describeHolder(holder, now) };
 }
 
@@ -130,21 +134,21 @@ function claimNext(args: Args, context: ToolContext): Answer {
     [...free.bindings, MAX_CANDIDATES],
     DEFAULT_READ_BYTES,
   );
-  if (cell !== undefined) return claimed(cell, takeClaim(context, cell, args.by, args.ttl_s), now);
+  if (cell !== undefined) return claimed(cell, startClaim(context, cell, args.by, args.ttl_s), now);
   const all = cellFilter(...chosen);
-  const [rest] = sql.exec<{ until: number | null; dead: number }>(
-    `SELECT min(claim_until) FILTER (WHERE claim_until > ?) AS until,
-       count(*) FILTER (WHERE attempts >= ? AND (claim_until IS NULL OR claim_until <= ?)) AS dead
+  const held = claimCondition('held', now);
+  const dead = claimCondition('dead', now);
+  const [others] = sql.exec<{ until: number | null; dead: number }>(
+    `SELECT min(claim_until) FILTER (WHERE ${held.where}) AS until, count(*) FILTER (WHERE ${dead.where}) AS dead
      FROM board_cells WHERE ${all.where}`,
-    now,
-    MAX_FAILED_ATTEMPTS,
-    now,
+    ...held.bindings,
+    ...dead.bindings,
     ...all.bindings,
   );
   return {
     status: 'none',
-    retry_after_ms: rest === undefined || rest.until === null ? undefined : rest.until - now,
-    dead: rest?.dead || undefined,
+    retry_after_ms: others === undefined || others.until === null ? undefined : others.until - now,
+    dead: others?.dead || undefined,
   };
 }
 
@@ -156,7 +160,7 @@ function claimed(cell: Cell, holder: Holder, now: number): Answer {
     key: cell.key,
     ...showValue(cell.value, cell.bytes, DEFAULT_READ_BYTES),
     rev: cell.rev,
-    tags: tagList(cell.tags),
+    tags: parseTags(cell.tags),
     attempts: cell.attempts + 1,
     expires_in_s: secondsLeft(holder.until, now),
   };

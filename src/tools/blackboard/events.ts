@@ -1,12 +1,12 @@
-/** What happened on a board after a revision: the log of its cells and the marks of claims as one. */
+/** The events of a board after a revision, for `blackboard_watch`: writes and deletions merged with the log of claims. */
 import type { Sql } from '../tool.ts';
-import { prefixRange } from './cell.ts';
-import type { Mode } from './change.ts';
+import { keyCondition, NOT_EXPIRED } from './cell.ts';
 import { VERSION_MS } from './history.ts';
+import type { Mode } from './plan-write.ts';
 import { AGE_FLOOR } from './sweep.ts';
-import { MAX_PREVIEW_CHARS } from './value.ts';
+import { PREVIEW_SOURCE_CHARS } from './value.ts';
 
-/** Events that one call looks at; when fewer of them are wanted, the rest is left to the next call. */
+/** The most events of a board that one call scans. The rest is left to the next call, however few of them matched. */
 const MAX_SCANNED = 10_000;
 
 export type BoardEvent = {
@@ -16,67 +16,57 @@ export type BoardEvent = {
   author: string;
   at: number;
   expires_at: number | null;
-  /** The beginning of the JSON text; null when the cell has no new value. */
+  /** The start of the JSON text; null if the event wrote no value. */
   value: string | null;
 };
 
-export interface Watched {
+export interface EventQuery {
   readonly runId: string;
   readonly prefix: string;
+  /** Only events after this revision. */
   readonly since: number;
 }
 
-interface Range {
-  readonly where: string;
-  readonly bindings: readonly string[];
-}
-
-/** The keys of a board that begin with a prefix. */
-function keysOf({ runId, prefix }: Watched): Range {
-  const { from, to } = prefixRange(prefix.normalize('NFC'));
-  if (to === undefined) return { where: 'run_id = ? AND key >= ?', bindings: [runId, from] };
-  return { where: 'run_id = ? AND key >= ? AND key < ?', bindings: [runId, from, to] };
-}
-
-/** The kept events in order, and the revision up to which they are all there; undefined when that is to the end. */
+/**
+ * The stored events in order of revision.
+ * @returns `upTo`: the revision up to which `events` is complete; undefined if it is complete to the end
+ */
 export function eventsSince(
   sql: Sql,
-  watched: Watched,
+  query: EventQuery,
   limit: number,
   now: number,
 ): { events: BoardEvent[]; upTo: number | undefined } {
-  const { runId, since } = watched;
-  const { where, bindings } = keysOf(watched);
-  const [scanned] = sql.exec<{ rev: number }>(
+  const { runId, prefix, since } = query;
+  const { where, bindings } = keyCondition(runId, prefix);
+  const [lastScanned] = sql.exec<{ rev: number }>(
     'SELECT rev FROM board_events WHERE run_id = ? AND rev > ? ORDER BY rev LIMIT 1 OFFSET ?',
     runId,
     since,
     MAX_SCANNED - 1,
   );
-  const range = [...bindings, since, scanned?.rev ?? Number.MAX_SAFE_INTEGER, now - VERSION_MS];
+  const range = [...bindings, since, lastScanned?.rev ?? Number.MAX_SAFE_INTEGER, now - VERSION_MS];
   const chosen = `${where} AND rev > ? AND rev <= ? AND at > ?`;
   const rows = sql.exec<BoardEvent>(
     `SELECT rev, op, key, author, at, expires_at, substr(value, 1, ?) AS value FROM board_events WHERE ${chosen}
      UNION ALL
      SELECT rev, op, key, author, at, NULL, NULL FROM board_marks WHERE ${chosen}
      ORDER BY rev LIMIT ?`,
-    // One character more than is shown tells whether there is more.
-    MAX_PREVIEW_CHARS + 1,
+    PREVIEW_SOURCE_CHARS,
     ...range,
     ...range,
     limit + 1,
   );
   const events = rows.slice(0, limit);
-  return { events, upTo: rows.length > limit ? events.at(-1)?.rev : scanned?.rev };
+  return { events, upTo: rows.length > limit ? events.at(-1)?.rev : lastScanned?.rev };
 }
 
 /**
- * Whether events after the revision are no longer kept. Age alone does not make a board incomplete for a newcomer, who
- * watches from 0, as long as the events of every live cell are there.
+ * Whether events after `since` are no longer stored. Age alone does not count for a watcher that starts from 0, as long as
+ * the last write of every unexpired cell is still stored: such a watcher still learns of every cell.
  */
-export function isIncomplete(sql: Sql, watched: Watched, now: number): boolean {
-  const { since } = watched;
-  const { where, bindings } = keysOf(watched);
+export function hasLostEvents(sql: Sql, { runId, prefix, since }: EventQuery, now: number): boolean {
+  const { where, bindings } = keyCondition(runId, prefix);
   const oldest = now - VERSION_MS;
   const [lost] = sql.exec<{ pruned: number; aged: number }>(
     `SELECT EXISTS (SELECT 1 FROM board_floors WHERE ${where} AND rev > ?) AS pruned,
@@ -97,7 +87,7 @@ export function isIncomplete(sql: Sql, watched: Watched, now: number): boolean {
   if (lost?.aged !== 1) return false;
   if (since > 0) return true;
   const old = sql.exec(
-    `SELECT 1 FROM board_cells WHERE ${where} AND updated_at <= ? AND (expires_at IS NULL OR expires_at > ?) LIMIT 1`,
+    `SELECT 1 FROM board_cells WHERE ${where} AND updated_at <= ? AND ${NOT_EXPIRED} LIMIT 1`,
     ...bindings,
     oldest,
     now,

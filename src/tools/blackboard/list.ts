@@ -1,11 +1,12 @@
 import * as z from 'zod';
 import { count, limit, optionalName, tags, text } from '../fields.ts';
+import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { listBoards } from './boards.ts';
-import { ageSeconds, secondsLeft, tagList } from './cell.ts';
-import { CLAIM_STATES } from './claim-state.ts';
+import { parseTags } from './cell.ts';
+import { CLAIM_STATES, isHeldUntil } from './claim-state.ts';
 import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from './cursor.ts';
-import { DEFAULT_RUN, prefix } from './fields.ts';
+import { DEFAULT_RUN, prefixFilter } from './fields.ts';
 import { cellFilter, type ListedCell, pageByKey, pageByScore } from './listing.ts';
 import { indexPending } from './search-index.ts';
 import { boardQuery } from './search-text.ts';
@@ -14,19 +15,19 @@ import { preview } from './value.ts';
 const MAX_QUERY_CHARS = 512;
 
 const input = z.strictObject({
-  run_id: optionalName().describe('The board. Without it and any filter: the boards that there are.'),
+  run_id: optionalName().describe('The board. Omit it and all filters to list boards.'),
   agent: optionalName().describe('Only keys under <agent>/.'),
-  prefix: prefix().describe('Only keys that begin with this text.'),
+  prefix: prefixFilter(),
   query: text(1, MAX_QUERY_CHARS)
     .optional()
-    .describe('Words to find in keys, tags and the first 2 KiB of values; the best match first.'),
-  tags: tags().describe('Only cells that have all of these.'),
+    .describe('Words to find in keys, tags and the first 2 KiB of values; best match first.'),
+  tags: tags().describe('Only cells with all of these.'),
   claimed: z
     .enum(['any', ...CLAIM_STATES])
     .optional()
-    .describe('free: can be claimed; held: is claimed; dead: 5 claims failed.'),
+    .describe('free: can be claimed; held: claimed; dead: 5 claims failed.'),
   limit: limit(50, 200),
-  cursor: z.string().min(1).max(MAX_CURSOR_CHARS).optional().describe('next_cursor of the page before.'),
+  cursor: z.string().min(1).max(MAX_CURSOR_CHARS).optional().describe('next_cursor of the last page.'),
 });
 
 const output = z.strictObject({
@@ -41,8 +42,8 @@ const output = z.strictObject({
         bytes: count(),
         tags: z.array(z.string()),
         claimed_by: z.string().optional(),
-        preview: z.string().describe('The beginning of the JSON text.'),
-        score: z.number().optional().describe('Of a query: larger is better.'),
+        preview: z.string().describe('Start of the JSON text.'),
+        score: z.number().optional().describe('With query: higher is better.'),
       }),
     )
     .optional(),
@@ -56,7 +57,7 @@ const output = z.strictObject({
     )
     .optional(),
   total: count(),
-  total_is_minimum: z.literal(true).optional().describe('There are more than were counted.'),
+  total_is_minimum: z.literal(true).optional().describe('The real total is higher.'),
   next_cursor: z.string().optional(),
 });
 
@@ -67,9 +68,9 @@ export const blackboardList = defineTool({
   name: 'blackboard_list',
   title: 'List a blackboard',
   description:
-    'Lists the cells of a board with author, age, size, tags and a short preview, by key or, with query, by relevance. ' +
-    'Use it to find out what other agents left before reading; without arguments it lists the boards. ' +
-    'agent, prefix, tags and claimed narrow the list.',
+    'Lists the cells of a board with author, age, size, tags and a preview, by key or, with query, by relevance. ' +
+    'Use it to find what other agents stored before you read; without arguments it lists the boards. ' +
+    'agent, prefix, tags and claimed filter the list.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,
@@ -88,16 +89,18 @@ export const blackboardList = defineTool({
   },
   run(args, context) {
     const { run_id, agent, prefix, query, tags, claimed } = args;
-    const named = [run_id, agent, prefix, query, tags, claimed].some((argument) => argument !== undefined);
-    return named ? listCells(args, context) : listBoardPage(args, context);
+    const isFiltered = [run_id, agent, prefix, query, tags, claimed].some(
+      (argument) => argument !== undefined,
+    );
+    return isFiltered ? listCells(args, context) : listBoardPage(args, context);
   },
 });
 
 function listBoardPage(args: Args, context: ToolContext): Answer {
   const { sql, now } = context;
-  const listed = 'boards';
-  const after = args.cursor === undefined ? '' : decodeCursor(context, listed, args.cursor);
-  const { boards, more, total, uncounted } = listBoards(sql, after, args.limit, now);
+  const filters = 'boards';
+  const after = args.cursor === undefined ? '' : decodeCursor(context, filters, args.cursor);
+  const { boards, more, total, isMinimum } = listBoards(sql, after, args.limit, now);
   const last = boards.at(-1);
   return {
     boards: boards.map(({ run_id, cells, updated_at }) => ({
@@ -106,8 +109,8 @@ function listBoardPage(args: Args, context: ToolContext): Answer {
       age_s: ageSeconds(updated_at, now),
     })),
     total,
-    total_is_minimum: uncounted ? true : undefined,
-    next_cursor: more && last !== undefined ? encodeCursor(context, listed, last.run_id) : undefined,
+    total_is_minimum: isMinimum ? true : undefined,
+    next_cursor: more && last !== undefined ? encodeCursor(context, filters, last.run_id) : undefined,
   };
 }
 
@@ -117,9 +120,9 @@ function listCells(args: Args, context: ToolContext): Answer {
   const prefix = `${args.agent === undefined ? '' : `${args.agent}/`}${args.prefix ?? ''}`;
   const tags = [...new Set(args.tags)].sort();
   const state = args.claimed === 'any' ? undefined : args.claimed;
-  const listed = [runId, prefix, tags, args.query ?? null, state ?? null];
+  const filters = [runId, prefix, tags, args.query ?? null, state ?? null];
   const filter = cellFilter(runId, prefix, tags, now, state);
-  const after = args.cursor === undefined ? undefined : decodeCursor(context, listed, args.cursor);
+  const after = args.cursor === undefined ? undefined : decodeCursor(context, filters, args.cursor);
   if (args.query !== undefined) indexPending(sql);
   const page =
     args.query === undefined
@@ -128,8 +131,8 @@ function listCells(args: Args, context: ToolContext): Answer {
   return {
     entries: page.cells.map((cell) => describe(cell, now)),
     total: page.total,
-    total_is_minimum: page.uncounted ? true : undefined,
-    next_cursor: page.next === undefined ? undefined : encodeCursor(context, listed, page.next),
+    total_is_minimum: page.isMinimum ? true : undefined,
+    next_cursor: page.next === undefined ? undefined : encodeCursor(context, filters, page.next),
   };
 }
 
@@ -141,9 +144,8 @@ function describe(cell: ListedCell, now: number): NonNullable<Answer['entries']>
     age_s: ageSeconds(cell.updated_at, now),
     expires_in_s: secondsLeft(cell.expires_at, now),
     bytes: cell.bytes,
-    tags: tagList(cell.tags),
-    claimed_by:
-      cell.claim_until !== null && now < cell.claim_until ? (cell.claim_by ?? undefined) : undefined,
+    tags: parseTags(cell.tags),
+    claimed_by: isHeldUntil(cell.claim_until, now) ? (cell.claim_by ?? undefined) : undefined,
     preview: preview(cell.value),
     score: cell.score === null ? undefined : Number(cell.score.toPrecision(4)),
   };

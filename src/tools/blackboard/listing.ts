@@ -1,64 +1,50 @@
-/** The queries behind lists of cells. */
+/** The queries that list, count and search cells. */
 import type { Sql, SqlValue } from '../tool.ts';
-import { prefixRange } from './cell.ts';
-import { type ClaimState, inState } from './claim-state.ts';
-import { MAX_PREVIEW_CHARS } from './value.ts';
+import { type Cell, type Condition, keyCondition, NOT_EXPIRED } from './cell.ts';
+import { type ClaimState, claimCondition } from './claim-state.ts';
+import { PREVIEW_SOURCE_CHARS } from './value.ts';
 
-/** Cells beyond this many are listed, but neither counted nor, in a search, ranked. */
+/** Totals stop here. More cells can still be listed, but a search ranks only this many hits of each index. */
 const MAX_COUNTED = 10_000;
 
-/** A part of a WHERE clause on `board_cells` with its bindings. */
-export interface Filter {
-  readonly where: string;
-  readonly bindings: readonly SqlValue[];
-}
+/** `value` is the start of the JSON text, for a preview. */
+export type ListedCell = Pick<
+  Cell,
+  | 'key'
+  | 'rev'
+  | 'author'
+  | 'updated_at'
+  | 'expires_at'
+  | 'bytes'
+  | 'claim_by'
+  | 'claim_until'
+  | 'tags'
+  | 'value'
+> & { score: number | null };
 
-export type ListedCell = {
-  key: string;
-  rev: number;
-  author: string;
-  updated_at: number;
-  expires_at: number | null;
-  bytes: number;
-  claim_by: string | null;
-  claim_until: number | null;
-  tags: string;
-  /** The beginning of the JSON text. */
-  value: string;
-  score: number | null;
-};
-
-export interface Counted {
+export interface CellCount {
   readonly total: number;
-  /** Whether there are more than `total`. */
-  readonly uncounted: boolean;
+  /** True if the real number is larger than `total`. */
+  readonly isMinimum: boolean;
 }
 
-export interface Page extends Counted {
+export interface Page extends CellCount {
   readonly cells: ListedCell[];
-  /** Where the next page begins, if there is one. */
+  /** The position of the next page, for its cursor; undefined on the last page. */
   readonly next: string | undefined;
 }
 
-/** The live cells of a board whose key begins with `prefix`, that have all of `tags` and whose claim is in `state`. */
+/** Matches the unexpired cells of a board whose key starts with `prefix`, that have all `tags` and are in claim state `state`. */
 export function cellFilter(
   runId: string,
   prefix: string,
   tags: readonly string[],
   now: number,
   state?: ClaimState,
-): Filter {
-  const where = ['run_id = ?', '(expires_at IS NULL OR expires_at > ?)'];
-  const bindings: SqlValue[] = [runId, now];
-  if (prefix !== '') {
-    const { from, to } = prefixRange(prefix.normalize('NFC'));
-    where.push('key >= ?');
-    bindings.push(from);
-    if (to !== undefined) {
-      where.push('key < ?');
-      bindings.push(to);
-    }
-  }
+): Condition {
+  const keys = keyCondition(runId, prefix);
+  const where = [keys.where, NOT_EXPIRED];
+  const bindings: SqlValue[] = [...keys.bindings, now];
   if (tags.length > 0) {
     where.push(
       `key IN (SELECT key FROM board_tags WHERE run_id = ? AND tag IN (SELECT value FROM json_each(?))
@@ -67,14 +53,14 @@ export function cellFilter(
     bindings.push(runId, JSON.stringify(tags), tags.length);
   }
   if (state !== undefined) {
-    const claim = inState(state, now);
+    const claim = claimCondition(state, now);
     where.push(claim.where);
     bindings.push(...claim.bindings);
   }
   return { where: where.join(' AND '), bindings };
 }
 
-export function countCells(sql: Sql, { where, bindings }: Filter): Counted {
+export function countCells(sql: Sql, { where, bindings }: Condition): CellCount {
   const [row] = sql.exec<{ n: number }>(
     `SELECT count(*) AS n FROM (SELECT 1 FROM board_cells WHERE ${where} LIMIT ?)`,
     ...bindings,
@@ -83,21 +69,20 @@ export function countCells(sql: Sql, { where, bindings }: Filter): Counted {
   return counted(row?.n ?? 0);
 }
 
-const counted = (n: number): Counted => ({ total: Math.min(n, MAX_COUNTED), uncounted: n > MAX_COUNTED });
+const counted = (n: number): CellCount => ({ total: Math.min(n, MAX_COUNTED), isMinimum: n > MAX_COUNTED });
 
-// One character more than is shown tells whether there is more.
-const SHOWN = `key, rev, author, updated_at, expires_at, bytes, claim_by, claim_until, tags,
-  substr(value, 1, ${MAX_PREVIEW_CHARS + 1}) AS value`;
+const COLUMNS = `key, rev, author, updated_at, expires_at, bytes, claim_by, claim_until, tags,
+  substr(value, 1, ${PREVIEW_SOURCE_CHARS}) AS value`;
 
-/** @param after the key that the page before ended with */
+/** One page in order of key. @param after the last key of the previous page */
 export function pageByKey(
   sql: Sql,
-  { where, bindings }: Filter,
+  { where, bindings }: Condition,
   after: string | undefined,
   limit: number,
 ): Page {
   const rows = sql.exec<ListedCell>(
-    `SELECT ${SHOWN}, NULL AS score FROM board_cells WHERE ${where} AND key > ? ORDER BY key LIMIT ?`,
+    `SELECT ${COLUMNS}, NULL AS score FROM board_cells WHERE ${where} AND key > ? ORDER BY key LIMIT ?`,
     ...bindings,
     after ?? '',
     limit + 1,
@@ -111,13 +96,13 @@ export function pageByKey(
 }
 
 /**
- * The best matches first, by the sum of both indexes' BM25.
- * @param expressions for the two indexes; undefined where a query has nothing that the index could find
- * @param after how many matches the pages before had
+ * One page of search results, best first: the score is the sum of the BM25 ranks in both indexes.
+ * @param expressions from `boardQuery`
+ * @param after how many results the previous pages had
  */
 export function pageByScore(
   sql: Sql,
-  { where, bindings }: Filter,
+  { where, bindings }: Condition,
   expressions: { words: string | undefined; grams: string | undefined },
   after: string | undefined,
   limit: number,
@@ -126,12 +111,12 @@ export function pageByScore(
     const expression = expressions[name];
     return expression === undefined ? [] : [{ select: selectHits(`board_${name}`), expression }];
   });
-  if (sources.length === 0) return { cells: [], next: undefined, total: 0, uncounted: false };
+  if (sources.length === 0) return { cells: [], next: undefined, total: 0, isMinimum: false };
   const offset = Number(after ?? 0);
   const rows = sql.exec<ListedCell & { n: number }>(
     `WITH hits AS (${sources.map(({ select }) => select).join(' UNION ALL ')}),
        scores AS (SELECT id, -sum(rank) AS score FROM hits GROUP BY id)
-     SELECT ${SHOWN}, score, count(*) OVER () AS n FROM scores JOIN board_cells USING (id)
+     SELECT ${COLUMNS}, score, count(*) OVER () AS n FROM scores JOIN board_cells USING (id)
      WHERE ${where} ORDER BY score DESC, key LIMIT ? OFFSET ?`,
     ...sources.map(({ expression }) => expression),
     ...bindings,
@@ -143,7 +128,7 @@ export function pageByScore(
   return { cells: rows, next: rows.length > 0 && end < n ? String(end) : undefined, ...counted(n) };
 }
 
-/** Weights: the token of the board counts nothing, a match in the key or the tags four times one in the value. */
+/** BM25 weights: 0 for the board token, 4 for a match in the key or the tags, 1 for a match in the value. */
 function selectHits(table: string): string {
   return `SELECT * FROM (SELECT rowid AS id, bm25(${table}, 0.0, 4.0, 1.0) AS rank
     FROM ${table} WHERE ${table} MATCH ? LIMIT ${MAX_COUNTED})`;

@@ -1,6 +1,7 @@
 /**
- * RFC 7396 (JSON Merge Patch) on own members: a member of the patch that is null removes, any other is merged in, and
- * `__proto__` is a name like any other. A patch that is no object replaces the target. Neither argument is changed.
+ * JSON Merge Patch (RFC 7396). A null member of the patch removes that member of the target; any other is merged into it.
+ * A patch that is not an object replaces the target. Works on own members only, so `__proto__` is an ordinary name.
+ * Neither argument is changed.
  */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;

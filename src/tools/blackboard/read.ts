@@ -1,13 +1,14 @@
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count, keyPath, runId } from '../fields.ts';
+import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { ageSeconds, type Cell, cellKey, isExpired, live, loadCells, secondsLeft, tagList } from './cell.ts';
+import { type Cell, cellKey, isExpired, loadCells, parseTags, unlessExpired } from './cell.ts';
 import { CLAIM_STATES, describeClaim } from './claim-state.ts';
 import { agent, revision } from './fields.ts';
-import { type Version, versionsOf, versionValue } from './history.ts';
-import { nearKeys } from './near-keys.ts';
-import { parsePointer, resolvePointer } from './pointer.ts';
+import { listVersions, type Version, versionValue } from './history.ts';
+import { parsePointer, resolvePointer } from './json-pointer.ts';
+import { suggestKeys } from './suggest-keys.ts';
 import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES, showPart, showValue } from './value.ts';
 
 const MAX_KEYS_READ = 20;
@@ -17,15 +18,15 @@ const input = z.strictObject({
   run_id: runId(),
   agent: agent(),
   key: keyPath().optional(),
-  keys: z.array(keyPath()).min(1).max(MAX_KEYS_READ).optional().describe('Several cells, instead of key.'),
+  keys: z.array(keyPath()).min(1).max(MAX_KEYS_READ).optional().describe('Instead of key: several cells.'),
   path: z
     .string()
     .max(MAX_POINTER_CHARS)
     .optional()
-    .describe('JSON Pointer into the value, as /items/0/name: only that part is returned.'),
-  at_rev: revision().optional().describe('The value as it was at this rev.'),
-  history: z.boolean().default(false).describe('List the kept versions: the newest 20, up to 7 days.'),
-  if_newer_than: revision().optional().describe('A rev you know: the value is left out unless it is newer.'),
+    .describe('JSON Pointer, such as /items/0/name: return only that part.'),
+  at_rev: revision().optional().describe('Return the value as of this rev.'),
+  history: z.boolean().default(false).describe('List stored versions: the newest 20, up to 7 days.'),
+  if_newer_than: revision().optional().describe('A rev you know: omit the value unless it is newer.'),
   max_bytes: z.int().min(1).max(MAX_VALUE_BYTES).default(DEFAULT_READ_BYTES),
 });
 
@@ -37,7 +38,7 @@ const output = z.strictObject({
       reason: z
         .enum(['absent', 'path_not_found', 'deleted', 'expired', 'version_not_kept'])
         .optional()
-        .describe('Why it was not found; version_not_kept: nothing is known of the cell at at_rev.'),
+        .describe('Why nothing was found; version_not_kept: none as old as at_rev is stored.'),
       value: z.unknown().optional(),
       unchanged: z.literal(true).optional(),
       rev: revision(),
@@ -54,9 +55,9 @@ const output = z.strictObject({
           attempts: count().describe('Claims since the last result.'),
         })
         .optional()
-        .describe('Left out when nobody holds the cell and no claim of it failed.'),
-      truncated: z.literal(true).optional().describe('value is the beginning of the JSON text.'),
-      bytes: count().optional().describe('The size of the whole value, when truncated.'),
+        .describe('Omitted if nobody holds the cell and no claim failed.'),
+      truncated: z.literal(true).optional().describe('value is the start of the JSON text.'),
+      bytes: count().optional().describe('Full size, when truncated.'),
       versions: z
         .array(
           z.strictObject({
@@ -74,14 +75,14 @@ const output = z.strictObject({
   did_you_mean: z
     .array(z.string())
     .optional()
-    .describe('Keys on this board that are like the first absent one.'),
+    .describe('Similar keys on this board, for the first absent one.'),
 });
 
 type Args = z.output<typeof input>;
 type Entry = z.output<typeof output>['entries'][number];
-/** A version of a cell, current or not, with as much of the value as is needed. */
-type Held = Pick<Cell, 'rev' | 'author' | 'expires_at' | 'bytes' | 'tags' | 'value'> & { at: number };
-type Request = {
+/** The current or an earlier version of a cell. `value` may be only the start of the text. */
+type Snapshot = Pick<Cell, 'rev' | 'author' | 'expires_at' | 'bytes' | 'tags' | 'value'> & { at: number };
+type ReadRequest = {
   readonly args: Args;
   readonly pointer: readonly string[] | undefined;
   readonly maxChars: number;
@@ -91,9 +92,9 @@ export const blackboardRead = defineTool({
   name: 'blackboard_read',
   title: 'Read from the blackboard',
   description:
-    'Returns what agents stored under one or several keys of a board, with its rev, author and age. ' +
-    'Values are cut at 8 KiB unless max_bytes asks for more; path picks a part. ' +
-    'Give if_newer_than with the rev you know to learn cheaply whether anything changed; history and at_rev look back.',
+    'Returns the values stored under one or several keys of a board, with rev, author and age. ' +
+    'Values over 8 KiB are cut: raise max_bytes, or use path to get one part. ' +
+    'Pass if_newer_than with the rev you know to check cheaply for changes; use history and at_rev for earlier versions.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,
@@ -119,7 +120,7 @@ export const blackboardRead = defineTool({
       const cell = cells.get(key);
       const versions =
         args.history || args.at_rev !== undefined
-          ? versionsOf(context.sql, args.run_id, key, context.now)
+          ? listVersions(context.sql, args.run_id, key, context.now)
           : undefined;
       const entry =
         args.at_rev === undefined
@@ -131,50 +132,51 @@ export const blackboardRead = defineTool({
     });
     const absent = entries.find(({ reason }) => reason === 'absent');
     if (absent === undefined) return { entries };
-    const near = nearKeys(context.sql, args.run_id, absent.key, context.now);
+    const near = suggestKeys(context.sql, args.run_id, absent.key, context.now);
     return near.length === 0 ? { entries } : { entries, did_you_mean: near };
   },
 });
 
-function prepare(args: Args): Request {
+function prepare(args: Args): ReadRequest {
   if (args.at_rev !== undefined && args.if_newer_than !== undefined)
-    throw invalidInput('at_rev', 'at_rev and if_newer_than exclude each other; leave one out.');
+    throw invalidInput('at_rev', 'at_rev and if_newer_than cannot be combined. Leave one out.');
   const pointer = args.path === undefined ? undefined : parsePointer(args.path);
   if (args.path !== undefined && pointer === undefined)
     throw invalidInput(
       'path',
-      'path must be a JSON Pointer: empty, or parts that each begin with /, with ~ written ~0 and / written ~1.',
+      'path is not a JSON Pointer. Start each part with / and write ~ as ~0 and / as ~1, or leave path empty.',
     );
-  // A text has no more characters than bytes, so this many characters of it are enough.
+  // A text never has more characters than bytes, so `max_bytes` characters are enough.
   return { args, pointer, maxChars: pointer === undefined ? args.max_bytes : MAX_VALUE_BYTES };
 }
 
 function requestedKeys({ agent, key, keys }: Args): string[] {
   if (key !== undefined && keys !== undefined)
-    throw invalidInput('keys', 'key and keys exclude each other; leave one out.');
+    throw invalidInput('keys', 'key and keys cannot be combined. Leave one out.');
   if (key !== undefined) return [cellKey(agent, key, 'key')];
-  if (keys === undefined) throw invalidInput('key', 'key is required, or keys to read several cells.');
+  if (keys === undefined)
+    throw invalidInput('key', 'No cell is named. Give key, or keys to read several cells.');
   return [...new Set(keys.map((one, i) => cellKey(agent, one, `keys[${i}]`)))];
 }
 
-function readCurrent(key: string, cell: Cell | undefined, request: Request, { now }: ToolContext): Entry {
-  const current = live(cell, now);
+function readCurrent(key: string, cell: Cell | undefined, request: ReadRequest, { now }: ToolContext): Entry {
+  const current = unlessExpired(cell, now);
   if (current === undefined) return { key, found: false, reason: 'absent', rev: 0 };
-  const shown = show(key, { ...current, at: current.updated_at }, request, now);
-  return { ...shown, claim: describeClaim(current, now) };
+  const entry = describeSnapshot(key, { ...current, at: current.updated_at }, request, now);
+  return { ...entry, claim: describeClaim(current, now) };
 }
 
-/** What the cell held at `atRev`, as far as it is kept. A value whose time to live is over is not shown either. */
+/** The cell as of `atRev`, if that version is still stored. A version whose expiry has passed is not shown. */
 function readVersion(
   key: string,
   cell: Cell | undefined,
   versions: readonly Version[],
   atRev: number,
-  request: Request,
+  request: ReadRequest,
   { sql, now }: ToolContext,
 ): Entry {
   if (cell !== undefined && cell.rev <= atRev)
-    return showUnlessExpired(key, { ...cell, at: cell.updated_at }, request, now);
+    return describeUnlessExpired(key, { ...cell, at: cell.updated_at }, request, now);
   const version = versions.find(({ rev }) => rev <= atRev);
   if (version === undefined) {
     const known = cell !== undefined || versions.length > 0;
@@ -183,32 +185,37 @@ function readVersion(
   const value = versionValue(sql, version.rev, request.maxChars);
   if (value === undefined || version.bytes === null)
     return { key, found: false, reason: 'deleted', rev: version.rev };
-  return showUnlessExpired(key, { ...version, value, bytes: version.bytes }, request, now);
+  return describeUnlessExpired(key, { ...version, value, bytes: version.bytes }, request, now);
 }
 
-function showUnlessExpired(key: string, held: Held, request: Request, now: number): Entry {
-  if (isExpired(held.expires_at, now)) return { key, found: false, reason: 'expired', rev: held.rev };
-  return show(key, held, request, now);
+function describeUnlessExpired(key: string, snapshot: Snapshot, request: ReadRequest, now: number): Entry {
+  if (isExpired(snapshot.expires_at, now)) return { key, found: false, reason: 'expired', rev: snapshot.rev };
+  return describeSnapshot(key, snapshot, request, now);
 }
 
-function show(key: string, held: Held, { args, pointer }: Request, now: number): Entry {
+function describeSnapshot(
+  key: string,
+  snapshot: Snapshot,
+  { args, pointer }: ReadRequest,
+  now: number,
+): Entry {
   const about = {
-    rev: held.rev,
-    by: held.author,
-    age_s: ageSeconds(held.at, now),
-    expires_in_s: secondsLeft(held.expires_at, now),
-    tags: tagList(held.tags),
+    rev: snapshot.rev,
+    by: snapshot.author,
+    age_s: ageSeconds(snapshot.at, now),
+    expires_in_s: secondsLeft(snapshot.expires_at, now),
+    tags: parseTags(snapshot.tags),
   };
-  if (args.if_newer_than !== undefined && held.rev <= args.if_newer_than)
+  if (args.if_newer_than !== undefined && snapshot.rev <= args.if_newer_than)
     return { key, found: true, unchanged: true, ...about };
   if (pointer === undefined)
-    return { key, found: true, ...showValue(held.value, held.bytes, args.max_bytes), ...about };
-  const part = resolvePointer(JSON.parse(held.value), pointer);
+    return { key, found: true, ...showValue(snapshot.value, snapshot.bytes, args.max_bytes), ...about };
+  const part = resolvePointer(JSON.parse(snapshot.value), pointer);
   if (part === undefined) return { key, found: false, reason: 'path_not_found', ...about };
   return { key, found: true, ...showPart(part, args.max_bytes), ...about };
 }
 
-/** The versions that are kept, and the current one even when it is older than they may be. */
+/** The stored versions. The current one is listed even if it is older than versions are kept. */
 function describeVersions(
   cell: Cell | undefined,
   versions: readonly Version[],
@@ -221,7 +228,7 @@ function describeVersions(
     age_s: ageSeconds(at, now),
     bytes: bytes ?? undefined,
   }));
-  const current = live(cell, now);
+  const current = unlessExpired(cell, now);
   if (current === undefined || listed.some(({ rev }) => rev === current.rev)) return listed;
   const { rev, author, updated_at, bytes } = current;
   return [{ rev, by: author, age_s: ageSeconds(updated_at, now), bytes }, ...listed];

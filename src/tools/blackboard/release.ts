@@ -2,30 +2,28 @@ import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count, optionalName, tags } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { planChange } from './change.ts';
-import { endClaim, findHeld, findReleased, type Held } from './claims.ts';
+import { endClaim, findHeldCell, findReleasedClaim, type HeldCell } from './claims.ts';
+import { deleteCells } from './delete-cells.ts';
 import { claimId, revision } from './fields.ts';
-import { deleteCells } from './remove.ts';
-import { saveCell } from './store.ts';
-import { sweep } from './sweep.ts';
+import { planWrite } from './plan-write.ts';
+import { saveCell } from './save-cell.ts';
+import { sweepAfter } from './sweep.ts';
 
 const input = z.strictObject({
-  run_id: optionalName().describe('The board, if you want it checked: the claim_id finds the cell.'),
+  run_id: optionalName().describe('Optional check: the board of the claim.'),
   claim_id: claimId(),
   value: z.unknown().optional().describe('The result: replaces the value. Any JSON, up to 1 MiB.'),
   tags: tags().describe('Replaces the tags.'),
-  delete: z.boolean().default(false).describe('Deletes the cell: the item is done and leaves the queue.'),
+  delete: z.boolean().default(false).describe('Deletes the cell: for a queue item that is done.'),
 });
 
 const output = z.strictObject({
   status: z
     .enum(['released', 'already_released', 'lost'])
-    .describe('lost: the claim is over and nothing was written.'),
+    .describe('lost: the claim has ended; nothing was written.'),
   key: z.string().optional(),
-  rev: revision().optional().describe('The rev that the cell has after the release; 0: it was deleted.'),
-  attempts: count()
-    .optional()
-    .describe('Without a result: the failed attempts so far; with 5 the item is dead.'),
+  rev: revision().optional().describe('Rev of the cell after the release; 0: deleted.'),
+  attempts: count().optional().describe('Without a result: failed attempts so far; at 5 the cell is dead.'),
 });
 
 type Args = z.output<typeof input>;
@@ -35,9 +33,9 @@ export const blackboardRelease = defineTool({
   name: 'blackboard_release',
   title: 'Release a claimed cell',
   description:
-    'Ends a claim, and with value, tags or delete writes its result in the same step, or nothing when the claim is lost. ' +
-    'The cell is free again, also for those who claim the next one: delete it, or change the tags they ask for, when it is done. ' +
-    'Without value, tags or delete the work counts as a failed attempt. Repeating the call is safe.',
+    'Ends a claim. With value, tags or delete it stores the result in the same step, or nothing if the claim is lost. ' +
+    'Afterwards others can claim the cell again: when its work is done, delete it or change the tags they claim by. ' +
+    'Without value, tags or delete it counts as a failed attempt. Safe to repeat.',
   scope: 'blackboard:write',
   cost: 1,
   grows: true,
@@ -47,22 +45,21 @@ export const blackboardRelease = defineTool({
   log: { run_id: 'plain', claim_id: 'hash', value: 'omit', tags: 'plain', delete: 'plain' },
   run(args, context) {
     if (args.delete && (args.value !== undefined || args.tags !== undefined))
-      throw invalidInput('delete', 'delete excludes value and tags; leave them out.');
-    const before = context.headRev();
-    const held = findHeld(context, args.claim_id, args.run_id);
-    const answer = held === undefined ? tooLate(args, context) : release(args, held, context);
-    sweep(context, before);
-    return answer;
+      throw invalidInput('delete', 'delete cannot be combined with value or tags. Leave them out.');
+    return sweepAfter(context, () => {
+      const held = findHeldCell(context, args.claim_id, args.run_id);
+      return held === undefined ? describeEndedClaim(args, context) : release(args, held, context);
+    });
   },
 });
 
-function tooLate(args: Args, context: ToolContext): Answer {
-  const released = findReleased(context, args.claim_id, args.run_id);
+function describeEndedClaim(args: Args, context: ToolContext): Answer {
+  const released = findReleasedClaim(context, args.claim_id, args.run_id);
   if (released === undefined) return { status: 'lost' };
   return { status: 'already_released', key: released.key, rev: released.cell_rev };
 }
 
-function release(args: Args, held: Held, context: ToolContext): Answer {
+function release(args: Args, held: HeldCell, context: ToolContext): Answer {
   const hasResult = args.delete || args.value !== undefined || args.tags !== undefined;
   const rev = hasResult ? writeResult(args, held, context) : held.cell.rev;
   const attempts = hasResult ? 0 : held.cell.attempts;
@@ -70,13 +67,13 @@ function release(args: Args, held: Held, context: ToolContext): Answer {
   return { status: 'released', key: held.cell.key, rev, attempts: hasResult ? undefined : attempts };
 }
 
-/** Returns the rev that the cell has then; 0 when it is deleted. */
-function writeResult(args: Args, { cell, holder }: Held, context: ToolContext): number {
+/** @returns the rev of the cell afterwards; 0 if it was deleted */
+function writeResult(args: Args, { cell, holder }: HeldCell, context: ToolContext): number {
   if (args.delete) {
     deleteCells(context, cell.run_id, [cell.id]);
     return 0;
   }
-  const change = {
+  const write = {
     field: 'value',
     key: cell.key,
     mode: 'set',
@@ -86,6 +83,6 @@ function writeResult(args: Args, { cell, holder }: Held, context: ToolContext): 
     ttlSeconds: 'keep',
     tags: args.tags,
   } as const;
-  const plan = planChange(change, cell, context.now);
-  return plan.status === 'updated' ? saveCell(context, cell.run_id, change, plan.next, cell) : cell.rev;
+  const plan = planWrite(write, cell, context.now);
+  return plan.status === 'updated' ? saveCell(context, cell.run_id, write, plan.next, cell) : cell.rev;
 }

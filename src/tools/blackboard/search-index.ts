@@ -1,41 +1,47 @@
 /**
- * The search index follows the cells instead of being written with each: one transaction for many cells touches a
- * fraction of the pages. No search misses a cell, because each first brings the index up to date.
+ * Keeps the two full-text indexes (words and trigrams) up to date with the cells.
+ *
+ * Writes do not update the index; it catches up in batches, because indexing many cells in one transaction touches far
+ * fewer database pages. It finds the cells to index through their events.
+ * Guarantees: a search misses no cell, because it first calls `indexPending`. A write makes the index catch up once it is 64
+ * revisions behind, so a search never has much to do.
+ * The sweep must call `indexPending` before it deletes events: a cell without an event would never be indexed.
+ * Memory: one batch holds at most 2,048 characters of each changed cell.
  */
 import type { Sql } from '../tool.ts';
-import { tagList } from './cell.ts';
+import { parseTags } from './cell.ts';
 import { boardToken, MAX_INDEXED_CHARS, searchText } from './search-text.ts';
 
-/** How far, in revisions, the index may be behind before a write brings it up to date. */
+/** How many revisions the index may be behind before a write makes it catch up. */
 const MAX_BEHIND = 64;
 const INDEXES = ['words', 'grams'] as const;
 
-interface Behind extends Record<string, number> {
-  /** The last event whose cell is indexed, and the last there is. */
+interface IndexPosition extends Record<string, number> {
+  /** The revisions of the last indexed event and of the last stored event. */
   indexed: number;
   head: number;
 }
 
-/** Indexes what was written lately, when that has become much. */
-export function keepIndexed(sql: Sql): void {
-  const { indexed, head } = howFar(sql);
+/** Indexes the cells that were written since the last batch, if they are many. */
+export function indexIfBehind(sql: Sql): void {
+  const { indexed, head } = indexPosition(sql);
   if (head - indexed >= MAX_BEHIND) indexEvents(sql, { indexed, head });
 }
 
-/** Indexes whatever is not indexed yet. */
+/** Indexes every cell that is not indexed yet. */
 export function indexPending(sql: Sql): void {
-  const behind = howFar(sql);
+  const behind = indexPosition(sql);
   if (behind.head > behind.indexed) indexEvents(sql, behind);
 }
 
-function howFar(sql: Sql): Behind {
-  const [row] = sql.exec<Behind>(
+function indexPosition(sql: Sql): IndexPosition {
+  const [row] = sql.exec<IndexPosition>(
     'SELECT rev AS indexed, coalesce((SELECT max(rev) FROM board_events), 0) AS head FROM board_indexed',
   );
   return row ?? { indexed: 0, head: 0 };
 }
 
-function indexEvents(sql: Sql, { indexed, head }: Behind): void {
+function indexEvents(sql: Sql, { indexed, head }: IndexPosition): void {
   const cells = sql.exec<{ id: number; run_id: string; key: string; tags: string; value: string }>(
     `SELECT id, run_id, key, tags, substr(value, 1, ?) AS value FROM board_cells
      WHERE (run_id, key) IN (SELECT run_id, key FROM board_events WHERE rev > ?)`,
@@ -43,7 +49,7 @@ function indexEvents(sql: Sql, { indexed, head }: Behind): void {
     indexed,
   );
   for (const cell of cells) {
-    const texts = searchText(cell.key, tagList(cell.tags), cell.value);
+    const texts = searchText(cell.key, parseTags(cell.tags), cell.value);
     for (const name of INDEXES) {
       sql.exec(
         `INSERT OR REPLACE INTO board_${name} (rowid, board, name, body) VALUES (?, ?, ?, ?)`,

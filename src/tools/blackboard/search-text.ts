@@ -1,10 +1,10 @@
-/** What is indexed of a cell, and how a query finds it. */
-import { matchTrigrams, matchWords, queryTerms } from '../search.ts';
+/** Which text of a cell is indexed, and the FTS5 expressions that search it. */
+import { matchTrigrams, matchWords, queryTerms, UNSPACED_SCRIPTS } from '../search.ts';
 
-/** How much of a value's JSON text is searched. */
+/** How many characters of a value's JSON text are indexed. */
 export const MAX_INDEXED_CHARS = 2_048;
 
-/** The text of one index: `name` is the key and the tags, `body` the beginning of the value. */
+/** The text for one index: `name` has the key and the tags, `body` the start of the value. */
 export interface IndexText {
   readonly name: string;
   readonly body: string;
@@ -16,9 +16,9 @@ export interface SearchText {
 }
 
 /**
- * The texts for the two indexes. Trigrams cost about ten times as much as words, so only what words cannot serve goes
- * there: the key, the tags, and of the value the identifiers, paths and runs of a script that is written without spaces.
- * @param json the JSON text of the value, or its beginning
+ * The texts for the two indexes. Trigrams cost about ten times as much as words, so the trigram index gets only what a word
+ * search cannot find: the key, the tags, and from the value identifiers, paths and text in scripts without spaces.
+ * @param json the JSON text of the value, or its start
  */
 export function searchText(key: string, tags: readonly string[], json: string): SearchText {
   const name = [key, ...tags].join(' ');
@@ -31,13 +31,12 @@ export function searchText(key: string, tags: readonly string[], json: string): 
 
 const JSON_ESCAPE = /\\(?:u[0-9a-f]{4}|.)/g;
 const CHUNK = /[\p{L}\p{N}\p{M}_]+(?:[./:@#-]+[\p{L}\p{N}\p{M}_]+)*/gu;
-const UNSPACED =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
-const UNSPACED_RUN = new RegExp(`${UNSPACED.source}[${UNSPACED.source.slice(1, -1)}\\p{M}ー]*`, 'gu');
+const UNSPACED = new RegExp(`[${UNSPACED_SCRIPTS}]`, 'u');
+const UNSPACED_RUN = new RegExp(`[${UNSPACED_SCRIPTS}][${UNSPACED_SCRIPTS}\\p{M}ー]*`, 'gu');
 const NON_ASCII = /[^\0-\x7f]/;
-/** Most of what is there: a word or a number. Only for speed. */
+/** A plain word or a number, as most chunks are. Only an optimisation. */
 const PLAIN = /^(?:[A-Za-z][a-z]*|\d+)$/;
-/** A letter next to a digit, or a capital after a small letter. */
+/** A letter next to a digit, or an upper-case letter after a lower-case one. */
 const MIXED = /\p{L}\p{M}*\p{N}|\p{N}\p{L}|\p{Ll}\p{M}*\p{Lu}/u;
 const JOINED = /[_./:@#-]/;
 const LETTER = /\p{L}/u;
@@ -52,7 +51,7 @@ function isSearchedInPart(chunk: string): boolean {
   return MIXED.test(chunk) || UNSPACED.test(chunk) || (JOINED.test(chunk) && LETTER.test(chunk));
 }
 
-/** Each character and each pair of a script without spaces, as words: a trigram index finds nothing that short. */
+/** Text in scripts without spaces as words of one and two characters, because the trigram index cannot find such short texts. */
 function shortRuns(text: string): string {
   if (!NON_ASCII.test(text)) return '';
   const parts = new Set<string>();
@@ -70,8 +69,9 @@ function shortRuns(text: string): string {
 const PRIVATE_USE = 0xe000;
 
 /**
- * Three characters that stand for a board in the indexes. They are one trigram and one word, and no query can contain
- * them. Two boards may share them, so a hit still has to be checked for its board.
+ * Three private-use characters that identify a board in both indexes, made from a hash (FNV-1a) of its name. They form one
+ * word and one trigram, and no query can contain them. Two boards can have the same token, so hits must be checked for
+ * their board.
  */
 export function boardToken(runId: string): string {
   let hash = 0x811c9dc5;
@@ -79,7 +79,7 @@ export function boardToken(runId: string): string {
   return String.fromCharCode(...[0, 11, 22].map((shift) => PRIVATE_USE + ((hash >>> shift) & 0x7ff)));
 }
 
-/** FTS5 expressions for a caller's words on one board; undefined where there is nothing that the index could find. */
+/** FTS5 expressions that search one board for a caller's words; undefined for an index that cannot find any of them. */
 export function boardQuery(
   runId: string,
   query: string,

@@ -1,59 +1,62 @@
-/** Reclaims the space of what can no longer be seen. Nothing depends on its having run. */
+/** Frees the space of rows that no answer shows any more. No answer depends on whether or when this runs. */
 import type { Sql, ToolContext } from '../tool.ts';
+import { deleteCellRows } from './delete-cells.ts';
 import { raiseFloor, VERSION_MS } from './history.ts';
-import { dropCells } from './remove.ts';
-import { indexPending, keepIndexed } from './search-index.ts';
+import { indexIfBehind, indexPending } from './search-index.ts';
 
-const SWEEP_EVERY = 64;
+const SWEEP_EVERY_REVS = 64;
+/** More than is written in 64 revisions, so that the sweep cannot fall behind. */
 const MAX_SWEPT = 128;
-/** Marks are kept for so many revisions, whatever their age: each has one of its own, so there are never more. */
+/** Log entries of claims are kept for this many revisions at most. Each has its own revision, so this bounds their number. */
 export const MAX_MARK_REVS = 100_000;
-/** The row of `board_floors` for what was dropped because of its age. */
+/** The row of `board_floors` for events that were deleted because of their age, on any board. */
 export const AGE_FLOOR = { runId: '', key: '' } as const;
 
 /**
- * What a writer does last: keeps the search index near, and sweeps whenever the revision passes a multiple of 64, and
- * more than was written since. It drops rows, so nothing may rely on rows that were read before it.
- * @param before the revision at the beginning of the call
+ * Runs a call that writes. Afterwards it updates the search index if that has fallen behind, and sweeps if the revision
+ * has passed a multiple of 64. The sweep deletes rows, so it must come after everything that uses rows read before.
  */
-export function sweep({ sql, now, headRev }: ToolContext, before: number): void {
-  keepIndexed(sql);
-  if (Math.floor(headRev() / SWEEP_EVERY) !== Math.floor(before / SWEEP_EVERY))
+export function sweepAfter<Answer>({ sql, now, headRev }: ToolContext, run: () => Answer): Answer {
+  const before = headRev();
+  const answer = run();
+  indexIfBehind(sql);
+  if (Math.floor(headRev() / SWEEP_EVERY_REVS) !== Math.floor(before / SWEEP_EVERY_REVS))
     sweepBlackboard(sql, now, MAX_SWEPT);
+  return answer;
 }
 
 /**
- * Drops events and marks of claims that are older than 7 days, marks of more than 100,000 revisions ago, and cells
- * that have expired, with their tags and index entries.
- * @param limit how many rows may be dropped, index entries not counted
- * @returns how many were; fewer than `limit` when there is nothing more to drop
+ * Deletes events and log entries of claims that are older than 7 days, log entries of claims from more than 100,000
+ * revisions ago, and expired cells with their tags and index entries.
+ * @param limit the most rows to delete, index entries not counted
+ * @returns the number of deleted rows; less than `limit` if nothing is left to delete
  */
 export function sweepBlackboard(sql: Sql, now: number, limit: number): number {
-  // The index learns of a cell by its event.
+  // The index finds new cells through their events, so it must be complete before events are deleted.
   indexPending(sql);
-  let dropped = 0;
-  for (const drop of [dropCellsExpired, dropEvents, dropMarks, dropFloors]) {
-    if (dropped < limit) dropped += drop(sql, now, limit - dropped);
+  let deleted = 0;
+  for (const step of [deleteExpiredCells, deleteOldEvents, deleteOldClaimEvents, deleteUnneededFloors]) {
+    if (deleted < limit) deleted += step(sql, now, limit - deleted);
   }
-  return dropped;
+  return deleted;
 }
 
-function dropCellsExpired(sql: Sql, now: number, limit: number): number {
+function deleteExpiredCells(sql: Sql, now: number, limit: number): number {
   const expired = sql.exec<{ id: number }>(
     'SELECT id FROM board_cells WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
     now,
     limit,
   );
   if (expired.length > 0)
-    dropCells(
+    deleteCellRows(
       sql,
       expired.map(({ id }) => id),
     );
   return expired.length;
 }
 
-function dropEvents(sql: Sql, now: number, limit: number): number {
-  return noted(
+function deleteOldEvents(sql: Sql, now: number, limit: number): number {
+  return raiseAgeFloor(
     sql,
     sql.exec<{ rev: number }>(
       `DELETE FROM board_events WHERE rev IN
@@ -64,12 +67,12 @@ function dropEvents(sql: Sql, now: number, limit: number): number {
   );
 }
 
-function dropMarks(sql: Sql, now: number, limit: number): number {
-  return noted(
+function deleteOldClaimEvents(sql: Sql, now: number, limit: number): number {
+  return raiseAgeFloor(
     sql,
     sql.exec<{ rev: number }>(
       `DELETE FROM board_marks WHERE rev IN
-         (SELECT rev FROM (SELECT rev, at FROM board_marks ORDER BY rev LIMIT ?) 
+         (SELECT rev FROM (SELECT rev, at FROM board_marks ORDER BY rev LIMIT ?)
          WHERE at <= ? OR rev <= (SELECT max(rev) FROM board_marks) - ?) RETURNING rev`,
       limit,
       now - VERSION_MS,
@@ -78,13 +81,13 @@ function dropMarks(sql: Sql, now: number, limit: number): number {
   );
 }
 
-function noted(sql: Sql, dropped: { rev: number }[]): number {
-  raiseFloor(sql, AGE_FLOOR.runId, AGE_FLOOR.key, dropped);
-  return dropped.length;
+function raiseAgeFloor(sql: Sql, deleted: { rev: number }[]): number {
+  raiseFloor(sql, AGE_FLOOR.runId, AGE_FLOOR.key, deleted);
+  return deleted.length;
 }
 
-/** A floor below the one for age says nothing more. */
-function dropFloors(sql: Sql, _now: number, limit: number): number {
+/** The floor for age covers every board, so a lower floor of a single key is not needed. */
+function deleteUnneededFloors(sql: Sql, _now: number, limit: number): number {
   return sql.exec(
     `DELETE FROM board_floors WHERE (run_id, key) IN
        (SELECT run_id, key FROM board_floors WHERE run_id <> ? AND rev <=

@@ -3,66 +3,68 @@ import { invalidInput, ToolError } from '../errors.ts';
 
 /** The largest value of a cell: bytes of its JSON text in UTF-8. */
 export const MAX_VALUE_BYTES = 1_048_576;
-/** How much of a value a read shows unless asked for more, and how much of the current one a conflict shows. */
+/** The default limit for values in answers: of a read, a claim and a conflict. */
 export const DEFAULT_READ_BYTES = 8_192;
-export const MAX_PREVIEW_CHARS = 120;
+const MAX_PREVIEW_CHARS = 120;
+/** Characters to load for a preview: one more than it shows, so that `preview` can see whether the text continues. */
+export const PREVIEW_SOURCE_CHARS = MAX_PREVIEW_CHARS + 1;
 
 /** A value as it is stored. */
-export interface Encoded {
+export interface EncodedValue {
   readonly json: string;
   /** Bytes of `json` in UTF-8. */
   readonly bytes: number;
 }
 
 /**
- * The JSON text of a value.
- * @param field the argument that the value came from
- * @throws ToolError `too_large` above 1 MiB, `invalid_input` when a number in it would not be kept as it was sent
+ * Converts a value to the JSON text that is stored.
+ * @param field the argument that the value came from, for errors
+ * @throws ToolError `too_large` above 1 MiB, `invalid_input` if a number in it cannot be stored exactly
  */
-export function encodeValue(value: unknown, field: string): Encoded {
+export function encodeValue(value: unknown, field: string): EncodedValue {
   const json = JSON.stringify(value);
   const bytes = utf8Bytes(json);
   if (bytes > MAX_VALUE_BYTES) {
     throw new ToolError(
       'too_large',
-      `The stored value would be ${bytes} bytes of JSON; a cell holds ${MAX_VALUE_BYTES}, so split it over several keys.`,
+      `${field} would make the cell ${bytes} bytes of JSON, but the limit is ${MAX_VALUE_BYTES}. Split it over several keys.`,
       { field, limit: MAX_VALUE_BYTES },
     );
   }
-  if (MAY_HOLD_UNSAFE.test(json) && holdsUnsafeNumber(value)) {
+  if (MAY_BE_INEXACT.test(json) && hasInexactNumber(value)) {
     throw invalidInput(
       field,
-      `${field} holds a number that cannot be kept exactly (an integer beyond ${Number.MAX_SAFE_INTEGER}); send it as text.`,
+      `${field} contains a number that cannot be stored exactly (beyond ±${Number.MAX_SAFE_INTEGER}). Send it as text.`,
     );
   }
   return { json, bytes };
 }
 
-// Infinity is written as null and every unsafe integer with 16 digits or more: most values need no walk.
-const MAY_HOLD_UNSAFE = /null|\d{16}/;
-/** From here on JavaScript writes a number with an exponent, which claims no more digits than it has. */
+// In JSON text Infinity becomes null, and every unsafe integer has 16 digits or more. Most values have neither and need no walk.
+const MAY_BE_INEXACT = /null|\d{16}/;
+/** From here on JavaScript writes numbers with an exponent, which shows only the digits that the number really has. */
 const EXPONENT_FROM = 1e21;
 
-function holdsUnsafeNumber(root: unknown): boolean {
+function hasInexactNumber(root: unknown): boolean {
   const stack: unknown[] = [root];
   while (stack.length > 0) {
     const next = stack.pop();
-    if (typeof next === 'number' && altered(next)) return true;
+    if (typeof next === 'number' && losesPrecision(next)) return true;
     if (typeof next === 'object' && next !== null) for (const child of Object.values(next)) stack.push(child);
   }
   return false;
 }
 
-function altered(value: number): boolean {
+function losesPrecision(value: number): boolean {
   return !Number.isFinite(value) || (!isSafeNumber(value) && Math.abs(value) < EXPONENT_FROM);
 }
 
-/** Whether a number is finite and within the range in which JavaScript holds every integer. */
+/** Whether a number is finite and in the range in which JavaScript represents every integer exactly. */
 export function isSafeNumber(value: number): boolean {
   return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
-/** Whether two JSON texts are the same value; the order of an object's members does not count. */
+/** Whether two JSON texts have the same value. The order of object members does not count. */
 export function sameJson(a: string, b: string): boolean {
   if (a === b) return true;
   return a.length === b.length && sameValue(JSON.parse(a), JSON.parse(b));
@@ -78,20 +80,20 @@ function sameValue(a: unknown, b: unknown): boolean {
   );
 }
 
-/** A value as an answer shows it: whole, or, marked and with its size, as the beginning of its JSON text. */
-export type Shown = { value: unknown } | { value: string; truncated: true; bytes: number };
+/** A value as answers show it: whole, or the start of its JSON text with `truncated` and the full size. */
+export type ShownValue = { value: unknown } | { value: string; truncated: true; bytes: number };
 
 /**
- * @param json the JSON text, of which only the first `maxBytes` characters need to be there when it is longer
- * @param bytes the size of the whole text in UTF-8
+ * @param json the JSON text; if it is longer than `maxBytes`, its first `maxBytes` characters are enough
+ * @param bytes the size of the full text in UTF-8
  */
-export function showValue(json: string, bytes: number, maxBytes: number): Shown {
+export function showValue(json: string, bytes: number, maxBytes: number): ShownValue {
   if (bytes <= maxBytes) return { value: JSON.parse(json) };
   return { value: cutUtf8(json, maxBytes), truncated: true, bytes };
 }
 
-/** The same for a part of a stored value. */
-export function showPart(part: unknown, maxBytes: number): Shown {
+/** Like `showValue`, for a part of a stored value. */
+export function showPart(part: unknown, maxBytes: number): ShownValue {
   const json = JSON.stringify(part);
   const bytes = utf8Bytes(json);
   return bytes <= maxBytes ? { value: part } : showValue(json, bytes, maxBytes);
@@ -99,13 +101,13 @@ export function showPart(part: unknown, maxBytes: number): Shown {
 
 const encoder = new TextEncoder();
 
-/** The longest beginning of `text` that takes at most `maxBytes` in UTF-8 and ends with a whole character. */
+/** The longest start of `text` that fits into `maxBytes` of UTF-8 and does not split a character. */
 function cutUtf8(text: string, maxBytes: number): string {
   const { read } = encoder.encodeInto(text, new Uint8Array(maxBytes));
   return text.slice(0, read);
 }
 
-/** At most 120 characters of a text, marked when cut. */
+/** The first 120 characters of a text; a longer text ends with `…`. */
 export function preview(text: string): string {
   const characters = [...text];
   return characters.length <= MAX_PREVIEW_CHARS

@@ -1,14 +1,26 @@
+/**
+ * `blackboard_write`: one cell, or up to 20 cells atomically.
+ *
+ * Guarantees: every entry is planned against the stored cells before anything is written. If one entry is refused (conflict,
+ * claimed by another agent, claim lost), nothing is written, and the answer says so for each entry.
+ * A write that would change nothing gets no revision, event or version, and wakes no watcher.
+ * Concurrency: the whole call is one transaction and a tenant's tools run one after another, so `if_rev` is a true
+ * compare-and-set. Revisions are never reused, so a cell that was deleted and written again does not match an old `if_rev`.
+ * Fails by a ToolError, which undoes everything, if a value is too large, inexact or does not fit its mode.
+ * Memory: a batch holds at most 20 stored and 20 new values of 1 MiB each.
+ */
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count, idempotencyKey, keyPath, optionalName, runId, tags, ttlSeconds } from '../fields.ts';
+import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { ageSeconds, type Cell, cellKey, live, loadCells, secondsLeft, tagList } from './cell.ts';
-import { type Change, MODES, type Plan, planChange } from './change.ts';
+import { type Cell, cellKey, loadCells, parseTags, unlessExpired } from './cell.ts';
 import { describeHolder, type Holder, holderOf } from './claim-state.ts';
-import { findHeld } from './claims.ts';
+import { findHeldCell } from './claims.ts';
 import { agent, claimId, revision } from './fields.ts';
-import { saveCell } from './store.ts';
-import { sweep, sweepBlackboard } from './sweep.ts';
+import { type CellWrite, MODES, planWrite, type WritePlan } from './plan-write.ts';
+import { saveCell } from './save-cell.ts';
+import { sweepAfter, sweepBlackboard } from './sweep.ts';
 import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES, showValue } from './value.ts';
 
 const MAX_BATCH = 20;
@@ -23,25 +35,25 @@ const cellFields = {
 
 const input = z.strictObject({
   run_id: runId(),
-  by: optionalName().describe('Who writes, as shown to others.'),
+  by: optionalName().describe('Your name, shown to others.'),
   key: keyPath().optional(),
   value: z.unknown().optional().describe('Any JSON, up to 1 MiB.'),
   agent: agent(),
   mode: cellFields.mode.describe(
     'set (default) replaces; merge is a JSON merge patch; append adds one item; increment adds a number.',
   ),
-  if_rev: cellFields.if_rev.describe('Write only if the cell has this rev; 0: only if there is none.'),
+  if_rev: cellFields.if_rev.describe('Write only if the cell has this rev; 0: only if it is absent.'),
   ttl_s: cellFields.ttl_s,
-  tags: cellFields.tags.describe('Replaces the tags; left out, they stay.'),
+  tags: cellFields.tags.describe('Replaces the tags; omit to keep them.'),
   entries: z
     .array(z.strictObject({ key: keyPath(), value: z.unknown(), ...cellFields }))
     .min(1)
     .max(MAX_BATCH)
     .optional()
-    .describe('Instead of key and value: cells written together or not at all.'),
+    .describe('Instead of key and value: cells to write atomically.'),
   claim_id: claimId()
     .optional()
-    .describe('Your claim, needed for a cell that you hold; once it is over nothing is written.'),
+    .describe('Your claim: required for a cell you hold. If it has ended, nothing is written.'),
   idempotency_key: idempotencyKey(),
 });
 
@@ -57,13 +69,11 @@ const current = z.strictObject({
 
 const written = {
   key: z.string(),
-  rev: revision().describe('The rev that the cell has now; 0: there is none.'),
+  rev: revision().describe('Current rev of the cell; 0: absent.'),
   expires_in_s: count().optional(),
-  current: current.optional().describe('On conflict: what the cell holds, unless it is absent.'),
-  held_by: z.string().optional().describe('claimed_by_other: who holds the cell.'),
-  retry_after_ms: count()
-    .optional()
-    .describe('claimed_by_other: when that claim ends, unless it is renewed.'),
+  current: current.optional().describe('On conflict: the current cell, if any.'),
+  held_by: z.string().optional().describe('With claimed_by_other: the holder.'),
+  retry_after_ms: count().optional().describe('With claimed_by_other: time until that claim ends.'),
 };
 
 const ENTRY_STATUSES = [
@@ -78,7 +88,7 @@ const ENTRY_STATUSES = [
 const output = z.strictObject({
   status: z
     .enum([...ENTRY_STATUSES, 'written'])
-    .describe('A batch: written or unchanged; with any other nothing is written.'),
+    .describe('For entries: written or unchanged; with any other, nothing was written.'),
   ...z.strictObject(written).partial().shape,
   entries: z
     .array(
@@ -93,12 +103,12 @@ const output = z.strictObject({
 type Args = z.output<typeof input>;
 type Answer = z.output<typeof output>;
 type Entry = NonNullable<Answer['entries']>[number];
-type Outcome = Entry & { status: Exclude<Entry['status'], 'not_written'> };
-type Planned = {
-  readonly change: Change;
+type EntryResult = Entry & { status: Exclude<Entry['status'], 'not_written'> };
+type PlannedWrite = {
+  readonly write: CellWrite;
   readonly stored: Cell | undefined;
   readonly plan:
-    | Plan
+    | WritePlan
     | { readonly status: 'claim_lost' }
     | { readonly status: 'claimed_by_other'; readonly holder: Holder };
 };
@@ -107,10 +117,10 @@ export const blackboardWrite = defineTool({
   name: 'blackboard_write',
   title: 'Write to the blackboard',
   description:
-    'Stores a JSON value under a key on a board that all agents share, so that another agent can go on with it. ' +
-    'Use if_rev (the rev you read, 0 for a new cell) when others may write too: a conflict returns what is there now. ' +
-    'A cell that another agent has claimed refuses other writes. ' +
-    'Use merge, append or increment to change part of a value, and entries to write several cells as one step.',
+    'Stores a JSON value under a key of a board that all agents share: use it to hand over plans, work and results. ' +
+    'Pass if_rev (the rev you read; 0 for a new cell) when others may write the cell too: a conflict returns the current value. ' +
+    'Cells claimed by another agent are refused. ' +
+    'Modes merge, append and increment change part of a value; entries writes several cells atomically.',
   scope: 'blackboard:write',
   cost: 1,
   grows: true,
@@ -132,56 +142,54 @@ export const blackboardWrite = defineTool({
     claim_id: 'hash',
     idempotency_key: 'hash',
   },
-  run(args, context) {
-    const before = context.headRev();
-    const answer = respond(args, context);
-    sweep(context, before);
-    return answer;
-  },
+  run: (args, context) => sweepAfter(context, () => respond(args, context)),
 });
 
 function respond(args: Args, context: ToolContext): Answer {
-  if (args.entries === undefined) return writeOne(single(args, context), args, context);
-  return writeAll(batch(args, args.entries, context), args, context);
+  if (args.entries === undefined) return writeOne(toSingleWrite(args, context), args, context);
+  return writeAll(toBatchWrites(args, args.entries, context), args, context);
 }
 
-function single(args: Args, context: ToolContext): Change {
+function toSingleWrite(args: Args, context: ToolContext): CellWrite {
   if (args.key === undefined)
-    throw invalidInput('key', 'key is required, or entries to write several cells at once.');
+    throw invalidInput('key', 'key is missing. Give key and value, or entries to write several cells.');
   if (args.value === undefined)
-    throw invalidInput('value', 'value is required; it may be any JSON, null too.');
-  return change('', { ...args, key: args.key }, args, context);
+    throw invalidInput('value', 'value is missing. Give any JSON value; null is allowed.');
+  return toCellWrite('', { ...args, key: args.key }, args, context);
 }
 
-function batch(args: Args, entries: NonNullable<Args['entries']>, context: ToolContext): Change[] {
+function toBatchWrites(args: Args, entries: NonNullable<Args['entries']>, context: ToolContext): CellWrite[] {
   for (const field of ['key', 'value', 'if_rev'] as const) {
     if (args[field] !== undefined)
-      throw invalidInput(field, `${field} cannot stand beside entries; put it into an entry.`);
+      throw invalidInput(field, `${field} cannot be combined with entries. Put it into an entry.`);
   }
-  const changes = entries.map((entry, i) => change(`entries[${i}].`, entry, args, context));
-  const seen = new Set<string>();
-  for (const [i, { key }] of changes.entries()) {
-    if (seen.has(key))
+  const writes = entries.map((entry, i) => toCellWrite(`entries[${i}].`, entry, args, context));
+  const keys = new Set<string>();
+  for (const [i, { key }] of writes.entries()) {
+    if (keys.has(key))
       throw invalidInput(
         `entries[${i}].key`,
-        `entries[${i}] names the same cell as an entry before it; name each cell once.`,
+        `entries[${i}].key names the same cell as an earlier entry. Name each cell once.`,
       );
-    seen.add(key);
+    keys.add(key);
   }
-  return changes;
+  return writes;
 }
 
-/** What an entry leaves out, the call's own arguments say. */
-function change(
-  at: string,
+/**
+ * Arguments that an entry omits are taken from the call.
+ * @param path where the entry is in the arguments, for errors: empty or `entries[3].`
+ */
+function toCellWrite(
+  path: string,
   entry: Pick<Args, keyof typeof cellFields> & { key: string; value?: unknown },
   args: Args,
   context: ToolContext,
-): Change {
+): CellWrite {
   const agent = entry.agent ?? args.agent;
   return {
-    field: `${at}value`,
-    key: cellKey(agent, entry.key, `${at}key`),
+    field: `${path}value`,
+    key: cellKey(agent, entry.key, `${path}key`),
     mode: entry.mode ?? args.mode ?? 'set',
     value: entry.value,
     author: args.by ?? agent ?? context.author.principal,
@@ -191,63 +199,64 @@ function change(
   };
 }
 
-function writeOne(change: Change, args: Args, context: ToolContext): Outcome {
-  const [planned] = planAll([change], args, context);
-  if (planned === undefined) throw new Error('one change has one plan');
-  return settle(planned, args.run_id, context);
+function writeOne(write: CellWrite, args: Args, context: ToolContext): EntryResult {
+  const [planned] = planAll([write], args, context);
+  if (planned === undefined) throw new Error('one write has one plan');
+  return applyPlan(planned, args.run_id, context);
 }
 
-/** Writes every cell, or, when one is refused, none. */
-function writeAll(changes: readonly Change[], args: Args, context: ToolContext): Answer {
-  const planned = planAll(changes, args, context);
+/** Writes every cell, or none if one is refused. */
+function writeAll(writes: readonly CellWrite[], args: Args, context: ToolContext): Answer {
+  const planned = planAll(writes, args, context);
   const refused = planned.map(({ plan }) => plan.status).find(isRefusal);
   if (refused !== undefined) {
     const entries = planned.map((one) =>
-      isRefusal(one.plan.status) ? settle(one, args.run_id, context) : notWritten(one, context),
+      isRefusal(one.plan.status) ? applyPlan(one, args.run_id, context) : notWrittenResult(one, context),
     );
     return { status: refused, entries };
   }
-  const entries = planned.map((one) => settle(one, args.run_id, context));
+  const entries = planned.map((one) => applyPlan(one, args.run_id, context));
   return { status: entries.every(({ status }) => status === 'unchanged') ? 'unchanged' : 'written', entries };
 }
 
 const REFUSALS = ['conflict', 'claimed_by_other', 'claim_lost'] as const;
 
-function isRefusal(status: Planned['plan']['status']): status is (typeof REFUSALS)[number] {
+function isRefusal(status: PlannedWrite['plan']['status']): status is (typeof REFUSALS)[number] {
   return REFUSALS.some((refusal) => refusal === status);
 }
 
-/** A claim that is given must hold, be it on a cell that is written or, as a fence, on any other. */
-function planAll(changes: readonly Change[], args: Args, context: ToolContext): Planned[] {
+/** A given `claim_id` must hold, on a written cell or on any other: a write can be guarded by the claim of another cell. */
+function planAll(writes: readonly CellWrite[], args: Args, context: ToolContext): PlannedWrite[] {
   const { sql, now } = context;
-  const keys = changes.map(({ key }) => key);
+  const keys = writes.map(({ key }) => key);
   const cells = loadCells(sql, args.run_id, keys, MAX_VALUE_BYTES);
   const { claim_id } = args;
   const lost =
     claim_id !== undefined &&
     !keys.some((key) => holderOf(cells.get(key), now)?.id === claim_id) &&
-    findHeld(context, claim_id, undefined, 1) === undefined;
-  return changes.map((change) => {
-    const stored = cells.get(change.key);
+    findHeldCell(context, claim_id, undefined, 1) === undefined;
+  return writes.map((write) => {
+    const stored = cells.get(write.key);
     const holder = holderOf(stored, now);
-    if (lost) return { change, stored, plan: { status: 'claim_lost' } };
+    if (lost) return { write, stored, plan: { status: 'claim_lost' } };
     if (holder !== undefined && holder.id !== claim_id)
-      return { change, stored, plan: { status: 'claimed_by_other', holder } };
-    return { change, stored, plan: planChange(change, stored, now) };
+      return { write, stored, plan: { status: 'claimed_by_other', holder } };
+    return { write, stored, plan: planWrite(write, stored, now) };
   });
 }
 
-function settle(planned: Planned, board: string, context: ToolContext): Outcome {
-  const { change, stored, plan } = planned;
-  const { key } = change;
+/** Carries out one plan and returns its result. A refused write changes nothing. */
+function applyPlan(planned: PlannedWrite, runId: string, context: ToolContext): EntryResult {
+  const { write, stored, plan } = planned;
+  const { key } = write;
   switch (plan.status) {
     case 'conflict':
-      return inConflict(planned, context);
+      return conflictResult(planned, context);
     case 'claim_lost':
-      return { ...notWritten(planned, context), status: 'claim_lost' };
+      return { ...notWrittenResult(planned, context), status: 'claim_lost' };
     case 'claimed_by_other':
       return {
-        ...notWritten(planned, context),
+        ...notWrittenResult(planned, context),
         status: 'claimed_by_other',
         ...describeHolder(plan.holder, context.now),
       };
@@ -256,40 +265,40 @@ function settle(planned: Planned, board: string, context: ToolContext): Outcome 
         status: 'unchanged',
         key,
         rev: plan.current.rev,
-        ...remaining(plan.current.expires_at, context),
+        ...expiry(plan.current.expires_at, context),
       };
     case 'created':
     case 'updated': {
-      const rev = saveCell(context, board, change, plan.next, stored);
-      return { status: plan.status, key, rev, ...remaining(plan.next.expiresAt, context) };
+      const rev = saveCell(context, runId, write, plan.next, stored);
+      return { status: plan.status, key, rev, ...expiry(plan.next.expiresAt, context) };
     }
   }
 }
 
-function inConflict({ change, stored }: Planned, context: ToolContext): Outcome {
+function conflictResult({ write, stored }: PlannedWrite, context: ToolContext): EntryResult {
   const { now } = context;
-  const cell = live(stored, now);
-  if (cell === undefined) return { status: 'conflict', key: change.key, rev: 0 };
+  const cell = unlessExpired(stored, now);
+  if (cell === undefined) return { status: 'conflict', key: write.key, rev: 0 };
   const current = {
     ...showValue(cell.value, cell.bytes, DEFAULT_READ_BYTES),
     rev: cell.rev,
     by: cell.author,
     age_s: ageSeconds(cell.updated_at, now),
-    tags: tagList(cell.tags),
+    tags: parseTags(cell.tags),
   };
   return {
     status: 'conflict',
-    key: change.key,
+    key: write.key,
     rev: cell.rev,
-    ...remaining(cell.expires_at, context),
+    ...expiry(cell.expires_at, context),
     current,
   };
 }
 
-function notWritten({ change, stored }: Planned, { now }: ToolContext): Entry {
-  return { status: 'not_written', key: change.key, rev: live(stored, now)?.rev ?? 0 };
+function notWrittenResult({ write, stored }: PlannedWrite, { now }: ToolContext): Entry {
+  return { status: 'not_written', key: write.key, rev: unlessExpired(stored, now)?.rev ?? 0 };
 }
 
-const remaining = (expiresAt: number | null, { now }: ToolContext) => ({
+const expiry = (expiresAt: number | null, { now }: ToolContext) => ({
   expires_in_s: secondsLeft(expiresAt, now),
 });

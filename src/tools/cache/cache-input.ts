@@ -3,18 +3,18 @@ import { invalidInput } from '../errors.ts';
 import { optionalName, text } from '../fields.ts';
 import type { Sql } from '../tool.ts';
 import { KEY_CHARS, KEY_PATTERN, MAX_QUESTION_CHARS, type QuestionInput, questionKey } from './key.ts';
-import { searchableText } from './text.ts';
+import { searchableText } from './question-text.ts';
 
-/** How `cache_get` and `cache_set` are told which answer is meant, and what is known of it. */
+/** The arguments by which `cache_get` and `cache_set` name an entry, and what is known about the question behind its key. */
 
 const MAX_MESSAGES = 2000;
 const MAX_MODEL_CHARS = 256;
 export const DEFAULT_NAMESPACE = 'default';
-/** Missed questions that are remembered; the oldest are forgotten in batches. */
-export const MAX_ASKED = 2000;
-const FORGET_EVERY = 64;
+/** How many missed questions are stored. The oldest are deleted in batches, so up to 63 more can exist for a while. */
+export const MAX_MISSED_QUESTIONS = 2000;
+const PRUNE_EVERY = 64;
 
-const NOT_A_KEY = { error: 'must be a key from an answer: 64 lower-case hex digits' };
+const NOT_A_KEY = { error: 'must be a key returned by the cache: 64 lower-case hex digits' };
 export const cacheKey = () => z.string().length(KEY_CHARS, NOT_A_KEY).regex(KEY_PATTERN, NOT_A_KEY);
 export const modelName = () => text(1, MAX_MODEL_CHARS);
 export const namespace = () => optionalName();
@@ -37,17 +37,15 @@ export const questionFields = {
     .describe('Instead of messages: the prompt as one text.'),
   key: cacheKey().optional().describe('Instead of messages or prompt: the key from an earlier answer.'),
   provider: text(1, 128).optional(),
-  // Not z.record, which drops a member named __proto__: two questions would get one key.
+  // z.record would drop a member named __proto__, and then two different questions would get the same key.
   params: z
     .unknown()
     .refine(isObject, { error: 'must be a JSON object' })
     .meta({ type: 'object', additionalProperties: true })
     .optional()
-    .describe(
-      'Every parameter of the model call, such as temperature, tools or response_format; each one counts.',
-    ),
-  namespace: namespace().describe('Keeps answers apart, for example by application.'),
-  variant: text(1, 128).optional().describe('Tells several wanted answers to one question apart.'),
+    .describe('All parameters of the model call, such as temperature or tools: they must match exactly.'),
+  namespace: namespace().describe('Separates answers, for example by application.'),
+  variant: text(1, 128).optional().describe('Separates several answers to one question.'),
 };
 
 export const questionLog = {
@@ -63,8 +61,8 @@ export const questionLog = {
 
 type QuestionArgs = z.output<z.ZodObject<typeof questionFields>>;
 
-/** The answer that is meant: by what was asked, or by its key and what the caller says of it. */
-export type Asked =
+/** Names an entry, either by the whole question or by its key. By key, namespace and model are only what the caller claims. */
+export type EntryRef =
   | {
       readonly by: 'question';
       readonly key: string;
@@ -79,8 +77,8 @@ export type Asked =
       readonly model: string | undefined;
     };
 
-/** @throws ToolError `invalid_input` unless exactly one of `messages`, `prompt` and `key` names the answer */
-export function askedFor(args: QuestionArgs): Asked {
+/** @throws ToolError `invalid_input` unless exactly one of `messages`, `prompt` and `key` is given; `too_large` as `questionKey` */
+export function resolveEntryRef(args: QuestionArgs): EntryRef {
   const given = (['messages', 'prompt', 'key'] as const).filter((name) => args[name] !== undefined);
   if (given.length !== 1) {
     throw invalidInput(given[1] ?? 'messages', 'Give exactly one of messages, prompt and key.');
@@ -95,39 +93,46 @@ export function askedFor(args: QuestionArgs): Asked {
   return { by: 'question', key, ns, model, input };
 }
 
-function byKey(key: string, args: QuestionArgs): Asked {
-  const covered = (['provider', 'params', 'variant'] as const).find((name) => args[name] !== undefined);
-  if (covered !== undefined) {
-    throw invalidInput(covered, `Leave out ${covered} when a key is given: the key stands for it.`);
+function byKey(key: string, args: QuestionArgs): EntryRef {
+  const conflicting = (['provider', 'params', 'variant'] as const).find((name) => args[name] !== undefined);
+  if (conflicting !== undefined) {
+    throw invalidInput(
+      conflicting,
+      `${conflicting} cannot be combined with key, which includes it. Leave it out.`,
+    );
   }
   return { by: 'key', key, ns: args.namespace, model: args.model };
 }
 
-/** Namespace, model and words of a question. */
-export interface Labels {
+/** What is stored about a question besides its key. */
+export interface QuestionInfo {
   readonly ns: string;
   readonly model: string;
+  /** The text that similar questions are found by; empty if unknown. */
   readonly text: string;
 }
 
-/** Refuses a namespace or model that is not the one the key was made with. */
-export function requireSame(asked: Asked, known: { readonly ns: string; readonly model: string }): void {
-  if (asked.by !== 'key') return;
+/** @throws ToolError `invalid_input` if the caller gave a key with another namespace or model than the key was made with */
+export function requireSameLabels(
+  ref: EntryRef,
+  known: { readonly ns: string; readonly model: string },
+): void {
+  if (ref.by !== 'key') return;
   const wrong =
-    (asked.ns ?? known.ns) !== known.ns
+    (ref.ns ?? known.ns) !== known.ns
       ? 'namespace'
-      : (asked.model ?? known.model) !== known.model
+      : (ref.model ?? known.model) !== known.model
         ? 'model'
         : undefined;
   if (wrong === undefined) return;
   throw invalidInput(
     wrong,
-    `${wrong} is not the one that this key was made with; leave it out or correct it.`,
+    `${wrong} is not the one that this key was made with. Correct it or leave it out.`,
   );
 }
 
-/** Keeps what a missed question was, so that its answer can be stored by the key alone. */
-export function remember(sql: Sql, key: string, { ns, model, text: words }: Labels): void {
+/** Stores a missed question, so that its answer can be stored by the key alone. */
+export function saveMissedQuestion(sql: Sql, key: string, { ns, model, text: words }: QuestionInfo): void {
   const [row] = sql.exec<{ id: number }>(
     'INSERT OR REPLACE INTO cache_asked (key, ns, model, text) VALUES (?, ?, ?, ?) RETURNING id',
     key,
@@ -135,17 +140,17 @@ export function remember(sql: Sql, key: string, { ns, model, text: words }: Labe
     model,
     words,
   );
-  if (row !== undefined && row.id % FORGET_EVERY === 0)
-    sql.exec('DELETE FROM cache_asked WHERE id <= ?', row.id - MAX_ASKED);
+  if (row !== undefined && row.id % PRUNE_EVERY === 0)
+    sql.exec('DELETE FROM cache_asked WHERE id <= ?', row.id - MAX_MISSED_QUESTIONS);
 }
 
-/** What is known of the question: from the call itself, or from the miss that gave the key. */
-export function labelsOf(sql: Sql, asked: Asked): Labels | undefined {
-  if (asked.by === 'question') return { ns: asked.ns, model: asked.model, text: searchableText(asked.input) };
+/** The question behind an entry: from the call itself, or from the miss that returned the key; undefined if unknown. */
+export function findQuestionInfo(sql: Sql, ref: EntryRef): QuestionInfo | undefined {
+  if (ref.by === 'question') return { ns: ref.ns, model: ref.model, text: searchableText(ref.input) };
   const [row] = sql.exec<{ ns: string; model: string; text: string }>(
     'SELECT ns, model, text FROM cache_asked WHERE key = ?',
-    asked.key,
+    ref.key,
   );
-  if (row !== undefined) requireSame(asked, row);
+  if (row !== undefined) requireSameLabels(ref, row);
   return row;
 }

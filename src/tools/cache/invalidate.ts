@@ -3,15 +3,23 @@ import { invalidInput } from '../errors.ts';
 import { count, shortName } from '../fields.ts';
 import { defineTool, type Sql, type ToolContext } from '../tool.ts';
 import { cacheKey, modelName, namespace } from './cache-input.ts';
-import { countLive, invalidate, RECLAIMED_PER_INVALIDATION, reclaim, SUPERSEDED } from './invalidation.ts';
-import { type Invalidated, invalidateLeases, type Keys } from './lease.ts';
+import {
+  countServable,
+  type InvalidationTarget,
+  IS_INVALIDATED,
+  type KeysTarget,
+  RECLAIMED_PER_INVALIDATION,
+  reclaim,
+  recordInvalidation,
+} from './invalidation.ts';
+import { invalidateLeases } from './lease.ts';
 
 const MAX_KEYS = 50;
-/** Invalidated entries are counted up to here. */
+/** The count of invalidated entries stops here. */
 export const MAX_COUNTED = 10_000;
 
 const input = z.strictObject({
-  namespace: namespace().describe('Without it, every namespace.'),
+  namespace: namespace().describe('Default: every namespace.'),
   keys: z.array(cacheKey()).min(1).max(MAX_KEYS).optional(),
   tag: shortName(64).optional(),
   model: modelName().optional(),
@@ -24,9 +32,9 @@ export const cacheInvalidate = defineTool({
   name: 'cache_invalidate',
   title: 'Invalidate cached responses',
   description:
-    'Makes stored responses count as absent at once: those of keys, of a tag, of a model, or all; give exactly one. ' +
-    'Without namespace it reaches every namespace. An answer on which someone works under a lease is not stored any ' +
-    'more; what is asked for and stored afterwards is not touched.',
+    'Removes stored responses at once: by keys, tag or model, or all; give exactly one. ' +
+    'Use it when what they were based on has changed. Without namespace it covers every namespace. ' +
+    'Answers still being produced under a lease are rejected; those looked up afterwards are not affected.',
   scope: 'cache:write',
   cost: 2,
   grows: false,
@@ -34,7 +42,7 @@ export const cacheInvalidate = defineTool({
   input,
   output: z.strictObject({
     invalidated: count(),
-    more: z.boolean().optional().describe('There were more than were counted.'),
+    more: z.boolean().optional().describe('The real number is higher.'),
     rev: count(),
   }),
   log: {
@@ -50,18 +58,18 @@ export const cacheInvalidate = defineTool({
     const target = targetOf(args);
     const rev = args.dry_run ? context.headRev() : context.nextRev();
     if (!args.dry_run) invalidateLeases(context, target, rev);
-    if (target.kind === 'keys') return { invalidated: dropKeys(target, args.dry_run, context), rev };
-    const live = countLive(sql, target, rev, now, MAX_COUNTED + 1);
+    if (target.kind === 'keys') return { invalidated: deleteKeys(target, args.dry_run, context), rev };
+    const servable = countServable(sql, target, rev, now, MAX_COUNTED + 1);
     if (!args.dry_run) {
-      invalidate(sql, target, rev);
+      recordInvalidation(sql, target, rev);
       reclaim(sql, now, RECLAIMED_PER_INVALIDATION);
     }
-    return { invalidated: Math.min(live, MAX_COUNTED), more: live > MAX_COUNTED || undefined, rev };
+    return { invalidated: Math.min(servable, MAX_COUNTED), more: servable > MAX_COUNTED || undefined, rev };
   },
 });
 
-function targetOf({ namespace, keys, tag, model, all }: Args): Invalidated {
-  const targets: Invalidated[] = [];
+function targetOf({ namespace, keys, tag, model, all }: Args): InvalidationTarget {
+  const targets: InvalidationTarget[] = [];
   if (keys !== undefined) targets.push({ kind: 'keys', keys, namespace });
   if (tag !== undefined) targets.push({ kind: 'tag', value: tag, namespace });
   if (model !== undefined) targets.push({ kind: 'model', value: model, namespace });
@@ -73,19 +81,19 @@ function targetOf({ namespace, keys, tag, model, all }: Args): Invalidated {
   return target;
 }
 
-/** A few named entries are removed at once; returns how many of them could still be served. */
-function dropKeys({ keys, namespace }: Keys, dryRun: boolean, { sql, now }: ToolContext): number {
-  const rows = findNamed(sql, keys, namespace, now);
+/** Deletes the entries of a few keys directly. @returns how many of them could still be served */
+function deleteKeys({ keys, namespace }: KeysTarget, dryRun: boolean, { sql, now }: ToolContext): number {
+  const rows = findByKeys(sql, keys, namespace, now);
   if (!dryRun) {
     const revs = JSON.stringify(rows.map((row) => row.rev));
     sql.exec('DELETE FROM cache_entries WHERE rev IN (SELECT value FROM json_each(?))', revs);
   }
-  return rows.filter((row) => row.live === 1).length;
+  return rows.filter((row) => row.servable === 1).length;
 }
 
-function findNamed(sql: Sql, keys: readonly string[], namespace: string | undefined, now: number) {
-  return sql.exec<{ rev: number; live: 0 | 1 }>(
-    `SELECT e.rev, e.dead_at > ? AND NOT ${SUPERSEDED} AS live FROM cache_entries e
+function findByKeys(sql: Sql, keys: readonly string[], namespace: string | undefined, now: number) {
+  return sql.exec<{ rev: number; servable: 0 | 1 }>(
+    `SELECT e.rev, e.dead_at > ? AND NOT ${IS_INVALIDATED} AS servable FROM cache_entries e
      WHERE e.key IN (SELECT value FROM json_each(?)) AND e.ns = coalesce(?, e.ns)`,
     now,
     JSON.stringify(keys),

@@ -1,21 +1,27 @@
+/**
+ * Computes the cache key of a question, version 1: the SHA-256, in lower-case hex, of the canonical JSON (RFC 8785) of
+ * `{v, ns, provider, model, input, params, variant}`. All seven members are always present: a missing provider or variant
+ * is null, missing params are `{}`. `test/vectors/cache-key-v1.json` has examples for other implementations.
+ *
+ * Guarantees: equal questions get equal keys, whatever the order of object members. Different questions get different keys,
+ * up to SHA-256 collisions: text is not trimmed, case-folded or normalised, and numbers that JavaScript cannot represent
+ * exactly are refused, because two of them could become equal.
+ * Params that do not influence the answer (`IGNORED_PARAMS`) are left out of the key; unknown ones count.
+ * Memory: the canonical text is bounded by `MAX_QUESTION_CHARS`; a larger question fails with `too_large`.
+ * The format is public: any change needs a new `KEY_VERSION`, and makes all stored entries unreachable.
+ */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../json/canonical.ts';
 import { invalidInput, ToolError } from '../errors.ts';
 
-/**
- * Key v1: the SHA-256, in lower-case hex, of the RFC 8785 canonical JSON of
- * `{v, ns, provider, model, input, params, variant}`. All seven members are always there: an absent provider or
- * variant is null, absent params are `{}`. Text counts as it is: nothing is trimmed, folded or normalised.
- * `test/vectors/cache-key-v1.json` has examples for other implementations.
- */
 const KEY_VERSION = 1;
 
 export const KEY_CHARS = 64;
 export const KEY_PATTERN = /^[0-9a-f]{64}$/;
-/** The canonical text of a question may have this many UTF-16 units. */
+/** The most UTF-16 code units that the canonical text of a question may have. */
 export const MAX_QUESTION_CHARS = 4 * 1024 * 1024;
 
-/** Parameters that say who asks, how long to wait or how to deliver, but not what is answered. */
+/** Parameters about the caller, timeouts and delivery. They do not influence the answer, so they are not part of the key. */
 export const IGNORED_PARAMS: ReadonlySet<string> = new Set([
   'stream',
   'stream_options',
@@ -42,7 +48,7 @@ export const IGNORED_PARAMS: ReadonlySet<string> = new Set([
   'extraHeaders',
 ]);
 
-/** What a model is asked: a conversation of any JSON messages, or one text. */
+/** The input of a model: a list of messages in any JSON shape, or one text. */
 export type QuestionInput = { readonly messages: readonly unknown[] } | { readonly prompt: string };
 
 export interface Question {
@@ -50,56 +56,56 @@ export interface Question {
   readonly provider?: string | undefined;
   readonly model: string;
   readonly input: QuestionInput;
-  /** An object from JSON; unknown names count, those of `IGNORED_PARAMS` do not. */
+  /** An object from JSON. Members named in `IGNORED_PARAMS` are ignored, all others count. */
   readonly params?: unknown;
   readonly variant?: string | undefined;
 }
 
 /**
- * The text whose SHA-256 is the key.
- * @throws ToolError `invalid_input` for a number that JavaScript cannot hold exactly, for it would meet another
- * question's key; `too_large` beyond `MAX_QUESTION_CHARS`
+ * The canonical text of a question, whose SHA-256 is the key.
+ * @throws ToolError `invalid_input` for a number that JavaScript cannot represent exactly, `too_large` beyond
+ * `MAX_QUESTION_CHARS`
  */
 export function canonicalQuestion({ namespace, provider, model, input, params, variant }: Question): string {
-  if ('messages' in input) refuseInexact('messages', input.messages);
-  refuseInexact('params', params);
+  if ('messages' in input) requireExactNumbers('messages', input.messages);
+  requireExactNumbers('params', params);
   const text = canonicalJson({
     v: KEY_VERSION,
     ns: namespace,
     provider: provider ?? null,
     model,
     input: 'messages' in input ? { messages: input.messages } : { prompt: input.prompt },
-    params: countingParams(params),
+    params: keyedParams(params),
     variant: variant ?? null,
   });
   if (text.length <= MAX_QUESTION_CHARS) return text;
   throw new ToolError(
     'too_large',
-    'The messages and params are too large to be cached; ask without the cache.',
+    'The messages or prompt and params are too large to cache. Call the model without the cache.',
     {
       limit: MAX_QUESTION_CHARS,
     },
   );
 }
 
-/** The key of a question: 64 hex digits. Throws as `canonicalQuestion` does. */
+/** The key of a question: 64 hex digits. Throws the same errors as `canonicalQuestion`. */
 export function questionKey(question: Question): string {
   return createHash('sha256').update(canonicalQuestion(question)).digest('hex');
 }
 
-function countingParams(params: unknown): Record<string, unknown> {
+function keyedParams(params: unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(Object(params)).filter(([name]) => !IGNORED_PARAMS.has(name)));
 }
 
-function refuseInexact(field: string, value: unknown): void {
+function requireExactNumbers(field: string, value: unknown): void {
   if (isExact(value)) return;
   throw invalidInput(
     field,
-    `${field} holds a number that JavaScript cannot hold exactly; send it as text or within ±(2^53 - 1).`,
+    `${field} contains a number that JavaScript cannot represent exactly. Send it as text or within ±(2^53 - 1).`,
   );
 }
 
-/** Every double of 2^53 and more stands for several integers. Depth is bounded before any tool runs. */
+/** A double of 2^53 or more can stand for several integers. The recursion is safe: depth is bounded before any tool runs. */
 function isExact(value: unknown): boolean {
   if (typeof value === 'number') return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
   if (Array.isArray(value)) return value.every(isExact);

@@ -1,33 +1,40 @@
+/**
+ * Leases: when several callers miss the same key, one gets a lease and calls the model, and the others wait for its answer.
+ *
+ * Guarantees: a key has at most one active lease, because a tenant's tools run one after another, each in a transaction.
+ * A lease ends when any answer for its key is stored, when its holder's answer is rejected, or when an invalidation covers
+ * it: an answer produced under a lease from before an invalidation is never stored. Callers that wait for the key are woken.
+ * Fails by time: the holder may die. After `expiresAt` the next caller that asks for a lease takes over. Until then, and for
+ * at most 10 minutes, the late holder can still store its answer.
+ * Memory: at most 1,000 leases, expired ones included; beyond that a miss returns no lease, and every caller calls the model.
+ * At most 500 invalidated tags are stored while leases exist; one more ends all leases, which only costs repeated work.
+ */
 import * as z from 'zod';
 import type { Sql, ToolContext } from '../tool.ts';
-import { EVERY_NAMESPACE, type Target } from './invalidation.ts';
-
-/**
- * Leases: of the callers that miss one key, one is to call the model. A lease ends when its answer is stored, by whomever,
- * or rejected, or when an invalidation names it. One that expires is taken over by the next caller that asks for it.
- */
+import { EVERY_NAMESPACE, type InvalidationTarget } from './invalidation.ts';
 
 export const MAX_LEASE_S = 600;
-/** Leases of a tenant that are out or not yet forgotten; beyond it a miss gives no lease. */
+/** The most leases of a tenant, including expired ones that still exist. */
 export const MAX_LEASES = 1000;
-/** So long after its lease expired an answer is still stored, unless the work was taken over. */
-export const LATE_MS = 600_000;
-/** Tags that are remembered as invalidated while leases are out; one more ends all leases. */
-export const MAX_LOST_TAGS = 500;
-const FREED_WHEN_FULL = 32;
+/** How long after its lease expired an answer is still accepted, unless another caller took over. */
+export const LEASE_GRACE_MS = 600_000;
+/** The most invalidated tags that are stored while leases exist. One more ends all leases. */
+export const MAX_INVALIDATED_TAGS = 500;
+/** How many expired leases a miss deletes if no lease is free. */
+const DELETED_WHEN_FULL = 32;
 
-const NOT_AN_ID = { error: 'must be a lease_id from an answer of cache_get' };
+const NOT_AN_ID = { error: 'must be a lease_id returned by cache_get' };
 export const leaseId = () =>
   z
     .string()
     .max(24, NOT_AN_ID)
     .regex(/^lease-[1-9]\d{0,15}$/, NOT_AN_ID);
 
-const idOf = (rev: number) => `lease-${rev}`;
-export const revOf = (id: string) => Number(id.slice('lease-'.length));
+const leaseIdOf = (rev: number) => `lease-${rev}`;
+export const leaseRevOf = (id: string) => Number(id.slice('lease-'.length));
 
-/** The topic on which callers wait for the answer of a key, or for its lease. */
-export const topicOf = (key: string) => `cache:${key}`;
+/** Topic for `ToolContext.touch`: wakes the callers that wait for the answer or the lease of a key. */
+export const leaseTopic = (key: string) => `cache:${key}`;
 
 export interface Lease {
   readonly rev: number;
@@ -36,50 +43,50 @@ export interface Lease {
   readonly expiresAt: number;
 }
 
-/** The lease of a key: living or, until its work is taken over or it is forgotten, expired. */
+/** The lease of a key, active or expired less than `LEASE_GRACE_MS` ago. */
 export function findLease(sql: Sql, key: string, now: number): Lease | undefined {
   const [row] = sql.exec<{ rev: number; ns: string | null; model: string | null; expires_at: number }>(
     'SELECT rev, ns, model, expires_at FROM cache_leases WHERE key = ? AND expires_at > ?',
     key,
-    now - LATE_MS,
+    now - LEASE_GRACE_MS,
   );
   return row && { rev: row.rev, ns: row.ns, model: row.model, expiresAt: row.expires_at };
 }
 
-/** Whether someone works on the answer. */
-export function isLiving(lease: Lease | undefined, now: number): lease is Lease {
+/** Whether a caller holds the lease now. */
+export function isActive(lease: Lease | undefined, now: number): lease is Lease {
   return lease !== undefined && now < lease.expiresAt;
 }
 
-interface Wanted {
+interface LeaseRequest {
   readonly key: string;
   readonly ns: string | undefined;
   readonly model: string | undefined;
   readonly leaseS: number;
 }
 
-/** Gives the lease of a key, which must have no living one; returns its id, or undefined when too many are out. */
-export function grantLease({ sql, now, nextRev }: ToolContext, wanted: Wanted): string | undefined {
-  if (!hasRoom(sql, now)) return undefined;
+/** Grants a lease for a key that has no active one. @returns its id, or undefined if too many leases exist */
+export function grantLease({ sql, now, nextRev }: ToolContext, request: LeaseRequest): string | undefined {
+  if (!hasFreeLease(sql, now)) return undefined;
   const rev = nextRev();
   sql.exec(
     'INSERT OR REPLACE INTO cache_leases (rev, key, ns, model, expires_at) VALUES (?, ?, ?, ?, ?)',
     rev,
-    wanted.key,
-    wanted.ns ?? null,
-    wanted.model ?? null,
-    now + wanted.leaseS * 1000,
+    request.key,
+    request.ns ?? null,
+    request.model ?? null,
+    now + request.leaseS * 1000,
   );
-  return idOf(rev);
+  return leaseIdOf(rev);
 }
 
-function hasRoom(sql: Sql, now: number): boolean {
+function hasFreeLease(sql: Sql, now: number): boolean {
   const [row] = sql.exec<{ leases: number }>('SELECT count(*) AS leases FROM cache_leases');
-  return (row?.leases ?? 0) < MAX_LEASES || dropLeases(sql, now, FREED_WHEN_FULL) > 0;
+  return (row?.leases ?? 0) < MAX_LEASES || deleteExpiredLeases(sql, now, DELETED_WHEN_FULL) > 0;
 }
 
-/** Removes at most `limit` leases that expired by `time`; returns how many. */
-export function dropLeases(sql: Sql, time: number, limit: number): number {
+/** Deletes at most `limit` leases that had expired at `time`. @returns how many it deleted */
+export function deleteExpiredLeases(sql: Sql, time: number, limit: number): number {
   return sql.exec(
     `DELETE FROM cache_leases WHERE rev IN
        (SELECT rev FROM cache_leases WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING rev`,
@@ -88,47 +95,40 @@ export function dropLeases(sql: Sql, time: number, limit: number): number {
   ).length;
 }
 
-/** Ends the lease of a key, if it has one, and wakes who waits for it. */
+/** Ends the lease of a key, if any, and wakes the callers that wait for it. */
 export function endLease({ sql, touch }: ToolContext, key: string): void {
   sql.exec('DELETE FROM cache_leases WHERE key = ?', key);
-  touch(topicOf(key));
+  touch(leaseTopic(key));
 }
 
-/** Whether a tag of the answer was invalidated while its lease was out. */
-export function lostByTag(sql: Sql, lease: Lease, ns: string, tags: readonly string[]): boolean {
+/** Whether one of the answer's tags was invalidated after its lease was granted. */
+export function wasTagInvalidated(sql: Sql, lease: Lease, ns: string, tags: readonly string[]): boolean {
   if (tags.length === 0) return false;
-  const lost = sql.exec(
+  const invalidated = sql.exec(
     `SELECT 1 FROM cache_lost_tags WHERE tag IN (SELECT value FROM json_each(?)) AND ns IN ('', ?) AND rev > ? LIMIT 1`,
     JSON.stringify(tags),
     ns,
     lease.rev,
   );
-  return lost.length > 0;
+  return invalidated.length > 0;
 }
 
-/** What an invalidation names. */
-export type Invalidated = Target | Keys;
-export interface Keys {
-  readonly kind: 'keys';
-  readonly keys: readonly string[];
-  readonly namespace: string | undefined;
-}
-
-/** SQL for the leases that are named, or may be; it has one binding. */
-const NAMED: Record<Exclude<Invalidated['kind'], 'tag'>, string> = {
+/** SQL that matches the leases an invalidation covers, with one binding. A lease of unknown model may be covered, so it matches. */
+const LEASE_CONDITION: Record<Exclude<InvalidationTarget['kind'], 'tag'>, string> = {
   all: `? = ''`,
   model: '(model IS NULL OR model = ?)',
   keys: 'key IN (SELECT value FROM json_each(?))',
 };
 
 /**
- * Ends the leases that an invalidation of revision `rev` names, so that no answer from before it is stored after it.
- * Whoever waits is woken, and one takes the work over.
+ * Ends the leases that an invalidation covers. For a tag it only records the tag and `rev`: which tags an answer has is
+ * known when it is stored.
  */
-export function invalidateLeases(context: ToolContext, target: Invalidated, rev: number): void {
-  if (target.kind === 'tag') loseTag(context, target.value, target.namespace ?? EVERY_NAMESPACE, rev);
+export function invalidateLeases(context: ToolContext, target: InvalidationTarget, rev: number): void {
+  if (target.kind === 'tag')
+    recordInvalidatedTag(context, target.value, target.namespace ?? EVERY_NAMESPACE, rev);
   else
-    endNamed(
+    endMatchingLeases(
       context,
       target.kind,
       target.kind === 'keys' ? JSON.stringify(target.keys) : target.value,
@@ -136,24 +136,24 @@ export function invalidateLeases(context: ToolContext, target: Invalidated, rev:
     );
 }
 
-function endNamed(
+function endMatchingLeases(
   { sql, touch }: ToolContext,
-  kind: keyof typeof NAMED,
+  kind: keyof typeof LEASE_CONDITION,
   value: string,
   namespace: string | undefined,
 ): void {
   const ended = sql.exec<{ key: string }>(
-    `DELETE FROM cache_leases WHERE ${NAMED[kind]} AND (ns IS NULL OR ns = coalesce(?, ns)) RETURNING key`,
+    `DELETE FROM cache_leases WHERE ${LEASE_CONDITION[kind]} AND (ns IS NULL OR ns = coalesce(?, ns)) RETURNING key`,
     value,
     namespace ?? null,
   );
-  for (const { key } of ended) touch(topicOf(key));
+  for (const { key } of ended) touch(leaseTopic(key));
 }
 
-/** Keeps a tag in mind for the leases that are out: which tags they are for will be known when their answers come. */
-function loseTag(context: ToolContext, tag: string, ns: string, rev: number): void {
+/** Stores the tag for as long as a lease from before `rev` exists. */
+function recordInvalidatedTag(context: ToolContext, tag: string, ns: string, rev: number): void {
   const { sql } = context;
-  dropLostTags(sql, MAX_LOST_TAGS);
+  deleteUnneededTags(sql, MAX_INVALIDATED_TAGS);
   sql.exec(
     `INSERT INTO cache_lost_tags (tag, ns, rev) SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM cache_leases)
      ON CONFLICT (tag, ns) DO UPDATE SET rev = excluded.rev`,
@@ -162,13 +162,13 @@ function loseTag(context: ToolContext, tag: string, ns: string, rev: number): vo
     rev,
   );
   const [row] = sql.exec<{ tags: number }>('SELECT count(*) AS tags FROM cache_lost_tags');
-  if ((row?.tags ?? 0) <= MAX_LOST_TAGS) return;
-  endNamed(context, 'all', '', undefined);
-  dropLostTags(sql, MAX_LOST_TAGS + 1);
+  if ((row?.tags ?? 0) <= MAX_INVALIDATED_TAGS) return;
+  endMatchingLeases(context, 'all', '', undefined);
+  deleteUnneededTags(sql, MAX_INVALIDATED_TAGS + 1);
 }
 
-/** Removes at most `limit` tags that were invalidated before any lease that is out was given; returns how many. */
-export function dropLostTags(sql: Sql, limit: number): number {
+/** Deletes at most `limit` stored tags that are older than every lease. @returns how many it deleted */
+export function deleteUnneededTags(sql: Sql, limit: number): number {
   return sql.exec(
     `DELETE FROM cache_lost_tags WHERE (tag, ns) IN
        (SELECT tag, ns FROM cache_lost_tags

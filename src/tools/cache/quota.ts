@@ -5,42 +5,42 @@ export interface Quota {
   readonly bytes: number;
   readonly entries: number;
 }
-/** What one tenant's cache may hold. */
+/** The limits of one tenant's cache. */
 export const CACHE_QUOTA: Quota = { bytes: 256 * 1024 * 1024, entries: 50_000 };
 export const MAX_EVICTED_PER_CALL = 250;
 
-export interface Victim extends Record<string, string | number> {
+export interface EvictedEntry extends Record<string, string | number> {
   rev: number;
   ns: string;
   model: string;
   size: number;
 }
 
-/** By how much a cache would exceed its quota. */
+/** By how much the cache would exceed its quota; 0 or less means that it fits. */
 interface Excess {
   readonly bytes: number;
   readonly entries: number;
 }
 
 /**
- * Makes room for an entry of `size` bytes: first what is dead goes, then the least recently hit, a bounded number a
- * call. When that was not enough, `fits` is false and the next call goes on from there: the quota is never exceeded.
+ * Frees space for an entry of `size` bytes: first it deletes dead entries, then the least recently hit, at most 250 per call.
+ * If that is not enough, `fits` is false and the caller must not store the entry. A retry continues with the eviction.
  */
-export function makeRoom(
+export function evictToFit(
   sql: Sql,
   size: number,
   now: number,
   quota: Quota = CACHE_QUOTA,
-): { fits: boolean; evicted: readonly Victim[] } {
+): { fits: boolean; evicted: readonly EvictedEntry[] } {
   if (!exceeds(excess(sql, size, quota))) return { fits: true, evicted: [] };
   reclaim(sql, now, MAX_EVICTED_PER_CALL);
   const over = excess(sql, size, quota);
   if (!exceeds(over)) return { fits: true, evicted: [] };
-  const oldest = sql.exec<Victim>(
+  const oldest = sql.exec<EvictedEntry>(
     'SELECT rev, ns, model, size FROM cache_entries ORDER BY hit_at, rev LIMIT ?',
     MAX_EVICTED_PER_CALL,
   );
-  const evicted = victims(oldest, over);
+  const evicted = chooseEvictions(oldest, over);
   sql.exec(
     'DELETE FROM cache_entries WHERE rev IN (SELECT value FROM json_each(?))',
     JSON.stringify(evicted.map((victim) => victim.rev)),
@@ -58,8 +58,11 @@ function excess(sql: Sql, size: number, quota: Quota): Excess {
 
 const exceeds = (over: Excess) => over.bytes > 0 || over.entries > 0;
 
-/** The fewest of `oldest`, from the front, that take the excess away; all of them when that is not enough. */
-export function victims<V extends { readonly size: number }>(oldest: readonly V[], over: Excess): V[] {
+/** The shortest prefix of `oldest` whose removal eliminates the excess; all of them if that is not enough. */
+export function chooseEvictions<V extends { readonly size: number }>(
+  oldest: readonly V[],
+  over: Excess,
+): V[] {
   let { bytes, entries } = over;
   const chosen: V[] = [];
   for (const candidate of oldest) {

@@ -1,43 +1,51 @@
 import * as z from 'zod';
 import { invalidInput, ToolError } from '../errors.ts';
-import { count as countField, tags, text, ttlSeconds } from '../fields.ts';
+import { count, tags, text, ttlSeconds } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import {
-  type Asked,
-  askedFor,
   DEFAULT_NAMESPACE,
-  type Labels,
-  labelsOf,
+  type EntryRef,
+  findQuestionInfo,
+  type QuestionInfo,
   questionFields,
   questionLog,
-  requireSame,
+  requireSameLabels,
+  resolveEntryRef,
 } from './cache-input.ts';
-import { count } from './counters.ts';
+import { addToCounter, MICRO_USD_PER_USD } from './counters.ts';
+import {
+  type Entry,
+  encodeBody,
+  entrySize,
+  findEntry,
+  insertEntry,
+  type NewEntry,
+  removeEntry,
+} from './entries.ts';
 import { reclaim } from './invalidation.ts';
-import { endLease, findLease, type Lease, leaseId, lostByTag, revOf } from './lease.ts';
-import { makeRoom, type Victim } from './quota.ts';
-import { readText } from './similar.ts';
-import { type Entry, findEntry, insertEntry, type NewEntry, removeEntry, sizeOf, toBody } from './store.ts';
+import { endLease, findLease, type Lease, leaseId, leaseRevOf, wasTagInvalidated } from './lease.ts';
+import { type EvictedEntry, evictToFit } from './quota.ts';
+import { readQuestionText } from './similar.ts';
 import { sweepCache } from './sweep.ts';
-import { unfitness } from './uncacheable.ts';
+import { uncacheableReason } from './uncacheable.ts';
 
 const DEFAULT_TTL_S = 86_400;
-/** A stored error is served no longer than this, whatever `ttl_s` says. */
+/** Upper bound of `ttl_s` for a stored error. */
 export const MAX_ERROR_TTL_S = 300;
 const MAX_STALE_S = 31_536_000;
 const MAX_TOKENS = 10_000_000;
 const MAX_COST_USD = 10_000;
-const MICRO = 1_000_000;
+/** Dead entries that each call deletes, so that they do not pile up between sweeps. */
 const RECLAIMED_PER_SET = 4;
 
 const tokens = () => z.int().min(0).max(MAX_TOKENS).optional();
 const input = z.strictObject({
   ...questionFields,
-  response: z.unknown().optional().describe('The answer of the model, any JSON.'),
-  error: z.unknown().optional().describe('Instead of response: why the call failed; kept at most 300 s.'),
+  response: z.unknown().optional().describe('The model response, any JSON.'),
+  error: z.unknown().optional().describe('Instead of response: why the call failed; stored for up to 300 s.'),
   finish_reason: text(1, 64)
     .optional()
-    .describe('As the model reported it; incomplete answers are not stored.'),
+    .describe('As the model reported it; incomplete answers are rejected.'),
   usage: z
     .strictObject({
       input_tokens: tokens(),
@@ -45,10 +53,10 @@ const input = z.strictObject({
       cost_usd: z.number().min(0).max(MAX_COST_USD).optional(),
     })
     .optional()
-    .describe('What the call took: counted as saved on every hit.'),
+    .describe('Cost of the call: counted as saved on every hit.'),
   ttl_s: ttlSeconds().default(DEFAULT_TTL_S),
-  stale_s: z.int().min(0).max(MAX_STALE_S).default(0).describe('Served as stale for so long after ttl_s.'),
-  tags: tags().describe('To invalidate by.'),
+  stale_s: z.int().min(0).max(MAX_STALE_S).default(0).describe('How long to serve it as stale after ttl_s.'),
+  tags: tags().describe('For cache_invalidate.'),
   lease_id: leaseId().optional().describe('From cache_get: ends the lease.'),
 });
 type Args = z.output<typeof input>;
@@ -59,13 +67,13 @@ const output = z.strictObject({
     .enum(['truncated', 'refused', 'filtered', 'empty', 'answered', 'no_room', 'lease_lost'])
     .optional()
     .describe(
-      'answered: an error does not replace a usable response. no_room: room is being made, try again. ' +
-        'lease_lost: someone else took the work over or stored an answer, or it was invalidated.',
+      'answered: an error does not replace a usable response. no_room: entries are being evicted, try again. ' +
+        'lease_lost: another caller took over or stored an answer, or it was invalidated.',
     ),
   key: z.string(),
-  bytes: countField(),
-  expires_in_s: countField(),
-  evicted: countField().describe('Entries dropped to make room.'),
+  bytes: count(),
+  expires_in_s: count(),
+  evicted: count().describe('Entries removed to free space.'),
 });
 type Answer = z.output<typeof output>;
 
@@ -73,9 +81,9 @@ export const cacheSet = defineTool({
   name: 'cache_set',
   title: 'Store an LLM response',
   description:
-    'Stores the response of a model call, for cache_get to find: give the key of the miss, or the same model, ' +
-    'messages and params as in the lookup. Answers that were truncated, refused, filtered or are empty are rejected. ' +
-    'Give error instead of response to keep others from repeating a call that fails. With a lease_id, pass it on.',
+    'Stores a model response after a miss in cache_get: pass the returned key, or the same model, messages and ' +
+    'params. Truncated, refused, filtered and empty responses are rejected. ' +
+    'Pass error instead of response so that others do not repeat a failing call, and lease_id if you got one.',
   scope: 'cache:write',
   cost: 1,
   grows: true,
@@ -96,22 +104,22 @@ export const cacheSet = defineTool({
   },
   run: (args, context) => {
     const answer = answerOf(args);
-    const asked = askedFor(args);
-    const known = findEntry(context.sql, asked.key, context.now);
-    const lease = findLease(context.sql, asked.key, context.now);
-    const labels = labelsFor(asked, known, lease, context);
-    if (isLost(args, labels.ns, known, lease, context)) {
-      // Its holder will not store any more: another may try at once.
-      if (lease !== undefined && lease.rev === heldRev(args)) endLease(context, asked.key);
-      return rejected('lease_lost', asked.key, labels, context);
+    const ref = resolveEntryRef(args);
+    const known = findEntry(context.sql, ref.key, context.now);
+    const lease = findLease(context.sql, ref.key, context.now);
+    const info = questionInfoFor(ref, known, lease, context);
+    if (hasLostLease(args, info.ns, known, lease, context)) {
+      // This holder can no longer store an answer, so the next caller may take the lease at once.
+      if (lease !== undefined && lease.rev === givenLeaseRev(args)) endLease(context, ref.key);
+      return reject('lease_lost', ref.key, info, context);
     }
     const reason =
-      unfitness(answer.value, answer.kind === 'response' ? args.finish_reason : undefined) ??
-      outranked(answer, known);
-    if (reason === undefined) return store(newEntry(args, answer, asked.key, labels), known, context);
-    // The holder of the lease has no answer to give: another may try at once.
-    if (args.lease_id !== undefined) endLease(context, asked.key);
-    return rejected(reason, asked.key, labels, context);
+      uncacheableReason(answer.value, answer.kind === 'response' ? args.finish_reason : undefined) ??
+      errorRefusal(answer, known);
+    if (reason === undefined) return store(newEntry(args, answer, ref.key, info), known, context);
+    // The holder has no answer to store, so the next caller may take the lease at once.
+    if (args.lease_id !== undefined) endLease(context, ref.key);
+    return reject(reason, ref.key, info, context);
   },
 });
 
@@ -126,47 +134,50 @@ function answerOf(args: Args): GivenAnswer {
   }
   if (args.error === undefined) return { kind: 'response', value: args.response };
   if (args.stale_s > 0) {
-    throw invalidInput('stale_s', 'stale_s is for responses: an error is never served stale; leave it out.');
+    throw invalidInput(
+      'stale_s',
+      'stale_s applies to responses only, because errors are never served stale. Leave it out.',
+    );
   }
   return { kind: 'error', value: args.error };
 }
 
 /**
- * Whether the work was taken over or invalidated since the lease was given. Without its lease, an answer is its holder's
- * only while the entry is the one it stored itself: then the call is repeated.
+ * Whether the lease was taken over or invalidated since it was granted. If the lease no longer exists, the call is accepted only
+ * as a repetition: the fresh entry must be the one that was stored with this same lease.
  */
-function isLost(
+function hasLostLease(
   args: Args,
   ns: string,
   known: Entry | undefined,
   lease: Lease | undefined,
   { sql }: ToolContext,
 ): boolean {
-  const rev = heldRev(args);
+  const rev = givenLeaseRev(args);
   if (rev === undefined) return false;
   if (lease === undefined) return known?.state !== 'fresh' || known.lease !== rev;
-  return lease.rev !== rev || lostByTag(sql, lease, ns, args.tags ?? []);
+  return lease.rev !== rev || wasTagInvalidated(sql, lease, ns, args.tags ?? []);
 }
 
-const heldRev = ({ lease_id: id }: Args) => (id === undefined ? undefined : revOf(id));
+const givenLeaseRev = ({ lease_id: id }: Args) => (id === undefined ? undefined : leaseRevOf(id));
 
-/** One caller's failure must not take away what another caller's success has stored. */
-function outranked(answer: GivenAnswer, known: Entry | undefined): 'answered' | undefined {
-  return answer.kind === 'error' && isLive(known) && known.kind === 'response' ? 'answered' : undefined;
+/** A stored error must not replace a response that can still be served. */
+function errorRefusal(answer: GivenAnswer, known: Entry | undefined): 'answered' | undefined {
+  return answer.kind === 'error' && isServable(known) && known.kind === 'response' ? 'answered' : undefined;
 }
 
-function isLive(known: Entry | undefined): known is Entry {
+function isServable(known: Entry | undefined): known is Entry {
   return known !== undefined && known.state !== 'dead';
 }
 
-function rejected(
+function reject(
   reason: NonNullable<Answer['reason']>,
   key: string,
-  { ns, model }: Pick<Labels, 'ns' | 'model'>,
+  { ns, model }: Pick<QuestionInfo, 'ns' | 'model'>,
   { sql, now }: ToolContext,
   evicted = 0,
 ): Answer {
-  count(sql, now, ns, model, { what: 'rejected' });
+  addToCounter(sql, now, ns, model, { counter: 'rejected' });
   return { status: 'rejected', reason, key, bytes: 0, expires_in_s: 0, evicted };
 }
 
@@ -174,13 +185,13 @@ function store(entry: NewEntry, known: Entry | undefined, context: ToolContext):
   const { sql, now } = context;
   if (known !== undefined) removeEntry(sql, known.rev);
   reclaim(sql, now, RECLAIMED_PER_SET);
-  const { fits, evicted } = makeRoom(sql, sizeOf(entry), now);
+  const { fits, evicted } = evictToFit(sql, entrySize(entry), now);
   countEvicted(evicted, context);
-  if (!fits) return rejected('no_room', entry.key, entry, context, evicted.length);
+  if (!fits) return reject('no_room', entry.key, entry, context, evicted.length);
   insertEntry(sql, context.nextRev(), entry, now);
   endLease(context, entry.key);
   return {
-    status: isLive(known) ? 'replaced' : 'stored',
+    status: isServable(known) ? 'replaced' : 'stored',
     key: entry.key,
     bytes: entry.body.bytes,
     expires_in_s: entry.ttlS,
@@ -188,52 +199,56 @@ function store(entry: NewEntry, known: Entry | undefined, context: ToolContext):
   };
 }
 
-/** Namespace, model and words under which the answer is stored. */
-function labelsFor(
-  asked: Asked,
+/**
+ * What to store about the question, from the best source that exists: the call or the stored miss, the replaced entry,
+ * the lease, or the model that the caller gave with the key.
+ */
+function questionInfoFor(
+  ref: EntryRef,
   known: Entry | undefined,
   lease: Lease | undefined,
   { sql }: ToolContext,
-): Labels {
-  if (known !== undefined) requireSame(asked, known);
-  const labels = labelsOf(sql, asked);
-  if (labels !== undefined) return labels;
-  if (known !== undefined) return { ns: known.ns, model: known.model, text: readText(sql, known.rev) };
+): QuestionInfo {
+  if (known !== undefined) requireSameLabels(ref, known);
+  const info = findQuestionInfo(sql, ref);
+  if (info !== undefined) return info;
+  if (known !== undefined)
+    return { ns: known.ns, model: known.model, text: readQuestionText(sql, known.rev) };
   if (lease !== undefined && lease.ns !== null && lease.model !== null) {
-    const told = { ns: lease.ns, model: lease.model };
-    requireSame(asked, told);
-    return { ...told, text: '' };
+    const fromLease = { ns: lease.ns, model: lease.model };
+    requireSameLabels(ref, fromLease);
+    return { ...fromLease, text: '' };
   }
-  if (asked.model !== undefined) return { ns: asked.ns ?? DEFAULT_NAMESPACE, model: asked.model, text: '' };
+  if (ref.model !== undefined) return { ns: ref.ns ?? DEFAULT_NAMESPACE, model: ref.model, text: '' };
   throw new ToolError(
     'unknown_handle',
-    'No recent miss gave this key; send model with it, or model and messages instead of the key.',
+    'This key is unknown. Pass model together with key, or model and messages instead of key.',
     { field: 'key' },
   );
 }
 
-function newEntry(args: Args, { kind, value }: GivenAnswer, key: string, labels: Labels): NewEntry {
-  const { input_tokens: asked, output_tokens: answered, cost_usd: cost } = args.usage ?? {};
-  const isKnown = asked !== undefined || answered !== undefined;
+function newEntry(args: Args, { kind, value }: GivenAnswer, key: string, info: QuestionInfo): NewEntry {
+  const { input_tokens: inputTokens, output_tokens: outputTokens, cost_usd: cost } = args.usage ?? {};
+  const isKnown = inputTokens !== undefined || outputTokens !== undefined;
   return {
     key,
-    ...labels,
+    ...info,
     kind,
-    body: toBody(kind, value),
+    body: encodeBody(kind, value),
     finishReason: args.finish_reason,
-    tokens: isKnown ? (asked ?? 0) + (answered ?? 0) : undefined,
-    microUsd: cost === undefined ? undefined : Math.round(cost * MICRO),
+    tokens: isKnown ? (inputTokens ?? 0) + (outputTokens ?? 0) : undefined,
+    microUsd: cost === undefined ? undefined : Math.round(cost * MICRO_USD_PER_USD),
     ttlS: kind === 'error' ? Math.min(args.ttl_s, MAX_ERROR_TTL_S) : args.ttl_s,
     staleS: args.stale_s,
     tags: args.tags ?? [],
-    lease: heldRev(args),
+    lease: givenLeaseRev(args),
   };
 }
 
-function countEvicted(evicted: readonly Victim[], { sql, now }: ToolContext): void {
+function countEvicted(evicted: readonly EvictedEntry[], { sql, now }: ToolContext): void {
   const groups = Map.groupBy(evicted, ({ ns, model }) => JSON.stringify([ns, model]));
   for (const [first, ...rest] of groups.values()) {
     if (first !== undefined)
-      count(sql, now, first.ns, first.model, { what: 'evicted', times: rest.length + 1 });
+      addToCounter(sql, now, first.ns, first.model, { counter: 'evicted', times: rest.length + 1 });
   }
 }

@@ -2,23 +2,22 @@ import * as z from 'zod';
 import { count } from '../fields.ts';
 import { defineTool, type Sql } from '../tool.ts';
 import { namespace } from './cache-input.ts';
-import { dayOf, MAX_DAYS, SHARED } from './counters.ts';
-import { SUPERSEDED } from './invalidation.ts';
+import { dayOf, MAX_DAYS, MICRO_USD_PER_USD, OVERFLOW } from './counters.ts';
+import { IS_INVALIDATED } from './invalidation.ts';
 import { CACHE_QUOTA } from './quota.ts';
 
 const DEFAULT_DAYS = 7;
 const MAX_MODELS = 20;
 const OTHER_MODELS = '(other)';
-const MICRO = 1_000_000;
 
-const counted = {
+const counterFields = {
   hits: count(),
   misses: count(),
   stale: count(),
   negative: count(),
   coalesced: count().describe(
-    "Lookups that another caller's lease kept from doing the work: those that waited for its answer, which is also " +
-      'a hit, and those told pending.',
+    "Lookups that did not call the model because of another caller's lease: they waited for its answer (also a " +
+      'hit) or got pending.',
   ),
   rejected: count(),
   hit_rate: z.number().describe('Share of lookups answered from the cache, 0 to 1.'),
@@ -31,37 +30,37 @@ export const cacheStats = defineTool({
   name: 'cache_stats',
   title: 'Show cache statistics',
   description:
-    'How well the response cache works: lookups by outcome, hit rate, tokens and dollars saved in the last days ' +
-    '(UTC, today included), in total and by model, and how much of its quota is in use now.',
+    'Shows how well the response cache works: lookups by outcome, hit rate, tokens and dollars saved in the last ' +
+    'days (UTC, with today), in total and by model, and its storage use.',
   scope: 'cache:read',
   cost: 2,
   grows: false,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: z.strictObject({
-    namespace: namespace().describe('Without it, all namespaces together.'),
+    namespace: namespace().describe('Default: all namespaces.'),
     days: z.int().min(1).max(MAX_DAYS).default(DEFAULT_DAYS),
   }),
   output: z.strictObject({
-    ...counted,
+    ...counterFields,
     entries: count().describe('Entries that can be served now.'),
     bytes: count(),
     quota_bytes: count().describe('For all namespaces together.'),
-    by_model: z.array(z.strictObject({ model: z.string(), ...counted })),
+    by_model: z.array(z.strictObject({ model: z.string(), ...counterFields })),
   }),
   log: { namespace: 'plain', days: 'plain' },
   run: ({ namespace: ns = null, days }, { sql, now }) => {
     const since = dayOf(now) - days;
     const total = sums(sql, since, ns);
     return {
-      ...figures(total),
-      ...inUse(sql, ns, now),
+      ...describeSums(total),
+      ...currentUse(sql, ns, now),
       quota_bytes: CACHE_QUOTA.bytes,
       by_model: byModel(sql, since, ns, total),
     };
   },
 });
 
-/** Sums of counters, in the order of the columns of `cache_days`. */
+/** The counter columns of `cache_days`. */
 const SUMMED = [
   'hits',
   'misses',
@@ -75,12 +74,12 @@ const SUMMED = [
 ] as const;
 type Sums = Record<(typeof SUMMED)[number], number>;
 
-// total() and not sum(): it yields a double, where an integer beyond 2^53 could not be read.
+// total() returns a double. sum() returns an integer, which cannot be read if it is beyond 2^53.
 const TOTALS = SUMMED.map((name) => `total(${name}) AS ${name}`).join(', ');
 
-/** The counters of the days after `since`, of one namespace or, with null, of all. */
+/** The sums of the days after `since`, for one namespace or, with null, for all. */
 function sums(sql: Sql, since: number, ns: string | null): Sums {
-  const [total = NOTHING] = sql.exec<Sums>(
+  const [total = ZERO] = sql.exec<Sums>(
     `SELECT ${TOTALS} FROM cache_days WHERE day > ? AND ns = coalesce(?, ns)`,
     since,
     ns,
@@ -88,7 +87,7 @@ function sums(sql: Sql, since: number, ns: string | null): Sums {
   return total;
 }
 
-const NOTHING: Sums = {
+const ZERO: Sums = {
   hits: 0,
   misses: 0,
   stale: 0,
@@ -100,20 +99,20 @@ const NOTHING: Sums = {
   micro_usd_saved: 0,
 };
 
-/** The same by model, the busiest first; what is left of `total` is one last line. */
+/** The sums by model, those with most lookups first. What remains of `total` is one last line, `(other)`. */
 function byModel(sql: Sql, since: number, ns: string | null, total: Sums) {
   const rows = sql.exec<Sums & { model: string }>(
     `SELECT model, ${TOTALS} FROM cache_days WHERE day > ? AND ns = coalesce(?, ns) AND model <> ?
      GROUP BY model ORDER BY total(hits + misses + stale + negative) DESC, model LIMIT ?`,
     since,
     ns,
-    SHARED,
+    OVERFLOW,
     MAX_MODELS,
   );
   const rest = rows.reduce(minus, total);
-  const lines = rows.map((row) => ({ model: row.model, ...figures(row) }));
+  const lines = rows.map((row) => ({ model: row.model, ...describeSums(row) }));
   return SUMMED.some((name) => rest[name] > 0)
-    ? [...lines, { model: OTHER_MODELS, ...figures(rest) }]
+    ? [...lines, { model: OTHER_MODELS, ...describeSums(rest) }]
     : lines;
 }
 
@@ -123,7 +122,7 @@ function minus(from: Sums, part: Sums): Sums {
   return left;
 }
 
-function figures({ micro_usd_saved: microUsd, ...sums }: Sums) {
+function describeSums({ micro_usd_saved: microUsd, ...sums }: Sums) {
   const answered = sums.hits + sums.stale + sums.negative;
   const lookups = answered + sums.misses;
   return {
@@ -136,15 +135,15 @@ function figures({ micro_usd_saved: microUsd, ...sums }: Sums) {
     hit_rate: lookups === 0 ? 0 : Math.round((answered / lookups) * 10_000) / 10_000,
     evicted: sums.evicted,
     tokens_saved: sums.tokens_saved,
-    usd_saved: microUsd / MICRO,
+    usd_saved: microUsd / MICRO_USD_PER_USD,
   };
 }
 
-/** Entries that can be served now, and the bytes they take; there are never more than the quota allows. */
-function inUse(sql: Sql, ns: string | null, now: number): { entries: number; bytes: number } {
+/** The number of entries that can be served now, and their bytes. The quota bounds both. */
+function currentUse(sql: Sql, ns: string | null, now: number): { entries: number; bytes: number } {
   const [row] = sql.exec<{ entries: number; bytes: number }>(
     `SELECT count(*) AS entries, total(e.size) AS bytes FROM cache_entries e
-     WHERE e.dead_at > ? AND e.ns = coalesce(?, e.ns) AND NOT ${SUPERSEDED}`,
+     WHERE e.dead_at > ? AND e.ns = coalesce(?, e.ns) AND NOT ${IS_INVALIDATED}`,
     now,
     ns,
   );

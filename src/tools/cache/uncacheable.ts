@@ -1,8 +1,8 @@
-/** Why an answer is not stored: it is not one that the same question should be given again. */
-export type Unfit = 'truncated' | 'refused' | 'filtered' | 'empty';
+/** Why an answer is not stored: a repetition of the question could get a better one. */
+export type UncacheableReason = 'truncated' | 'refused' | 'filtered' | 'empty';
 
-/** Finish reasons of the providers, in lower case. */
-const UNFIT_REASONS: Readonly<Record<Exclude<Unfit, 'empty'>, readonly string[]>> = {
+/** The finish reasons of common providers, in lower case. */
+const UNCACHEABLE_FINISH_REASONS: Readonly<Record<Exclude<UncacheableReason, 'empty'>, readonly string[]>> = {
   truncated: [
     'length',
     'max_tokens',
@@ -28,11 +28,14 @@ const UNFIT_REASONS: Readonly<Record<Exclude<Unfit, 'empty'>, readonly string[]>
   ],
 };
 
-export function unfitness(answer: unknown, finishReason: string | undefined): Unfit | undefined {
+export function uncacheableReason(
+  answer: unknown,
+  finishReason: string | undefined,
+): UncacheableReason | undefined {
   const reason = finishReason?.toLowerCase() ?? '';
-  if (UNFIT_REASONS.truncated.includes(reason)) return 'truncated';
-  if (UNFIT_REASONS.refused.includes(reason)) return 'refused';
-  if (UNFIT_REASONS.filtered.includes(reason)) return 'filtered';
+  if (UNCACHEABLE_FINISH_REASONS.truncated.includes(reason)) return 'truncated';
+  if (UNCACHEABLE_FINISH_REASONS.refused.includes(reason)) return 'refused';
+  if (UNCACHEABLE_FINISH_REASONS.filtered.includes(reason)) return 'filtered';
   return isEmpty(answer) ? 'empty' : undefined;
 }
 

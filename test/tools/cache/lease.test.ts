@@ -3,7 +3,7 @@ import { openTenant } from '#host';
 import type { Answer, TestTenant } from '../../support/tenant.ts';
 
 const question = { model: 'model-x', prompt: 'Why is the sky blue?' };
-const LATE_MS = 600_000;
+const LEASE_GRACE_MS = 600_000;
 const get = (tenant: TestTenant, more: object = {}) => tenant.ok('cache_get', { ...question, ...more });
 const set = (tenant: TestTenant, more: object) => tenant.ok('cache_set', { ...question, ...more });
 const statuses = (answers: readonly Answer[]) => {
@@ -159,7 +159,7 @@ describe('a holder that is late', () => {
   test('still stores while no one has taken the work over', async () => {
     const tenant = await openTenant();
     const { lease_id } = await get(tenant, { lease_s: 10 });
-    tenant.advance(10_000 + LATE_MS - 1);
+    tenant.advance(10_000 + LEASE_GRACE_MS - 1);
     expect(await get(tenant)).toMatchObject({ status: 'miss' });
     expect(await set(tenant, { response: 'late', lease_id })).toMatchObject({ status: 'stored' });
   });
@@ -167,7 +167,7 @@ describe('a holder that is late', () => {
   test('but not for ever', async () => {
     const tenant = await openTenant();
     const { lease_id } = await get(tenant, { lease_s: 10 });
-    tenant.advance(10_000 + LATE_MS);
+    tenant.advance(10_000 + LEASE_GRACE_MS);
     expect(await set(tenant, { response: 'late', lease_id })).toMatchObject({ reason: 'lease_lost' });
   });
 

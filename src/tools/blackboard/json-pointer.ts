@@ -1,4 +1,4 @@
-/** The reference tokens of a JSON Pointer (RFC 6901), unescaped; undefined when the text is no pointer. */
+/** The unescaped reference tokens of a JSON Pointer (RFC 6901); undefined if the text is not a valid pointer. */
 export function parsePointer(text: string): string[] | undefined {
   if (text === '') return [];
   if (!text.startsWith('/') || /~(?![01])/.test(text)) return undefined;
@@ -10,7 +10,7 @@ export function parsePointer(text: string): string[] | undefined {
 
 const ARRAY_INDEX = /^(?:0|[1-9]\d*)$/;
 
-/** What a pointer's tokens lead to in a JSON value; undefined when they lead to nothing, which JSON cannot hold. */
+/** The part of a JSON value that the tokens point to; undefined if there is none. JSON has no undefined, so this is unambiguous. */
 export function resolvePointer(root: unknown, tokens: readonly string[]): unknown {
   let at = root;
   for (const token of tokens) {

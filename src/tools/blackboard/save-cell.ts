@@ -1,47 +1,44 @@
-/** The statements that change cells, their tags and their history together. The search index follows: see `indexPending`. */
+/** Stores a planned write: the cell, its tags and its event. The search index is updated later: see `indexPending`. */
 import type { ToolContext } from '../tool.ts';
-import { type Cell, live } from './cell.ts';
-import type { Change, Next } from './change.ts';
-import { clearClaim, hasClaimTrace, holderOf } from './claim-state.ts';
+import { type Cell, unlessExpired } from './cell.ts';
+import { clearClaim, hasClaimHistory, holderOf } from './claim-state.ts';
 import { boardTopic } from './fields.ts';
 import { countVersions, MAX_VERSIONS, pruneVersions, VERSION_SLACK } from './history.ts';
+import type { CellWrite, PlannedCell } from './plan-write.ts';
 
 /**
- * Writes the cell and its event.
- * @param stored the row that the cell has, expired or not
- * @returns the new revision
+ * @param stored the current row of the cell, expired or not
+ * @returns the new revision of the cell
  */
 export function saveCell(
   context: ToolContext,
   runId: string,
-  change: Change,
-  next: Next,
+  write: CellWrite,
+  next: PlannedCell,
   stored: Cell | undefined,
 ): number {
   const rev = context.nextRev();
-  const versions = 1 + (stored?.versions ?? countVersions(context.sql, runId, change.key));
+  const versions = 1 + (stored?.versions ?? countVersions(context.sql, runId, write.key));
   const full = versions >= MAX_VERSIONS + VERSION_SLACK;
   const row = { rev, versions: full ? MAX_VERSIONS : versions };
-  putCell(context, runId, change, next, row);
-  addEvent(context, runId, change, next, { rev, listed: live(stored, context.now) === undefined });
-  if (full) pruneVersions(context.sql, runId, change.key);
-  if (stored?.tags !== next.tags) saveTags(context, runId, change.key, stored?.tags ?? '[]', next.tags);
-  // What changed is work that nobody has tried yet.
-  if (stored !== undefined && hasClaimTrace(stored) && holderOf(stored, context.now) === undefined)
+  putCell(context, runId, write, next, row);
+  addEvent(context, runId, write, next, { rev, listed: unlessExpired(stored, context.now) === undefined });
+  if (full) pruneVersions(context.sql, runId, write.key);
+  if (stored?.tags !== next.tags) saveTags(context, runId, write.key, stored?.tags ?? '[]', next.tags);
+  // A new value is new work: failed attempts at the old value no longer count.
+  if (stored !== undefined && hasClaimHistory(stored) && holderOf(stored, context.now) === undefined)
     clearClaim(context, stored.id, 0);
   context.touch(boardTopic(runId));
   return rev;
 }
 
-type Numbers = { rev: number; versions: number };
-
-/** Leaves the claim of a cell that is there as it is. */
+/** Inserts or updates the row. An existing row keeps its claim. */
 function putCell(
   { sql, author, now }: ToolContext,
   runId: string,
-  change: Change,
-  next: Next,
-  { rev, versions }: Numbers,
+  write: CellWrite,
+  next: PlannedCell,
+  { rev, versions }: { rev: number; versions: number },
 ): void {
   sql.exec(
     `INSERT INTO board_cells
@@ -51,9 +48,9 @@ function putCell(
        principal = excluded.principal, updated_at = excluded.updated_at, expires_at = excluded.expires_at,
        versions = excluded.versions, bytes = excluded.bytes, tags = excluded.tags, value = excluded.value`,
     runId,
-    change.key,
+    write.key,
     rev,
-    change.author,
+    write.author,
     author.principal,
     now,
     next.expiresAt,
@@ -67,8 +64,8 @@ function putCell(
 function addEvent(
   { sql, author, now }: ToolContext,
   runId: string,
-  change: Change,
-  next: Next,
+  write: CellWrite,
+  next: PlannedCell,
   { rev, listed }: { rev: number; listed: boolean },
 ): void {
   sql.exec(
@@ -76,9 +73,9 @@ function addEvent(
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     rev,
     runId,
-    change.key,
-    change.mode,
-    change.author,
+    write.key,
+    write.mode,
+    write.author,
     author.principal,
     now,
     next.expiresAt,

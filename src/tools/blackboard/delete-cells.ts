@@ -1,7 +1,7 @@
 import type { Sql, ToolContext } from '../tool.ts';
 import { boardTopic } from './fields.ts';
 
-/** Deletes cells of a board, each with an event of its own revision. A claim on one of them is lost. */
+/** Deletes cells of a board and logs a `delete` event with a revision of its own for each. Claims on them are lost. */
 export function deleteCells(context: ToolContext, runId: string, ids: readonly number[]): void {
   context.touch(boardTopic(runId));
   const revs = ids.map((id) => [id, context.nextRev()]);
@@ -14,11 +14,11 @@ export function deleteCells(context: ToolContext, runId: string, ids: readonly n
     context.now,
     JSON.stringify(revs),
   );
-  dropCells(context.sql, ids);
+  deleteCellRows(context.sql, ids);
 }
 
-/** Removes cells with their tags and index entries, without a trace in the history. */
-export function dropCells(sql: Sql, ids: readonly number[]): void {
+/** Removes the rows of cells, their tags and their index entries. Logs no event: used alone, it is for expired cells. */
+export function deleteCellRows(sql: Sql, ids: readonly number[]): void {
   const list = JSON.stringify(ids);
   const chosen = 'IN (SELECT value FROM json_each(?))';
   sql.exec(

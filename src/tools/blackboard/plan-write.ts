@@ -1,14 +1,14 @@
-/** What one entry of a write does to one cell, worked out before anything is written. */
+/** Computes what one entry of a write does to its cell, before anything is written. */
 import { invalidInput } from '../errors.ts';
-import { type Cell, live } from './cell.ts';
+import { type Cell, unlessExpired } from './cell.ts';
 import { mergePatch } from './merge-patch.ts';
-import { type Encoded, encodeValue, isSafeNumber, sameJson } from './value.ts';
+import { type EncodedValue, encodeValue, isSafeNumber, sameJson } from './value.ts';
 
 export const MODES = ['set', 'merge', 'append', 'increment'] as const;
 export type Mode = (typeof MODES)[number];
 
 /** One entry of a write. */
-export interface Change {
+export interface CellWrite {
   /** The argument that holds the value, for errors: `value` or `entries[3].value`. */
   readonly field: string;
   readonly key: string;
@@ -16,41 +16,41 @@ export interface Change {
   readonly value: unknown;
   readonly author: string;
   readonly ifRev: number | undefined;
-  /** `keep`: the cell expires when it does now, whatever the mode. */
+  /** `keep`: the expiry of the cell does not change, whatever the mode. */
   readonly ttlSeconds: number | 'keep' | undefined;
   readonly tags: readonly string[] | undefined;
 }
 
-/** The cell as it will be. */
-export interface Next extends Encoded {
+/** The content of a cell after a write. */
+export interface PlannedCell extends EncodedValue {
   readonly tags: string;
   readonly expiresAt: number | null;
 }
 
-export type Plan =
+export type WritePlan =
   | { readonly status: 'conflict' }
   | { readonly status: 'unchanged'; readonly current: Cell }
-  | { readonly status: 'created' | 'updated'; readonly next: Next };
+  | { readonly status: 'created' | 'updated'; readonly next: PlannedCell };
 
 /**
  * @param stored the row of the cell, expired or not
- * @throws ToolError when the mode does not fit the current value, or the result does not fit a cell
+ * @throws ToolError `invalid_input` if the mode does not fit the current value, `too_large` if the result does not fit a cell
  */
-export function planChange(change: Change, stored: Cell | undefined, now: number): Plan {
-  const current = live(stored, now);
-  if (change.ifRev !== undefined && change.ifRev !== (current?.rev ?? 0)) return { status: 'conflict' };
-  const encoded = encodeValue(nextValue(change, current), change.field);
-  const next: Next = {
+export function planWrite(write: CellWrite, stored: Cell | undefined, now: number): WritePlan {
+  const current = unlessExpired(stored, now);
+  if (write.ifRev !== undefined && write.ifRev !== (current?.rev ?? 0)) return { status: 'conflict' };
+  const encoded = encodeValue(nextValue(write, current), write.field);
+  const next: PlannedCell = {
     ...encoded,
     tags:
-      change.tags === undefined ? (current?.tags ?? '[]') : JSON.stringify([...new Set(change.tags)].sort()),
-    expiresAt: nextExpiry(change, current, now),
+      write.tags === undefined ? (current?.tags ?? '[]') : JSON.stringify([...new Set(write.tags)].sort()),
+    expiresAt: nextExpiry(write, current, now),
   };
   if (current === undefined) return { status: 'created', next };
   return isSame(current, next) ? { status: 'unchanged', current } : { status: 'updated', next };
 }
 
-function nextValue({ mode, value, field }: Change, current: Cell | undefined): unknown {
+function nextValue({ mode, value, field }: CellWrite, current: Cell | undefined): unknown {
   switch (mode) {
     case 'set':
       return value;
@@ -67,7 +67,7 @@ function appended(list: unknown, item: unknown, field: string): unknown {
   if (Array.isArray(list)) return [...list, item];
   throw invalidInput(
     field,
-    'The cell does not hold a list, so nothing can be appended; use mode set to replace it.',
+    'Mode append needs a list, but the cell holds something else. Use mode set to replace the value.',
   );
 }
 
@@ -77,22 +77,22 @@ function incremented(number: unknown, by: unknown, field: string): number {
   if (typeof number !== 'number')
     throw invalidInput(
       field,
-      'The cell does not hold a number, so it cannot be incremented; use mode set to replace it.',
+      'Mode increment needs a number, but the cell holds something else. Use mode set to replace the value.',
     );
   const sum = number + by;
   if (isSafeNumber(sum)) return sum;
   throw invalidInput(
     field,
-    `The sum would be beyond ±${Number.MAX_SAFE_INTEGER}, where counting is not exact; use a smaller step or mode set.`,
+    `The sum would exceed ±${Number.MAX_SAFE_INTEGER}, beyond which integers are not exact. Use a smaller step or mode set.`,
   );
 }
 
-function nextExpiry({ ttlSeconds, mode }: Change, current: Cell | undefined, now: number): number | null {
+function nextExpiry({ ttlSeconds, mode }: CellWrite, current: Cell | undefined, now: number): number | null {
   if (typeof ttlSeconds === 'number') return now + ttlSeconds * 1000;
   return mode === 'set' && ttlSeconds !== 'keep' ? null : (current?.expires_at ?? null);
 }
 
-function isSame(current: Cell, next: Next): boolean {
+function isSame(current: Cell, next: PlannedCell): boolean {
   return (
     current.expires_at === next.expiresAt && current.tags === next.tags && sameJson(current.value, next.json)
   );

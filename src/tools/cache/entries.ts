@@ -2,11 +2,11 @@ import { utf8Bytes } from '../../json/bounds.ts';
 import { ToolError } from '../errors.ts';
 import type { Sql } from '../tool.ts';
 import type { Usage } from './counters.ts';
-import { SUPERSEDED } from './invalidation.ts';
-import { indexText } from './similar.ts';
+import { IS_INVALIDATED } from './invalidation.ts';
+import { indexQuestionText } from './similar.ts';
 
 const MIB = 1024 * 1024;
-/** An answer may have this many bytes as JSON in UTF-8. */
+/** The most bytes of an answer as JSON in UTF-8. */
 export const MAX_ANSWER_BYTES = 3 * MIB;
 const MAX_PART_BYTES = MIB;
 const MAX_BYTES_PER_UTF16_UNIT = 3;
@@ -22,9 +22,9 @@ export interface Entry {
   readonly usage: Usage | undefined;
   readonly storedAt: number;
   readonly expiresAt: number;
-  /** The revision of the lease that it was stored with. */
+  /** The revision of the lease that it was stored with; null without one. */
   readonly lease: number | null;
-  /** `dead`: expired beyond its stale time, or invalidated. It is never served, only not reclaimed yet. */
+  /** `dead`: past its stale time, or invalidated. It is never served and will be deleted. */
   readonly state: 'fresh' | 'stale' | 'dead';
 }
 
@@ -40,19 +40,19 @@ interface EntryRow extends Record<string, string | number | null> {
   expires_at: number;
   dead_at: number;
   lease: number | null;
-  superseded: 0 | 1;
+  invalidated: 0 | 1;
 }
 
-/** The entry of a key, whatever its state. */
+/** The entry of a key in any state. */
 export function findEntry(sql: Sql, key: string, now: number): Entry | undefined {
   const [row] = sql.exec<EntryRow>(
     `SELECT e.rev, e.ns, e.model, e.kind, e.finish_reason, e.tokens, e.micro_usd, e.stored_at, e.expires_at, e.dead_at,
-       e.lease, ${SUPERSEDED} AS superseded
+       e.lease, ${IS_INVALIDATED} AS invalidated
      FROM cache_entries e WHERE e.key = ?`,
     key,
   );
   if (row === undefined) return undefined;
-  const isDead = row.superseded === 1 || now >= row.dead_at;
+  const isDead = row.invalidated === 1 || now >= row.dead_at;
   return {
     rev: row.rev,
     ns: row.ns,
@@ -79,7 +79,7 @@ export function readBody(sql: Sql, rev: number): unknown {
   return JSON.parse(parts.map((part) => part.body).join(''));
 }
 
-export function markHit(sql: Sql, rev: number, now: number): void {
+export function recordHit(sql: Sql, rev: number, now: number): void {
   sql.exec('UPDATE cache_entries SET hit_at = ? WHERE rev = ?', now, rev);
 }
 
@@ -94,13 +94,13 @@ export interface Body {
 }
 
 /** @throws ToolError `too_large` beyond `MAX_ANSWER_BYTES` */
-export function toBody(field: string, answer: unknown): Body {
+export function encodeBody(field: string, answer: unknown): Body {
   const json = JSON.stringify(answer);
   const bytes = json.length > MAX_ANSWER_BYTES ? Number.POSITIVE_INFINITY : utf8Bytes(json);
   if (bytes <= MAX_ANSWER_BYTES) return { json, bytes };
   throw new ToolError(
     'too_large',
-    `${field} is larger than ${MAX_ANSWER_BYTES} bytes as JSON; store less of it.`,
+    `${field} is larger than ${MAX_ANSWER_BYTES} bytes as JSON. Store a smaller part of it.`,
     {
       field,
       limit: MAX_ANSWER_BYTES,
@@ -120,18 +120,18 @@ export interface NewEntry {
   readonly ttlS: number;
   readonly staleS: number;
   readonly tags: readonly string[];
-  /** The revision of the lease that it is stored with. */
+  /** The revision of the lease that it is stored with, if any. */
   readonly lease: number | undefined;
-  /** What was asked, to be found as similar; empty when it is not known. */
+  /** The text that similar questions are found by; empty if unknown. */
   readonly text: string;
 }
 
-/** Bytes that an entry takes of the quota. */
-export function sizeOf(entry: Pick<NewEntry, 'body' | 'text'>): number {
+/** The bytes of an entry that count towards the quota. */
+export function entrySize(entry: Pick<NewEntry, 'body' | 'text'>): number {
   return entry.body.bytes + utf8Bytes(entry.text);
 }
 
-/** Writes an entry; the key must have none. */
+/** Stores an entry. The key must not have one. */
 export function insertEntry(sql: Sql, rev: number, entry: NewEntry, now: number): void {
   const { key, ns, model, kind, body, tags, text } = entry;
   const expiresAt = now + entry.ttlS * 1000;
@@ -146,25 +146,25 @@ export function insertEntry(sql: Sql, rev: number, entry: NewEntry, now: number)
     entry.finishReason ?? null,
     entry.tokens ?? null,
     entry.microUsd ?? null,
-    sizeOf(entry),
+    entrySize(entry),
     now,
     expiresAt,
     expiresAt + entry.staleS * 1000,
     now,
     entry.lease ?? null,
   );
-  for (const [part, text] of partsOf(body).entries()) {
+  for (const [part, text] of splitBody(body).entries()) {
     sql.exec('INSERT INTO cache_bodies (entry, part, body) VALUES (?, ?, ?)', rev, part, text);
   }
   if (tags.length > 0) {
     const insert = 'INSERT OR IGNORE INTO cache_tags (entry, tag) SELECT ?, value FROM json_each(?)';
     sql.exec(insert, rev, JSON.stringify(tags));
   }
-  if (text !== '') indexText(sql, rev, text);
+  if (text !== '') indexQuestionText(sql, rev, text);
 }
 
-/** The text in rows of at most 1 MiB, never cut inside a surrogate pair. */
-export function partsOf({ json, bytes }: Body): string[] {
+/** Splits the text into parts of at most 1 MiB, never inside a surrogate pair. */
+export function splitBody({ json, bytes }: Body): string[] {
   if (bytes <= MAX_PART_BYTES) return [json];
   const parts: string[] = [];
   const step = Math.floor(MAX_PART_BYTES / MAX_BYTES_PER_UTF16_UNIT);
