@@ -7,8 +7,8 @@ import { sessionLogLevel } from './session-log-level.ts';
 import { sessionOpen, streamOpen } from './session-open.ts';
 
 /**
- * The internal tools: they serve requests of the transports themselves, such as `resources/read`. They pass the same
- * pipeline as every other tool, but they are not published and no caller can name them.
+ * Internal tools that answer the protocol's own requests, such as `resources/read`. They run through the same pipeline as
+ * every other tool, but they are not published and callers cannot name them.
  */
 export const TRANSPORT_TOOLS: readonly Tool[] = [
   resourcesList,

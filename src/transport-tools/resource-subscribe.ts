@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineTool } from '../tools/tool.ts';
-import { sessionId, watchedCell } from './fields.ts';
+import { sessionId, subscribedCell } from './fields.ts';
 import { requireSession } from './session-store.ts';
 import { subscribe } from './subscriptions.ts';
 
@@ -11,16 +11,16 @@ const annotations = {
   openWorldHint: false,
 } as const;
 
-/** What answers MCP's `resources/subscribe`: the cell need not be there yet. */
+/** Serves MCP's `resources/subscribe`. The cell does not have to exist yet. */
 export const resourcesSubscribe = defineTool({
   name: 'resources_subscribe',
   title: 'Subscribe to a cell',
-  description: 'Tells a session of every change of one cell from now on.',
+  description: 'Notifies a session of every later change of one cell.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,
   annotations,
-  input: watchedCell().extend({ session_id: sessionId() }),
+  input: subscribedCell().extend({ session_id: sessionId() }),
   output: z.strictObject({}),
   log: { session_id: 'hash', uri: 'length', run_id: 'plain', key: 'plain' },
   run({ session_id, ...cell }, context) {
@@ -30,16 +30,16 @@ export const resourcesSubscribe = defineTool({
   },
 });
 
-/** What answers MCP's `resources/unsubscribe`. */
+/** Serves MCP's `resources/unsubscribe`. */
 export const resourcesUnsubscribe = defineTool({
   name: 'resources_unsubscribe',
   title: 'Unsubscribe from a cell',
-  description: 'Tells a session no more of one cell.',
+  description: 'Ends a subscription to one cell.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,
   annotations,
-  input: watchedCell().pick({ uri: true }).extend({ session_id: sessionId() }),
+  input: subscribedCell().pick({ uri: true }).extend({ session_id: sessionId() }),
   output: z.strictObject({}),
   log: { session_id: 'hash', uri: 'length' },
   run({ session_id, uri }, context) {

@@ -1,6 +1,6 @@
-/** What answers MCP's `resources/list` and `resources/read`: every live cell of every board is a resource. */
+/** Serve MCP's `resources/list` and `resources/read`: every unexpired cell of every board is a resource. */
 import * as z from 'zod';
-import { loadCells, unlessExpired } from '../tools/blackboard/cell.ts';
+import { loadCells, NOT_EXPIRED, unlessExpired } from '../tools/blackboard/cell.ts';
 import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from '../tools/blackboard/cursor.ts';
 import { revision } from '../tools/blackboard/fields.ts';
 import { MAX_VALUE_BYTES } from '../tools/blackboard/value.ts';
@@ -16,15 +16,16 @@ const annotations = {
   openWorldHint: false,
 } as const;
 
+/** Content of a cursor: board and key of the last entry of the page. */
 const position = z.tuple([z.string(), z.string()]);
 
 type Row = { run_id: string; key: string; rev: number; bytes: number; updated_at: number };
 
-/** Every live cell of every board, by board and key. `updated_at` is ISO 8601, `bytes` the JSON text's in UTF-8. */
+/** All unexpired cells, ordered by board and key. `bytes` is the size of the value's JSON text in UTF-8. */
 export const resourcesList = defineTool({
   name: 'resources_list',
   title: 'List cells as resources',
-  description: 'Lists every live cell of every board, by board and key.',
+  description: 'Lists all unexpired cells, ordered by board and key.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,
@@ -47,14 +48,14 @@ export const resourcesList = defineTool({
   }),
   log: { cursor: 'length', limit: 'plain' },
   run(args, context) {
-    const listed = 'resources';
+    const filters = 'resources';
     const [runId, key] =
       args.cursor === undefined
         ? ['', '']
-        : position.parse(JSON.parse(decodeCursor(context, listed, args.cursor)));
+        : position.parse(JSON.parse(decodeCursor(context, filters, args.cursor)));
     const rows = context.sql.exec<Row>(
       `SELECT run_id, key, rev, bytes, updated_at FROM board_cells
-       WHERE (run_id, key) > (?, ?) AND (expires_at IS NULL OR expires_at > ?) ORDER BY run_id, key LIMIT ?`,
+       WHERE (run_id, key) > (?, ?) AND ${NOT_EXPIRED} ORDER BY run_id, key LIMIT ?`,
       runId,
       key,
       context.now,
@@ -73,16 +74,16 @@ export const resourcesList = defineTool({
       next_cursor:
         last === undefined
           ? undefined
-          : encodeCursor(context, listed, JSON.stringify([last.run_id, last.key])),
+          : encodeCursor(context, filters, JSON.stringify([last.run_id, last.key])),
     };
   },
 });
 
-/** The whole value of a cell, up to 1 MiB, as JSON text. */
+/** The full value of a cell, up to 1 MiB, as JSON text. */
 export const resourcesRead = defineTool({
   name: 'resources_read',
   title: 'Read a cell as a resource',
-  description: 'Returns the whole value of one cell as JSON text.',
+  description: 'Returns the full value of one cell as JSON text.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,

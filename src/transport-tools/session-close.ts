@@ -3,11 +3,11 @@ import { defineTool } from '../tools/tool.ts';
 import { sessionId } from './fields.ts';
 import { sessionTopic } from './session-store.ts';
 
-/** Ends a session and all of its subscriptions. Free: it only gives back. */
+/** Ends a session with its subscriptions and its open stream. Free of charge, because it only releases resources. */
 export const sessionClose = defineTool({
   name: 'session_close',
   title: 'Close a session',
-  description: 'Forgets a client that wanted to be told of changes, and what it wanted to be told of.',
+  description: 'Ends a session and deletes its subscriptions.',
   scope: 'any',
   cost: 0,
   grows: false,

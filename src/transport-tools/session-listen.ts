@@ -3,11 +3,11 @@ import { defineTool } from '../tools/tool.ts';
 import { sessionId } from './fields.ts';
 import { requireSession } from './session-store.ts';
 
-/** What admits the stream of a session: `GET /mcp` of MCP's 2025 revisions. */
+/** Admits the notification stream of a session: `GET /mcp` in MCP's 2025 revisions. */
 export const sessionListen = defineTool({
   name: 'session_listen',
   title: 'Listen to a session',
-  description: 'Admits a stream on which a session is told of changes.',
+  description: 'Admits the notification stream of a session.',
   scope: 'any',
   cost: 1,
   grows: false,

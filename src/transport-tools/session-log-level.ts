@@ -6,11 +6,11 @@ import { requireSession } from './session-store.ts';
 /** The levels of RFC 5424, as MCP names them. */
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
 
-/** What keeps MCP's `logging/setLevel` for the requests of the session to come, which any machine may serve. */
+/** Serves MCP's `logging/setLevel`. The level is stored, because later requests of the session may reach other machines. */
 export const sessionLogLevel = defineTool({
   name: 'session_log_level',
   title: 'Set the log level of a session',
-  description: 'Notes from which level on a session wants to be told what a tool logs for its caller.',
+  description: 'Sets the minimum level of the log messages that a session receives.',
   scope: 'any',
   cost: 1,
   grows: false,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { revision } from '../tools/blackboard/fields.ts';
 import { ToolError } from '../tools/errors.ts';
 import { defineTool, type ToolContext } from '../tools/tool.ts';
-import { MAX_CLIENT_CHARS, sessionId, watchedCell } from './fields.ts';
+import { MAX_CLIENT_CHARS, sessionId, subscribedCell } from './fields.ts';
 import { MAX_SESSIONS, MAX_STREAMS, MAX_SUBSCRIPTIONS, sweepSessions } from './session-store.ts';
 import { subscribe } from './subscriptions.ts';
 
@@ -12,16 +12,16 @@ const annotations = {
   idempotentHint: false,
   openWorldHint: false,
 } as const;
-const opened = z.strictObject({ rev: revision().describe('What comes later will be told.') });
+const opened = z.strictObject({ rev: revision().describe('Changes after this revision are notified.') });
 
-/** Opens a session of MCP's 2025 revisions, or of the older ones, in which it ends with its stream. */
+/** Opens a session: `session` for MCP's 2025 revisions, `stream` for the 2024 revision, where it ends with its stream. */
 export const sessionOpen = defineTool({
   name: 'session_open',
   title: 'Open a session',
-  description: 'Notes a client that wants to be told of changes, and what it wants to be told of.',
+  description: 'Registers a client that receives change notifications.',
   scope: 'any',
   cost: 1,
-  // Bounded in number and size, and an agent must be able to connect in order to make room.
+  // Allowed over the storage quota: sessions are bounded, and a client must be able to connect in order to delete data.
   grows: false,
   sweep: sweepSessions,
   annotations,
@@ -35,11 +35,11 @@ export const sessionOpen = defineTool({
   run: (args, context) => insertSession(context, { ...args, list_changed: true }),
 });
 
-/** Notes who listens on a stream of its own: the `subscriptions/listen` of MCP's 2026-07-28 revision. */
+/** Registers a stream without a session: `subscriptions/listen` in MCP's 2026-07-28 revision. */
 export const streamOpen = defineTool({
   name: 'stream_open',
   title: 'Open a stream',
-  description: 'Notes a client that listens on one stream, and what it wants to be told of.',
+  description: 'Registers a notification stream and its subscriptions.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,
@@ -47,7 +47,7 @@ export const streamOpen = defineTool({
   input: z.strictObject({
     session_id: sessionId(),
     list_changed: z.boolean(),
-    cells: z.array(watchedCell()).max(MAX_SUBSCRIPTIONS),
+    cells: z.array(subscribedCell()).max(MAX_SUBSCRIPTIONS),
   }),
   output: opened,
   log: { session_id: 'hash', list_changed: 'plain', cells: 'length' },
@@ -66,7 +66,7 @@ interface NewSession {
 }
 
 function insertSession(context: ToolContext, session: NewSession): z.output<typeof opened> {
-  makeRoom(context, session.kind);
+  endIdleSessions(context, session.kind);
   const rev = context.headRev();
   context.sql.exec(
     'INSERT INTO sessions (id, kind, principal, client, list_changed, rev, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
@@ -81,11 +81,17 @@ function insertSession(context: ToolContext, session: NewSession): z.output<type
   return { rev };
 }
 
-/** Ends what nobody uses any more when there are too many; refuses a stream when all of them are in use. */
-function makeRoom({ sql }: ToolContext, kind: 'session' | 'stream'): void {
-  const most = kind === 'session' ? MAX_SESSIONS : MAX_STREAMS;
-  const [taken] = sql.exec<{ count: number }>('SELECT count(*) AS count FROM sessions WHERE kind = ?', kind);
-  const excess = (taken?.count ?? 0) - most + 1;
+/**
+ * Ends the longest unused sessions of a kind if there are too many.
+ * @throws ToolError `quota_exceeded` if all of them have a stream open
+ */
+function endIdleSessions({ sql }: ToolContext, kind: 'session' | 'stream'): void {
+  const limit = kind === 'session' ? MAX_SESSIONS : MAX_STREAMS;
+  const [existing] = sql.exec<{ count: number }>(
+    'SELECT count(*) AS count FROM sessions WHERE kind = ?',
+    kind,
+  );
+  const excess = (existing?.count ?? 0) - limit + 1;
   if (excess <= 0) return;
   const ended = sql.exec(
     `DELETE FROM sessions WHERE id IN
@@ -94,7 +100,11 @@ function makeRoom({ sql }: ToolContext, kind: 'session' | 'stream'): void {
     excess,
   );
   if (ended.length >= excess) return;
-  throw new ToolError('quota_exceeded', `A tenant can have ${most} streams open at once; close one first.`, {
-    limit: most,
-  });
+  throw new ToolError(
+    'quota_exceeded',
+    `This tenant has ${limit} open streams, the most allowed. Close one first.`,
+    {
+      limit,
+    },
+  );
 }

@@ -1,24 +1,26 @@
-/** Who is told of changes: the rows of sessions and of what they subscribed to. */
+/** The stored sessions: the clients that receive change notifications. Deleting a session also deletes its subscriptions. */
 import { ToolError } from '../tools/errors.ts';
 import type { Sql, ToolContext } from '../tools/tool.ts';
 
-/** Sessions of a tenant; to open a further one ends that which was idle for longest. */
+/** The most sessions of a tenant. Opening another one ends the one that was unused for longest. */
 export const MAX_SESSIONS = 1000;
-/** Streams without a session that a tenant can have open at once. */
+/** The most streams without a session that a tenant can have open at once. */
 export const MAX_STREAMS = 256;
-/** Resources that one session can be subscribed to. */
+/** The most resources that one session can be subscribed to. */
 export const MAX_SUBSCRIPTIONS = 100;
-/** How long a session lives that nobody uses. */
+/** After this time without use a session ends. */
 export const SESSION_IDLE_MS = 24 * 3_600_000;
-/** How exactly it is known when a session was last used. */
-const SEEN_EVERY_MS = 600_000;
+/** `seen_at` is updated only if it is older than this, so that most requests write nothing. */
+const SEEN_AT_PRECISION_MS = 600_000;
 
-const TOPIC = 'session:';
-/** The topic that is touched when a session is closed. */
-export const sessionTopic = (id: string) => `${TOPIC}${id}`;
-/** The sessions that were closed, of topics that were touched. */
+const TOPIC_PREFIX = 'session:';
+/** Topic for `ToolContext.touch`: a session was closed. */
+export const sessionTopic = (id: string) => `${TOPIC_PREFIX}${id}`;
+/** The ids of closed sessions among the touched topics. */
 export const closedSessions = (topics: ReadonlySet<string>) =>
-  [...topics].filter((topic) => topic.startsWith(TOPIC)).map((topic) => topic.slice(TOPIC.length));
+  [...topics]
+    .filter((topic) => topic.startsWith(TOPIC_PREFIX))
+    .map((topic) => topic.slice(TOPIC_PREFIX.length));
 
 export function countSessions(sql: Sql): number {
   const [counted] = sql.exec<{ count: number }>(
@@ -27,11 +29,12 @@ export function countSessions(sql: Sql): number {
   return counted?.count ?? 0;
 }
 
-export type Session = {
+/** A row of `sessions`. */
+export type SessionRow = {
   id: string;
   kind: 'session' | 'stream';
   principal: string;
-  /** JSON text. */
+  /** The client's `initialize` parameters as JSON text. */
   client: string;
   client_name: string | null;
   client_version: string | null;
@@ -42,9 +45,9 @@ export type Session = {
   attached: number;
 };
 
-/** The session, if it is this principal's and still lives: a session of another one is as good as none. */
-export function liveSession(sql: Sql, id: string, principal: string, now: number): Session | undefined {
-  const [session] = sql.exec<Session>(
+/** The session, if it belongs to this principal and has not ended. Sessions of other principals are treated as absent. */
+export function findSession(sql: Sql, id: string, principal: string, now: number): SessionRow | undefined {
+  const [session] = sql.exec<SessionRow>(
     'SELECT * FROM sessions WHERE id = ? AND principal = ? AND (attached = 1 OR seen_at > ?)',
     id,
     principal,
@@ -53,52 +56,52 @@ export function liveSession(sql: Sql, id: string, principal: string, now: number
   return session;
 }
 
-/** @throws ToolError `unknown_handle` when there is no such session */
+/** @throws ToolError `unknown_handle` if the session does not exist or has ended */
 export function requireSession({ sql, author, now }: ToolContext, id: string): void {
-  if (liveSession(sql, id, author.principal, now) !== undefined) return;
-  throw new ToolError('unknown_handle', 'There is no such session; initialize a new one.', {
+  if (findSession(sql, id, author.principal, now) !== undefined) return;
+  throw new ToolError('unknown_handle', 'This session does not exist or has ended. Initialize a new one.', {
     field: 'session_id',
   });
 }
 
-/** Notes that the session is in use. */
-export function seeSession(sql: Sql, session: Pick<Session, 'id' | 'seen_at'>, now: number): void {
-  if (now - session.seen_at < SEEN_EVERY_MS) return;
+/** Updates the time at which the session was last used. */
+export function recordSessionUse(sql: Sql, session: Pick<SessionRow, 'id' | 'seen_at'>, now: number): void {
+  if (now - session.seen_at < SEEN_AT_PRECISION_MS) return;
   sql.exec('UPDATE sessions SET seen_at = ? WHERE id = ?', now, session.id);
 }
 
-/** Notes that the session has a stream open. */
+/** Records that the session has an open stream. Such a session does not end by idleness. */
 export function attachSession(sql: Sql, id: string): void {
   sql.exec('UPDATE sessions SET attached = 1 WHERE id = ?', id);
 }
 
-/** Notes that the stream of a session has ended, and up to which revision it was told. */
+/** Records that the stream of a session has ended. @param rev the revision up to which the client was notified */
 export function detachSession(sql: Sql, id: string, rev: number, now: number): void {
   sql.exec('UPDATE sessions SET attached = 0, rev = max(rev, ?), seen_at = ? WHERE id = ?', rev, now, id);
 }
 
-/** Ends the session if it was opened for one stream only. */
+/** Deletes the session if it existed only for one stream. @returns whether it did */
 export function endStream(sql: Sql, id: string): boolean {
   return sql.exec(`DELETE FROM sessions WHERE id = ? AND kind = 'stream' RETURNING id`, id).length > 0;
 }
 
-/** Ends every session of a token. */
+/** Deletes every session of a token. */
 export function endSessionsOf(sql: Sql, principal: string): void {
   sql.exec('DELETE FROM sessions WHERE principal = ?', principal);
 }
 
-/** Notes which sessions have a stream open, after a time in which nobody did. */
+/** Corrects which sessions have an open stream after a restart: `ids` are those that still do. */
 export function reattachSessions(sql: Sql, ids: readonly string[], now: number): void {
   const open = JSON.stringify(ids);
   sql.exec(
-    // Until now each of them was in use.
+    // Their streams may have ended just now, so their idle time starts now.
     'UPDATE sessions SET attached = 0, seen_at = ? WHERE attached = 1 AND id NOT IN (SELECT value FROM json_each(?))',
     now,
     open,
   );
 }
 
-/** Ends the sessions that were idle for too long, a bounded step. */
+/** Deletes at most `limit` sessions that were unused for too long. @returns how many it deleted */
 export function sweepSessions(sql: Sql, now: number, limit: number): number {
   return sql.exec(
     `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE attached = 0 AND seen_at <= ? LIMIT ?) RETURNING id`,

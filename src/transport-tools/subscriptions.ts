@@ -1,14 +1,17 @@
 import type * as z from 'zod';
 import { ToolError } from '../tools/errors.ts';
 import type { ToolContext } from '../tools/tool.ts';
-import type { watchedCell } from './fields.ts';
+import type { subscribedCell } from './fields.ts';
 import { MAX_SUBSCRIPTIONS } from './session-store.ts';
 
-/** Adds subscriptions from this revision on; one that is there stays as it is. */
+/**
+ * Subscribes a session to cells, for changes after the current revision. Existing subscriptions do not change.
+ * @throws ToolError `too_large` if the session would have more than `MAX_SUBSCRIPTIONS`
+ */
 export function subscribe(
   { sql, headRev }: ToolContext,
   sessionId: string,
-  cells: readonly z.output<ReturnType<typeof watchedCell>>[],
+  cells: readonly z.output<ReturnType<typeof subscribedCell>>[],
 ): void {
   for (const { uri, run_id, key } of cells) {
     sql.exec(
@@ -20,11 +23,11 @@ export function subscribe(
       headRev(),
     );
   }
-  const [taken] = sql.exec<{ count: number }>(
+  const [existing] = sql.exec<{ count: number }>(
     'SELECT count(*) AS count FROM subscriptions WHERE session_id = ?',
     sessionId,
   );
-  if ((taken?.count ?? 0) <= MAX_SUBSCRIPTIONS) return;
-  const message = `One client can subscribe to ${MAX_SUBSCRIPTIONS} resources; unsubscribe from one first.`;
+  if ((existing?.count ?? 0) <= MAX_SUBSCRIPTIONS) return;
+  const message = `A client can be subscribed to at most ${MAX_SUBSCRIPTIONS} resources. Unsubscribe from one first.`;
   throw new ToolError('too_large', message, { limit: MAX_SUBSCRIPTIONS });
 }

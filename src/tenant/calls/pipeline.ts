@@ -7,7 +7,7 @@ import type { Catalogue } from '../../tools/catalogue.ts';
 import { ToolError } from '../../tools/errors.ts';
 import { type AnyTool, isRemoteTool } from '../../tools/remote-tool.ts';
 import { NotYet, type Scope, type Tool, type ToolContext } from '../../tools/tool.ts';
-import { liveSession, type Session, seeSession } from '../../transport-tools/session-store.ts';
+import { findSession, recordSessionUse, type SessionRow } from '../../transport-tools/session-store.ts';
 import type {
   Admission,
   CallOutcome,
@@ -70,7 +70,7 @@ export interface Retry {
 
 interface Attempt {
   readonly request: CallRequest;
-  readonly session: Session | 'unknown' | undefined;
+  readonly session: SessionRow | 'unknown' | undefined;
   readonly tool: AnyTool | undefined;
   readonly now: number;
   readonly retry: Retry | undefined;
@@ -196,12 +196,12 @@ export class Pipeline {
   /** The session that a call names; `unknown` when it does not exist or belongs to another token. */
   #sessionOf({ tokenId, session: id }: Pick<CallRequest, 'tokenId' | 'session'>, now: number) {
     if (id === undefined) return undefined;
-    return liveSession(this.#parts.db, id, tokenId, now) ?? 'unknown';
+    return findSession(this.#parts.db, id, tokenId, now) ?? 'unknown';
   }
 
   #admit(
     tokenId: TokenId,
-    session: Session | 'unknown' | undefined,
+    session: SessionRow | 'unknown' | undefined,
     scope: Scope | 'any',
     now: number,
   ): Result<Token, Refusal> {
@@ -212,7 +212,7 @@ export class Pipeline {
       return fail({ reason: 'insufficient_scope', scope });
     }
     if (session === 'unknown') return fail({ reason: 'unknown_session' });
-    if (session !== undefined) seeSession(this.#parts.db, session, now);
+    if (session !== undefined) recordSessionUse(this.#parts.db, session, now);
     return succeed(token);
   }
 
@@ -320,7 +320,7 @@ function failed(cause: unknown, request: CallRequest, tool: AnyTool): Ended {
 }
 
 /** The call with the client name that was given when the session was opened. */
-function withClientName(request: CallRequest, session: Session): CallRequest {
+function withClientName(request: CallRequest, session: SessionRow): CallRequest {
   const { caller } = request;
   const clientName = caller.clientName ?? session.client_name ?? undefined;
   const clientVersion = caller.clientVersion ?? session.client_version ?? undefined;

@@ -4,7 +4,7 @@ import {
   attachSession,
   detachSession,
   endStream,
-  type Session,
+  type SessionRow,
 } from '../../transport-tools/session-store.ts';
 import type { ClientMessage, SessionId } from '../contract/call.ts';
 import type { Database } from '../storage/database.ts';
@@ -58,7 +58,7 @@ export class Listeners {
     head: number,
   ): StreamState {
     const { session, purpose } = stream;
-    const [row] = this.#db.exec<Pick<Session, 'kind' | 'rev' | 'list_changed'>>(
+    const [row] = this.#db.exec<Pick<SessionRow, 'kind' | 'rev' | 'list_changed'>>(
       'SELECT kind, rev, list_changed FROM sessions WHERE id = ?',
       session,
     );
