@@ -18,14 +18,14 @@ const SCENES: readonly ((cast: Cast) => Promise<void>)[] = [
   isolation,
 ];
 
-/** Plays every scene; one that breaks off is a failure, and the next ones are played all the same. */
+/** Runs every scene. A scene that throws counts as a failed check, and the next scenes still run. */
 async function play(cast: Cast): Promise<void> {
   for (const scene of SCENES) {
     try {
       await scene(cast);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : 'it threw no error';
-      cast.report.check(`the scene is played to its end: ${reason}`, false);
+      const reason = error instanceof Error ? error.message : 'unknown error';
+      cast.report.check(`the scene runs to its end: ${reason}`, false);
     }
   }
 }

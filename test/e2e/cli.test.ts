@@ -208,7 +208,7 @@ describe('a started server', () => {
     expect(stdout.split('\n').filter((line) => line.includes('✗'))).toEqual([]);
     expect(stderr).toBe('');
     expect(stdout).not.toContain('\u001b');
-    expect(stdout).toMatch(/All \d+ held\./);
+    expect(stdout).toMatch(/All \d+ checks passed\./);
     expect(code).toBe(0);
   });
 

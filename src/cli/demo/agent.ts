@@ -5,13 +5,13 @@ import * as z from 'zod';
 import { toolErrorSchema } from '../../tools/errors.ts';
 import { CliError } from '../terminal.ts';
 
-/** What a tool answered: what its schema describes, or the error that a model is told. */
+/** The result of a tool call: the answer, or the error that a model would get. */
 export type Reply<T> = { ok: true; answer: T } | { ok: false; error: ToolFailure };
 const failureSchema = z.object({ error: toolErrorSchema });
 export type ToolFailure = z.infer<typeof toolErrorSchema>;
 
 interface Connection {
-  /** The revision of the protocol that client and server agreed on. */
+  /** The negotiated protocol revision. */
   readonly revision: string;
   readonly tools: number;
   call(
@@ -25,7 +25,7 @@ export interface AgentOptions {
   readonly name: string;
   readonly url: string;
   readonly token: string;
-  /** Which line of the SDK the client is of: `v1` speaks the 2025 revisions only. */
+  /** The SDK of the client: `v1` supports the 2025 protocol revisions only. */
   readonly sdk: 'v1' | 'v2';
 }
 
@@ -61,7 +61,7 @@ async function connectV1({ name, url, token }: AgentOptions): Promise<Connection
   };
 }
 
-/** An agent: a real MCP client with a token of its own. */
+/** An agent: a real MCP client with its own token. */
 export class Agent {
   readonly name: string;
   readonly #connection: Connection;
@@ -76,7 +76,7 @@ export class Agent {
       const connection = options.sdk === 'v1' ? await connectV1(options) : await connectV2(options);
       return new Agent(options.name, connection);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : 'it threw no error';
+      const reason = error instanceof Error ? error.message : 'unknown error';
       throw new CliError(
         'not_connected',
         `The ${options.name} could not connect to ${options.url}: ${reason}`,
@@ -88,7 +88,7 @@ export class Agent {
     return `${this.name}: MCP ${this.#connection.revision}, ${this.#connection.tools} tools`;
   }
 
-  /** Calls a tool, and reads its answer by `schema`. */
+  /** Calls a tool and parses its answer with `schema`. @throws CliError if the answer has another form */
   async attempt<T>(tool: string, args: Record<string, unknown>, schema: z.ZodType<T>): Promise<Reply<T>> {
     const result = await this.#connection.call(tool, args);
     if (result.isError === true) {
@@ -98,14 +98,14 @@ export class Agent {
       const answer = schema.safeParse(result.structuredContent);
       if (answer.success) return { ok: true, answer: answer.data };
     }
-    throw new CliError('unexpected_answer', `${tool} answered in a form that was not expected.`);
+    throw new CliError('unexpected_answer', `${tool} returned an unexpected answer.`);
   }
 
-  /** The answer of a call that has no reason to fail. */
+  /** Calls a tool that must succeed. @throws CliError if it returns an error */
   async call<T>(tool: string, args: Record<string, unknown>, schema: z.ZodType<T>): Promise<T> {
     const reply = await this.attempt(tool, args, schema);
     if (reply.ok) return reply.answer;
-    throw new CliError(reply.error.code, `${tool} refused: ${reply.error.message}`);
+    throw new CliError(reply.error.code, `${tool} failed: ${reply.error.message}`);
   }
 
   close(): Promise<void> {

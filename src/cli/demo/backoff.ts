@@ -5,25 +5,25 @@ import { PLAN, RUN } from './handover.ts';
 const TOOL = 'blackboard_read';
 const RATE = 1;
 const BURST = 5;
-/** Calls of the runaway loop. */
+/** The number of calls in the runaway loop. */
 const LOOP = 40;
-/** A timer may fire early by less than a millisecond. */
+/** A timer can fire up to one millisecond early. */
 const TIMER_SLACK_MS = 1;
 
 const anySchema = z.object({});
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A loop that runs away is held at the limit, is told how long to wait, and waiting that long works. */
+/** A runaway loop is rate-limited. Each refusal has the time to wait, and after that time a call succeeds. */
 export async function backoff({ report, admin, tenant, worker, outsider }: Cast): Promise<void> {
-  report.title('5. Run into the limit and back off');
+  report.title('5. Hit the rate limit and back off');
   await admin.setLimits(tenant, { tool: TOOL, rate: RATE, burst: BURST });
-  report.say(`the operator gave ${TOOL} ${RATE} call a second, ${BURST} at once`);
+  report.say(`the operator limits ${TOOL} to ${RATE} call per second with a burst of ${BURST}`);
 
   const args = { run_id: RUN, key: PLAN };
   const started = Date.now();
   let passed = 0;
   let refused = 0;
-  let told = true;
+  let allSayWhen = true;
   let retryAfterMs = 0;
   for (let call = 0; call < LOOP; call++) {
     const reply = await worker.attempt(TOOL, args, anySchema);
@@ -33,28 +33,28 @@ export async function backoff({ report, admin, tenant, worker, outsider }: Cast)
     }
     refused++;
     retryAfterMs = reply.error.retry_after_ms ?? 0;
-    told &&= reply.error.code === 'rate_limited' && reply.error.retryable && retryAfterMs > 0;
+    allSayWhen &&= reply.error.code === 'rate_limited' && reply.error.retryable && retryAfterMs > 0;
   }
   const seconds = (Date.now() - started) / 1000;
-  report.say(`${LOOP} calls in ${seconds.toFixed(1)} s: ${passed} passed, ${refused} were refused`);
+  report.say(`${LOOP} calls in ${seconds.toFixed(1)} s: ${passed} succeeded, ${refused} were refused`);
   report.check(
-    'no more pass than the bucket held and refilled',
+    'no more calls succeed than the bucket allows',
     passed <= BURST + Math.ceil(seconds * RATE) && refused > 0,
   );
-  report.check('every refusal says when to come back', told && refused > 0);
+  report.check('every refusal says how long to wait', allSayWhen && refused > 0);
 
   const other = await outsider.attempt(TOOL, args, anySchema);
-  report.check('the other tenant does not notice', other.ok);
+  report.check('the other tenant is not affected', other.ok);
 
-  // The last call of the loop may have passed; one more makes sure that there is a time to wait for.
+  // The last call of the loop may have succeeded. Call until one is refused, so that there is a time to wait for.
   for (let call = 0; call <= BURST; call++) {
     const reply = await worker.attempt(TOOL, args, anySchema);
     if (reply.ok) continue;
     retryAfterMs = reply.error.retry_after_ms ?? 0;
     break;
   }
-  report.say(`worker waits the ${retryAfterMs} ms that it was told`);
+  report.say(`worker waits ${retryAfterMs} ms, as the refusal says`);
   await wait(retryAfterMs + TIMER_SLACK_MS);
   const again = await worker.attempt(TOOL, args, anySchema);
-  report.check('after that wait the next call passes', again.ok);
+  report.check('after that wait the next call succeeds', again.ok);
 }

@@ -14,7 +14,7 @@ const REQUEST = {
 const ANSWER = 'Version 42 makes deploys survive a locked migration.';
 const USAGE = { input_tokens: 1200, output_tokens: 18 };
 
-/** The second agent that asks a model the same question does not pay for it. */
+/** A second agent that asks a model the same question gets the stored answer at no cost. */
 export async function caching({ report, worker, reviewer }: Cast): Promise<void> {
   report.title('4. Save a repeated LLM call');
   let modelCalls = 0;
@@ -32,25 +32,25 @@ export async function caching({ report, worker, reviewer }: Cast): Promise<void>
       setSchema,
     );
     report.say(
-      `${agent.name}: ${cached.status}, asked the model, ${stored.status} under the key that the miss gave`,
+      `${agent.name}: ${cached.status}, called the model, ${stored.status} the answer under the key of the miss`,
     );
     return { status: cached.status, response };
   };
 
   const first = await ask(worker);
-  report.check('the first question misses', first.status === 'miss');
+  report.check('the first question is a miss', first.status === 'miss');
   const second = await ask(reviewer);
   report.say(`reviewer: ${second.status}`);
   report.check(
-    'the same question of another agent hits',
+    'the same question from another agent is a hit',
     second.status === 'hit' && second.response === ANSWER,
   );
-  report.check('the model was asked once', modelCalls === 1);
+  report.check('the model was called once', modelCalls === 1);
 
   const stats = await worker.call('cache_stats', {}, statsSchema);
   report.say(`${stats.hits} hit, ${stats.misses} miss, ${stats.tokens_saved} tokens saved`);
   report.check(
-    'the saving is what the stored usage says',
+    'the counted savings equal the usage that was stored',
     stats.hits === 1 && stats.misses === 1 && stats.tokens_saved === USAGE.input_tokens + USAGE.output_tokens,
   );
 }

@@ -4,13 +4,13 @@ import { CliError } from '../terminal.ts';
 import { Agent, type AgentOptions } from './agent.ts';
 import type { Report } from './report.ts';
 
-/** Everything that a scene plays with. */
+/** What every scene of the demo uses. */
 export interface Cast {
   readonly report: Report;
   readonly admin: AdminClient;
-  /** Where the server is, without a path. */
+  /** The server's URL without a path. */
   readonly url: string;
-  /** The tenant of the first three agents, and the one of the outsider. */
+  /** The tenant of planner, worker and reviewer; `otherTenant` is the outsider's. */
   readonly tenant: string;
   readonly otherTenant: string;
   readonly planner: Agent;
@@ -23,14 +23,14 @@ export interface Cast {
 
 const TOKEN_TTL_S = 3600;
 
-/** Rejects on Ctrl-C, so that the tenants are erased then too. */
+/** Rejects on Ctrl-C, so that the tenants are erased in that case too. */
 function interrupted(): Promise<never> {
   return new Promise((_, reject) => {
     process.once('SIGINT', () => reject(new CliError('interrupted', 'The demo was interrupted.')));
   });
 }
 
-/** Makes two tenants and four agents, plays with them, and erases both tenants whatever happens. */
+/** Creates two tenants and four agents, runs `play`, and erases both tenants even if it fails. */
 export async function withCast(
   admin: AdminClient,
   options: { url: string; report: Report },
@@ -40,38 +40,38 @@ export async function withCast(
   const suffix = randomBytes(4).toString('hex');
   const tenant = `demo-ours-${suffix}`;
   const otherTenant = `demo-other-${suffix}`;
-  const made: string[] = [];
+  const created: string[] = [];
   const agents: Agent[] = [];
 
-  const enlist = async (of: string, name: string, sdk: AgentOptions['sdk']) => {
+  const connectAgent = async (of: string, name: string, sdk: AgentOptions['sdk']) => {
     const issued = await admin.issueToken(of, { ttl_s: TOKEN_TTL_S, label: `demo ${name}` });
     const agent = await Agent.connect({ name, url: `${url}/mcp`, token: issued.token, sdk });
     agents.push(agent);
     report.say(`${agent.introduction}, tenant ${of}`);
     return { agent, issued };
   };
-  const stage = async () => {
+  const setUpAndPlay = async () => {
     for (const id of [tenant, otherTenant]) {
       await admin.create(id);
-      made.push(id);
+      created.push(id);
     }
     report.title('Two tenants, four agents');
-    const { agent: planner, issued: plannerToken } = await enlist(tenant, 'planner', 'v2');
-    const { agent: worker } = await enlist(tenant, 'worker', 'v2');
-    const { agent: reviewer } = await enlist(tenant, 'reviewer', 'v1');
-    const { agent: outsider, issued: outsiderToken } = await enlist(otherTenant, 'outsider', 'v2');
+    const { agent: planner, issued: plannerToken } = await connectAgent(tenant, 'planner', 'v2');
+    const { agent: worker } = await connectAgent(tenant, 'worker', 'v2');
+    const { agent: reviewer } = await connectAgent(tenant, 'reviewer', 'v1');
+    const { agent: outsider, issued: outsiderToken } = await connectAgent(otherTenant, 'outsider', 'v2');
     const tokens = { plannerToken, outsiderToken };
     await play({ report, admin, url, tenant, otherTenant, planner, worker, reviewer, outsider, ...tokens });
   };
 
   try {
-    await Promise.race([stage(), interrupted()]);
+    await Promise.race([setUpAndPlay(), interrupted()]);
   } finally {
     await Promise.allSettled(agents.map((agent) => agent.close()));
-    const erased = await Promise.allSettled(made.map((id) => admin.delete(id)));
+    const erased = await Promise.allSettled(created.map((id) => admin.delete(id)));
     report.title('Afterwards');
     report.check(
-      'both tenants are erased again',
+      'both tenants are erased',
       erased.every(({ status }) => status === 'fulfilled'),
     );
   }

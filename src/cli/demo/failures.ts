@@ -8,19 +8,19 @@ const resolveSchema = z.object({ confidence: z.number(), verified: z.boolean() }
 
 const FIX = 'Run the migration with a lock timeout of 5 s, then repeat the deploy.';
 
-/** The same failure, each time with other ids and times in its message. */
+/** The same failure, each time with different ids and times in its message. */
 const failure = () => ({
   error_type: 'MigrationLockTimeout',
   tool: 'deploy',
   error_message: `request ${randomUUID()} gave up after ${20_000 + Math.floor(Math.random() * 10_000)} ms`,
 });
 
-/** What one agent learnt from a failure is there for the next agent that runs into it. */
+/** A fix that one agent recorded for a failure is returned to the next agent that has the same failure. */
 export async function failures({ report, worker, reviewer }: Cast): Promise<void> {
-  report.title('3. Run into the same failure twice');
+  report.title('3. Meet the same failure twice');
 
   const unknown = await worker.call('scar_lookup', failure(), lookupSchema);
-  report.check('nothing is known of a failure that no one had', unknown.match === 'none');
+  report.check('a new failure is unknown', unknown.match === 'none');
 
   const first = await worker.call(
     'scar_record',
@@ -32,12 +32,12 @@ export async function failures({ report, worker, reviewer }: Cast): Promise<void
 
   const met = failure();
   const known = await reviewer.call('scar_lookup', met, lookupSchema);
-  report.say(`reviewer met it with another id in its message and looked it up: ${known.match}`);
-  report.check('the reviewer is given the fix', known.match === 'exact' && known.resolution === FIX);
+  report.say(`reviewer looked up the same failure with another id in its message: ${known.match}`);
+  report.check('the reviewer gets the fix', known.match === 'exact' && known.resolution === FIX);
 
   const second = await reviewer.call('scar_record', { ...met, agent: 'reviewer' }, recordSchema);
   report.check(
-    'it is counted as the same failure',
+    'it counts as the same failure',
     second.status === 'seen' && second.scar_id === first.scar_id && second.occurrences === 2,
   );
 
@@ -46,6 +46,6 @@ export async function failures({ report, worker, reviewer }: Cast): Promise<void
     { scar_id: first.scar_id, outcome: 'worked', agent: 'reviewer' },
     resolveSchema,
   );
-  report.say(`reviewer reported that the fix worked; it now has confidence ${resolved.confidence}`);
-  report.check('a fix that another agent confirmed is verified', resolved.verified);
+  report.say(`reviewer reported that the fix worked; its confidence is now ${resolved.confidence}`);
+  report.check('a fix confirmed by another agent is verified', resolved.verified);
 }

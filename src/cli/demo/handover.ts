@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Cast } from './cast.ts';
 
-/** The board and cell that the other scenes try to reach as well. */
+/** The board and cell that other scenes use as well. */
 export const RUN = 'release-42';
 export const PLAN = 'plan';
 
@@ -15,9 +15,9 @@ const readSchema = z.object({
 });
 const planSchema = z.object({ todo: z.array(z.string()), done: z.array(z.string()) });
 
-/** Work goes from one agent to another, and a write that came too late is told so instead of winning. */
+/** One agent hands work to another. A write based on an old revision gets a conflict instead of overwriting newer work. */
 export async function handover({ report, planner, worker }: Cast): Promise<void> {
-  report.title('1. Hand work over on the blackboard');
+  report.title('1. Hand over work on the blackboard');
   const cell = { run_id: RUN, key: PLAN };
 
   const plan = { todo: ['write notes', 'tag'], done: [] as string[] };
@@ -38,7 +38,7 @@ export async function handover({ report, planner, worker }: Cast): Promise<void>
     { ...cell, value: progress, if_rev: written.rev },
     writeSchema,
   );
-  report.say(`worker finished a step, rev ${written.rev} → ${advanced.rev}`);
+  report.say(`worker finished a step: rev ${written.rev} → ${advanced.rev}`);
   report.check('the worker’s compare-and-set succeeds', advanced.status === 'updated');
 
   const late = { ...plan, todo: [...plan.todo, 'announce'] };
@@ -47,10 +47,10 @@ export async function handover({ report, planner, worker }: Cast): Promise<void>
     { ...cell, value: late, if_rev: written.rev },
     writeSchema,
   );
-  report.say(`planner wrote against rev ${written.rev} and was told: ${conflict.status}`);
+  report.say(`planner wrote with if_rev ${written.rev} and got: ${conflict.status}`);
   const current = planSchema.safeParse(conflict.current?.value);
   report.check(
-    'a write from an old revision conflicts, and carries what is there now',
+    'a write based on an old revision is a conflict and returns the current value',
     conflict.status === 'conflict' && conflict.current?.rev === advanced.rev && current.success,
   );
   if (!current.success || conflict.current === undefined) return;
@@ -61,6 +61,6 @@ export async function handover({ report, planner, worker }: Cast): Promise<void>
     { ...cell, value: merged, if_rev: conflict.current.rev },
     writeSchema,
   );
-  report.say(`planner merged into the current value, rev ${recovered.rev}`);
-  report.check('one more call recovers, and nothing of the worker is lost', recovered.status === 'updated');
+  report.say(`planner merged its change into the current value: rev ${recovered.rev}`);
+  report.check('one more call succeeds, and no work of the worker is lost', recovered.status === 'updated');
 }

@@ -8,7 +8,7 @@ const readSchema = z.object({ entries: z.array(z.object({ found: z.boolean() }))
 const listSchema = z.object({ total: z.int() });
 const lookupSchema = z.object({ match: z.string() });
 
-/** The claims of one token under the signature of another. */
+/** A token with the claims of one token and the signature of another. */
 function forged(claims: IssuedToken, signature: IssuedToken): string {
   const [header, payload] = claims.token.split('.');
   return [header, payload, signature.token.split('.')[2]].join('.');
@@ -24,7 +24,7 @@ async function statusOf(url: string, token: string): Promise<number> {
   return response.status;
 }
 
-/** Every way from one tenant to another that a caller could think of ends before there is anything to read. */
+/** A caller cannot read or write another tenant's data: not by name, by argument or with a forged token. */
 export async function isolation(cast: Cast): Promise<void> {
   const { report, worker, outsider, planner, tenant, otherTenant, plannerToken, outsiderToken } = cast;
   report.title('6. Try to read the other tenant');
@@ -42,21 +42,21 @@ export async function isolation(cast: Cast): Promise<void> {
     { error_type: 'MigrationLockTimeout', tool: 'deploy' },
     lookupSchema,
   );
-  report.check('no failure of the others is known to the outsider', scars.match === 'none');
+  report.check('the outsider finds none of the recorded failures', scars.match === 'none');
 
   const named = await outsider.attempt('blackboard_read', { ...cell, tenant }, readSchema);
   report.check(
     'naming the tenant in an argument is refused',
     !named.ok && named.error.code === 'invalid_input' && named.error.field === 'tenant',
   );
-  if (!named.ok) report.say(`the outsider was told: ${named.error.message}`);
+  if (!named.ok) report.say(`the outsider got: ${named.error.message}`);
   const back = await planner.attempt(
     'blackboard_write',
     { ...cell, value: 'ours now', tenant: otherTenant },
     readSchema,
   );
   report.check(
-    'so is writing into the other tenant with our token',
+    'writing into the other tenant with our token is refused',
     !back.ok && back.error.field === 'tenant',
   );
 
@@ -65,5 +65,5 @@ export async function isolation(cast: Cast): Promise<void> {
   report.check('a forged token is refused', status === 401);
 
   const ours = await worker.call('blackboard_list', { run_id: RUN }, listSchema);
-  report.check('the tenant itself still has its cell', ours.total === 1);
+  report.check('the tenant still has its cell', ours.total === 1);
 }

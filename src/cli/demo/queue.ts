@@ -4,7 +4,7 @@ import type { Cast } from './cast.ts';
 
 const BOARD = { run_id: 'work-queue' };
 const ITEMS = 6;
-/** How long a claim lasts here: short, so that nobody waits long for the one that died. */
+/** The time to live of claims, in seconds. Short, so that the wait for the dead agent's claim is short. */
 const CLAIM_S = 2;
 const TIMER_SLACK_MS = 50;
 
@@ -28,7 +28,7 @@ const finish = (agent: Agent, claim_id: string | undefined) =>
     writeSchema,
   );
 
-/** Takes items until there is none that is free. @returns the keys that it finished */
+/** Claims and finishes items until none is free. @returns the keys of the finished items */
 async function workOff(agent: Agent): Promise<string[]> {
   const finished: string[] = [];
   for (let item = 0; item < ITEMS; item++) {
@@ -40,9 +40,9 @@ async function workOff(agent: Agent): Promise<string[]> {
   return finished;
 }
 
-/** Several agents share a queue of work; what one of them had in hand when it died is done by another, once. */
+/** Several agents share a queue. The item of an agent that died is finished by another agent, and only once. */
 export async function queue({ report, planner, worker, reviewer }: Cast): Promise<void> {
-  report.title('2. Share a queue of work, and lose an agent');
+  report.title('2. Share a work queue, and lose an agent');
   const entries = Array.from({ length: ITEMS }, (_, n) => ({
     key: `item/${n}`,
     value: 'to do',
@@ -56,31 +56,29 @@ export async function queue({ report, planner, worker, reviewer }: Cast): Promis
   const [byPlanner, byReviewer] = await Promise.all([workOff(planner), workOff(reviewer)]);
   report.say(`planner finished ${byPlanner.length} items, reviewer ${byReviewer.length}`);
   const finished = [...byPlanner, ...byReviewer];
-  report.check('two agents at once finish each item once', new Set(finished).size === finished.length);
+  report.check('two agents in parallel finish each item once', new Set(finished).size === finished.length);
   report.check(
-    'all but the one that the dead agent holds',
+    'every item is finished except the one claimed by the dead agent',
     finished.length === ITEMS - 1 && lost.key !== undefined && !finished.includes(lost.key),
   );
 
   const held = await take(reviewer, { key: lost.key });
-  report.say(
-    `${lost.key} is ${held.status}; reviewer comes back after the ${held.retry_after_ms} ms that it was told`,
-  );
+  report.say(`${lost.key} is ${held.status}; reviewer waits ${held.retry_after_ms} ms, as the answer says`);
   await wait((held.retry_after_ms ?? 0) + TIMER_SLACK_MS);
   const taken = await take(reviewer, { key: lost.key });
   report.check(
-    'then another agent takes it over, as the second attempt',
+    'then another agent claims it, as the second attempt',
     taken.status === 'claimed' && taken.attempts === 2,
   );
   const done = await finish(reviewer, taken.claim_id);
-  report.check('and finishes it', done.status === 'released');
+  report.check('that agent finishes it', done.status === 'released');
 
   const late = await worker.call(
     'blackboard_write',
     { ...BOARD, key: lost.key, value: 'back from the dead', claim_id: lost.claim_id },
     writeSchema,
   );
-  report.check('a write of the dead agent that comes late changes nothing', late.status === 'claim_lost');
+  report.check('a late write of the dead agent changes nothing', late.status === 'claim_lost');
   const listed = await planner.call('blackboard_list', BOARD, listSchema);
   report.check(
     'every item is done',

@@ -5,10 +5,10 @@ const RED = '\u001b[31m';
 const BOLD = '\u001b[1m';
 const RESET = '\u001b[0m';
 
-/** What happened, told line by line, and whether all of it held. */
+/** Prints what the demo does line by line, and counts which checks passed. */
 export class Report {
   readonly #colour: boolean;
-  #held = 0;
+  #passed = 0;
   #failed = 0;
 
   constructor(colour: boolean) {
@@ -27,20 +27,20 @@ export class Report {
     console.log(`    ${printable(text)}`);
   }
 
-  /** One thing that must hold. */
-  check(text: string, held: boolean): void {
-    if (held) this.#held++;
+  /** Prints and counts one check. */
+  check(text: string, passed: boolean): void {
+    if (passed) this.#passed++;
     else this.#failed++;
-    const mark = held ? this.#paint(GREEN, '✓') : this.#paint(RED, '✗');
+    const mark = passed ? this.#paint(GREEN, '✓') : this.#paint(RED, '✗');
     console.log(`  ${mark} ${printable(text)}`);
   }
 
   summary(): void {
-    const total = this.#held + this.#failed;
+    const total = this.#passed + this.#failed;
     console.log(
       this.#failed === 0
-        ? `\nAll ${total} held.`
-        : `\n${this.#failed} of ${total} did not hold: see the lines with ✗.`,
+        ? `\nAll ${total} checks passed.`
+        : `\n${this.#failed} of ${total} checks failed: see the lines with ✗.`,
     );
   }
 
