@@ -1,4 +1,4 @@
-/** One board as simply as it can be said: maps in memory, time and revisions handed in. */
+/** The simplest implementation of one board: maps in memory. The caller sets the time and the first revision. */
 import type { Answer } from './tenant.ts';
 
 type Json = unknown;
@@ -69,7 +69,7 @@ export class BoardModel {
     this.rev = rev;
   }
 
-  /** The rev of the cell, 0 when there is none. */
+  /** The rev of the cell; 0 if it is absent. */
   revOf(key: string): number {
     return this.#live(key)?.rev ?? 0;
   }
@@ -99,7 +99,7 @@ export class BoardModel {
     return this.rev;
   }
 
-  /** The answer, or undefined when the call must fail as `invalid_input`. */
+  /** The answer; undefined if the call must fail with `invalid_input`. */
   write(args: WriteArgs): Answer | undefined {
     const { key } = args;
     const cell = this.#live(key);
@@ -195,7 +195,7 @@ export class BoardModel {
     });
   }
 
-  /** Without what only the server knows: the name of the claim. `name` is called with it once it is taken. */
+  /** The answer without the claim_id, which only the server can make. The test passes it to `name` afterwards. */
   claim(key: string | undefined, by: string, ttl_s: number): { answer: Answer; name?: (id: string) => void } {
     const free = this.#keysIn('free').sort((a, b) => this.revOf(a) - this.revOf(b));
     const chosen = key ?? free[0];

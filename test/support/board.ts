@@ -1,6 +1,6 @@
 import type { TestTenant } from './tenant.ts';
 
-/** What the suites of the blackboard do again and again. */
+/** Helpers that several blackboard suites share. */
 
 export const write = (tenant: TestTenant, key: string, value: unknown, more = {}) =>
   tenant.ok('blackboard_write', { key, value, ...more });
@@ -11,7 +11,7 @@ export const read = async (tenant: TestTenant, key: string) =>
 export const listed = async (tenant: TestTenant, args: object): Promise<string[]> =>
   (await tenant.ok('blackboard_list', args)).entries.map(({ key }: { key: string }) => key);
 
-/** Lets claims of a cell expire, one after another. */
+/** Claims a cell and lets the claim expire, `times` times. */
 export async function fail(tenant: TestTenant, key: string, times: number): Promise<void> {
   for (let i = 0; i < times; i++) {
     await claim(tenant, { key, ttl_s: 1 });

@@ -1,4 +1,4 @@
-/** The cache as its contract tells it, in memory: what the tools are compared with over random sequences of calls. */
+/** A simple in-memory implementation of the cache's contract. The tools are compared with it over random sequences of calls. */
 
 export const LEASE_GRACE_MS = 600_000;
 export const QUESTIONS = [
@@ -47,7 +47,7 @@ export class CacheModel {
     this.now = now;
   }
 
-  /** What a lookup answers; `wait` is an answer too. With `leased` the caller has a new lease, to be named by `granted`. */
+  /** The answer to a lookup, `wait` included. With `leased` the caller got a new lease; the test passes its id to `granted`. */
   get(question: number, { max_age_s: maxAge, lease_s: leaseS }: Lookup, mayWait: boolean, waited: boolean) {
     const { entry, age } = this.#live(question) ?? { entry: undefined, age: 0 };
     const lease = this.#leases.get(question);
@@ -115,7 +115,7 @@ export class CacheModel {
     return { invalidated };
   }
 
-  get living(): number {
+  get servable(): number {
     return QUESTIONS.filter((_, n) => this.#live(n) !== undefined).length;
   }
 

@@ -19,7 +19,7 @@ function open() {
   return { host, call, found, indexed };
 }
 
-test('a search finds what was written just before, changed and deleted', () => {
+test('a search reflects the writes, changes and deletions just before it', () => {
   const { call, found } = open();
   call('blackboard_write', { key: 'a', value: 'walrus' });
   expect(found('walrus')).toEqual(['a']);
@@ -33,7 +33,7 @@ test('a search finds what was written just before, changed and deleted', () => {
   expect(found('walrus').sort()).toEqual(['a', 'c']);
 });
 
-test('the index is never far behind, whatever else takes revisions', () => {
+test('the index is never far behind, even if other tools use revisions', () => {
   const { host, call, indexed } = open();
   for (let n = 0; n < 500; n++) {
     call('blackboard_write', { key: `k${n % 7}`, value: n });
@@ -43,7 +43,7 @@ test('the index is never far behind, whatever else takes revisions', () => {
   }
 });
 
-test('a search without anything new writes nothing', () => {
+test('a search writes nothing if the index is up to date', () => {
   const { host, call, found, indexed } = open();
   call('blackboard_write', { key: 'a', value: 'walrus' });
   found('walrus');
@@ -52,7 +52,7 @@ test('a search without anything new writes nothing', () => {
   expect([indexed(), host.db.exec('SELECT count(*) AS n FROM board_words_data')]).toEqual(before);
 });
 
-test('what was written long before the history was swept is found', () => {
+test('cells whose history was swept are still found', () => {
   const { host, call, found } = open();
   call('blackboard_write', { key: 'a', value: 'walrus' });
   host.clock.now += 30 * DAY_MS;

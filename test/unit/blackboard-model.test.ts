@@ -18,9 +18,9 @@ const TAGS: string[][] = [['t'], ['u', 't', 't'], []];
 const tags = fc.constantFrom(...TAGS);
 const optional = <T>(arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
-/** Which of the claims that were given so far; the latest is 0. */
+/** An index into the claims started so far; 0 is the latest. */
 const claim = fc.nat({ max: 3 });
-/** Resolved when it is used: the rev that the cell has, that it must be absent, or a rev of long ago. */
+/** The kind of `if_rev`, resolved when it is used: the current rev, 0 (the cell must be absent), or an old rev. */
 const guard = fc.constantFrom('current', 'absent', 'stale');
 
 const op = fc.oneof(
@@ -81,7 +81,7 @@ const server = createdCompartment();
 const token = server.issue();
 let boards = 0;
 
-/** The tool's answer; undefined when it refused the arguments. */
+/** The tool's answer; undefined if it refused the arguments. */
 function call(tool: string, args: object): Answer | undefined {
   const outcome = server.call(token, tool, args);
   if (outcome.kind === 'answer') return JSON.parse(outcome.json);
@@ -89,17 +89,17 @@ function call(tool: string, args: object): Answer | undefined {
   return undefined;
 }
 
-/** A board of its own for each sequence, and what the model says of it. */
+/** One board for each sequence, with its model. */
 class Both {
   readonly #run_id = `board-${++boards}`;
   readonly #model: BoardModel;
   readonly #claims: string[] = [];
-  #seen: number;
+  #lastRev: number;
 
   constructor() {
     const { head_rev } = call('blackboard_watch', { since_rev: 1_000_000_000 }) ?? {};
     this.#model = new BoardModel(server.clock.now, head_rev);
-    this.#seen = head_rev;
+    this.#lastRev = head_rev;
   }
 
   #call(tool: string, args: object): Answer | undefined {
@@ -112,7 +112,7 @@ class Both {
 
   #guard(guard: string | undefined, key: string): number | undefined {
     if (guard === 'absent') return 0;
-    return guard === 'stale' ? this.#seen : guard === 'current' ? this.#model.revOf(key) : undefined;
+    return guard === 'stale' ? this.#lastRev : guard === 'current' ? this.#model.revOf(key) : undefined;
   }
 
   #write({ key, by, mode, value, guard, ttl_s, tags, claim }: Op & { op: 'write' }): void {
@@ -156,14 +156,14 @@ class Both {
     }
   }
 
-  /** Compares all that is there at the end. */
+  /** Compares the final state of the board and the model. */
   end(): void {
     const cells = KEYS.map((key) => this.#model.read(key));
     expect(this.#call('blackboard_read', { keys: KEYS })?.entries).toEqual(cells);
     this.run({ op: 'watch' });
   }
 
-  /** What the server and the model say. */
+  /** The answers of the tool and of the model. */
   #both(op: Op & { op: 'delete' | 'read' | 'renew' | 'release' | 'watch' }): [unknown, unknown] {
     const model = this.#model;
     switch (op.op) {
@@ -185,8 +185,8 @@ class Both {
         return [answer, model.release(claim_id, op.result, token)];
       }
       case 'watch': {
-        const since_rev = this.#seen;
-        this.#seen = model.rev;
+        const since_rev = this.#lastRev;
+        this.#lastRev = model.rev;
         return [this.#call('blackboard_watch', { since_rev }), model.watch(since_rev)];
       }
     }
@@ -194,7 +194,7 @@ class Both {
 }
 
 test(
-  'whatever is done in whatever order, the blackboard answers as the model does',
+  'for any sequence of calls the blackboard answers as the model does',
   () => {
     fc.assert(
       fc.property(fc.array(op, { minLength: 4, maxLength: MAX_OPS, size: 'max' }), (ops) => {

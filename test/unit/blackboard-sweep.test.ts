@@ -29,7 +29,7 @@ const sweepAll = ({ db }: TestCompartment, now: number, limit: number) => {
   return steps;
 };
 
-test('cells that have expired go at their millisecond, with tags and index entries, in bounded steps', () => {
+test('expired cells are deleted from their exact millisecond on, with tags and index entries, in bounded steps', () => {
   const { server, call } = open();
   for (let i = 0; i < 5; i++)
     call('blackboard_write', { key: `k${i}`, value: 'word', tags: ['t', 'u'], ttl_s: 1 });
@@ -45,7 +45,7 @@ test('cells that have expired go at their millisecond, with tags and index entri
   expect([found(server, 'board_words'), found(server, 'board_grams')]).toEqual([1, 0]);
 });
 
-test('history and claims go after 7 days, and who watches from before is told', () => {
+test('history and claim events are deleted after 7 days, and a watcher from before gets reset', () => {
   const { server, call } = open();
   call('blackboard_write', { key: 'k', value: 1 });
   const { claim_id } = call('blackboard_claim', { key: 'k', by: 'a' });
@@ -61,7 +61,7 @@ test('history and claims go after 7 days, and who watches from before is told', 
   expect(call('blackboard_release', { claim_id })).toEqual({ status: 'lost' });
 });
 
-test('an answer is the same whether it was swept or not', () => {
+test('answers do not depend on the sweep', () => {
   const ask = (call: ReturnType<typeof open>['call']) => [
     ...[0, 1, 2, 40, 63].map((since_rev) => call('blackboard_watch', { since_rev, limit: 200 })),
     ...['hot', 'gone', 'k'].map((key) => call('blackboard_read', { key, history: true })),
@@ -84,7 +84,7 @@ test('an answer is the same whether it was swept or not', () => {
   expect(author(swept)).toBe(author(not));
 });
 
-test('notes of dropped versions go when those for age say as much', () => {
+test('the floor of a key is deleted once the floor for age covers it', () => {
   const { server, call } = open();
   for (let n = 0; n < 40; n++) call('blackboard_write', { key: 'hot', value: n });
   expect(count(server, 'board_floors')).toBe(1);
@@ -94,7 +94,7 @@ test('notes of dropped versions go when those for age say as much', () => {
   ]);
 });
 
-test('marks of claims are kept for a bounded number of revisions', () => {
+test('claim events are stored for a bounded number of revisions', () => {
   const { server, call } = open();
   call('blackboard_write', { key: 'k', value: 1 });
   const claim = () => call('blackboard_claim', { key: 'k', by: 'a', ttl_s: 1 });

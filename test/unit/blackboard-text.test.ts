@@ -21,7 +21,7 @@ const sealer = {
 const text = () => fc.string({ unit: 'binary' });
 
 describe('a prefix', () => {
-  test('is the range of exactly the keys that begin with it', () => {
+  test('is the range of exactly the keys that start with it', () => {
     const alphabet = fc.constantFrom('a', 'b', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}');
     const word = fc.string({ unit: alphabet, maxLength: 4 });
     fc.assert(
@@ -43,7 +43,7 @@ describe('a prefix', () => {
 });
 
 describe('a cursor', () => {
-  test('gives back its position for what it was made for, and for nothing else', () => {
+  test('returns its position for the filters it was made for, and for no others', () => {
     fc.assert(
       fc.property(
         fc.jsonValue(),
@@ -59,7 +59,7 @@ describe('a cursor', () => {
     );
   });
 
-  test('made of anything is refused', () => {
+  test('made of any other text is refused', () => {
     fc.assert(
       fc.property(text(), (cursor) => {
         expect(() => decodeCursor(sealer, ['r'], cursor)).toThrow('does not belong to this list');
@@ -67,14 +67,14 @@ describe('a cursor', () => {
     );
   });
 
-  test('has room for the longest board and key', () => {
+  test('fits the longest board and key', () => {
     const longest = JSON.stringify(['🛶'.repeat(128), '🛶'.repeat(256)]);
     expect(encodeCursor(sealer, '', longest).length).toBeLessThanOrEqual(MAX_CURSOR_CHARS);
   });
 });
 
 describe('a value', () => {
-  test('that is cut is the longest beginning that fits and ends with a character', () => {
+  test('that is cut is the longest start that fits and does not split a character', () => {
     fc.assert(
       fc.property(text(), fc.nat({ max: 40 }), (value, room) => {
         const json = JSON.stringify(value);
@@ -114,7 +114,7 @@ describe('a value', () => {
 describe('the text of the indexes', () => {
   const grams = (value: unknown) => searchText('k', [], JSON.stringify(value)).grams.body;
 
-  test('leaves plain words to the index of words', () => {
+  test('puts plain words into the word index only', () => {
     expect(grams('All is well: 12,000 done at 10:30')).toBe('');
     expect(grams({ status: 'done', note: 'ready' })).toBe('');
   });
@@ -131,7 +131,7 @@ describe('the text of the indexes', () => {
     expect(grams(value)).toBe(body);
   });
 
-  test('of a script without spaces holds single characters and pairs as words', () => {
+  test('of a script without spaces has single characters and pairs as words', () => {
     expect(searchText('k', [], '"a東京都"').words.body.split(' ').slice(1)).toEqual([
       '東',
       '東京',
@@ -150,7 +150,7 @@ describe('the text of the indexes', () => {
   });
 });
 
-test('a query holds nothing but quoted words and the token of the board', () => {
+test('a query has only quoted words and the token of the board', () => {
   expect(boardQuery('r', '"*-')).toEqual({ words: undefined, grams: undefined });
   expect(boardQuery('r', 'it').grams).toBeUndefined();
   expect(boardQuery('r', 'a" OR b*')).toEqual({

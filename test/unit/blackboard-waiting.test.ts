@@ -23,7 +23,7 @@ const nothing = (rev: number) => ({
   json: JSON.stringify({ events: [], next_rev: rev, head_rev: rev, more: false, reset: false }),
 });
 
-test('a watch that hears nothing is answered when its time is up, not a millisecond before', async () => {
+test('a watch without events is answered when wait_s has passed, not a millisecond before', async () => {
   const { server, state } = watching({ wait_s: 25 });
   server.clock.now = START + 24_999;
   server.runLater();
@@ -35,7 +35,7 @@ test('a watch that hears nothing is answered when its time is up, not a millisec
   expect(state.outcome).toEqual(nothing(1));
 });
 
-test('a watch of other keys goes on from the head when its time is up', async () => {
+test('a watch of other keys continues from the head when wait_s has passed', async () => {
   const { server, write, state } = watching({ wait_s: 1, prefix: 'mine/' });
   write('yours');
   await settle();

@@ -39,7 +39,7 @@ describe('the published vectors of key v1', () => {
   });
 });
 
-describe('what counts', () => {
+describe('what is part of the key', () => {
   test.each<[string, Partial<Question>, Partial<Question>]>([
     ['the namespace', { namespace: 'a' }, { namespace: 'b' }],
     ['the model', { model: 'm' }, { model: 'M' }],
@@ -64,14 +64,14 @@ describe('what counts', () => {
     expect(keyWith(one)).not.toBe(keyWith(other));
   });
 
-  test.each([...IGNORED_PARAMS])('%s does not', (name) => {
+  test.each([...IGNORED_PARAMS])('%s is not', (name) => {
     expect(keyWith({ params: { temperature: 0, [name]: 'anything' } })).toBe(
       keyWith({ params: { temperature: 0 } }),
     );
   });
 });
 
-describe('numbers that JavaScript cannot hold exactly are refused', () => {
+describe('numbers that JavaScript cannot represent exactly are refused', () => {
   const MAX = Number.MAX_SAFE_INTEGER;
   test.each([MAX + 1, -MAX - 1, 1e300, Number.POSITIVE_INFINITY, Number.NaN])('%s', (number) => {
     for (const change of [
@@ -87,12 +87,12 @@ describe('numbers that JavaScript cannot hold exactly are refused', () => {
     }
   });
 
-  test.each([MAX, -MAX, 0.1, 5e-324])('%s is held', (number) => {
+  test.each([MAX, -MAX, 0.1, 5e-324])('%s is accepted', (number) => {
     expect(keyWith({ params: { number } })).toMatch(KEY_PATTERN);
   });
 });
 
-test('a question has at most so many characters', () => {
+test('a question is limited to MAX_QUESTION_CHARS', () => {
   const frame = canonicalQuestion({ ...base, input: { prompt: '' } }).length;
   const prompt = 'x'.repeat(MAX_QUESTION_CHARS - frame);
   expect(canonicalQuestion({ ...base, input: { prompt } })).toHaveLength(MAX_QUESTION_CHARS);
@@ -106,7 +106,7 @@ const json = fc.jsonValue({ depthSize: 'small', stringUnit: 'binary' }).filter((
       : typeof at !== 'object' || at === null || Object.values(at).every(walk);
   return walk(value);
 });
-/** Without the null prototypes that fast-check mixes in; undefined members go, as in JSON. */
+/** Removes the null prototypes that fast-check generates, and undefined members, as JSON does. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const FIELDS = ['namespace', 'model', 'provider', 'variant', 'input', 'params'] as const;
 const params = fc.dictionary(fc.string(), json);
@@ -120,8 +120,8 @@ const reversed = (value: unknown): unknown => {
   );
 };
 
-describe('laws', () => {
-  test('the order of members never counts', () => {
+describe('properties', () => {
+  test('the order of object members never changes the key', () => {
     fc.assert(
       fc.property(params, fc.array(json), (given, messages) => {
         expect(keyWith({ params: reversed(given), input: { messages: messages.map(reversed) } })).toBe(
@@ -131,12 +131,12 @@ describe('laws', () => {
     );
   });
 
-  test('the canonical text is JSON that says the same, and is its own canonical form', () => {
+  test('the canonical text is JSON with the same value, and is its own canonical form', () => {
     fc.assert(
       fc.property(params, fc.array(json), fc.string(), (given, messages, model) => {
         const text = canonicalQuestion({ ...base, model, params: given, input: { messages } });
         const counting = Object.entries(given).filter(([name]) => !IGNORED_PARAMS.has(name));
-        // Through JSON once, so that -0 is 0 on both sides.
+        // One pass through JSON, so that -0 becomes 0 on both sides.
         expect(JSON.parse(text)).toEqual(
           JSON.parse(
             JSON.stringify({
@@ -155,7 +155,7 @@ describe('laws', () => {
     );
   });
 
-  test('two questions have one key exactly when they are the same', () => {
+  test('two questions have the same key exactly if they are equal', () => {
     // Few values, so that equal questions and near misses come up often.
     const few = fc.constantFrom('', 'a', 'b', 'a ', 'null');
     const optional = fc.option(few, { nil: undefined });

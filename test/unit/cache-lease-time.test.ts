@@ -10,9 +10,9 @@ const statuses = (answers: readonly Answer[]) => {
   return Object.fromEntries([...groups].map(([status, { length }]) => [status, length]));
 };
 
-// Waiting ends by a timer here, and timers are injected on this host only.
+// In these tests waiting ends by a timer. Only the Node host lets tests inject timers.
 
-test('a holder that dies has one successor, and no one is left waiting', async () => {
+test('a holder that dies has one successor, and no caller waits forever', async () => {
   const tenant = await openTenant();
   const calls = Array.from({ length: 100 }, () => get(tenant, { lease_s: 10, wait_s: 25 }));
   const first = await Promise.race(calls);
@@ -31,7 +31,7 @@ test('a holder that dies has one successor, and no one is left waiting', async (
 });
 
 describe('waiting', () => {
-  test('ends with pending when its time is up before the lease', async () => {
+  test('ends with pending if wait_s passes before the lease expires', async () => {
     const tenant = await openTenant();
     await get(tenant, { lease_s: 60 });
     const waiting = get(tenant, { lease_s: 60, wait_s: 5 });
@@ -39,7 +39,7 @@ describe('waiting', () => {
     expect(await waiting).toMatchObject({ status: 'pending', retry_after_ms: 5000 });
   });
 
-  test('takes the work over when both end in the same millisecond', async () => {
+  test('takes over if both end in the same millisecond', async () => {
     const tenant = await openTenant();
     await get(tenant, { lease_s: 5 });
     const waiting = get(tenant, { lease_s: 5, wait_s: 5 });
@@ -47,7 +47,7 @@ describe('waiting', () => {
     expect(await waiting).toMatchObject({ status: 'miss', lease_id: expect.any(String) });
   });
 
-  test('ends with a miss without lease for who did not ask for one', async () => {
+  test('ends with a miss without a lease for a caller that asked for none', async () => {
     const tenant = await openTenant();
     const { key } = await get(tenant, { lease_s: 5 });
     const waiting = get(tenant, { wait_s: 25 });
@@ -55,7 +55,7 @@ describe('waiting', () => {
     expect(await waiting).toEqual({ status: 'miss', key });
   });
 
-  test('goes on for the successor of the successor', async () => {
+  test('continues for the successor of the successor', async () => {
     const tenant = await openTenant();
     await get(tenant, { lease_s: 5 });
     const waiting = [1, 2, 3].map(() => get(tenant, { lease_s: 5, wait_s: 20 }));
@@ -66,7 +66,7 @@ describe('waiting', () => {
     expect(statuses(await Promise.all(waiting))).toEqual({ miss: 2, hit: 1 });
   });
 
-  test('is not for who would take only a younger answer than there is', async () => {
+  test('also happens for a caller whose max_age_s excludes the stored answer', async () => {
     const tenant = await openTenant();
     await set(tenant, { response: 'old' });
     tenant.advance(10_000);

@@ -22,7 +22,7 @@ function open() {
 }
 
 describe('the leases of a tenant', () => {
-  test('are bounded: beyond that a miss is a miss for everyone', () => {
+  test('are bounded: beyond the limit a miss returns no lease', () => {
     const { get, rows } = open();
     for (let n = 0; n < MAX_LEASES; n++) expect(get(`p${n}`, { lease_s: 600 })).toHaveProperty('lease_id');
     for (let n = 0; n < 2; n++) {
@@ -33,7 +33,7 @@ describe('the leases of a tenant', () => {
     expect(rows('cache_leases')).toBe(MAX_LEASES);
   });
 
-  test('make room when they have expired, not a millisecond before, some at a time', () => {
+  test('are deleted from the millisecond they expire, some at a time', () => {
     const { get, clock, rows } = open();
     for (let n = 0; n < MAX_LEASES; n++) get(`p${n}`, { lease_s: n < 100 ? 1 : 600 });
     clock.now += 999;
@@ -57,8 +57,8 @@ describe('the leases of a tenant', () => {
   });
 });
 
-describe('tags that are invalidated while leases are out', () => {
-  test('are remembered only then, and only for those leases', () => {
+describe('tags that are invalidated while leases exist', () => {
+  test('are stored only then, and only for those leases', () => {
     const { ask, get, set, rows } = open();
     ask('cache_invalidate', { tag: 't' });
     expect(rows('cache_lost_tags')).toBe(0);
@@ -69,14 +69,14 @@ describe('tags that are invalidated while leases are out', () => {
     expect(rows('cache_lost_tags')).toBe(2);
     set('one', { response: 1, lease_id: one.lease_id });
     ask('cache_invalidate', { tag: 'v' });
-    // No lease that is out is older than the first.
+    // No remaining lease is older than the first invalidation.
     expect(rows('cache_lost_tags')).toBe(2);
     expect(set('two', { response: 2, lease_id: two.lease_id, tags: ['t'] })).toMatchObject({
       status: 'stored',
     });
   });
 
-  test('are bounded: one more ends all leases and wakes who waits', async () => {
+  test('are bounded: one more ends all leases and wakes the waiting callers', async () => {
     const { ask, get, set, rows, compartment, token, clock } = open();
     const { lease_id } = get('p', { lease_s: 600 });
     const waiting = compartment.call(
@@ -91,7 +91,7 @@ describe('tags that are invalidated while leases are out', () => {
   });
 });
 
-test('one more caller than can wait is told that it is pending', async () => {
+test('a caller beyond the limit of waiting calls gets pending', async () => {
   const { compartment, token, get, set, clock } = open();
   const { lease_id } = get('p', { lease_s: 60 });
   const args = { model: 'm', prompt: 'p', wait_s: 25 };
@@ -104,7 +104,7 @@ test('one more caller than can wait is told that it is pending', async () => {
 });
 
 describe('sweepCache', () => {
-  test('takes what no call can see any more, a bounded number at a time, and nothing else', () => {
+  test('deletes what no call can see any more, a bounded number at a time, and nothing else', () => {
     const { db, ask, get, set, clock, rows } = open();
     for (let n = 0; n < 5; n++) set(`short ${n}`, { response: n, ttl_s: 1, stale_s: 1, tags: ['s'] });
     for (let n = 0; n < 3; n++) set(`long ${n}`, { response: n });
@@ -128,7 +128,7 @@ describe('sweepCache', () => {
     expect([rows('cache_leases'), rows('cache_lost_tags'), rows('cache_entries')]).toEqual([0, 0, 3]);
   });
 
-  test('goes on with invalidations that are not worked off, and forgets those that are', () => {
+  test('continues pending invalidations, and deletes finished ones', () => {
     const { db, ask, set, clock, rows } = open();
     for (let n = 0; n < 250; n++) set(`p${n}`, { response: n });
     ask('cache_invalidate', { all: true });
@@ -139,7 +139,7 @@ describe('sweepCache', () => {
     expect([rows('cache_entries'), rows('cache_invalidations')]).toEqual([0, 0]);
   });
 
-  test('drops the counters of days that are not kept', () => {
+  test('deletes the counters of days that are too old', () => {
     const { db, clock, rows } = open();
     addToCounter(db, clock.now, 'n', 'm', { counter: 'hits' });
     addToCounter(db, clock.now + DAY_MS, 'n', 'm', { counter: 'hits' });

@@ -24,7 +24,7 @@ const START = Date.UTC(2026, 0, 1);
 
 type Operation =
   | { readonly op: 'get'; question: number; lookup: Lookup; wait: 'no' | 'may' | 'waited' }
-  /** `lease` counts back through the leases that were ever given. */
+  /** `lease` is an index into all leases granted so far; 0 is the latest. */
   | { readonly op: 'set'; question: number; answer: Answering; lease: number | undefined }
   | { readonly op: 'invalidate'; naming: Naming; dry: boolean }
   | { readonly op: 'time'; ms: number }
@@ -92,7 +92,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 const db = openDatabase();
 migrate(db, readMigrations());
 
-/** The tools on an emptied database beside the model. */
+/** The tools on an empty database, and the model. */
 function both() {
   for (const table of ['entries', 'asked', 'leases', 'lost_tags', 'invalidations', 'days'])
     db.exec(`DELETE FROM cache_${table}`);
@@ -127,7 +127,7 @@ const keys = QUESTIONS.map((args) => {
   return said instanceof NotYet ? '' : String(Reflect.get(said, 'key'));
 });
 
-/** Does the same to both and compares what they say. */
+/** Applies an operation to both and compares their answers. */
 function step({ model, leases, run }: ReturnType<typeof both>, operation: Operation): void {
   model.woken.clear();
   if (operation.op === 'time') {
@@ -177,8 +177,8 @@ test('any sequence of calls is answered as the model answers it', () => {
       const cache = both();
       for (const operation of operations) step(cache, operation);
       const { said } = cache.run(cacheStats, { days: 30 }, AT_ONCE);
-      expect(said).toMatchObject({ ...cache.model.counted, entries: cache.model.living });
-      // Once all time is over, sweeping leaves nothing but what is bounded by itself.
+      expect(said).toMatchObject({ ...cache.model.counted, entries: cache.model.servable });
+      // After everything has expired, the sweep leaves only tables that are bounded by themselves.
       const end = cache.model.now + 2 * LEASE_GRACE_MS;
       while (sweepCache(db, end, 3) === 3);
       for (const table of ['entries', 'bodies', 'tags', 'text', 'leases', 'lost_tags', 'invalidations'])

@@ -65,7 +65,7 @@ const totals = (sql: Sql) => sql.exec('SELECT entries, size FROM cache_totals')[
 const rows = (sql: Sql, table: string) => Number(sql.exec(`SELECT count(*) AS n FROM ${table}`)[0]?.n);
 
 describe('evictToFit', () => {
-  test('drops the least recently hit first, and no more than needed', () => {
+  test('evicts the least recently hit first, and no more than needed', () => {
     const sql = emptyCache();
     for (const n of [1, 2, 3, 4]) insertEntry(sql, n, entry(n), START + n);
     recordHit(sql, 1, START + 10);
@@ -78,7 +78,7 @@ describe('evictToFit', () => {
     expect(evictToFit(sql, 20, START + 20, quota)).toEqual({ fits: true, evicted: [] });
   });
 
-  test('bounds the number of entries too', () => {
+  test('bounds the number of entries as well', () => {
     const sql = emptyCache();
     for (const n of [1, 2, 3]) insertEntry(sql, n, entry(n), START);
     expect(evictToFit(sql, 1, START, { bytes: 1000, entries: 3 })).toMatchObject({
@@ -87,7 +87,7 @@ describe('evictToFit', () => {
     });
   });
 
-  test('takes what is dead before what is alive', () => {
+  test('deletes dead entries before it evicts others', () => {
     const sql = emptyCache();
     insertEntry(sql, 1, entry(1), START);
     insertEntry(sql, 2, entry(2, 10, { ttlS: 1 }), START);
@@ -100,7 +100,7 @@ describe('evictToFit', () => {
     expect(revs(sql)).toEqual([1]);
   });
 
-  test('evicts a bounded number a call, and goes on in the next', () => {
+  test('evicts a bounded number per call, and continues in the next', () => {
     const sql = emptyCache();
     const count = MAX_EVICTED_PER_CALL + 100;
     for (let n = 1; n <= count; n++) insertEntry(sql, n, entry(n), START);
@@ -113,7 +113,7 @@ describe('evictToFit', () => {
   });
 });
 
-test('an entry goes with all that belongs to it, and the totals follow', () => {
+test('deleting an entry deletes its rows in all tables and updates the totals', () => {
   const sql = emptyCache();
   const big = entry(1, 2 * 1024 * 1024, { tags: ['a', 'b', 'a'], text: 'words of the question' });
   insertEntry(sql, 1, big, START);
@@ -136,7 +136,7 @@ describe('cache_set at the quota', () => {
       return outcome.kind === 'answer' ? JSON.parse(outcome.json) : outcome;
     };
     for (const prompt of ['old', 'new']) ask('cache_set', { model: 'm', prompt, response: 'x'.repeat(95) });
-    // As if entries that cannot be evicted took the rest.
+    // Simulates a quota that is filled by entries which one call cannot evict.
     db.exec('UPDATE cache_totals SET size = ?', CACHE_QUOTA.bytes - bytesLeft);
     return ask;
   }
@@ -147,7 +147,7 @@ describe('cache_set at the quota', () => {
     expect(ask('cache_set', small)).toMatchObject({ status: 'stored', bytes: 97, evicted: 0 });
   });
 
-  test('one byte more evicts the least recently hit, counted for its own model', () => {
+  test("one byte more evicts the least recently hit, counted for that entry's model", () => {
     const ask = filledTo(99);
     expect(ask('cache_set', small)).toMatchObject({ status: 'stored', evicted: 1 });
     expect(ask('cache_get', { model: 'm', prompt: 'old' })).toMatchObject({ status: 'miss' });
@@ -159,7 +159,7 @@ describe('cache_set at the quota', () => {
     ]);
   });
 
-  test('an entry that does not fit yet keeps its lease, to be stored in the next try', () => {
+  test('an entry that does not fit yet keeps its lease, so that a retry can store it', () => {
     const ask = filledTo(-1000);
     const { key, lease_id } = ask('cache_get', { model: 'n', prompt: 'mid', lease_s: 60 });
     const answer = { key, lease_id, response: 'x' };
@@ -180,7 +180,7 @@ describe('cache_set at the quota', () => {
 });
 
 describe('reclaim', () => {
-  test('frees a bounded number of expired entries, not a millisecond early', () => {
+  test('deletes a bounded number of expired entries, not a millisecond early', () => {
     const sql = emptyCache();
     for (let n = 1; n <= 5; n++) insertEntry(sql, n, entry(n, 10, { ttlS: n, staleS: 1 }), START);
     reclaim(sql, START + 4999, 2);
@@ -192,7 +192,7 @@ describe('reclaim', () => {
     expect(revs(sql)).toEqual([5]);
   });
 
-  test('works off invalidations in order and forgets each when it is done', () => {
+  test('carries out invalidations in order and deletes each when it is done', () => {
     const sql = emptyCache();
     for (let n = 1; n <= 6; n++) {
       insertEntry(
@@ -212,14 +212,14 @@ describe('reclaim', () => {
     expect(rows(sql, 'cache_invalidations')).toBe(0);
   });
 
-  test('keeps the number of pending invalidations bounded', () => {
+  test('bounds the number of pending invalidations', () => {
     const sql = emptyCache();
     let rev = 0;
     for (let n = 0; n < 4 * RECLAIMED_PER_INVALIDATION; n++)
       insertEntry(sql, ++rev, entry(n, 10, { tags: ['t'] }), START);
     let most = 0;
     for (let n = 0; n < 20; n++) {
-      // The first names every entry, the others wait behind it.
+      // The first one covers every entry; the others are carried out after it.
       recordInvalidation(sql, { kind: 'tag', value: n === 0 ? 't' : `t${n}`, namespace: undefined }, ++rev);
       reclaim(sql, START, RECLAIMED_PER_INVALIDATION);
       most = Math.max(most, rows(sql, 'cache_invalidations'));
@@ -238,7 +238,7 @@ test('the questions of the newest entries are indexed, a bounded number', () => 
   expect(rows(sql, 'cache_text')).toBe(MAX_INDEXED_QUESTIONS + 63);
   sql.exec('DELETE FROM cache_entries WHERE rev > ?', MAX_INDEXED_QUESTIONS - 2);
   add();
-  // What was removed is not counted as indexed any more, so nothing else had to go.
+  // Deleted entries are not counted as indexed any more, so nothing else was removed from the index.
   expect(rows(sql, 'cache_text')).toBe(MAX_INDEXED_QUESTIONS - 1);
   expect(readQuestionText(sql, 1)).toBe('question 1');
   for (let n = 0; n < 65; n++) add();
@@ -248,22 +248,22 @@ test('the questions of the newest entries are indexed, a bounded number', () => 
   expect(revs(sql)[0]).toBe(1);
 });
 
-test('misses are remembered by their key, a bounded number of the newest', () => {
+test('missed questions are stored by key, a bounded number of the newest', () => {
   const sql = emptyCache();
   const info = { ns: 'n', model: 'm', text: 'words' };
-  const asked = (n: number) => ({ by: 'key', key: `key ${n}`, ns: undefined, model: undefined }) as const;
+  const refTo = (n: number) => ({ by: 'key', key: `key ${n}`, ns: undefined, model: undefined }) as const;
   for (let n = 0; n < 3 * MAX_MISSED_QUESTIONS; n++) saveMissedQuestion(sql, `key ${n}`, info);
   saveMissedQuestion(sql, `key ${3 * MAX_MISSED_QUESTIONS - 1}`, { ...info, text: 'asked again' });
   expect(rows(sql, 'cache_asked')).toBeLessThan(1.1 * MAX_MISSED_QUESTIONS);
-  expect(findQuestionInfo(sql, asked(3 * MAX_MISSED_QUESTIONS - 1))).toEqual({
+  expect(findQuestionInfo(sql, refTo(3 * MAX_MISSED_QUESTIONS - 1))).toEqual({
     ...info,
     text: 'asked again',
   });
-  expect(findQuestionInfo(sql, asked(2 * MAX_MISSED_QUESTIONS))).toEqual(info);
-  expect(findQuestionInfo(sql, asked(MAX_MISSED_QUESTIONS))).toBeUndefined();
+  expect(findQuestionInfo(sql, refTo(2 * MAX_MISSED_QUESTIONS))).toEqual(info);
+  expect(findQuestionInfo(sql, refTo(MAX_MISSED_QUESTIONS))).toBeUndefined();
 });
 
-test('chooseEvictions: the shortest front of the list that takes the excess away', () => {
+test('chooseEvictions: the shortest prefix of the list that eliminates the excess', () => {
   const size = fc.record({ size: fc.integer({ min: 1, max: 50 }) });
   const over = fc.record({
     bytes: fc.integer({ min: -50, max: 200 }),
@@ -283,7 +283,7 @@ test('chooseEvictions: the shortest front of the list that takes the excess away
   );
 });
 
-test('splitBody: rows of at most 1 MiB that are well formed and together the text', () => {
+test('splitBody: well-formed parts of at most 1 MiB that together are the text', () => {
   const letters = fc.array(fc.constantFrom('x', 'é', '中', '😀'), { minLength: 1, maxLength: 7 });
   fc.assert(
     fc.property(letters, fc.integer({ min: 1, max: 60_000 }), (unit, times) => {

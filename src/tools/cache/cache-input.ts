@@ -113,7 +113,7 @@ export interface QuestionInfo {
 }
 
 /** @throws ToolError `invalid_input` if the caller gave a key with another namespace or model than the key was made with */
-export function requireSameLabels(
+export function requireSameNamespaceAndModel(
   ref: EntryRef,
   known: { readonly ns: string; readonly model: string },
 ): void {
@@ -151,6 +151,6 @@ export function findQuestionInfo(sql: Sql, ref: EntryRef): QuestionInfo | undefi
     'SELECT ns, model, text FROM cache_asked WHERE key = ?',
     ref.key,
   );
-  if (row !== undefined) requireSameLabels(ref, row);
+  if (row !== undefined) requireSameNamespaceAndModel(ref, row);
   return row;
 }

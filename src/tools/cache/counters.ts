@@ -7,7 +7,7 @@ export const MAX_DAYS = 30;
 /** How many pairs of namespace and model have a row of their own per day. Further pairs share one row. */
 const MAX_ROWS_PER_DAY = 200;
 /** Namespace and model of that shared row, and of lookups whose namespace or model is unknown. */
-export const OVERFLOW = '';
+export const UNLABELLED = '';
 /** Costs are stored in whole micro-dollars, so that sums are exact. */
 export const MICRO_USD_PER_USD = 1_000_000;
 
@@ -31,7 +31,7 @@ export function addToCounter(sql: Sql, now: number, ns: string, model: string, u
   if (add(sql, day, ns, model, update)) return;
   const [today] = sql.exec<{ rows: number }>('SELECT count(*) AS rows FROM cache_days WHERE day = ?', day);
   const isFull = (today?.rows ?? 0) >= MAX_ROWS_PER_DAY;
-  const [rowNs, rowModel] = isFull ? [OVERFLOW, OVERFLOW] : [ns, model];
+  const [rowNs, rowModel] = isFull ? [UNLABELLED, UNLABELLED] : [ns, model];
   if (today?.rows === 0) deleteOldDays(sql, now, 2 * MAX_ROWS_PER_DAY);
   sql.exec('INSERT OR IGNORE INTO cache_days (day, ns, model) VALUES (?, ?, ?)', day, rowNs, rowModel);
   add(sql, day, rowNs, rowModel, update);

@@ -70,6 +70,11 @@ export function findEntry(sql: Sql, key: string, now: number): Entry | undefined
   };
 }
 
+/** Whether there is an entry that can still be served, fresh or stale. */
+export function isServable(entry: Entry | undefined): entry is Entry {
+  return entry !== undefined && entry.state !== 'dead';
+}
+
 /** The stored answer of an entry. */
 export function readBody(sql: Sql, rev: number): unknown {
   const parts = sql.exec<{ body: string }>(

@@ -8,12 +8,12 @@ import {
   findQuestionInfo,
   questionFields,
   questionLog,
-  requireSameLabels,
+  requireSameNamespaceAndModel,
   resolveEntryRef,
   saveMissedQuestion,
 } from './cache-input.ts';
-import { addToCounter, MICRO_USD_PER_USD, OVERFLOW, type Usage } from './counters.ts';
-import { type Entry, findEntry, readBody, recordHit } from './entries.ts';
+import { addToCounter, MICRO_USD_PER_USD, UNLABELLED, type Usage } from './counters.ts';
+import { type Entry, findEntry, isServable, readBody, recordHit } from './entries.ts';
 import { findLease, grantLease, isActive, type Lease, leaseTopic, MAX_LEASE_S } from './lease.ts';
 import { candidateSchema, findSimilar } from './similar.ts';
 
@@ -72,11 +72,9 @@ export const cacheGet = defineTool({
     }
     const { sql, now } = context;
     const entry = findEntry(sql, ref.key, now);
-    const isServed =
-      entry !== undefined &&
-      entry.state !== 'dead' &&
-      now - entry.storedAt <= (args.max_age_s ?? Number.POSITIVE_INFINITY) * 1000;
-    if (isServed) return serve(ref, entry, args.lease_s, context);
+    const isUsable =
+      isServable(entry) && now - entry.storedAt <= (args.max_age_s ?? Number.POSITIVE_INFINITY) * 1000;
+    if (isUsable) return serve(ref, entry, args.lease_s, context);
     const lease = findLease(sql, ref.key, now);
     if (!isActive(lease, now)) return miss(ref, entry, args, context);
     return context.mayWait ? new NotYet(leaseTopic(ref.key), lease.expiresAt) : pending(ref, lease, context);
@@ -84,7 +82,7 @@ export const cacheGet = defineTool({
 });
 
 function serve(ref: EntryRef, entry: Entry, leaseS: number | undefined, context: ToolContext): Answer {
-  requireSameLabels(ref, entry);
+  requireSameNamespaceAndModel(ref, entry);
   const { sql, now, waited } = context;
   const { key } = ref;
   const { ns, model, usage } = entry;
@@ -114,9 +112,9 @@ function serve(ref: EntryRef, entry: Entry, leaseS: number | undefined, context:
 const describeUsage = ({ tokens, microUsd }: Usage) => ({ tokens, usd: microUsd / MICRO_USD_PER_USD });
 
 function pending(ref: EntryRef, lease: Lease, { sql, now }: ToolContext): Answer {
-  const ns = lease.ns ?? ref.ns ?? OVERFLOW;
-  const model = lease.model ?? ref.model ?? OVERFLOW;
-  requireSameLabels(ref, { ns, model });
+  const ns = lease.ns ?? ref.ns ?? UNLABELLED;
+  const model = lease.model ?? ref.model ?? UNLABELLED;
+  requireSameNamespaceAndModel(ref, { ns, model });
   addToCounter(sql, now, ns, model, { counter: 'coalesced' });
   return {
     status: 'pending',
@@ -135,7 +133,7 @@ function miss(
   const { key } = ref;
   const info = findQuestionInfo(sql, ref);
   const { ns, model } = info ?? entry ?? ref;
-  addToCounter(sql, now, ns ?? OVERFLOW, model ?? OVERFLOW, { counter: 'misses' });
+  addToCounter(sql, now, ns ?? UNLABELLED, model ?? UNLABELLED, { counter: 'misses' });
   if (ref.by === 'question' && info !== undefined) saveMissedQuestion(sql, key, info);
   const lease_id = leaseS === undefined ? undefined : grantLease(context, { key, ns, model, leaseS });
   const similarQuestions =

@@ -9,7 +9,7 @@ import {
   type QuestionInfo,
   questionFields,
   questionLog,
-  requireSameLabels,
+  requireSameNamespaceAndModel,
   resolveEntryRef,
 } from './cache-input.ts';
 import { addToCounter, MICRO_USD_PER_USD } from './counters.ts';
@@ -19,6 +19,7 @@ import {
   entrySize,
   findEntry,
   insertEntry,
+  isServable,
   type NewEntry,
   removeEntry,
 } from './entries.ts';
@@ -105,18 +106,18 @@ export const cacheSet = defineTool({
   run: (args, context) => {
     const answer = answerOf(args);
     const ref = resolveEntryRef(args);
-    const known = findEntry(context.sql, ref.key, context.now);
+    const current = findEntry(context.sql, ref.key, context.now);
     const lease = findLease(context.sql, ref.key, context.now);
-    const info = questionInfoFor(ref, known, lease, context);
-    if (hasLostLease(args, info.ns, known, lease, context)) {
+    const info = questionInfoFor(ref, current, lease, context);
+    if (hasLostLease(args, info.ns, current, lease, context)) {
       // This holder can no longer store an answer, so the next caller may take the lease at once.
       if (lease !== undefined && lease.rev === givenLeaseRev(args)) endLease(context, ref.key);
       return reject('lease_lost', ref.key, info, context);
     }
     const reason =
       uncacheableReason(answer.value, answer.kind === 'response' ? args.finish_reason : undefined) ??
-      errorRefusal(answer, known);
-    if (reason === undefined) return store(newEntry(args, answer, ref.key, info), known, context);
+      errorRefusal(answer, current);
+    if (reason === undefined) return store(newEntry(args, answer, ref.key, info), current, context);
     // The holder has no answer to store, so the next caller may take the lease at once.
     if (args.lease_id !== undefined) endLease(context, ref.key);
     return reject(reason, ref.key, info, context);
@@ -149,25 +150,23 @@ function answerOf(args: Args): GivenAnswer {
 function hasLostLease(
   args: Args,
   ns: string,
-  known: Entry | undefined,
+  current: Entry | undefined,
   lease: Lease | undefined,
   { sql }: ToolContext,
 ): boolean {
   const rev = givenLeaseRev(args);
   if (rev === undefined) return false;
-  if (lease === undefined) return known?.state !== 'fresh' || known.lease !== rev;
+  if (lease === undefined) return current?.state !== 'fresh' || current.lease !== rev;
   return lease.rev !== rev || wasTagInvalidated(sql, lease, ns, args.tags ?? []);
 }
 
 const givenLeaseRev = ({ lease_id: id }: Args) => (id === undefined ? undefined : leaseRevOf(id));
 
 /** A stored error must not replace a response that can still be served. */
-function errorRefusal(answer: GivenAnswer, known: Entry | undefined): 'answered' | undefined {
-  return answer.kind === 'error' && isServable(known) && known.kind === 'response' ? 'answered' : undefined;
-}
-
-function isServable(known: Entry | undefined): known is Entry {
-  return known !== undefined && known.state !== 'dead';
+function errorRefusal(answer: GivenAnswer, current: Entry | undefined): 'answered' | undefined {
+  return answer.kind === 'error' && isServable(current) && current.kind === 'response'
+    ? 'answered'
+    : undefined;
 }
 
 function reject(
@@ -181,9 +180,9 @@ function reject(
   return { status: 'rejected', reason, key, bytes: 0, expires_in_s: 0, evicted };
 }
 
-function store(entry: NewEntry, known: Entry | undefined, context: ToolContext): Answer {
+function store(entry: NewEntry, current: Entry | undefined, context: ToolContext): Answer {
   const { sql, now } = context;
-  if (known !== undefined) removeEntry(sql, known.rev);
+  if (current !== undefined) removeEntry(sql, current.rev);
   reclaim(sql, now, RECLAIMED_PER_SET);
   const { fits, evicted } = evictToFit(sql, entrySize(entry), now);
   countEvicted(evicted, context);
@@ -191,7 +190,7 @@ function store(entry: NewEntry, known: Entry | undefined, context: ToolContext):
   insertEntry(sql, context.nextRev(), entry, now);
   endLease(context, entry.key);
   return {
-    status: isServable(known) ? 'replaced' : 'stored',
+    status: isServable(current) ? 'replaced' : 'stored',
     key: entry.key,
     bytes: entry.body.bytes,
     expires_in_s: entry.ttlS,
@@ -205,18 +204,18 @@ function store(entry: NewEntry, known: Entry | undefined, context: ToolContext):
  */
 function questionInfoFor(
   ref: EntryRef,
-  known: Entry | undefined,
+  current: Entry | undefined,
   lease: Lease | undefined,
   { sql }: ToolContext,
 ): QuestionInfo {
-  if (known !== undefined) requireSameLabels(ref, known);
+  if (current !== undefined) requireSameNamespaceAndModel(ref, current);
   const info = findQuestionInfo(sql, ref);
   if (info !== undefined) return info;
-  if (known !== undefined)
-    return { ns: known.ns, model: known.model, text: readQuestionText(sql, known.rev) };
+  if (current !== undefined)
+    return { ns: current.ns, model: current.model, text: readQuestionText(sql, current.rev) };
   if (lease !== undefined && lease.ns !== null && lease.model !== null) {
     const fromLease = { ns: lease.ns, model: lease.model };
-    requireSameLabels(ref, fromLease);
+    requireSameNamespaceAndModel(ref, fromLease);
     return { ...fromLease, text: '' };
   }
   if (ref.model !== undefined) return { ns: ref.ns ?? DEFAULT_NAMESPACE, model: ref.model, text: '' };

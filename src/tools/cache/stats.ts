@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { count } from '../fields.ts';
 import { defineTool, type Sql } from '../tool.ts';
 import { namespace } from './cache-input.ts';
-import { dayOf, MAX_DAYS, MICRO_USD_PER_USD, OVERFLOW } from './counters.ts';
+import { dayOf, MAX_DAYS, MICRO_USD_PER_USD, UNLABELLED } from './counters.ts';
 import { IS_INVALIDATED } from './invalidation.ts';
 import { CACHE_QUOTA } from './quota.ts';
 
@@ -106,7 +106,7 @@ function byModel(sql: Sql, since: number, ns: string | null, total: Sums) {
      GROUP BY model ORDER BY total(hits + misses + stale + negative) DESC, model LIMIT ?`,
     since,
     ns,
-    OVERFLOW,
+    UNLABELLED,
     MAX_MODELS,
   );
   const rest = rows.reduce(minus, total);

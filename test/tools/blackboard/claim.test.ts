@@ -3,7 +3,7 @@ import { openTenant } from '#host';
 import { claim, fail, listed, read, write } from '../../support/board.ts';
 
 describe('a claim by key', () => {
-  test('gives the cell with its value, a fence and a name', async () => {
+  test('returns the cell with its value, a fence and a claim_id', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', { n: 1 }, { tags: ['t'] });
     const answer = await claim(tenant, { key: 'k' });
@@ -21,7 +21,7 @@ describe('a claim by key', () => {
     expect((await write(tenant, 'other', 1)).rev).toBe(3);
   });
 
-  test('tells who holds the cell and for how long, to the millisecond', async () => {
+  test('reports who holds the cell and for how long, to the millisecond', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 1);
     await claim(tenant, { key: 'k', by: 'first', ttl_s: 10 });
@@ -37,7 +37,7 @@ describe('a claim by key', () => {
     expect(await claim(tenant, { key: 'k', by: 'second' })).toMatchObject({ status: 'claimed', attempts: 2 });
   });
 
-  test('finds nothing where there is no cell, or none any more', async () => {
+  test('finds no cell that does not exist or has expired', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 1, { ttl_s: 1 });
     await write(tenant, 'elsewhere', 1, { run_id: 'other' });
@@ -56,7 +56,7 @@ describe('a claim by key', () => {
     expect([value.length, truncated, bytes]).toEqual([8_192, true, 10_002]);
   });
 
-  test('is over when the cell expires, and a new cell of that key is free', async () => {
+  test('ends when the cell expires, and a new cell of that key is free', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 1, { ttl_s: 1 });
     const { claim_id } = await claim(tenant, { key: 'k' });
@@ -70,7 +70,7 @@ describe('a claim by key', () => {
 });
 
 describe('the next claim', () => {
-  test('takes the oldest free cell of the prefix that has all tags', async () => {
+  test('claims the oldest free cell of the prefix that has all tags', async () => {
     const tenant = await openTenant();
     await write(tenant, 'todo/z', 1, { tags: ['x', 'y'] });
     await write(tenant, 'todo/a', 1, { tags: ['x'] });
@@ -87,7 +87,7 @@ describe('the next claim', () => {
     expect(await claim(tenant, { prefix: 'nothing/' })).toEqual({ status: 'none' });
   });
 
-  test('gets what has expired at its millisecond, before what is younger', async () => {
+  test('claims a cell from the millisecond its claim expires, before younger cells', async () => {
     const tenant = await openTenant();
     await write(tenant, 'q/1', 1);
     await claim(tenant, { prefix: 'q/', ttl_s: 2 });
@@ -98,7 +98,7 @@ describe('the next claim', () => {
     expect(await claim(tenant, { prefix: 'q/' })).toMatchObject({ key: 'q/1', attempts: 2 });
   });
 
-  test('leaves out what failed five times, until it is changed', async () => {
+  test('skips cells that failed five times, until their value changes', async () => {
     const tenant = await openTenant();
     await write(tenant, 'q/1', 1);
     await fail(tenant, 'q/1', 4);
@@ -117,7 +117,7 @@ describe('the next claim', () => {
     expect(await claim(tenant, { prefix: 'q/' })).toMatchObject({ key: 'q/1', attempts: 1 });
   });
 
-  test('leaves what is dead to those who name it', async () => {
+  test('skips dead cells, which can still be claimed by key', async () => {
     const tenant = await openTenant();
     await write(tenant, 'q/1', 1);
     await fail(tenant, 'q/1', 5);
@@ -129,7 +129,7 @@ describe('the next claim', () => {
 });
 
 describe('a renewal', () => {
-  test('moves the end of a claim that still holds, and only then', async () => {
+  test('extends a claim that still holds, and no other', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 1);
     const { claim_id, fence } = await claim(tenant, { key: 'k', ttl_s: 10 });
@@ -150,7 +150,7 @@ describe('a renewal', () => {
     expect((await claim(tenant, { key: 'k' })).fence).toBeGreaterThan(fence);
   });
 
-  test('finds the cell on any board, unless another board or cell is named', async () => {
+  test('finds the cell on any board, unless another board or key is given', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 1, { run_id: 'r' });
     const { claim_id } = await claim(tenant, { run_id: 'r', key: 'k' });
@@ -161,7 +161,7 @@ describe('a renewal', () => {
   });
 });
 
-test('a call repeated with its idempotency_key takes one item', async () => {
+test('a call repeated with its idempotency_key claims one item', async () => {
   const tenant = await openTenant();
   for (const key of ['q/1', 'q/2']) await write(tenant, key, 1);
   const call = { prefix: 'q/', idempotency_key: 'once' };

@@ -3,7 +3,7 @@ import { openTenant } from '#host';
 import { claim, fail, listed, read, write } from '../../support/board.ts';
 
 describe('a write', () => {
-  test('to a cell that another holds is refused, whatever else it says', async () => {
+  test('to a cell that another agent holds is refused, whatever its other arguments', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 1);
     await write(tenant, 'l', 1);
@@ -24,7 +24,7 @@ describe('a write', () => {
     expect(await write(tenant, 'k', 2, { if_rev: 1 })).toMatchObject({ status: 'updated' });
   });
 
-  test('with the claim works, in any mode, and with if_rev', async () => {
+  test('with the claim succeeds in every mode and with if_rev', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 1);
     const { claim_id, rev } = await claim(tenant, { key: 'k' });
@@ -78,7 +78,7 @@ describe('a write', () => {
   });
 });
 
-test('a delete takes a claimed cell along, says so, and the claim is lost', async () => {
+test('a delete also deletes claimed cells and reports them, and their claims are lost', async () => {
   const tenant = await openTenant();
   await write(tenant, 'q/1', 1);
   await write(tenant, 'q/2', 1);
@@ -91,7 +91,7 @@ test('a delete takes a claimed cell along, says so, and the claim is lost', asyn
   expect((await read(tenant, 'q/1')).found).toBe(false);
 });
 
-test('claims are shown by reads and lists until their millisecond', async () => {
+test('reads and lists show a claim until the millisecond it ends', async () => {
   const tenant = await openTenant();
   for (const key of ['free', 'held', 'tried']) await write(tenant, key, 'word', { tags: ['t'] });
   await fail(tenant, 'tried', 1);
@@ -120,7 +120,7 @@ test('claims are shown by reads and lists until their millisecond', async () => 
   expect(JSON.stringify(await tenant.ok('blackboard_list', { claimed: 'any' }))).not.toContain('claimed_by');
 });
 
-test('the name of a claim is told to nobody but who took it', async () => {
+test('a claim_id is returned only to the agent that claimed', async () => {
   const tenant = await openTenant();
   await write(tenant, 'k', 1);
   const { claim_id } = await claim(tenant, { key: 'k' });

@@ -11,8 +11,8 @@ const tally = (answers: readonly Answer[]) => {
   return counts;
 };
 
-describe('fifty at once', () => {
-  test('with the same if_rev: one wins, the others get what it wrote', async () => {
+describe('fifty calls in parallel', () => {
+  test('with the same if_rev: one succeeds, the others get the value it wrote', async () => {
     const tenant = await openTenant();
     const { rev } = await tenant.ok('blackboard_write', { key: 'k', value: 'before' });
     const answers = await Promise.all(
@@ -63,7 +63,7 @@ describe('fifty at once', () => {
   });
 });
 
-test('deleting and recreating never satisfies an old if_rev, however it is interleaved', async () => {
+test('deleting and recreating never satisfies an old if_rev, in any order of calls', async () => {
   const tenant = await openTenant();
   const { rev } = await tenant.ok('blackboard_write', { key: 'k', value: 'first' });
   const stale = FIFTY.map((n) => async () => {
@@ -83,7 +83,7 @@ describe('a queue of 100 items and 20 agents', () => {
       });
   };
 
-  /** Claims until there is nothing left; returns what it did. */
+  /** Claims and releases items until none is left. @returns the finished keys */
   async function work(tenant: TestTenant, by: string, done: object): Promise<string[]> {
     const keys: string[] = [];
     for (;;) {
@@ -105,7 +105,7 @@ describe('a queue of 100 items and 20 agents', () => {
     expect((await tenant.ok('blackboard_list', { prefix: 'todo/' })).total).toBe(0);
   });
 
-  test('an agent that dies is replaced once, when its claim is over', async () => {
+  test('the item of an agent that dies is claimed once more, after its claim has expired', async () => {
     const tenant = await openTenant();
     await fill(tenant);
     const dead = await tenant.ok('blackboard_claim', { prefix: 'todo/', by: 'dies', ttl_s: 60 });

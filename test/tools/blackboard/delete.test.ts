@@ -52,7 +52,7 @@ test('each deletion is an event of its own', async () => {
 });
 
 describe('guards', () => {
-  test('dry_run only tells', async () => {
+  test('dry_run deletes nothing and reports what it would delete', async () => {
     const tenant = await openTenant();
     await fill(tenant, ['a', 'b']);
     expect(await tenant.ok('blackboard_delete', { keys: ['a', 'b'], dry_run: true })).toEqual({
@@ -64,7 +64,7 @@ describe('guards', () => {
     expect((await tenant.ok('blackboard_list', { run_id: 'default' })).total).toBe(2);
   });
 
-  test('expect_count that does not hold deletes nothing', async () => {
+  test('a wrong expect_count deletes nothing', async () => {
     const tenant = await openTenant();
     await fill(tenant, ['a/1', 'a/2']);
     for (const expect_count of [0, 1, 3])
@@ -81,7 +81,7 @@ describe('guards', () => {
     });
   });
 
-  test('if_rev that does not hold deletes nothing', async () => {
+  test('a wrong if_rev deletes nothing', async () => {
     const tenant = await openTenant();
     await fill(tenant, ['a']);
     const { rev } = await tenant.ok('blackboard_write', { key: 'a', value: 2 });
@@ -114,7 +114,7 @@ describe('guards', () => {
   });
 });
 
-test('one call deletes up to 500 cells and says that more are left', async () => {
+test('one call deletes up to 500 cells and reports that more remain', async () => {
   const tenant = await openTenant();
   await fill(
     tenant,

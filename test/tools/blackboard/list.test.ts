@@ -26,7 +26,7 @@ describe('boards', () => {
     });
   });
 
-  test('come in pages', async () => {
+  test('are paged', async () => {
     const tenant = await openTenant();
     for (const run_id of ['c', 'a', 'b']) await write(tenant, 'k', 1, { run_id });
     const first = await tenant.ok('blackboard_list', { limit: 2 });
@@ -56,7 +56,7 @@ describe('cells', () => {
     expect(entries[1].preview).toBe(`"${'x'.repeat(118)}…`);
   });
 
-  test('are narrowed by prefix and agent on the default board', async () => {
+  test('are filtered by prefix and agent on the default board', async () => {
     const tenant = await openTenant();
     for (const key of ['a', 'a/1', 'a/2', 'ab', 'a0', 'b/1', 'A/1']) await write(tenant, key, 1);
     expect(await keys(tenant, { agent: 'a' })).toEqual(['a/1', 'a/2']);
@@ -65,7 +65,7 @@ describe('cells', () => {
     expect(await keys(tenant, { prefix: '%' })).toEqual([]);
   });
 
-  test('are narrowed by tags, all of which must be there', async () => {
+  test('are filtered by tags, all of which must match', async () => {
     const tenant = await openTenant();
     await write(tenant, 'a', 1, { tags: ['x', 'y'] });
     await write(tenant, 'b', 1, { tags: ['x'] });
@@ -79,7 +79,7 @@ describe('cells', () => {
     expect(await keys(tenant, { tags: ['z'] })).toEqual(['a']);
   });
 
-  test('come in pages that neither repeat nor skip when cells come and go', async () => {
+  test('are paged without repeating or skipping cells while others are added and deleted', async () => {
     const tenant = await openTenant();
     for (const key of ['a', 'b', 'c', 'd']) await write(tenant, key, 1);
     const first = await tenant.ok('blackboard_list', { run_id: 'default', limit: 2 });
@@ -93,7 +93,7 @@ describe('cells', () => {
     expect(await keys(tenant, { ...rest, limit: 1 })).toEqual(['c']);
   });
 
-  test('with the longest keys can be paged too', async () => {
+  test('with the longest keys can be paged', async () => {
     const tenant = await openTenant();
     const long = ['a', 'b'].map((end) => '🛶'.repeat(255) + end);
     for (const key of long) await write(tenant, key, 1);
@@ -103,7 +103,7 @@ describe('cells', () => {
 });
 
 describe('a cursor', () => {
-  test('for other arguments, or made up, is refused', async () => {
+  test('made for other arguments, or forged, is refused', async () => {
     const tenant = await openTenant();
     for (const key of ['a', 'b', 'c']) await write(tenant, key, 'word', { tags: ['t'] });
     const { next_cursor: cursor } = await tenant.ok('blackboard_list', { run_id: 'default', limit: 1 });
@@ -126,7 +126,7 @@ describe('a cursor', () => {
   });
 });
 
-test("another tenant's cursor is refused, be the list the same", async () => {
+test("another tenant's cursor is refused, even for the same list", async () => {
   const [mine, theirs] = [await openTenant(), await openTenant()];
   for (const tenant of [mine, theirs]) for (const key of ['a', 'b']) await write(tenant, key, 1);
   const { next_cursor: cursor } = await theirs.ok('blackboard_list', { run_id: 'default', limit: 1 });
@@ -169,7 +169,7 @@ describe('query', () => {
       expect(await keys(tenant, { query }), query).toEqual([key]);
   });
 
-  test('finds text of scripts without spaces, however short', async () => {
+  test('finds text in scripts without spaces, even a single character', async () => {
     const tenant = await openTenant();
     await write(tenant, 'a', '今日は東京で会議をします');
     await write(tenant, '計画/草案', 1);
@@ -190,7 +190,7 @@ describe('query', () => {
     for (const query of ['cafe', 'CAFÉ', 'été', 'go']) expect(await keys(tenant, { query })).toEqual(['a']);
   });
 
-  test('never reaches the index as syntax', async () => {
+  test('is never interpreted as FTS5 syntax', async () => {
     const tenant = await openTenant();
     await write(tenant, 'a', 'alpha');
     for (const query of ['"', '*', 'NEAR(', ')(', '--', "';", '^', '{}:', '🛶', ' '])
@@ -219,7 +219,7 @@ describe('query', () => {
     expect(await keys(tenant, { query: 'alpha' })).toEqual([]);
   });
 
-  test('comes in pages', async () => {
+  test('is paged', async () => {
     const tenant = await openTenant();
     for (let i = 0; i < 5; i++) await write(tenant, `k${i}`, 'alpha '.repeat(i + 1));
     const found: string[] = [];

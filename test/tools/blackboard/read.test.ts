@@ -7,7 +7,7 @@ const DAY = 86_400_000;
 const one = async (tenant: TestTenant, args: object) => (await tenant.ok('blackboard_read', args)).entries[0];
 
 describe('several keys', () => {
-  test('are answered in their order, once each', async () => {
+  test('are returned in the order of the request, each once', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { agent: 'a', key: 'x', value: 1 });
     const { entries } = await tenant.ok('blackboard_read', { agent: 'a', keys: ['nope', 'x', 'x'] });
@@ -44,7 +44,7 @@ describe('several keys', () => {
 });
 
 describe('path', () => {
-  test('picks a part of the value', async () => {
+  test('returns a part of the value', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'k', value: { a: [{ 'b/c': null }], '': 2 } });
     expect(await one(tenant, { key: 'k', path: '/a/0/b~1c' })).toMatchObject({ found: true, value: null });
@@ -57,7 +57,7 @@ describe('path', () => {
     });
   });
 
-  test('cuts the part, not the value it is in', async () => {
+  test('applies max_bytes to the part and not to the whole value', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'k', value: { long: 'x'.repeat(20_000), short: [1] } });
     expect(await one(tenant, { key: 'k', path: '/short' })).toMatchObject({ value: [1] });
@@ -79,7 +79,7 @@ describe('path', () => {
 });
 
 describe('size', () => {
-  test('a value of 8 KiB is whole, a longer one is cut and its size told', async () => {
+  test('a value of 8 KiB is returned whole, a longer one is cut and its size reported', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'fits', value: 'x'.repeat(8_190) });
     await tenant.ok('blackboard_write', { key: 'long', value: 'x'.repeat(8_191) });
@@ -90,7 +90,7 @@ describe('size', () => {
     expect((await one(tenant, { key: 'long', max_bytes: 8_193 })).value).toBe('x'.repeat(8_191));
   });
 
-  test('a value is cut between characters', async () => {
+  test('a value is never cut inside a character', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'k', value: '🛶é🛶' });
     const cuts = [];
@@ -113,7 +113,7 @@ describe('size', () => {
   });
 });
 
-test('if_newer_than leaves out a value that is not newer', async () => {
+test('if_newer_than omits a value that is not newer', async () => {
   const tenant = await openTenant();
   const { rev } = await tenant.ok('blackboard_write', { key: 'k', value: 'v' });
   const same = await one(tenant, { key: 'k', if_newer_than: rev });
@@ -123,7 +123,7 @@ test('if_newer_than leaves out a value that is not newer', async () => {
 });
 
 describe('did_you_mean', () => {
-  test('offers near keys of the board: under another agent, then misspelt', async () => {
+  test('suggests similar keys of the board: first of another agent, then misspelt ones', async () => {
     const tenant = await openTenant();
     for (const key of ['researcher/brief', 'writer/brief', 'breif', 'unrelated'])
       await tenant.ok('blackboard_write', { key, value: 1 });
@@ -134,7 +134,7 @@ describe('did_you_mean', () => {
     expect(did_you_mean.sort()).toEqual(['breif', 'researcher/brief', 'writer/brief']);
   });
 
-  test('is left out when nothing is near or nothing is absent', async () => {
+  test('is omitted if no key is similar or none is absent', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'something', value: {} });
     for (const args of [{ key: 'zzz' }, { key: 'something' }, { key: 'something', path: '/somethin' }])
@@ -152,7 +152,7 @@ describe('did_you_mean', () => {
 });
 
 describe('history', () => {
-  test('lists the versions, newest first, deletions too', async () => {
+  test('lists the versions, newest first, including deletions', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'k', value: 1, by: 'a' });
     tenant.advance(1_000);
@@ -171,7 +171,7 @@ describe('history', () => {
     });
   });
 
-  test('at_rev gives the value that was there at that rev', async () => {
+  test('at_rev returns the value as of that rev', async () => {
     const tenant = await openTenant();
     for (const value of ['one', 'two']) {
       await tenant.ok('blackboard_write', { key: 'k', value, by: value });
@@ -189,7 +189,7 @@ describe('history', () => {
     expect(await one(tenant, { key: 'never', at_rev: 3 })).toMatchObject({ found: false, reason: 'absent' });
   });
 
-  test('keeps 20 versions of a key, however it was written and deleted', async () => {
+  test('stores 20 versions of a key, across writes and deletions', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'other', value: 0 });
     for (let i = 1; i <= 70; i++) {
@@ -208,7 +208,7 @@ describe('history', () => {
     expect((await one(tenant, { key: 'other', history: true })).versions).toHaveLength(1);
   });
 
-  test('keeps a version for 7 days, and the current one for as long as the cell', async () => {
+  test('stores a version for 7 days, and the current one as long as the cell exists', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'k', value: 1 });
     tenant.advance(1_000);
@@ -224,7 +224,7 @@ describe('history', () => {
     });
   });
 
-  test('does not show a value whose time to live is over', async () => {
+  test('does not show a value whose time to live has passed', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'k', value: 'secret', ttl_s: 1 });
     await tenant.ok('blackboard_write', { key: 'k', value: 'public' });

@@ -26,7 +26,7 @@ describe('a release', () => {
     expect((await tenant.ok('blackboard_write', { key: 'k', value: 2 })).status).toBe('updated');
   });
 
-  test('with tags alone keeps the value, and with neither the cell', async () => {
+  test('with tags only keeps the value, and without a result keeps the cell', async () => {
     const tenant = await openTenant();
     const first = await claimed(tenant);
     expect((await release(tenant, { claim_id: first.claim_id, tags: ['review'] })).rev).toBe(3);
@@ -50,7 +50,7 @@ describe('a release', () => {
     expect((await read(tenant)).expires_in_s).toBe(60);
   });
 
-  test('with delete takes the item out of the queue', async () => {
+  test('with delete removes the item from the queue', async () => {
     const tenant = await openTenant();
     const { claim_id } = await claimed(tenant);
     expect(await release(tenant, { claim_id, delete: true })).toEqual({
@@ -68,7 +68,7 @@ describe('a release', () => {
     expect((await read(tenant)).value).toBe('new');
   });
 
-  test('without a result is a failed attempt, and the fifth leaves the item dead', async () => {
+  test('without a result is a failed attempt, and after the fifth the item is dead', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'k', value: 1 });
     for (let attempts = 1; attempts <= 5; attempts++) {
@@ -81,7 +81,7 @@ describe('a release', () => {
     });
   });
 
-  test('with a result forgets failed attempts, even if the value is the same', async () => {
+  test('with a result resets the failed attempts, even if the value is the same', async () => {
     const tenant = await openTenant();
     const first = await claimed(tenant);
     await release(tenant, { claim_id: first.claim_id });
@@ -94,7 +94,7 @@ describe('a release', () => {
     expect((await tenant.ok('blackboard_claim', { key: 'k', by: 'a' })).attempts).toBe(1);
   });
 
-  test('repeated says so and writes nothing, whoever has the cell by then', async () => {
+  test('repeated reports already_released and writes nothing, whoever holds the cell by then', async () => {
     const tenant = await openTenant();
     const { claim_id } = await claimed(tenant);
     const call = { claim_id, value: 'result' };
@@ -107,7 +107,7 @@ describe('a release', () => {
     expect((await tenant.ok('blackboard_claim', { claim_id, by: 'a' })).status).toBe('lost');
   });
 
-  test('is too late at the millisecond at which the claim ends, and writes nothing', async () => {
+  test('is lost from the millisecond the claim ends, and writes nothing', async () => {
     const tenant = await openTenant();
     const first = await claimed(tenant, { ttl_s: 1 });
     tenant.advance(999);
@@ -119,7 +119,7 @@ describe('a release', () => {
     expect(await read(tenant)).toMatchObject({ value: 'in time', claim: { state: 'free', attempts: 1 } });
   });
 
-  test('of a claim that never was, or is on another board, is lost', async () => {
+  test('of a claim that never existed, or is on another board, is lost', async () => {
     const tenant = await openTenant();
     const { claim_id } = await claimed(tenant);
     expect(await release(tenant, { claim_id: 'never' })).toEqual({ status: 'lost' });
@@ -128,7 +128,7 @@ describe('a release', () => {
     expect(await release(tenant, { claim_id, run_id: 'other' })).toEqual({ status: 'lost' });
   });
 
-  test('with a result that does not fit is refused, and the claim holds', async () => {
+  test('with an invalid result is refused, and the claim still holds', async () => {
     const tenant = await openTenant();
     const { claim_id } = await claimed(tenant);
     expect(

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openTenant } from '#host';
 
-test('every live cell of every board is listed, by board and key, in pages', async () => {
+test('all unexpired cells are listed by board and key, in pages', async () => {
   const tenant = await openTenant();
   const at = new Date(tenant.now).toISOString();
   for (const [run_id, key] of [
@@ -29,7 +29,7 @@ test('every live cell of every board is listed, by board and key, in pages', asy
   ]);
 });
 
-test('a cursor of another list, of another tenant, or changed, is refused', async () => {
+test('a cursor of another list or tenant, or an altered one, is refused', async () => {
   const tenant = await openTenant();
   const other = await openTenant();
   for (const key of ['a', 'b'])
@@ -46,7 +46,7 @@ test('a cursor of another list, of another tenant, or changed, is refused', asyn
   expect((await tenant.ok('resources_list', { cursor: next_cursor })).entries).toHaveLength(1);
 });
 
-test('a cell is read whole, up to its millisecond', async () => {
+test('a cell is read whole until the millisecond it expires', async () => {
   const tenant = await openTenant();
   const at = new Date(tenant.now).toISOString();
   const value = 'é'.repeat(524_287);

@@ -10,7 +10,7 @@ const watch = (tenant: TestTenant, since_rev: number, more = {}) =>
 const brief = ({ events }: Answer) => events.map(({ rev, op, key }: Answer) => `${rev} ${op} ${key}`);
 
 describe('a watch', () => {
-  test('tells every kind of event in order, with author, time and preview', async () => {
+  test('returns every kind of event in order, with author, time and preview', async () => {
     const tenant = await openTenant();
     const at = new Date(tenant.now).toISOString();
     await write(tenant, 'k', [1], { by: 'w' });
@@ -35,7 +35,7 @@ describe('a watch', () => {
     expect(answer).toMatchObject({ next_rev: 7, head_rev: 7, more: false, reset: false });
   });
 
-  test('goes on where the one before ended, by prefix and in pages', async () => {
+  test('continues where the previous one ended, by prefix and in pages', async () => {
     const tenant = await openTenant();
     for (const key of ['a/1', 'b/1', 'a/2', 'a%', 'a/3']) await write(tenant, key, 1);
     expect(await watch(tenant, 5)).toEqual({
@@ -53,7 +53,7 @@ describe('a watch', () => {
     expect(second).toMatchObject({ next_rev: 5, more: false });
   });
 
-  test('sees nothing of a write that is refused or changes nothing', async () => {
+  test('returns no event for a write that is refused or changes nothing', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 1);
     await write(tenant, 'k', 1);
@@ -67,7 +67,7 @@ describe('a watch', () => {
     expect(brief(await watch(tenant, 0))).toEqual(['1 set k']);
   });
 
-  test('shows no value whose time to live is over', async () => {
+  test('shows no value whose time to live has passed', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 'secret', { ttl_s: 1 });
     tenant.advance(999);
@@ -88,7 +88,7 @@ describe('a watch', () => {
 });
 
 describe('reset', () => {
-  test('is told when versions of a watched key were dropped since', async () => {
+  test('is true if versions of a watched key were deleted since', async () => {
     const tenant = await openTenant();
     await write(tenant, 'quiet', 1);
     for (let i = 1; i <= 31; i++) await write(tenant, 'hot/n', i);
@@ -104,7 +104,7 @@ describe('reset', () => {
     expect((await watch(tenant, 0, { run_id: 'other' })).reset).toBe(false);
   });
 
-  test('is told when events are older than 7 days, at the millisecond, swept or not', async () => {
+  test('is true from the millisecond events are older than 7 days, swept or not', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 1);
     await write(tenant, 'gone', 1);
@@ -123,7 +123,7 @@ describe('reset', () => {
     await check();
   });
 
-  test('is told for a rev that was never taken', async () => {
+  test('is true for a rev that was never assigned', async () => {
     const tenant = await openTenant();
     await write(tenant, 'k', 1);
     expect(await watch(tenant, 2, { wait_s: 25 })).toEqual({
@@ -157,7 +157,7 @@ describe('waiting', () => {
     expect(next_rev).toBe(events[0].rev);
   });
 
-  test('goes on when the news is not of its prefix', async () => {
+  test('continues to wait if an event does not match its prefix', async () => {
     const tenant = await openTenant();
     const waiting = watch(tenant, 0, { wait_s: 25, prefix: 'mine/' });
     await write(tenant, 'yours/1', 1);

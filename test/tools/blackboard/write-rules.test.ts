@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { openTenant } from '#host';
 
 describe('if_rev', () => {
-  test('0 means that there must be no cell', async () => {
+  test('0 means that the cell must not exist', async () => {
     const tenant = await openTenant();
     expect(await tenant.ok('blackboard_write', { key: 'k', value: 1, if_rev: 0 })).toMatchObject({
       status: 'created',
@@ -15,7 +15,7 @@ describe('if_rev', () => {
     });
   });
 
-  test('in conflict tells the current value, its author and rev, so that one call recovers', async () => {
+  test('on conflict returns the current value, author and rev, so that one more call succeeds', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'k', value: 'mine', tags: ['t'] });
     await tenant.ok('blackboard_write', { key: 'k', value: 'theirs', by: 'other' });
@@ -33,7 +33,7 @@ describe('if_rev', () => {
     });
   });
 
-  test('in conflict cuts a long value as a read does', async () => {
+  test('on conflict cuts a long value as a read does', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'k', value: 'x'.repeat(10_000) });
     const { current } = await tenant.ok('blackboard_write', { key: 'k', value: 1, if_rev: 0 });
@@ -41,7 +41,7 @@ describe('if_rev', () => {
     expect(current.value).toBe(`"${'x'.repeat(8_191)}`);
   });
 
-  test('is not fooled by deleting and writing again', async () => {
+  test('does not match after the cell was deleted and written again', async () => {
     const tenant = await openTenant();
     const { rev } = await tenant.ok('blackboard_write', { key: 'k', value: 1 });
     await tenant.ok('blackboard_delete', { keys: ['k'] });
@@ -66,7 +66,7 @@ describe('if_rev', () => {
 });
 
 describe('unchanged', () => {
-  test('takes no rev and leaves no version', async () => {
+  test('uses no rev and adds no version', async () => {
     const tenant = await openTenant();
     const cell = { key: 'k', value: { a: 1, b: [2, { c: 3 }] }, tags: ['y', 'x', 'x'] };
     await tenant.ok('blackboard_write', cell);
@@ -103,7 +103,7 @@ describe('unchanged', () => {
 });
 
 describe('time to live', () => {
-  test('ends the cell at its millisecond, on every path', async () => {
+  test('ends the cell at its exact millisecond, for every tool', async () => {
     const tenant = await openTenant();
     expect(
       await tenant.ok('blackboard_write', { key: 'k', value: 'word', ttl_s: 2, tags: ['t'] }),
@@ -145,7 +145,7 @@ describe('time to live', () => {
     });
   });
 
-  test('is dropped by set and kept by the other modes, unless it is given', async () => {
+  test('is removed by set and kept by the other modes, unless ttl_s is given', async () => {
     const tenant = await openTenant();
     const write = (args: object) => tenant.ok('blackboard_write', { key: 'k', value: 1, ...args });
     await write({ ttl_s: 100 });
@@ -163,7 +163,7 @@ describe('time to live', () => {
     });
   });
 
-  test('cells that have expired are removed while others are written', async () => {
+  test('expired cells are deleted while others are written', async () => {
     const tenant = await openTenant();
     const many = (from: number, ttl_s?: number) =>
       tenant.ok('blackboard_write', {
@@ -172,7 +172,7 @@ describe('time to live', () => {
       });
     for (const from of [0, 20, 40]) await many(from, 1);
     tenant.advance(1_000);
-    // The batch passes revision 64 while it takes over cells that have expired.
+    // The batch passes revision 64, which starts a sweep, while it writes over expired cells.
     expect((await many(20)).status).toBe('written');
     expect((await tenant.ok('blackboard_list', { tags: ['t'], query: 'word' })).total).toBe(20);
     expect((await many(0)).status).toBe('written');
@@ -181,7 +181,7 @@ describe('time to live', () => {
 });
 
 describe('batches', () => {
-  test('write every cell, with what an entry leaves out taken from the call', async () => {
+  test('write every cell, and entries inherit arguments of the call', async () => {
     const tenant = await openTenant();
     const answer = await tenant.ok('blackboard_write', {
       agent: 'a',
@@ -207,7 +207,7 @@ describe('batches', () => {
     ]);
   });
 
-  test('write nothing at one conflict, and say which', async () => {
+  test('write nothing if one entry conflicts, and report which', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'y', value: 'old' });
     const answer = await tenant.ok('blackboard_write', {
@@ -229,7 +229,7 @@ describe('batches', () => {
     expect((await tenant.ok('blackboard_write', { key: 'x', value: 1 })).rev).toBe(2);
   });
 
-  test('write nothing when an entry is not valid', async () => {
+  test('write nothing if an entry is invalid', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'y', value: 'text' });
     const entries = [
@@ -240,7 +240,7 @@ describe('batches', () => {
     expect((await tenant.ok('blackboard_list', { run_id: 'default' })).total).toBe(1);
   });
 
-  test('are unchanged when every cell is', async () => {
+  test('are unchanged if every cell is', async () => {
     const tenant = await openTenant();
     const entries = [
       { key: 'x', value: 1 },

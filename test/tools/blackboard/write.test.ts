@@ -9,7 +9,7 @@ const stored = async (tenant: TestTenant, key: string) => {
   return entries[0].value;
 };
 
-test('the calls of the original toolkit are valid as they are', async () => {
+test('calls in the form of the original toolkit are valid', async () => {
   const tenant = await openTenant();
   const cell = { run_id: 'run-1', agent: 'researcher', key: 'brief' };
   expect(await tenant.ok('blackboard_write', { ...cell, value: 'found it' })).toEqual({
@@ -71,7 +71,7 @@ describe('keys', () => {
     });
   });
 
-  test('that look like anything else are keys', async () => {
+  test('that look like SQL, paths or property names are ordinary keys', async () => {
     const tenant = await openTenant();
     for (const key of ['__proto__', 'constructor', "'; DROP TABLE board_cells; --", '%', '日本/語', '🛶'])
       expect(await tenant.ok('blackboard_write', { key, value: key })).toMatchObject({
@@ -126,7 +126,7 @@ describe('values', () => {
   });
 
   test.each([[Number.POSITIVE_INFINITY], [2 ** 53], [12345678901234567000], [[{ n: -(2 ** 60) }]]])(
-    '%j, which would not be kept as sent, is refused',
+    '%j, which cannot be stored exactly, is refused',
     async (value) => {
       const tenant = await openTenant();
       expect(await tenant.error('blackboard_write', { key: 'k', value })).toMatchObject({
@@ -136,7 +136,7 @@ describe('values', () => {
     },
   );
 
-  test('have up to 1 MiB of JSON text in UTF-8, and not a byte more', async () => {
+  test('have at most 1 MiB of JSON text in UTF-8', async () => {
     const tenant = await openTenant();
     const largest = 'é'.repeat(MIB / 2 - 1);
     await tenant.ok('blackboard_write', { key: 'k', value: largest });
@@ -170,7 +170,7 @@ describe('modes', () => {
     expect(await stored(tenant, 'k')).toBe(-2.5);
   });
 
-  test('begin from nothing when the cell is absent', async () => {
+  test('start from an empty value if the cell is absent', async () => {
     const tenant = await openTenant();
     for (const [mode, value, result] of [
       ['merge', { a: 1, b: null, c: { d: null } }, { a: 1, c: {} }],
@@ -184,7 +184,7 @@ describe('modes', () => {
     }
   });
 
-  test('never coerce', async () => {
+  test('never convert types', async () => {
     const tenant = await openTenant();
     await tenant.ok('blackboard_write', { key: 'text', value: '5' });
     await tenant.ok('blackboard_write', { key: 'n', value: 5 });
@@ -205,7 +205,7 @@ describe('modes', () => {
 });
 
 describe('author', () => {
-  test('is by, else the agent, else the token', async () => {
+  test('is by, otherwise the agent, otherwise the token', async () => {
     const tenant = await openTenant();
     const other = await tenant.otherPrincipal();
     await tenant.ok('blackboard_write', { agent: 'a', key: 'x', by: 'b', value: 1 });
@@ -216,7 +216,7 @@ describe('author', () => {
   });
 });
 
-test('a call repeated with its idempotency_key acts once', async () => {
+test('a call repeated with its idempotency_key writes once', async () => {
   const tenant = await openTenant();
   const call = { key: 'n', mode: 'increment', value: 1, idempotency_key: 'once' };
   expect(await tenant.ok('blackboard_write', call)).toEqual(await tenant.ok('blackboard_write', call));

@@ -9,22 +9,22 @@ const question = { model: 'model-x', messages };
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-describe('the calls of the original toolkit', () => {
+describe('calls in the form of the original toolkit', () => {
   test.each([
     ['prompt', { model: 'model-x', prompt: 'Why is the sky blue?' }],
     ['messages', question],
-  ])('set and get by %s', async (_, asked) => {
+  ])('set and get by %s', async (_, lookup) => {
     const tenant = await openTenant();
-    const miss = await tenant.ok('cache_get', asked);
+    const miss = await tenant.ok('cache_get', lookup);
     expect(miss).toEqual({ status: 'miss', key: expect.stringMatching(/^[0-9a-f]{64}$/) });
-    expect(await tenant.ok('cache_set', { ...asked, response: 'Rayleigh scattering.' })).toEqual({
+    expect(await tenant.ok('cache_set', { ...lookup, response: 'Rayleigh scattering.' })).toEqual({
       status: 'stored',
       key: miss.key,
       bytes: 22,
       expires_in_s: 86_400,
       evicted: 0,
     });
-    expect(await tenant.ok('cache_get', asked)).toEqual({
+    expect(await tenant.ok('cache_get', lookup)).toEqual({
       status: 'hit',
       key: miss.key,
       response: 'Rayleigh scattering.',
@@ -34,8 +34,8 @@ describe('the calls of the original toolkit', () => {
   });
 });
 
-describe('what is asked', () => {
-  test('every part of the question counts, and the ignored parameters do not', async () => {
+describe('the question', () => {
+  test('every part of the question is part of its key, except ignored parameters', async () => {
     const tenant = await openTenant();
     const full = { ...question, provider: 'p', params: { temperature: 0 }, namespace: 'n', variant: 'v' };
     await tenant.ok('cache_set', { ...full, response: 'yes' });
@@ -57,12 +57,12 @@ describe('what is asked', () => {
     const tenant = await openTenant();
     await tenant.ok('cache_set', { model: 'é', prompt: 'é', response: 1 });
     expect(await tenant.ok('cache_get', { model: 'é', prompt: 'é' })).toMatchObject({ status: 'hit' });
-    for (const asked of [
+    for (const lookup of [
       { model: 'é', prompt: 'e\u0301' },
       { model: 'e\u0301', prompt: 'é' },
       { model: 'é', prompt: 'é ' },
     ])
-      expect(await tenant.ok('cache_get', asked)).toMatchObject({ status: 'miss' });
+      expect(await tenant.ok('cache_get', lookup)).toMatchObject({ status: 'miss' });
   });
 
   test.each<[object, string]>([
@@ -108,13 +108,13 @@ describe('what is asked', () => {
 describe('the key of a miss', () => {
   test('stores and finds the answer without the messages', async () => {
     const tenant = await openTenant();
-    const asked = { ...question, namespace: 'n', params: { seed: 1 } };
-    const { key } = await tenant.ok('cache_get', asked);
+    const lookup = { ...question, namespace: 'n', params: { seed: 1 } };
+    const { key } = await tenant.ok('cache_get', lookup);
     expect(await tenant.ok('cache_set', { key, response: { text: 'yes' } })).toMatchObject({
       status: 'stored',
       key,
     });
-    expect(await tenant.ok('cache_get', asked)).toMatchObject({
+    expect(await tenant.ok('cache_get', lookup)).toMatchObject({
       status: 'hit',
       key,
       response: { text: 'yes' },
@@ -134,7 +134,7 @@ describe('the key of a miss', () => {
     });
   });
 
-  test('is refused with a model or namespace that it was not made with', async () => {
+  test('is refused with another model or namespace than it was made with', async () => {
     const tenant = await openTenant();
     const { key } = await tenant.ok('cache_get', question);
     const wrong = { key, model: 'model-y' };
@@ -146,7 +146,7 @@ describe('the key of a miss', () => {
     expect(await tenant.ok('cache_get', { key })).toMatchObject({ response: 1 });
   });
 
-  test('that no one was given needs a model', async () => {
+  test('needs a model if no miss returned it', async () => {
     const tenant = await openTenant();
     const key = 'ab'.repeat(32);
     expect(await tenant.error('cache_set', { key, response: 1 })).toMatchObject({
@@ -156,7 +156,7 @@ describe('the key of a miss', () => {
     expect(await tenant.ok('cache_get', { key })).toEqual({ status: 'miss', key });
     await tenant.ok('cache_set', { key, model: 'model-x', namespace: 'n', response: 1 });
     expect(await tenant.ok('cache_get', { key })).toMatchObject({ status: 'hit' });
-    // Once stored, the key alone is enough, and what is known of it is kept.
+    // After the first set the key alone is enough: namespace and model come from the stored entry.
     expect(await tenant.ok('cache_set', { key, response: 2 })).toMatchObject({ status: 'replaced' });
     expect(await tenant.ok('cache_invalidate', { namespace: 'n', all: true })).toMatchObject({
       invalidated: 1,
@@ -165,7 +165,7 @@ describe('the key of a miss', () => {
 });
 
 describe('time', () => {
-  test('an answer is a hit to the last millisecond of its time', async () => {
+  test('an answer is a hit until the last millisecond of ttl_s', async () => {
     const tenant = await openTenant();
     await tenant.ok('cache_set', { ...question, response: 'a', ttl_s: 60 });
     tenant.advance(59_999);
@@ -178,7 +178,7 @@ describe('time', () => {
     expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'miss' });
   });
 
-  test('it lives a day unless told otherwise', async () => {
+  test('the default ttl_s is one day', async () => {
     const tenant = await openTenant();
     await tenant.ok('cache_set', { ...question, response: 'a' });
     tenant.advance(DAY_MS - 1);
@@ -187,7 +187,7 @@ describe('time', () => {
     expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'miss' });
   });
 
-  test('after it expired it is stale for stale_s, and saves nothing then', async () => {
+  test('an expired answer is stale for stale_s and counts no savings', async () => {
     const tenant = await openTenant();
     const usage = { input_tokens: 5 };
     await tenant.ok('cache_set', { ...question, response: 'a', ttl_s: 60, stale_s: 30, usage });
@@ -211,7 +211,7 @@ describe('time', () => {
     expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'hit' });
   });
 
-  test('a clock that stepped back gives no negative age', async () => {
+  test('the age is not negative after the clock stepped back', async () => {
     const tenant = await openTenant();
     await tenant.ok('cache_set', { ...question, response: 'a', ttl_s: 60 });
     tenant.advance(-5000);
@@ -223,7 +223,7 @@ describe('time', () => {
   });
 });
 
-test('saved tokens and dollars are those of the stored usage', async () => {
+test('saved tokens and dollars equal the stored usage', async () => {
   const tenant = await openTenant();
   const usage = { input_tokens: 1000, output_tokens: 200, cost_usd: 0.0123456 };
   await tenant.ok('cache_set', { ...question, response: 'a', usage });
@@ -234,7 +234,7 @@ test('saved tokens and dollars are those of the stored usage', async () => {
   expect(await tenant.ok('cache_get', question)).not.toHaveProperty('saved');
 });
 
-test('names of object members that mean something to JavaScript are stored as any other', async () => {
+test('object members named like JavaScript properties are stored as any other', async () => {
   const tenant = await openTenant();
   const response = JSON.parse('{"__proto__":{"a":1},"constructor":2,"toJSON":"x"}');
   await tenant.ok('cache_set', { ...question, response });

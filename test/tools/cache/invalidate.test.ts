@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { openTenant } from '#host';
 import type { TestTenant } from '../../support/tenant.ts';
 
-const asked = (n: number | string, more: object = {}) => ({
+const ask = (n: number | string, more: object = {}) => ({
   model: 'model-x',
   prompt: `question ${n}`,
   ...more,
@@ -12,18 +12,18 @@ async function status(tenant: TestTenant, question: object): Promise<string> {
   return (await tenant.ok('cache_get', question)).status;
 }
 
-describe('what is named', () => {
-  /** Three namespaces-and-models, two tags. */
+describe('the target', () => {
+  /** Three entries with different namespaces, models and tags. */
   async function filled() {
     const tenant = await openTenant();
-    await tenant.ok('cache_set', { ...asked(1), response: 1, tags: ['a'] });
-    await tenant.ok('cache_set', { ...asked(2, { namespace: 'n' }), response: 2, tags: ['a', 'b'] });
-    await tenant.ok('cache_set', { ...asked(3, { namespace: 'n', model: 'model-y' }), response: 3 });
+    await tenant.ok('cache_set', { ...ask(1), response: 1, tags: ['a'] });
+    await tenant.ok('cache_set', { ...ask(2, { namespace: 'n' }), response: 2, tags: ['a', 'b'] });
+    await tenant.ok('cache_set', { ...ask(3, { namespace: 'n', model: 'model-y' }), response: 3 });
     const left = async () =>
       [
-        (await status(tenant, asked(1))) === 'hit' ? 1 : 0,
-        (await status(tenant, asked(2, { namespace: 'n' }))) === 'hit' ? 2 : 0,
-        (await status(tenant, asked(3, { namespace: 'n', model: 'model-y' }))) === 'hit' ? 3 : 0,
+        (await status(tenant, ask(1))) === 'hit' ? 1 : 0,
+        (await status(tenant, ask(2, { namespace: 'n' }))) === 'hit' ? 2 : 0,
+        (await status(tenant, ask(3, { namespace: 'n', model: 'model-y' }))) === 'hit' ? 3 : 0,
       ].filter((n) => n > 0);
     return { tenant, left };
   }
@@ -54,7 +54,7 @@ describe('what is named', () => {
   test('keys, within a namespace if one is given', async () => {
     const { tenant, left } = await filled();
     const keys: string[] = [];
-    for (const question of [asked(1), asked(2, { namespace: 'n' })]) {
+    for (const question of [ask(1), ask(2, { namespace: 'n' })]) {
       keys.push((await tenant.ok('cache_get', question)).key);
     }
     keys.push('0'.repeat(64));
@@ -82,45 +82,45 @@ describe('what is named', () => {
   });
 });
 
-test('only entries that could be served are counted', async () => {
+test('only entries that can still be served are counted', async () => {
   const tenant = await openTenant();
-  await tenant.ok('cache_set', { ...asked('expired'), response: 1, ttl_s: 1, tags: ['t'] });
-  await tenant.ok('cache_set', { ...asked('stale'), response: 1, ttl_s: 1, stale_s: 60, tags: ['t'] });
-  await tenant.ok('cache_set', { ...asked('error'), error: 1, tags: ['t'] });
+  await tenant.ok('cache_set', { ...ask('expired'), response: 1, ttl_s: 1, tags: ['t'] });
+  await tenant.ok('cache_set', { ...ask('stale'), response: 1, ttl_s: 1, stale_s: 60, tags: ['t'] });
+  await tenant.ok('cache_set', { ...ask('error'), error: 1, tags: ['t'] });
   tenant.advance(1000);
-  const { key } = await tenant.ok('cache_get', asked('expired'));
+  const { key } = await tenant.ok('cache_get', ask('expired'));
   expect(await tenant.ok('cache_invalidate', { tag: 't', dry_run: true })).toMatchObject({ invalidated: 2 });
   expect(await tenant.ok('cache_invalidate', { keys: [key] })).toMatchObject({ invalidated: 0 });
   expect(await tenant.ok('cache_invalidate', { tag: 't' })).toMatchObject({ invalidated: 2 });
 });
 
-test('what is stored after an invalidation is served, in the same millisecond too', async () => {
+test('an answer stored after an invalidation is served, even in the same millisecond', async () => {
   const tenant = await openTenant();
-  await tenant.ok('cache_set', { ...asked(1), response: 'old', tags: ['t'] });
+  await tenant.ok('cache_set', { ...ask(1), response: 'old', tags: ['t'] });
   for (const target of [{ all: true }, { model: 'model-x' }, { tag: 't' }]) {
     await tenant.ok('cache_invalidate', target);
-    expect(await status(tenant, asked(1))).toBe('miss');
-    await tenant.ok('cache_set', { ...asked(1), response: 'new', tags: ['t'] });
-    expect(await status(tenant, asked(1))).toBe('hit');
+    expect(await status(tenant, ask(1))).toBe('miss');
+    await tenant.ok('cache_set', { ...ask(1), response: 'new', tags: ['t'] });
+    expect(await status(tenant, ask(1))).toBe('hit');
   }
 });
 
-describe('with more entries than one call reclaims', () => {
+describe('with more entries than one call deletes', () => {
   const COUNT = 300;
 
-  test('all of them are absent at once, and stay so while they are reclaimed', async () => {
+  test('all of them are absent at once, and stay absent until they are deleted', async () => {
     const tenant = await openTenant();
-    for (let n = 0; n < COUNT; n++) await tenant.ok('cache_set', { ...asked(n), response: n, tags: ['t'] });
-    await tenant.ok('cache_set', { ...asked('other', { model: 'model-y' }), response: 'kept' });
+    for (let n = 0; n < COUNT; n++) await tenant.ok('cache_set', { ...ask(n), response: n, tags: ['t'] });
+    await tenant.ok('cache_set', { ...ask('other', { model: 'model-y' }), response: 'kept' });
     expect(await tenant.ok('cache_invalidate', { tag: 't' })).toMatchObject({ invalidated: COUNT });
     expect(await tenant.ok('cache_stats')).toMatchObject({ entries: 1 });
-    for (const n of [0, 250, COUNT - 1]) expect(await status(tenant, asked(n))).toBe('miss');
+    for (const n of [0, 250, COUNT - 1]) expect(await status(tenant, ask(n))).toBe('miss');
     expect(await tenant.ok('cache_invalidate', { model: 'model-x' })).toMatchObject({ invalidated: 0 });
-    await tenant.ok('cache_set', { ...asked(COUNT - 1), response: 'new', tags: ['t'] });
-    for (let n = 0; n < 30; n++) await tenant.ok('cache_set', { ...asked('filler'), response: n });
-    expect(await status(tenant, asked(COUNT - 1))).toBe('hit');
-    expect(await status(tenant, asked(COUNT - 2))).toBe('miss');
-    expect(await status(tenant, asked('other', { model: 'model-y' }))).toBe('hit');
+    await tenant.ok('cache_set', { ...ask(COUNT - 1), response: 'new', tags: ['t'] });
+    for (let n = 0; n < 30; n++) await tenant.ok('cache_set', { ...ask('filler'), response: n });
+    expect(await status(tenant, ask(COUNT - 1))).toBe('hit');
+    expect(await status(tenant, ask(COUNT - 2))).toBe('miss');
+    expect(await status(tenant, ask('other', { model: 'model-y' }))).toBe('hit');
     expect(await tenant.ok('cache_stats')).toMatchObject({ entries: 3 });
   }, 30_000);
 });

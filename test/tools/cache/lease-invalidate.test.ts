@@ -11,7 +11,7 @@ async function leased(more: object = {}) {
   return { tenant, key, answered };
 }
 
-describe('while a lease is out', () => {
+describe('while a lease exists', () => {
   test.each<[object]>([
     [{ all: true }],
     [{ all: true, namespace: 'n' }],
@@ -19,7 +19,7 @@ describe('while a lease is out', () => {
     [{ model: 'model-x', namespace: 'n' }],
     [{ tag: 't' }],
     [{ tag: 'u', namespace: 'n' }],
-  ])('an invalidation of %j keeps the old answer out', async (target) => {
+  ])('an invalidation of %j rejects the old answer', async (target) => {
     const { tenant, answered } = await leased();
     await tenant.ok('cache_invalidate', target);
     expect(await answered()).toMatchObject({ status: 'rejected', reason: 'lease_lost' });
@@ -43,7 +43,7 @@ describe('while a lease is out', () => {
     expect(await answered()).toMatchObject({ status: 'stored' });
   });
 
-  test('its own key invalidated keeps the answer out, in its namespace', async () => {
+  test('invalidating its key in its namespace rejects the answer', async () => {
     const { tenant, key, answered } = await leased();
     await tenant.ok('cache_invalidate', { keys: [key], namespace: 'default' });
     await tenant.ok('cache_invalidate', { keys: [key], dry_run: true });
@@ -52,7 +52,7 @@ describe('while a lease is out', () => {
     expect(await answered()).toMatchObject({ reason: 'lease_lost' });
   });
 
-  test('a lease that was given afterwards is not touched', async () => {
+  test('a lease granted afterwards is not affected', async () => {
     const tenant = await openTenant();
     for (const target of [{ all: true }, { model: 'model-x' }, { tag: 't' }]) {
       const before = await tenant.ok('cache_get', { ...question, lease_s: 600 });
@@ -69,13 +69,13 @@ describe('while a lease is out', () => {
     }
   });
 
-  test('a tag of the answer counts, one that it does not have does not', async () => {
+  test('only a tag that the answer has rejects it', async () => {
     const { tenant, answered } = await leased();
     await tenant.ok('cache_invalidate', { tag: 't' });
     expect(await answered({ response: 1, tags: ['u'] })).toMatchObject({ status: 'stored' });
   });
 
-  test('a tag invalidated again and again is lost since the last time', async () => {
+  test('for a tag invalidated several times the last invalidation counts', async () => {
     const tenant = await openTenant();
     const old = await tenant.ok('cache_get', { ...question, prompt: 'other', lease_s: 600 });
     await tenant.ok('cache_invalidate', { tag: 't' });
@@ -88,7 +88,7 @@ describe('while a lease is out', () => {
     });
   });
 
-  test('a lease of an unknown key may be any, so it is lost', async () => {
+  test('a lease of a key with unknown model may be covered, so it is lost', async () => {
     for (const target of [{ all: true, namespace: 'other' }, { model: 'model-y' }]) {
       const tenant = await openTenant();
       const key = 'ab'.repeat(32);
@@ -99,7 +99,7 @@ describe('while a lease is out', () => {
     }
   });
 
-  test('whoever waits takes the work over at once', async () => {
+  test('a waiting caller takes over at once', async () => {
     for (const target of [{ all: true }, { model: 'model-x' }]) {
       const { tenant, answered } = await leased();
       const waiting = [1, 2].map(() => tenant.ok('cache_get', { ...question, lease_s: 60, wait_s: 20 }));
@@ -113,7 +113,7 @@ describe('while a lease is out', () => {
     }
   });
 
-  test('a refresh of a stale answer is lost with the answer', async () => {
+  test('a refresh of a stale answer is rejected if the answer is invalidated', async () => {
     const tenant = await openTenant();
     await tenant.ok('cache_set', { ...question, ...tagged, ttl_s: 1, stale_s: 60 });
     tenant.advance(1000);

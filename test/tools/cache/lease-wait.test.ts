@@ -10,7 +10,7 @@ const statuses = (answers: readonly Answer[]) => {
   return Object.fromEntries([...groups].map(([status, { length }]) => [status, length]));
 };
 
-describe('a hundred misses at once', () => {
+describe('a hundred misses in parallel', () => {
   const hundred = (call: () => Promise<Answer>) => Array.from({ length: 100 }, call);
 
   test('one gets the lease, the others wait for its answer', async () => {
@@ -32,7 +32,7 @@ describe('a hundred misses at once', () => {
     });
   });
 
-  test('or are told that it is pending', async () => {
+  test('without wait_s the others get pending', async () => {
     const tenant = await openTenant();
     const answers = await Promise.all(hundred(() => get(tenant, { lease_s: 3 })));
     expect(statuses(answers)).toEqual({ miss: 1, pending: 99 });
@@ -45,7 +45,7 @@ describe('a hundred misses at once', () => {
   });
 });
 
-describe('stale while it is refreshed', () => {
+describe('a stale answer during its refresh', () => {
   async function stale() {
     const tenant = await openTenant();
     await set(tenant, { response: 'old', ttl_s: 10, stale_s: 100 });
@@ -53,7 +53,7 @@ describe('stale while it is refreshed', () => {
     return tenant;
   }
 
-  test('the first gets the lease with the stale answer, the others only the answer, and none waits', async () => {
+  test('the first caller gets the lease and the stale answer, the others only the answer, and none waits', async () => {
     const tenant = await stale();
     const answers = await Promise.all([1, 2, 3].map(() => get(tenant, { lease_s: 10, wait_s: 10 })));
     expect(statuses(answers)).toEqual({ stale: 3 });
@@ -64,7 +64,7 @@ describe('stale while it is refreshed', () => {
     expect(await tenant.ok('cache_stats')).toMatchObject({ stale: 3, coalesced: 0, misses: 0 });
   });
 
-  test('another refreshes when the first has died, and no one who does not ask for it', async () => {
+  test('after the holder died another caller that asks for it gets the lease', async () => {
     const tenant = await stale();
     const first = await get(tenant, { lease_s: 10 });
     tenant.advance(9999);
@@ -76,7 +76,7 @@ describe('stale while it is refreshed', () => {
     expect(second.lease_id).not.toBe(first.lease_id);
   });
 
-  test('once it is stale no more, who asks is told that it is pending', async () => {
+  test('after the stale time callers get pending', async () => {
     const tenant = await stale();
     const { lease_id } = await get(tenant, { lease_s: 300 });
     tenant.advance(99_999);

@@ -33,7 +33,7 @@ describe('a lease', () => {
     },
   );
 
-  test('is not given where there is an answer, nor to who does not ask for it', async () => {
+  test('is not granted if there is an answer, or without lease_s', async () => {
     const tenant = await openTenant();
     expect(await get(tenant)).toEqual({ status: 'miss', key: expect.any(String) });
     expect(await get(tenant)).toMatchObject({ status: 'miss' });
@@ -47,7 +47,7 @@ describe('a lease', () => {
     expect(negative).not.toHaveProperty('lease_id');
   });
 
-  test('holds to its last millisecond, for whoever asks', async () => {
+  test('holds until its last millisecond, for every caller', async () => {
     const tenant = await openTenant();
     const first = await get(tenant, { lease_s: 10 });
     tenant.advance(1000);
@@ -88,7 +88,7 @@ describe('a lease', () => {
     expect(await tenant.ok('cache_get', { key, lease_s: 10 })).toMatchObject({ status: 'hit' });
   });
 
-  test('knows the model and namespace of its key', async () => {
+  test('has the model and namespace of its key', async () => {
     const tenant = await openTenant();
     const { key } = await get(tenant, { namespace: 'n', lease_s: 10 });
     for (const [field, wrong] of [
@@ -102,7 +102,7 @@ describe('a lease', () => {
     });
   });
 
-  test('is ended by an answer that anyone stores', async () => {
+  test('ends when any caller stores an answer', async () => {
     const tenant = await openTenant();
     const { lease_id } = await get(tenant, { lease_s: 10 });
     expect(await set(tenant, { response: 'theirs' })).toMatchObject({ status: 'stored' });
@@ -111,7 +111,7 @@ describe('a lease', () => {
     expect(await tenant.ok('cache_stats')).toMatchObject({ rejected: 1, entries: 1 });
   });
 
-  test('is ended by an error, which the others are told', async () => {
+  test('ends when an error is stored, which the others get', async () => {
     const tenant = await openTenant();
     const calls = [get(tenant, { lease_s: 10 }), get(tenant, { lease_s: 10, wait_s: 10 })] as const;
     const { lease_id } = await calls[0];
@@ -123,28 +123,25 @@ describe('a lease', () => {
   test.each([
     ['empty', { response: '' }],
     ['truncated', { response: 'half', finish_reason: 'length' }],
-  ])(
-    'is ended by an answer that is rejected as %s, and one of the waiting takes over',
-    async (reason, answer) => {
-      const tenant = await openTenant();
-      const { lease_id } = await get(tenant, { lease_s: 10 });
-      const waiting = [1, 2, 3].map(() => get(tenant, { lease_s: 10, wait_s: 10 }));
-      expect(await set(tenant, { ...answer, lease_id })).toMatchObject({ status: 'rejected', reason });
-      const next = await Promise.race(waiting);
-      expect(next).toMatchObject({ status: 'miss', lease_id: expect.any(String) });
-      await set(tenant, { response: 'whole', lease_id: next.lease_id });
-      expect(statuses(await Promise.all(waiting))).toEqual({ miss: 1, hit: 2 });
-    },
-  );
+  ])('ends when an answer is rejected as %s, and a waiting caller takes over', async (reason, answer) => {
+    const tenant = await openTenant();
+    const { lease_id } = await get(tenant, { lease_s: 10 });
+    const waiting = [1, 2, 3].map(() => get(tenant, { lease_s: 10, wait_s: 10 }));
+    expect(await set(tenant, { ...answer, lease_id })).toMatchObject({ status: 'rejected', reason });
+    const next = await Promise.race(waiting);
+    expect(next).toMatchObject({ status: 'miss', lease_id: expect.any(String) });
+    await set(tenant, { response: 'whole', lease_id: next.lease_id });
+    expect(statuses(await Promise.all(waiting))).toEqual({ miss: 1, hit: 2 });
+  });
 
-  test('stays when someone without it has nothing fit to store', async () => {
+  test('stays if an answer of a caller without the lease is rejected', async () => {
     const tenant = await openTenant();
     await get(tenant, { lease_s: 10 });
     await set(tenant, { response: '' });
     expect(await get(tenant)).toMatchObject({ status: 'pending' });
   });
 
-  test('lets a call that stored be repeated, and no other', async () => {
+  test('lets its holder repeat the call that stored the answer, and no other', async () => {
     const tenant = await openTenant();
     const { lease_id } = await get(tenant, { lease_s: 10 });
     const mine = { response: 'mine', lease_id, ttl_s: 60 };
@@ -155,8 +152,8 @@ describe('a lease', () => {
   });
 });
 
-describe('a holder that is late', () => {
-  test('still stores while no one has taken the work over', async () => {
+describe('a late holder', () => {
+  test('can still store if no one has taken over', async () => {
     const tenant = await openTenant();
     const { lease_id } = await get(tenant, { lease_s: 10 });
     tenant.advance(10_000 + LEASE_GRACE_MS - 1);
@@ -164,14 +161,14 @@ describe('a holder that is late', () => {
     expect(await set(tenant, { response: 'late', lease_id })).toMatchObject({ status: 'stored' });
   });
 
-  test('but not for ever', async () => {
+  test('cannot store after the grace period', async () => {
     const tenant = await openTenant();
     const { lease_id } = await get(tenant, { lease_s: 10 });
     tenant.advance(10_000 + LEASE_GRACE_MS);
     expect(await set(tenant, { response: 'late', lease_id })).toMatchObject({ reason: 'lease_lost' });
   });
 
-  test('does not store what a successor works on, has stored, or has let expire', async () => {
+  test('cannot store once a successor has a lease, has stored, or has let its lease expire', async () => {
     const tenant = await openTenant();
     const { lease_id } = await get(tenant, { lease_s: 10 });
     const late = { response: 'late', lease_id };

@@ -8,7 +8,7 @@ const messages = [
 const question = { model: 'model-x', messages };
 
 describe('replacing', () => {
-  test('a second answer takes the place of the first with all that belongs to it', async () => {
+  test('a second answer replaces the first with its tags, usage and times', async () => {
     const tenant = await openTenant();
     await tenant.ok('cache_set', {
       ...question,
@@ -28,7 +28,7 @@ describe('replacing', () => {
     expect(await tenant.ok('cache_invalidate', { tag: 'b' })).toMatchObject({ invalidated: 1 });
   });
 
-  test('an answer that is no longer served is not replaced but stored', async () => {
+  test('storing over an answer that is no longer served returns stored and not replaced', async () => {
     const tenant = await openTenant();
     await tenant.ok('cache_set', { ...question, response: 1, ttl_s: 1 });
     tenant.advance(1000);
@@ -47,7 +47,7 @@ describe('replacing', () => {
 });
 
 describe('errors', () => {
-  test('are answered as negative for at most 300 s', async () => {
+  test('are served as negative for at most 300 s', async () => {
     const tenant = await openTenant();
     const error = { code: 429, message: 'overloaded' };
     expect(await tenant.ok('cache_set', { ...question, error })).toMatchObject({
@@ -62,7 +62,7 @@ describe('errors', () => {
     expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'miss' });
   });
 
-  test('may live shorter, and give way to a response', async () => {
+  test('can have a shorter ttl_s, and are replaced by a response', async () => {
     const tenant = await openTenant();
     expect(await tenant.ok('cache_set', { ...question, error: 'down', ttl_s: 5 })).toMatchObject({
       expires_in_s: 5,
@@ -73,7 +73,7 @@ describe('errors', () => {
     expect(await tenant.ok('cache_get', question)).toMatchObject({ status: 'hit', response: 'up' });
   });
 
-  test('do not take the place of a response that can still be served', async () => {
+  test('do not replace a response that can still be served', async () => {
     const tenant = await openTenant();
     await tenant.ok('cache_set', { ...question, response: 'good', ttl_s: 10, stale_s: 10 });
     tenant.advance(10_000);
@@ -141,7 +141,7 @@ describe('large answers', () => {
     expect(await tenant.ok('cache_get', question)).toMatchObject({ response: 'small' });
   });
 
-  test('letters of four bytes are not torn apart', async () => {
+  test('characters of four bytes are not split', async () => {
     const tenant = await openTenant();
     const response = `x${'😀é中'.repeat(200_000)}`;
     await tenant.ok('cache_set', { ...question, response });

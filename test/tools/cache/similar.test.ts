@@ -11,7 +11,7 @@ async function candidates(tenant: TestTenant, question: object): Promise<Answer[
   return answer.candidates;
 }
 
-test('a near question is a candidate with what is needed to judge it, never a hit', async () => {
+test('a similar question is a candidate with the fields needed to judge it, never a hit', async () => {
   const tenant = await openTenant();
   const stored = { model: 'model-y', prompt: 'What is the capital of\n  France?' };
   const { key } = await tenant.ok('cache_set', { ...stored, response: 'Paris' });
@@ -23,7 +23,7 @@ test('a near question is a candidate with what is needed to judge it, never a hi
   expect(await tenant.ok('cache_stats')).toMatchObject({ hits: 1, misses: 1 });
 });
 
-test('only when asked for, and only on a miss', async () => {
+test('candidates are returned only with similar, and only on a miss', async () => {
   const tenant = await openTenant();
   await tenant.ok('cache_set', { model: 'model-x', prompt: 'capital of France', response: 1 });
   expect(await tenant.ok('cache_get', { model: 'model-x', prompt: 'capital of Spain' })).not.toHaveProperty(
@@ -32,7 +32,7 @@ test('only when asked for, and only on a miss', async () => {
   expect(await tenant.ok('cache_get', near('capital of France'))).not.toHaveProperty('candidates');
 });
 
-test('at most three, the most alike first', async () => {
+test('at most three candidates, the most similar first', async () => {
   const tenant = await openTenant();
   for (const last of ['alpha', 'beta gamma', 'delta epsilon zeta', 'eta theta iota kappa'])
     await tenant.ok('cache_set', {
@@ -82,7 +82,7 @@ describe('not offered:', () => {
   const stored = { model: 'model-x', prompt: 'what is the capital of France' };
 });
 
-test('of a conversation the newest messages count, and the instructions do not', async () => {
+test('the newest messages of a conversation count, and system messages do not', async () => {
   const tenant = await openTenant();
   const conversation = (text: string) => [
     { role: 'system', content: 'You are the support assistant of Example Ltd and answer in one sentence.' },
@@ -103,7 +103,7 @@ test('of a conversation the newest messages count, and the instructions do not',
   expect(await candidates(tenant, ask('where is the invoice'))).toEqual([]);
 });
 
-test('an answer stored by the key of a miss is found as well', async () => {
+test('an answer stored by the key of a miss is found', async () => {
   const tenant = await openTenant();
   const { key } = await tenant.ok('cache_get', { model: 'model-x', prompt: 'how do I reset my password' });
   await tenant.ok('cache_set', { key, response: 1 });

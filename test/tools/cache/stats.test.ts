@@ -17,7 +17,7 @@ const nothing = {
   usd_saved: 0,
 };
 
-test('an unused cache has nothing to show', async () => {
+test('an unused cache has only zeros', async () => {
   const tenant = await openTenant();
   expect(await tenant.ok('cache_stats')).toEqual({
     ...nothing,
@@ -81,7 +81,7 @@ test('every lookup is counted by its outcome, and savings in whole micro-dollars
   });
 });
 
-test('expired and invalidated entries are not in use', async () => {
+test('expired and invalidated entries are not counted as stored', async () => {
   const tenant = await openTenant();
   await tenant.ok('cache_set', { ...question, response: 1, ttl_s: 1, stale_s: 1 });
   tenant.advance(1999);
@@ -90,7 +90,7 @@ test('expired and invalidated entries are not in use', async () => {
   expect(await tenant.ok('cache_stats')).toMatchObject({ entries: 0, bytes: 0 });
 });
 
-test('days are those of UTC, today included', async () => {
+test('days are UTC days, including today', async () => {
   const tenant = await openTenant();
   await tenant.ok('cache_get', question);
   tenant.advance(DAY_MS - 1);
@@ -109,7 +109,7 @@ test('days are those of UTC, today included', async () => {
   });
 });
 
-test('counting apart ends somewhere, counting does not', async () => {
+test('rows per day are bounded, and further pairs are counted together', async () => {
   const tenant = await openTenant();
   for (let n = 0; n < 210; n++) {
     const model = `model-${String(n).padStart(3, '0')}`;
