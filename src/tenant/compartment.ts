@@ -2,7 +2,7 @@ import { fail, type Result, succeed } from '../result.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import type { Scope } from '../tools/tool.ts';
-import { closedSessions, endSessionsOf } from '../transport-tools/session-store.ts';
+import { closedSessions, deleteSessionsOfToken } from '../transport-tools/session-store.ts';
 import { unloadedLine } from './calls/call-log.ts';
 import { changedLimits, limitsProblem } from './calls/limits.ts';
 import type { Retry, Waiting } from './calls/pipeline.ts';
@@ -271,7 +271,7 @@ export class Compartment implements CallHandler {
       const token = tokens.revoke(id, this.#host.clock());
       this.#waiters.touchAll();
       this.#listeners.endToken(id);
-      endSessionsOf(this.#host.db, id);
+      deleteSessionsOfToken(this.#host.db, id);
       return tokenFound(token);
     });
   }

@@ -1,4 +1,4 @@
-import { reattachSessions } from '../transport-tools/session-store.ts';
+import { detachSessionsExcept } from '../transport-tools/session-store.ts';
 import { Limiter } from './calls/limiter.ts';
 import { Pipeline, type PipelineParts } from './calls/pipeline.ts';
 import { Records, readLedger } from './calls/records.ts';
@@ -33,7 +33,7 @@ export function loadTenant(host: Host, { attached, ...lasting }: Lasting): Loade
   const { db, clock, monotonic, log, later, catalogue, limits, storageQuotaBytes } = host;
   const moment = () => ({ wall: clock(), monotonic: monotonic() });
   migrate(db, host.migrations);
-  reattachSessions(db, [...attached, ...(host.openElsewhere?.() ?? [])], clock());
+  detachSessionsExcept(db, [...attached, ...(host.openElsewhere?.() ?? [])], clock());
   const profile = readProfile(db);
   const tokens = new TokenList(db);
   const ledger = readLedger(db);

@@ -81,17 +81,17 @@ export function detachSession(sql: Sql, id: string, rev: number, now: number): v
 }
 
 /** Deletes the session if it existed only for one stream. @returns whether it did */
-export function endStream(sql: Sql, id: string): boolean {
+export function deleteStreamSession(sql: Sql, id: string): boolean {
   return sql.exec(`DELETE FROM sessions WHERE id = ? AND kind = 'stream' RETURNING id`, id).length > 0;
 }
 
 /** Deletes every session of a token. */
-export function endSessionsOf(sql: Sql, principal: string): void {
+export function deleteSessionsOfToken(sql: Sql, principal: string): void {
   sql.exec('DELETE FROM sessions WHERE principal = ?', principal);
 }
 
-/** Corrects which sessions have an open stream after a restart: `ids` are those that still do. */
-export function reattachSessions(sql: Sql, ids: readonly string[], now: number): void {
+/** Records after a restart that all sessions except `ids` have no open stream any more. */
+export function detachSessionsExcept(sql: Sql, ids: readonly string[], now: number): void {
   const open = JSON.stringify(ids);
   sql.exec(
     // Their streams may have ended just now, so their idle time starts now.

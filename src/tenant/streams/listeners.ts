@@ -2,8 +2,8 @@ import { randomHex } from '../../telemetry/trace.ts';
 import { type CellChange, changesSince } from '../../tools/blackboard/changes.ts';
 import {
   attachSession,
+  deleteStreamSession,
   detachSession,
-  endStream,
   type SessionRow,
 } from '../../transport-tools/session-store.ts';
 import type { ClientMessage, SessionId } from '../contract/call.ts';
@@ -96,7 +96,7 @@ export class Listeners {
   detach(listener: Listener, byClient: boolean, now: number): void {
     const { id, session, purpose, rev } = listener.state;
     if (!this.#open.delete(id) || purpose.kind !== 'changes') return;
-    if (!byClient || !endStream(this.#db, session)) detachSession(this.#db, session, rev, now);
+    if (!byClient || !deleteStreamSession(this.#db, session)) detachSession(this.#db, session, rev, now);
   }
 
   /** The revision up to which the open stream of a session is; 0 without one. */

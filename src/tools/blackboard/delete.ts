@@ -53,7 +53,7 @@ export const blackboardDelete = defineTool({
     'Deletes cells of a board by keys or by prefix, at most 500 per call. ' +
     'Use dry_run to see what would be deleted, and expect_count or if_rev so as not to delete what others changed. ' +
     'Claimed cells are deleted too and their claims are lost: use it to cancel work. ' +
-    'blackboard_read with at_rev returns deleted values for up to 7 days.',
+    'For up to 7 days blackboard_read with at_rev can still return deleted values.',
   scope: 'blackboard:write',
   cost: 1,
   grows: false,

@@ -27,7 +27,7 @@ const input = z.strictObject({
     .optional()
     .describe('free: can be claimed; held: claimed; dead: 5 claims failed.'),
   limit: limit(50, 200),
-  cursor: z.string().min(1).max(MAX_CURSOR_CHARS).optional().describe('next_cursor of the last page.'),
+  cursor: z.string().min(1).max(MAX_CURSOR_CHARS).optional().describe('next_cursor of the previous page.'),
 });
 
 const output = z.strictObject({

@@ -24,7 +24,7 @@ export function searchText(key: string, tags: readonly string[], json: string): 
   const name = [key, ...tags].join(' ');
   const body = json.slice(0, MAX_INDEXED_CHARS).replace(JSON_ESCAPE, ' ').toWellFormed();
   return {
-    words: { name: name + shortRuns(name), body: body + shortRuns(body) },
+    words: { name: name + unspacedTerms(name), body: body + unspacedTerms(body) },
     grams: { name, body: identifiers(body) },
   };
 }
@@ -43,16 +43,16 @@ const LETTER = /\p{L}/u;
 
 function identifiers(body: string): string {
   return [...new Set(body.match(CHUNK))]
-    .filter((chunk) => !PLAIN.test(chunk) && isSearchedInPart(chunk))
+    .filter((chunk) => !PLAIN.test(chunk) && mayBeSearchedInPart(chunk))
     .join(' ');
 }
 
-function isSearchedInPart(chunk: string): boolean {
+function mayBeSearchedInPart(chunk: string): boolean {
   return MIXED.test(chunk) || UNSPACED.test(chunk) || (JOINED.test(chunk) && LETTER.test(chunk));
 }
 
 /** Text in scripts without spaces as words of one and two characters, because the trigram index cannot find such short texts. */
-function shortRuns(text: string): string {
+function unspacedTerms(text: string): string {
   if (!NON_ASCII.test(text)) return '';
   const parts = new Set<string>();
   for (const [run] of text.matchAll(UNSPACED_RUN)) {

@@ -13,7 +13,7 @@ const NO_EVENTS = { events: [], upTo: undefined } as const;
 
 const input = z.strictObject({
   run_id: runId(),
-  since_rev: revision().describe('next_rev of the last call; 0: from the start.'),
+  since_rev: revision().describe('next_rev of the previous call; 0: from the start.'),
   prefix: prefixFilter(),
   wait_s: waitSeconds().describe('How long to wait if nothing is new.'),
   limit: limit(50, 200),

@@ -1,11 +1,10 @@
+/** The arguments by which `cache_get` and `cache_set` name an entry, and what is known about the question behind its key. */
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { optionalName, text } from '../fields.ts';
 import type { Sql } from '../tool.ts';
 import { KEY_CHARS, KEY_PATTERN, MAX_QUESTION_CHARS, type QuestionInput, questionKey } from './key.ts';
 import { searchableText } from './question-text.ts';
-
-/** The arguments by which `cache_get` and `cache_set` name an entry, and what is known about the question behind its key. */
 
 const MAX_MESSAGES = 2000;
 const MAX_MODEL_CHARS = 256;
