@@ -71,6 +71,15 @@ export function callerOf(
 ): CallerInfo {
   const traceparent = _meta?.[TRACEPARENT_META_KEY];
   const client = server.getClientVersion() ?? clientInfo.safeParse(envelope).data?.[CLIENT_INFO_META_KEY];
+  return callerFrom(binding, traceparent, client);
+}
+
+/** The same, from what the message states. */
+export function callerFrom(
+  binding: Pick<ServerBinding, 'arrival' | 'traceparent' | 'protocolVersion'>,
+  traceparent: unknown,
+  client: { readonly name: string; readonly version: string } | undefined,
+): CallerInfo {
   const { id, trace, receivedAt } = binding.arrival();
   return {
     requestId: id,

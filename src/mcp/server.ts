@@ -5,16 +5,15 @@ import {
   ProtocolErrorCode,
   Server,
 } from '@modelcontextprotocol/server';
-import { utf8Bytes } from '../json/bounds.ts';
 import type { CallOutcome, CallRequest } from '../tenant/contract/call.ts';
-import type { ToolErrorBody } from '../tools/errors.ts';
 import { VERSION } from '../version.ts';
 import { type DeferredCall, runRemoteTool } from './remote-tools.ts';
 import { requestStateOf } from './request-state.ts';
 import { serveResources } from './resources.ts';
+import { answerFits, answerTooLarge } from './result-json.ts';
 import { callerOf, errorResult, onePageParams, refusalError, type ServerBinding } from './server-binding.ts';
 
-const SERVER_INFO = { name: 'bulkhead', title: 'Bulkhead', version: VERSION };
+export const SERVER_INFO = { name: 'bulkhead', title: 'Bulkhead', version: VERSION };
 const INSTRUCTIONS =
   'Shared state for a team of agents. blackboard_*: cells that agents of this tenant read and write together. ' +
   'scar_*: look up a failure before retrying it, record it with what fixed it. cache_*: reuse answers of language ' +
@@ -25,6 +24,8 @@ const OPTIONS = {
   // The server sends a client only those requests whose capability it has declared.
   enforceStrictCapabilities: true,
 };
+
+export const UNKNOWN_TOOL_MESSAGE = 'Unknown tool. tools/list names the tools that exist.';
 
 export type ServerFactory = (binding: ServerBinding) => Server;
 
@@ -71,25 +72,12 @@ async function cancellable(
   }
 }
 
-/** A result holds the answer twice, as text and structured, and must not be larger than this. */
-export const MAX_RESULT_BYTES = 8 * 1024 * 1024;
-/** An answer of this length fits, whatever its characters are. */
-const SURELY_FITS = MAX_RESULT_BYTES / 9;
-
 function answerResult(json: string, traceId: string): CallToolResult {
-  const fits =
-    json.length <= SURELY_FITS || utf8Bytes(json) + utf8Bytes(JSON.stringify(json)) <= MAX_RESULT_BYTES;
-  if (!fits) return errorResult(tooLarge(traceId));
+  if (!answerFits(json)) return errorResult(answerTooLarge(traceId));
   return {
     content: [{ type: 'text', text: json }],
     structuredContent: JSON.parse(json) as Record<string, unknown>,
   };
-}
-
-function tooLarge(trace_id: string): ToolErrorBody {
-  const message =
-    'The answer is too large for a result. Ask for fewer entries or fewer bytes, or use plain HTTP.';
-  return { code: 'too_large', message, retryable: false, limit: MAX_RESULT_BYTES, trace_id };
 }
 
 function resultOf(
@@ -107,11 +95,7 @@ function resultOf(
     case 'deferred':
       return run(outcome);
     case 'unknown_tool':
-      throw new ProtocolError(
-        ProtocolErrorCode.InvalidParams,
-        'Unknown tool. tools/list names the tools that exist.',
-        { trace_id: traceId },
-      );
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, UNKNOWN_TOOL_MESSAGE, { trace_id: traceId });
     case 'refused':
       binding.refused(outcome.refusal, traceId);
       return errorResult(refusalError(outcome.refusal, traceId));

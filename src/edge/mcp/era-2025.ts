@@ -9,6 +9,7 @@ import { inSequence } from './batch.ts';
 import { type BoundServer, bindServer } from './bind-server.ts';
 import { admitFirst, admitUncalled, callFirst, type Respond } from './dispatch.ts';
 import { getOwn, isCall, mayWait, methodOf, toolNameOf } from './message.ts';
+import { answerPlainCall, plainCall2025 } from './plain-call.ts';
 import { respondInJson, respondInStream } from './responders-2025.ts';
 import { handleReplies, SESSION_HEADER } from './sessions.ts';
 
@@ -26,7 +27,9 @@ export async function handle2025(context: RequestContext, message: unknown): Pro
   }
   const respond: Respond = (binding) => respondInJson(context, message, bound(binding));
   if (methodOf(message) === 'logging/setLevel') return setLogLevel(context, message, respond);
-  return isCall(message) ? callFirst(context, respond) : admitFirst(context, respond);
+  if (!isCall(message)) return admitFirst(context, respond);
+  const plain = plainCall2025(context, message);
+  return plain === undefined ? callFirst(context, respond) : answerPlainCall(context, plain);
 }
 
 /** Whether it is a call of a remote tool, which may ask its client something while it runs. */

@@ -6,6 +6,7 @@ import type { BoundServer } from './bind-server.ts';
 import { admitFirst, callFirst, type Respond } from './dispatch.ts';
 import { serveListen } from './listen.ts';
 import { getOwn, isCall, mayWait, methodOf } from './message.ts';
+import { answerPlainCall, plainCall2026 } from './plain-call.ts';
 
 /** The 2026-07-28 revision: stateless, each request carries everything that is needed to serve it. */
 
@@ -23,7 +24,9 @@ export async function handle2026(context: RequestContext, message: unknown): Pro
     bindings.set(request, { binding, serve: isolate.serve });
     return HANDLERS[inStream ? 'sse' : 'auto'].fetch(request, { parsedBody: message });
   };
-  return isCall(message) && !inStream ? callFirst(context, respond) : admitFirst(context, respond, message);
+  if (inStream || !isCall(message)) return admitFirst(context, respond, message);
+  const plain = plainCall2026(context, message);
+  return plain === undefined ? callFirst(context, respond) : answerPlainCall(context, plain);
 }
 
 /** The SDK makes its handlers once and asks for the server of each request, which is found here. */
