@@ -156,15 +156,7 @@ function messages(meta: (meta: unknown) => unknown): Json[] {
   ];
 }
 
-const VERSIONS = [
-  undefined,
-  '2025-11-25',
-  '2025-06-18',
-  '2025-03-26',
-  '2024-11-05',
-  '1999-01-01',
-  '2026-07-28',
-];
+const VERSIONS = [undefined, '2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '1999-01-01'];
 
 const REVISION = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
