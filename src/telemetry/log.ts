@@ -1,4 +1,4 @@
-import type { Cause } from './redact.ts';
+import { type Cause, redactForLog } from './redact.ts';
 import type { TraceContext } from './trace.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -53,9 +53,28 @@ export function traceFields(trace: TraceContext): Pick<LogRecord, 'trace_id' | '
   return { trace_id: trace.traceId, span_id: trace.spanId, parent_span_id: trace.parentSpanId };
 }
 
+/** Fields whose text a client chooses, and how many characters of it are logged. */
+const CLIENT_FIELDS = [
+  ['path', 256],
+  ['http_method', 32],
+  ['client_name', 128],
+  ['client_version', 64],
+  ['protocol_version', 64],
+] as const satisfies readonly (readonly [keyof LogRecord, number])[];
+
+/** The record with the texts that a client chose clipped and without credentials, whoever wrote it. */
+function redactClientFields(record: LogRecord): LogRecord {
+  const redacted = { ...record };
+  for (const [field, maxChars] of CLIENT_FIELDS) {
+    const text = record[field];
+    if (text !== undefined) redacted[field] = redactForLog(text, maxChars);
+  }
+  return redacted;
+}
+
 /**
  * A log that writes records of `level` and above to `sink`.
- * It never throws: a call must not fail because it could not be logged.
+ * It never throws: a call must not fail because it could not be logged. Texts that a client chose are redacted here.
  */
 export function createLog(
   options: { level: LogLevel; format: LogFormat },
@@ -66,10 +85,10 @@ export function createLog(
   return (record) => {
     try {
       if (LOG_LEVELS.indexOf(record.level) < threshold) return;
-      const line = { ts: new Date(clock()).toISOString(), ...record };
+      const line = { ts: new Date(clock()).toISOString(), ...redactClientFields(record) };
       sink(options.format === 'json' ? JSON.stringify(line) : line);
     } catch {
-      // There is nowhere left to say it.
+      // There is nowhere left to report that the log itself fails.
     }
   };
 }

@@ -1,116 +1,135 @@
-/** Known shapes of credentials, removed from text before it is logged, stored as a lesson or indexed. */
+import { redactJwts, redactPrivateKeys } from './secret-blocks.ts';
+import { isRandom, isSecretValue } from './secret-names.ts';
+import { TOKEN_SHAPES } from './secret-tokens.ts';
+import { redactNamedValues } from './secret-values.ts';
 
-interface Shape {
+/**
+ * Finds credentials in any text and replaces each by `[redacted:<shape>]`, before the text is logged, stored or indexed.
+ *
+ * Guarantees: time grows linearly with the length of the text, whatever it holds (each pattern's part before its first
+ * unbounded class is bounded, and nothing has to follow that class); a credential is replaced whole, however long; what is
+ * redacted stays as it is when redacted again.
+ * It can fail both ways. A credential without a known prefix, name or place, such as a bare random word, passes; and a
+ * harmless value behind a name such as `secret` is replaced. `test/vectors/credentials.json` and `look-alikes.json` measure
+ * both: recall 0.95, precision 0.98 at least.
+ * Fingerprints of failures depend on what is replaced: see `tools/scar/fingerprint.ts` before changing a shape.
+ */
+
+/** Counts one credential of a shape and returns the mark that stands in its place. */
+export type Mark = (shape: string) => string;
+
+interface Place {
   readonly name: string;
+  /** The first group stays, the rest of the match is the credential. */
   readonly pattern: RegExp;
-  /** Kept in front of the mark, so that the text still says what stood there. */
-  readonly keep?: string;
+  readonly accepts?: (credential: string) => boolean;
 }
 
-/** A name that says that its value is a credential, from the beginning of its run of name characters. */
-const NAME =
-  /(?<![a-z0-9_-])[a-z0-9_-]{0,80}?(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access|account|private|secret|signing|encryption)[_-]?key|credential)s?/
-    .source;
-const ASSIGN = /(?:\\?["'])?\s{0,4}(?:=>|:=|[=:])\s{0,4}/.source;
-
-const SHAPES: readonly Shape[] = [
+/** What comes before the credential in a URL, a header or a command says what it is. */
+const PLACES: readonly Place[] = [
   {
-    name: 'private_key',
-    pattern:
-      /-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[\s\S]{0,16384}?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|$)/g,
-  },
-  { name: 'jwt', pattern: /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}/g },
-  {
+    // A port, and the digest of an image, are no passwords. A password may hold `@`, and a `/` when nothing else fits.
     name: 'url_password',
     pattern:
-      /(\b[a-z][a-z0-9+.-]{1,30}:\/\/(?!\[redacted)[^\s:/@]{0,256}:)(?!\[redacted)[^\s/]{1,256}(?=@)/gi,
-    keep: '$1',
+      /(:\/\/(?!\[redacted)[^\s:/@"'<>]{0,256}:)(?!\[redacted|\d{1,5}(?:[/?#"'\s]|$))(?:[^\s/?#"'<>]{1,256}(?=@(?!sha\d))|[^\s"'<>@]{1,256}(?=@(?!sha\d)))/g,
+  },
+  { name: 'url_token', pattern: /(:\/\/)(?!\[redacted)[A-Za-z0-9_.~%-]{16,256}(?=@)/g },
+  {
+    name: 'url_signature',
+    pattern:
+      /([?&;](?:x-amz-|x-goog-)?(?:sig|signature|credential|security-token)=)(?!\[redacted)[^\s&"'<>]{8,}/gi,
   },
   {
     name: 'url_token',
-    pattern: /(\b[a-z][a-z0-9+.-]{1,30}:\/\/)[a-z0-9_-]{16,256}(?=@)/gi,
-    keep: '$1',
-  },
-  {
-    name: 'url_signature',
-    pattern: /([?&](?:x-amz-|x-goog-)?sig(?:nature)?=)(?!\[redacted)[^\s&"'<>]{8,1024}/gi,
-    keep: '$1',
+    pattern: /([?&#;](?:key|code|auth|hash_key|pass|access|ticket)=)(?!\[redacted)[^\s&"'<>]{8,}/gi,
+    accepts: (value) => isRandom(value, 20),
   },
   {
     name: 'webhook',
     pattern:
-      /(\bhttps:\/\/(?:hooks\.slack\.com\/(?:services|workflows)\/|discord(?:app)?\.com\/api\/webhooks\/))[\w/-]{8,256}/gi,
-    keep: '$1',
+      /((?:hooks\.slack\.com\/(?:services|workflows|triggers)|discord(?:app)?\.com\/api\/webhooks|\.webhook\.office\.com\/webhookb2|hooks\.zapier\.com\/hooks\/catch|maker\.ifttt\.com\/trigger\/[\w-]{1,64}\/(?:json\/)?with\/key|open\.feishu\.cn\/open-apis\/bot\/v2\/hook)\/|api\.telegram\.org\/(?:file\/)?bot)(?!\[redacted)[\w@:./-]{8,}/gi,
   },
   {
     name: 'authorization',
     pattern:
-      /\b((?:Bearer|Basic)\s+)(?!(?:authentication|authorization|credentials|information)(?![\w.~+/=-]))[A-Za-z0-9._~+/=-]{8,}/gi,
-    keep: '$1',
+      /\b((?:Bearer|Basic)\s{1,8})(?!(?:authentication|authorization|credentials|information)(?![\w.~+/=-]))[A-Za-z0-9._~+/=-]{8,}/gi,
+    accepts: isCredentialOfHeader,
   },
+  {
+    name: 'authorization',
+    pattern:
+      /((?<![a-z0-9])authorization\\?["']?\s{0,4}(?:=>|[:=,])\s{0,4}\\?["']?(?:digest|aws4-hmac-sha256|oauth|hawk|signature|mac)\s{1,4})(?!\[redacted)[^\r\n]{8,}/gi,
+  },
+  {
+    name: 'authorization',
+    pattern:
+      /((?<![a-z0-9])(?:proxy-)?authorization\\?["']?\s{0,4}(?:=>|[:=,])\s{0,4}\\?["']?(?:[a-z][\w-]{1,30}[ \t]{1,4}(?:token=\\?["']?)?)?)(?!\[redacted|[$<{]|[\w-]{1,31}[ \t]{1,4}\[redacted)[^\s"'\\,;<>]{8,}/gi,
+    accepts: isCredentialOfHeader,
+  },
+  { name: 'authorization', pattern: /\b((?:Negotiate|NTLM)\s{1,4})(?!\[redacted)[A-Za-z0-9+/=]{24,}/g },
   {
     name: 'cookie',
     pattern:
-      /((?<![a-z0-9])(?:set-)?cookie["']?\s{0,4}:\s{0,4}["']?)(?!\[redacted)[^\s"'][^\r\n"']{3,4096}/gi,
-    keep: '$1',
+      /((?<![a-z0-9])(?:set-)?cookie\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?)(?!\[redacted)(?=[^\s=;"']{1,128}=)[^\r\n"'\\]{3,}/gi,
   },
-  { name: 'api_key', pattern: /\b(?:sk|pk|rk)[-_](?:[A-Za-z0-9]{1,20}[-_]){0,4}[A-Za-z0-9_-]{16,}/g },
-  { name: 'github_token', pattern: /\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})/g },
-  { name: 'gitlab_token', pattern: /\bgl(?:pat|ptt|rt|dt|cbt|soat|agent)-[A-Za-z0-9_.-]{16,}/g },
-  { name: 'slack_token', pattern: /\bx(?:ox[abeoprs]|app)-[A-Za-z0-9-]{10,}/g },
-  { name: 'aws_key', pattern: /\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b/g },
-  { name: 'google_key', pattern: /\bAIza[A-Za-z0-9_-]{30,}/g },
-  { name: 'google_token', pattern: /\bya29\.[A-Za-z0-9_-]{16,}/g },
-  { name: 'google_secret', pattern: /\bGOCSPX-[A-Za-z0-9_-]{20,}/g },
-  { name: 'npm_token', pattern: /\bnpm_[A-Za-z0-9]{20,}/g },
-  { name: 'hf_token', pattern: /\bhf_[A-Za-z0-9]{20,}/g },
-  { name: 'sendgrid_key', pattern: /\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}/g },
-  { name: 'telegram_token', pattern: /\b\d{8,10}:AA[A-Za-z0-9_-]{30,}/g },
+];
+
+const COMMANDS: readonly Place[] = [
   {
-    // Issuers that mark their tokens by a prefix of their own.
-    name: 'vendor_token',
+    name: 'flag',
     pattern:
-      /\b(?:whsec_|shp(?:at|ca|pa|ss)_|do[opr]_v1_|dckr_(?:pat|oat)_|pypi-|hv[sbr]\.|dapi|lin_(?:api|oauth)_|ntn_|gsk_|xai-|r8_|pplx-|tvly-|sbp_|PMAK-|figd_|glsa_|nvapi-|AGE-SECRET-KEY-1)[A-Za-z0-9_-]{20,}/g,
+      /((?<![a-z0-9-])--?[a-z0-9-]{0,40}?(?:password|passphrase|passwd|pass|token|secret|credentials?|(?:api|access|auth|account|private|secret|license|master)-?key)[ \t]{1,4})(?!-|["']?(?:\[redacted|\$|<)|(?:flag|option|argument|parameter|value|is|was|must|and|or|to|for|from|not)s?\b|[|>&\\])(?:"[^"\r\n]+"?|'[^'\r\n]+'?|[^\s"']{4,})/gi,
   },
   {
     name: 'flag',
     pattern:
-      /((?<![a-z0-9-])--?[a-z0-9-]{0,40}?(?:password|passphrase|token|secret|api-?key|access-?key)[ \t]{1,4})(?!-|["']?\[redacted|(?:flag|option|argument|parameter)s?\b)(?:"[^"\r\n]{1,512}"|'[^'\r\n]{1,512}'|[^\s"']{4,512})/gi,
-    keep: '$1',
+      /((?<![\w-])(?:mysql|mysqldump|mysqladmin|mariadb|mongo|mongosh|redis-cli|docker login|7z|zip|unzip|sqlcmd|ldapsearch|net use)\b[^\r\n"']{0,80}? -(?:p|P|a|w)[ ]?)(?!\[redacted|\d{1,5}(?!\S)|\$|-)(?:"[^"\r\n]+"?|'[^'\r\n]+'?|[^\s"']{4,})/g,
+    accepts: (value) => /[^a-z]/.test(value.replace(/^["']/, '')),
   },
   {
     name: 'user_password',
     pattern:
-      /((?<![\w-])(?:-u|--user)[ =]{1,4}["']?[^\s:"']{1,128}:)(?!\[redacted|\d{1,6}(?!\S))[^\s"']{1,256}/g,
-    keep: '$1',
+      /((?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}["']?[^\s:"'<]{0,128}["']?:["']?)(?!\[redacted|\d{1,6}(?!\S)|[$<[(*]|\{\{)[^\s"']{1,}/g,
+    accepts: (value) => isSecretValue(value, { kind: 'password', quoted: true, tight: true }),
+  },
+  { name: 'flag', pattern: /(\bsshpass -p ?)(?!\[redacted|\$)[^\s"']{4,}/g },
+  {
+    name: 'user_password',
+    pattern: /(\blogin[ \t]{1,4}\S{1,128}\s{1,8}password[ \t]{1,4})(?!\[redacted)\S{4,}/g,
   },
   {
     name: 'assignment',
-    pattern: new RegExp(
-      `(${NAME}${ASSIGN}(\\\\?["'\`]))(?!\\[redacted)(?:(?!\\2)(?:\\\\.|[^\\r\\n])){4,512}`,
-      'gi',
-    ),
-    keep: '$1',
-  },
-  {
-    name: 'assignment',
-    pattern: new RegExp(`(${NAME}${ASSIGN})(?!\\[redacted|\\\\?["'\`])[^\\s"'\`,;&)}\\]]{4,512}`, 'gi'),
-    keep: '$1',
+    pattern: /(\b(?:identified by|password|with password)\s{1,4}')(?!\[redacted)[^'\r\n]{4,}(?=')/gi,
   },
 ];
+
+/** Random text, or at least no word: `Bearer authentication` and `Authorization: required` are prose. */
+function isCredentialOfHeader(value: string): boolean {
+  if (/^(?:[xX*.]+|\.{3,})$/.test(value)) return false;
+  return /\d/.test(value) || value.length >= 24 || (/[a-z]/.test(value) && /[A-Z]/.test(value.slice(1)));
+}
 
 /**
  * Replaces every known credential shape by `[redacted:<shape>]`.
  * @returns the text, and how many places were replaced
+ * @example redactSecrets('password=hunter2') // { text: 'password=[redacted:assignment]', count: 1 }
  */
 export function redactSecrets(text: string): { text: string; count: number } {
-  let redacted = text;
   let count = 0;
-  for (const { name, pattern, keep = '' } of SHAPES) {
-    const found = redacted.match(pattern)?.length ?? 0;
-    if (found === 0) continue;
-    count += found;
-    redacted = redacted.replace(pattern, `${keep}[redacted:${name}]`);
+  const mark = (shape: string) => {
+    count++;
+    return `[redacted:${shape}]`;
+  };
+  let redacted = redactJwts(redactPrivateKeys(text, mark), mark);
+  for (const place of PLACES) redacted = redactPlace(redacted, place, mark);
+  for (const { name, pattern, accepts } of TOKEN_SHAPES) {
+    redacted = redacted.replace(pattern, (token) => (accepts?.(token) === false ? token : mark(name)));
   }
-  return { text: redacted, count };
+  for (const place of COMMANDS) redacted = redactPlace(redacted, place, mark);
+  return { text: redactNamedValues(redacted, mark), count };
 }
+
+const redactPlace = (text: string, { name, pattern, accepts }: Place, mark: Mark) =>
+  text.replace(pattern, (whole: string, before: string) =>
+    accepts?.(whole.slice(before.length)) === false ? whole : before + mark(name),
+  );

@@ -60,3 +60,11 @@ test.each(TRANSPORT_TOOLS.map((tool) => [tool.name, tool] as const))(
     expect(tool.cost).toBeGreaterThanOrEqual(name === 'session_close' ? 0 : 1);
   },
 );
+
+// A client may build its keys of anything; one log policy for all tools lets a call be found by its key in every line.
+test.each(all.filter(([, tool]) => 'idempotency_key' in tool.input.shape))(
+  '%s logs a digest of its idempotency_key',
+  (_name, { log }) => {
+    expect(log).toMatchObject({ idempotency_key: 'hash' });
+  },
+);

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fingerprintOf, subjectOf } from '../../src/tools/scar/fingerprint.ts';
 import { normalise } from '../../src/tools/scar/normalise.ts';
-import vectors from '../vectors/fingerprint-v1.json' with { type: 'json' };
+import vectors from '../vectors/fingerprint-v2.json' with { type: 'json' };
 
 const of = (error_message: string) => fingerprintOf({ error_type: 'E', error_message });
 
-describe('the golden vectors of version 1', () => {
+describe('the vectors of version 2', () => {
   test.each(vectors.map((vector) => [vector.name, vector] as const))('%s', (_name, vector) => {
     expect(subjectOf(vector.input)).toBe(vector.normalised);
     expect(fingerprintOf(vector.input)).toBe(vector.fingerprint);

@@ -87,6 +87,21 @@ describe('arguments in a log line', () => {
     expect(redactArgs(args, { a: 'plain' })).toEqual({});
   });
 
+  test('an argument is cut out of a cause whole, also where the message is cut, and out of its stack', () => {
+    const hidden = ['private words of a caller', `long text: ${'w '.repeat(3000)}`];
+    const cause = (before: number) =>
+      describeCause(
+        new Error(`${'- '.repeat(before)}${hidden[0]}, ${hidden[1]}\n    at ${hidden[0]}`),
+        { hidden },
+        { hidden: 'omit' },
+      );
+    for (const before of [0, 100, 200, 290, 1500, 2040, 2045]) {
+      const { message, stack } = cause(before);
+      expect(`${message} ${stack.join(' ')}`).not.toMatch(/private|words|caller|long|w w/);
+    }
+    expect(cause(0).message).toBe('[argument], [argument]…');
+  });
+
   test('no text of a field that is not plain survives in a cause', () => {
     fc.assert(
       fc.property(
@@ -129,6 +144,30 @@ describe('the log', () => {
       (line) => lines.push(line),
     )(record);
     expect(lines).toEqual([{ ts: '1970-01-01T00:00:00.000Z', ...record }]);
+  });
+
+  test('what a client chose is clipped and without credentials, whoever wrote the record', () => {
+    const lines: unknown[] = [];
+    const log = createLog({ level: 'info', format: 'object' }, undefined, (line) => lines.push(line));
+    const secret = 'password=hunter2';
+    log({
+      ...record,
+      path: `/v1/${secret}`,
+      http_method: 'M'.repeat(1000),
+      client_name: secret,
+      client_version: secret,
+      protocol_version: secret,
+    });
+    const redacted = 'password=[redacted:assignment]';
+    expect(lines).toMatchObject([
+      {
+        path: `/v1/${redacted}`,
+        http_method: `${'M'.repeat(32)}…`,
+        client_name: redacted,
+        client_version: redacted,
+        protocol_version: redacted,
+      },
+    ]);
   });
 
   test('records below the level are left out', () => {

@@ -4,6 +4,7 @@ import { readMigrations } from '../../src/local/migrations.ts';
 import type { Database } from '../../src/tenant/storage/database.ts';
 import { migrate } from '../../src/tenant/storage/migrate.ts';
 import { fingerprintOf } from '../../src/tools/scar/fingerprint.ts';
+import { fingerprintOfV1 } from '../../src/tools/scar/fingerprint-v1/fingerprint.ts';
 import { scarLookup } from '../../src/tools/scar/lookup.ts';
 import { MAX_FINGERPRINTS } from '../../src/tools/scar/merge.ts';
 import { scarRecord } from '../../src/tools/scar/record.ts';
@@ -167,4 +168,47 @@ test('a full memory takes no new kind of failure, still counts known ones and an
   const found = lookup(context, similar);
   expect(found.match).toBe('similar');
   expect(found.scars.length + found.left_out.scars).toBeLessThanOrEqual(20);
+});
+
+describe('scars that were recorded under fingerprint version 1', () => {
+  /** Version 1 took the name of a number for that of a credential; version 2 does not, so their subjects differ. */
+  const old = { error_type: 'E', error_message: 'max_tokens: must be at least 1, got DB_PASS=swordfish' };
+  const stored = (db: Database) =>
+    db.exec<{ fingerprint: string; version: number }>(
+      'SELECT fingerprint, version FROM scar_fingerprints ORDER BY 2',
+    );
+
+  function withOldScar() {
+    const { db, context } = open();
+    const { scar_id } = record(context, { ...old, resolution: 'raise it' });
+    const fingerprint = fingerprintOfV1(old);
+    expect(fingerprint.slice(3)).not.toBe(fingerprintOf(old).slice(3));
+    db.exec('UPDATE scar_fingerprints SET fingerprint = ?, version = 1', fingerprint);
+    return { db, context, scar_id, fingerprint };
+  }
+
+  test('are found exactly, counted and neither doubled nor renamed', () => {
+    const { db, context, scar_id, fingerprint } = withOldScar();
+    expect(lookup(context, old)).toMatchObject({ match: 'exact', fingerprint, resolution: 'raise it' });
+    expect(record(context, old)).toMatchObject({ status: 'seen', scar_id, fingerprint, occurrences: 2 });
+    expect(stored(db)).toEqual([{ fingerprint, version: 1 }]);
+  });
+
+  test('stay beside new ones, which are stored under version 2', () => {
+    const { db, context, fingerprint } = withOldScar();
+    const added = record(context, {});
+    expect(added).toMatchObject({ status: 'new', fingerprint: fingerprintOf(failure) });
+    expect(stored(db)).toEqual([
+      { fingerprint, version: 1 },
+      { fingerprint: fingerprintOf(failure), version: 2 },
+    ]);
+  });
+
+  test('come second: a scar of the newest version is found first', () => {
+    const { db, context, scar_id } = withOldScar();
+    const { scar_id: newer } = record(context, {});
+    db.exec('UPDATE scar_fingerprints SET fingerprint = ? WHERE version = 2', fingerprintOf(old));
+    expect(lookup(context, old).scars).toMatchObject([{ scar_id: newer }]);
+    expect(newer).not.toBe(scar_id);
+  });
 });

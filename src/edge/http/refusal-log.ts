@@ -1,7 +1,6 @@
 import type { Context } from 'hono';
 import { type LogRecord, traceFields } from '../../telemetry/log.ts';
-import { clip } from '../../telemetry/redact.ts';
-import { redactSecrets } from '../../telemetry/secrets.ts';
+import { redactForLog } from '../../telemetry/redact.ts';
 import type { TenantId, TokenId } from '../../tenant/contract/call.ts';
 import type { HttpRefusal, RefusalFormat } from './http-errors.ts';
 import type { AppEnv } from './isolate.ts';
@@ -18,7 +17,7 @@ export function requestFields(
   const { id, trace, receivedAt } = c.var.arrival;
   return {
     http_method: c.req.method,
-    path: clip(redactSecrets(c.req.path).text, MAX_PATH_CHARS),
+    path: redactForLog(c.req.path, MAX_PATH_CHARS),
     duration_ms: Date.now() - receivedAt,
     ...traceFields(trace),
     request_id: id,

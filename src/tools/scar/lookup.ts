@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { count, limit, optionalName, shortName } from '../fields.ts';
 import { defineTool } from '../tool.ts';
 import { fixSchema, fixView, scarSchema, scarView } from './answers.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import { findExact, fingerprintOf } from './fingerprint.ts';
 import { fixesOf, isDiscouraged, recommended } from './fixes.ts';
-import { findMatches, type Match } from './match.ts';
+import { findSimilar, type Match } from './match.ts';
 import { freeText, redacted, requireFit } from './texts.ts';
 
 const DEFAULT_SCARS_SHOWN = 3;
@@ -68,9 +68,7 @@ export const scarLookup = defineTool({
   },
   run(args, { sql, now }) {
     requireFit(args);
-    const fingerprint = fingerprintOf(args);
     const failure = {
-      fingerprint,
       project: redacted(args.project),
       tool: redacted(args.tool),
       target: redacted(args.target),
@@ -79,7 +77,9 @@ export const scarLookup = defineTool({
       message: args.error_message,
       context: args.context,
     };
-    const matches = findMatches(sql, failure, now);
+    const exact = findExact(sql, args);
+    const matches: Match[] =
+      exact === undefined ? findSimilar(sql, failure, now) : [{ scar: exact.scar, rung: 'fingerprint' }];
     const shown = matches.slice(0, args.limit);
     const fixes = fixesOf(
       sql,
@@ -92,7 +92,7 @@ export const scarLookup = defineTool({
     const resolution = shown.map((match) => recommended(ofScar(match))).find((fix) => fix !== undefined);
     return {
       match: MATCH[shown[0]?.rung ?? 'none'],
-      fingerprint,
+      fingerprint: exact?.fingerprint ?? fingerprintOf(args),
       resolution: resolution?.resolution ?? null,
       fixes: helpful.map((fix) => fixView(fix, now)),
       avoid: avoid.map((fix) => fixView(fix, now)),

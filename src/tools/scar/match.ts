@@ -2,7 +2,7 @@ import { MAX_QUERY_TERMS, matchTrigrams, matchWords } from '../search.ts';
 import type { Sql, SqlValue } from '../tool.ts';
 import { type Attempt, relateAction } from './action.ts';
 import { type Failure, type Relation, relate } from './relation.ts';
-import { SCAR_COLUMNS, type Scar, scarByFingerprint } from './store.ts';
+import { SCAR_COLUMNS, type Scar } from './store.ts';
 import { tokensOf, windows, wordsOf } from './tokens.ts';
 
 /** Scars that one rung of the ladder looks at. */
@@ -28,10 +28,8 @@ interface Sought {
 }
 export type SearchRung = Exclude<Rung, 'fingerprint'>;
 
-/** Scars like a failure: the one with its fingerprint, else the best of the matching ladder. */
-export function findMatches(sql: Sql, failure: Failure, now: number): Match[] {
-  const exact = scarByFingerprint(sql, failure.fingerprint);
-  if (exact !== undefined) return [{ scar: exact, rung: 'fingerprint' }];
+/** Scars like a failure that has no scar of its own, the best first, by the matching ladder. */
+export function findSimilar(sql: Sql, failure: Failure, now: number): Match[] {
   const described = { ...failure, ...wordsOf(failure.message, failure.context) };
   return climb(sql, described, (scar, rung) => relate(described, scar, rung, now));
 }

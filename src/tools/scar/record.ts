@@ -2,12 +2,12 @@ import * as z from 'zod';
 import { count, idempotencyKey, optionalName, shortName, tags } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { knownFixSchema, knownFixView, tagsOf } from './answers.ts';
-import { FINGERPRINT_VERSION, fingerprintOf } from './fingerprint.ts';
+import { FINGERPRINT_VERSION, findExact, fingerprintOf } from './fingerprint.ts';
 import { fixesOf, recommended, requireFix } from './fixes.ts';
 import { noteRun } from './runs.ts';
 import { reindex, searchable } from './searchable.ts';
 import { CLASSES, SEVERITIES, seenAgain } from './state.ts';
-import { MAX_TAGS, requireRoomForScar, type Scar, scarByFingerprint, scarIdText } from './store.ts';
+import { MAX_TAGS, requireRoomForScar, type Scar, scarIdText } from './store.ts';
 import { sweepScars } from './sweep.ts';
 import { freeText, Redactor, requireFit } from './texts.ts';
 import { VERDICTS, verdictOf } from './verdict.ts';
@@ -181,14 +181,15 @@ export const scarRecord = defineTool({
     tags: 'plain',
     project: 'plain',
     run_id: 'plain',
-    idempotency_key: 'plain',
+    idempotency_key: 'hash',
   },
   run(args, context) {
     requireFit(args);
     const { sql, now } = context;
     const { fields: report, redacted } = storable(args);
-    const fingerprint = fingerprintOf(args);
-    const known = scarByFingerprint(sql, fingerprint);
+    const exact = findExact(sql, args);
+    const known = exact?.scar;
+    const fingerprint = exact?.fingerprint ?? fingerprintOf(args);
     const scar = known && seeAgain(context, known, report);
     const id = scar?.id ?? insertScar(context, report, fingerprint);
     const fixes = scar === undefined ? [] : fixesOf(sql, [id]);

@@ -3,7 +3,6 @@ import { type Words, windows } from './tokens.ts';
 
 /** What is known of the failure at hand; its names are without credentials, as the stored ones are. */
 export interface Failure {
-  readonly fingerprint: string;
   readonly project: string | null;
   readonly tool: string | null;
   readonly target: string | null;

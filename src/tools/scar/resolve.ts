@@ -113,7 +113,7 @@ export const scarResolve = defineTool({
     resolution: 'length',
     evidence: 'length',
     agent: 'plain',
-    idempotency_key: 'plain',
+    idempotency_key: 'hash',
   },
   run(args, context) {
     requireFit(args);

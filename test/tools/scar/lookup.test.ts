@@ -27,7 +27,7 @@ test('an empty memory knows nothing', async () => {
   const tenant = await openTenant();
   const found = await tenant.ok('scar_lookup', { error_type: 'E', context: 'search index shard' });
   expect(found).toMatchObject(NONE);
-  expect(found.fingerprint).toMatch(/^v1:/);
+  expect(found.fingerprint).toMatch(/^v2:/);
 });
 
 test('a found scar says what failed, when, how often and by whom', async () => {

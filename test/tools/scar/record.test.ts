@@ -14,7 +14,7 @@ test('a new failure is recorded, and the same one with other ids is counted', as
   expect(first).toEqual({
     status: 'new',
     scar_id: expect.stringMatching(/^scar_\d+$/),
-    fingerprint: expect.stringMatching(/^v1:[0-9a-f]{32}$/),
+    fingerprint: expect.stringMatching(/^v2:[0-9a-f]{32}$/),
     occurrences: 1,
     occurrences_in_run: 0,
     verdict: 'clear',
