@@ -18,7 +18,7 @@ const CREDENTIAL =
   /(?:secret|token|credential|bearer|(?:api|access|account|private|secret|signing|signature|encryption|auth|master|licen[cs]e|subscription|consumer|deploy|service|webhook|client|shared|storage|app|application|admin|admin_api|dsa|rsa|ssh|master|root|seed)[_.-]?key|key[_-]?data|(?:key|seed)[_-]?phrase|mnemonic|authtoken|sas|jwt|x-auth|access[_-]?code|recovery[_-]?code|backup[_-]?code)s?(?:\d{1,3}|[_-]?(?:value|text|plain|b64|base64|string))?$/i;
 /** Common names whose values are credentials only when they are random. */
 const RANDOM =
-  /(?:(?:^|[_.:-])auth|session[_-]?(?:id)?|sess(?:id)?|(?:^|[_.-])sid|connect\.sid|csrf(?:[_-]?token)?|xsrf-token|remember_me|(?:^|[_.-])(?:sig|signature|hmac_key|otp|totp|pin)|_key|creds?|dsn|cookie|apikey|key_material|nonce_key|license|licence)$/i;
+  /(?:(?:^|[_.:-])auth|session[_-]?(?:id)?|sess(?:id)?|(?:^|[_.-])sid|connect\.sid|csrf(?:[_-]?token)?|xsrf-token|remember_me|(?:^|[_.-])(?:sig|signature|hmac_key|otp|totp|pin)|_key|_pat|creds?|dsn|cookie|apikey|key_material|nonce_key|license|licence)$/i;
 const COOKIE = /^__(?:host|secure)-[\w.-]{1,64}$/i;
 const NOT_SECRET =
   /jsonwebtoken$|(?:^|[_.-])(?:cache|primary|foreign|partition|sort|idempotency|idempotent|public|pub|object|routing|shard|group|host|registry|index|row|unique|natural|composite|sort|hash|range|dedup|dedupe|i18n|map|dict|json|translation|next|page|continuation|pagination|cursor|sync|eos|bos|pad|unk|stop|mask|special|start|end|prompt|completion|max|min|total|input|output|csrf_header|cancel(?:lation)?)[_.-]?(?:key|token)s?$/i;
@@ -48,6 +48,7 @@ const NUMBER = /^[+-]?\d{1,12}(?:[.,]\d+)*[kKmM%]?$/;
 const PATH =
   /^(?:~|\.{1,2})?(?:\/[\w.@ -]{1,64}){2,16}$|^(?:~|\.{1,2})\/[\w.-]{1,64}$|^[A-Za-z]:\\|^[\w-]{1,64}\.(?:pem|key|json|txt|ya?ml|env|crt|p12|pfx|ts|js|py|go|rs|md)$/;
 const PURE_WORD = /^[A-Za-z]+[.!?:]?$/;
+const NAME = /^[A-Za-z]+(?:[_-][A-Za-z]+)*$/;
 const IDENTIFIERS = /^[A-Za-z_$][A-Za-z_$]*(?:[.:]{1,2}[A-Za-z_$][A-Za-z_$]*)+[;,]?$/;
 
 interface Circumstances {
@@ -57,14 +58,17 @@ interface Circumstances {
   readonly tight: boolean;
   /** `name: value`, as prose has it. */
   readonly prose?: boolean;
+  /** In a list, where the next item may be another name. */
+  readonly listed?: boolean;
 }
 
 /** Whether a value behind a name of some kind is a credential. */
-export function isSecretValue(value: string, { kind, quoted, tight, prose }: Circumstances): boolean {
+export function isSecretValue(value: string, { kind, quoted, tight, prose, listed }: Circumstances): boolean {
   if (value.length < MIN_CHARS) return false;
   value = value.slice(0, MAX_JUDGED_CHARS);
   if (REFERENCE.test(value) || WORD_OF_PROSE.test(value)) return false;
   if (!quoted && (CALL.test(value) || (!tight && IDENTIFIERS.test(value)))) return false;
+  if (listed === true && NAME.test(value)) return false;
   if (kind === 'password') return true;
   if (kind === 'random') return isRandom(value);
   if (NUMBER.test(value) || PATH.test(value)) return false;

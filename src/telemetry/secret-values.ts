@@ -13,7 +13,11 @@ const NAMED = /(?<![\w.-])([\w.-]{1,128})(\\{0,3}["'`]?\]?[ \t]{0,4}(?:=>|:=|\?=
 /** `<add key="Password" value="…"/>`, and the environment of a container: `{"name": "DB_PASSWORD", "value": "…"}`. */
 const PAIRED =
   /\b(?:key|name)\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?([\w.:-]{1,128})\\?["']?,?\s{1,16}\\?["']?value\\?["']?\s{0,4}[:=]\s{0,4}|\b(?:key|name)\\?["']\s{0,4}:\s{0,4}\\?["']([\w.:-]{1,128})\\?["']\s{0,4},\s{0,4}\\?["']value\\?["']\s{0,4}:\s{0,4}/gi;
-const XML = /<([\w.:-]{1,64})>(?!\[redacted)([^<>\r\n]{4,})(?=<)/g;
+/** `define('DB_PASSWORD', '…')` and `["x-api-key", "…"]`: a quoted name, a comma, a quoted value. */
+const LISTED = /(?<!\w)["']([\w.-]{1,128})["']\s{0,4},\s{0,4}(?=["'])/g;
+/** `set -x API_TOKEN …` of a shell, and the tab-separated line of a cookie jar. */
+const SPACED = /(?:\b(?:set -g?x|setx|setenv)[ \t]{1,4}|\t)([\w.-]{1,128})[ \t]{1,4}/g;
+const XML = /(?<![\w.:-])([\w.:-]{1,64})>(?!\[redacted)([^<>\r\n]{4,})(?=<\/)/g;
 
 /** Where a value begins at `lastIndex`: an opening quote at its level of escaping, or none. */
 const QUOTE = /(\\{0,3})(["'`])/y;
@@ -30,7 +34,10 @@ interface Value {
 
 /** Replaces what stands behind a name that says that it is a credential. */
 export function redactNamedValues(text: string, mark: Mark): string {
-  return redactPairs(redactXml(redactAssignments(text, mark), mark), mark);
+  let redacted = redactXml(redactAssignments(text, mark), mark);
+  redacted = redactPairs(redacted, PAIRED, false, mark);
+  for (const heads of [LISTED, SPACED]) redacted = redactPairs(redacted, heads, true, mark);
+  return redacted;
 }
 
 function redactAssignments(text: string, mark: Mark): string {
@@ -46,10 +53,12 @@ function redactAssignments(text: string, mark: Mark): string {
   });
 }
 
-function redactPairs(text: string, mark: Mark): string {
-  return replaceValues(text, PAIRED, mark, ([, attribute, member]) => {
-    const kind = kindOf(attribute ?? member ?? '');
-    return kind && { kind, tight: true, prose: false, environment: false };
+function redactPairs(text: string, heads: RegExp, listed: boolean, mark: Mark): string {
+  return replaceValues(text, heads, mark, ([, attribute, member]) => {
+    const name = attribute ?? member ?? '';
+    const kind = kindOf(name);
+    const isConstant = ENVIRONMENT_NAME.test(name);
+    return kind && { kind, tight: true, prose: false, listed: listed && !isConstant, environment: false };
   });
 }
 
@@ -57,13 +66,14 @@ const redactXml = (text: string, mark: Mark) =>
   text.replace(XML, (whole: string, name: string, value: string) => {
     const kind = kindOf(name.slice(name.indexOf(':') + 1));
     const isSecret = kind !== undefined && isSecretValue(value.trim(), { kind, quoted: true, tight: true });
-    return isSecret ? `<${name}>${mark('assignment')}` : whole;
+    return isSecret ? `${name}>${mark('assignment')}` : whole;
   });
 
 interface Head {
   readonly kind: NameKind;
   readonly tight: boolean;
   readonly prose: boolean;
+  readonly listed?: boolean;
   readonly environment: boolean;
 }
 

@@ -83,7 +83,7 @@ const COMMANDS: readonly Place[] = [
   {
     name: 'flag',
     pattern:
-      /((?<![\w-])(?:mysql|mysqldump|mysqladmin|mariadb|mongo|mongosh|redis-cli|docker login|7z|zip|unzip|sqlcmd|ldapsearch|net use)\b[^\r\n"']{0,80}? -(?:p|P|a|w)[ ]?)(?!\[redacted|\d{1,5}(?!\S)|\$|-)(?:"[^"\r\n]+"?|'[^'\r\n]+'?|[^\s"']{4,})/g,
+      /((?<![\w-])(?:mysql|mysqldump|mysqladmin|mariadb|mongo|mongosh|redis-cli|docker login|7z|zip|unzip|sqlcmd|ldapsearch|cqlsh|clickhouse-client|ftp|snmpget|net use)\b[^\r\n"']{0,80}? -(?:p|P|a|w)[ ]?)(?!\[redacted|\d{1,5}(?!\S)|\$|-)(?:"[^"\r\n]+"?|'[^'\r\n]+'?|[^\s"']{4,})/g,
     accepts: (value) => /[^a-z]/.test(value.replace(/^["']/, '')),
   },
   {
@@ -91,6 +91,16 @@ const COMMANDS: readonly Place[] = [
     pattern:
       /((?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}["']?[^\s:"'<]{0,128}["']?:["']?)(?!\[redacted|\d{1,6}(?!\S)|[$<[(*]|\{\{)[^\s"']{1,}/g,
     accepts: (value) => isSecretValue(value, { kind: 'password', quoted: true, tight: true }),
+  },
+  {
+    name: 'flag',
+    pattern:
+      /(\b(?:ConvertTo-SecureString|-AsPlainText)[ \t]{1,4}(?:-String[ \t]{1,4})?["'])(?!\[redacted|\$)[^"'\r\n]{4,}/gi,
+  },
+  {
+    name: 'user_password',
+    pattern:
+      /((?<![\w-])-U[ \t]{1,4}["']?[\w\\/.-]{1,64}%|\bjdbc:oracle:[a-z]{1,8}:[\w.-]{1,64}\/)(?!\[redacted|\$)[^\s"'@]{4,}/g,
   },
   { name: 'flag', pattern: /(\bsshpass -p ?)(?!\[redacted|\$)[^\s"']{4,}/g },
   {
