@@ -9,9 +9,9 @@ import {
   type RequestId,
   type Transport,
 } from '@modelcontextprotocol/server';
-import { findJsonProblem } from '../json/bounds.ts';
+import { findInexactNumber } from '../json/inexact-number.ts';
+import { findJsonProblem } from '../json/json-problem.ts';
 import { LineSplitter } from '../json/lines.ts';
-import { findLossyNumber } from '../json/lossy-number.ts';
 
 /** The largest message, in bytes: the same as the largest HTTP body by default. */
 export const MAX_MESSAGE_BYTES = 4_194_304;
@@ -205,7 +205,7 @@ function limitViolation(value: unknown, text: string): string | undefined {
     const what = problem.problem === 'too_deep' ? `${problem.limit} levels` : `${problem.limit} values`;
     return `A message must not have more than ${what}.`;
   }
-  const lossy = findLossyNumber(text);
+  const lossy = findInexactNumber(text);
   if (lossy === undefined) return undefined;
   return `The number ${lossy.slice(0, 40)} cannot be represented exactly. Send it as a string.`;
 }

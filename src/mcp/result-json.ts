@@ -1,4 +1,4 @@
-import { utf8Bytes } from '../json/bounds.ts';
+import { utf8Bytes } from '../json/utf8.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
 
 /** The result of a tool call as JSON text, made from the tenant's JSON text without parsing it. */

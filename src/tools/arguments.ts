@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { findJsonProblem } from '../json/bounds.ts';
+import { findJsonProblem } from '../json/json-problem.ts';
 import { clip } from '../telemetry/redact.ts';
 import { invalidInput, ToolError } from './errors.ts';
 import type { Tool } from './tool.ts';

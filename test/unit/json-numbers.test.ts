@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { findLossyNumber } from '../../src/json/lossy-number.ts';
+import { findInexactNumber } from '../../src/json/inexact-number.ts';
 
 describe('numbers that JSON.parse would change', () => {
   test.each([
@@ -18,7 +18,7 @@ describe('numbers that JSON.parse would change', () => {
     `0.${'0'.repeat(400)}1`,
   ])('%s', (number) => {
     for (const json of [number, `[0,${number}]`, `{"a":{"b\\"":${number}}}`, `{"1e5":"1e5","x":${number}}`]) {
-      expect(findLossyNumber(json)).toBe(number);
+      expect(findInexactNumber(json)).toBe(number);
     }
   });
 });
@@ -46,7 +46,7 @@ describe('numbers that JSON.parse keeps', () => {
     `1${'0'.repeat(300)}`,
   ])('%s', (number) => {
     for (const json of [number, `[0,${number}]`, `{"a":${number},"b":"c"}`]) {
-      expect(findLossyNumber(json)).toBeUndefined();
+      expect(findInexactNumber(json)).toBeUndefined();
     }
   });
 });
@@ -59,14 +59,14 @@ test.each([
   '["\\\\\\"1e400\\\\"]',
 ])('digits inside the text %s are no number', (json) => {
   expect(JSON.parse(json)).toBeDefined();
-  expect(findLossyNumber(json)).toBeUndefined();
+  expect(findInexactNumber(json)).toBeUndefined();
 });
 
 test('what JavaScript writes, it holds', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
-      expect(findLossyNumber(JSON.stringify(value))).toBeUndefined();
-      expect(findLossyNumber(JSON.stringify(value, null, 2))).toBeUndefined();
+      expect(findInexactNumber(JSON.stringify(value))).toBeUndefined();
+      expect(findInexactNumber(JSON.stringify(value, null, 2))).toBeUndefined();
     }),
   );
 });
@@ -75,7 +75,7 @@ test('an integer is found exactly when it is not held', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }), (integer) => {
       const json = `{"before":"1e5","n":[${integer}]}`;
-      expect(findLossyNumber(json) === undefined).toBe(written(Number(integer)) === integer);
+      expect(findInexactNumber(json) === undefined).toBe(written(Number(integer)) === integer);
     }),
   );
 });
@@ -95,6 +95,6 @@ test.each([
   ['numbers', `[${'1e5,'.repeat(100_000)}1]`],
 ])('millions of characters of %s are read in a moment', (_name, json) => {
   const before = performance.now();
-  findLossyNumber(json);
+  findInexactNumber(json);
   expect(performance.now() - before).toBeLessThan(2000);
 });

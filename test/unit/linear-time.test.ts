@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { validateHostHeader } from '@modelcontextprotocol/server';
 import { describe, expect, test } from 'vitest';
-import { findLossyNumber } from '../../src/json/lossy-number.ts';
+import { findInexactNumber } from '../../src/json/inexact-number.ts';
 import { parseCellUri } from '../../src/mcp/cell-uri.ts';
 import { describeCause, redactArgs, redactForLog } from '../../src/telemetry/redact.ts';
 import { redactSecrets } from '../../src/telemetry/secrets.ts';
@@ -86,7 +86,7 @@ const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
   ['JSON Pointers', (text) => parsePointer(`/${text}`)],
   ['cursors', (text) => unseal('k', sealed(text))],
   ['URIs of cells', (text) => parseCellUri(`blackboard://${text}`)],
-  ['numbers in JSON', (text) => findLossyNumber(JSON.stringify([text]))],
+  ['numbers in JSON', (text) => findInexactNumber(JSON.stringify([text]))],
   ['the Host header', (text) => validateHostHeader(text, ['localhost'])],
   ['traceparent', (text) => continueTrace(`00-${text}`)],
 ];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { confidenceOf } from '../../src/tools/scar/confidence.ts';
-import { afterReport, OUTCOMES, STATES, seenAgain } from '../../src/tools/scar/state.ts';
+import { OUTCOMES, STATES, stateAfterOccurrence, stateAfterReport } from '../../src/tools/scar/state.ts';
 import { type Evidence, TRANSIENT_MS, verdictOf } from '../../src/tools/scar/verdict.ts';
 
 const reports = fc.nat(100_000);
@@ -52,7 +52,7 @@ describe('states', () => {
     ['muted', 'muted'],
     ['archived', 'archived'],
   ] as const)('%s seen again is %s', (before, after) => {
-    expect(seenAgain(before)).toBe(after);
+    expect(stateAfterOccurrence(before)).toBe(after);
   });
 
   test.each([
@@ -65,11 +65,11 @@ describe('states', () => {
     ['resolved', 'not_applicable', 'resolved'],
     ['resolved', 'wrong_match', 'resolved'],
   ] as const)('%s after %s is %s', (before, outcome, after) => {
-    expect(afterReport(before, outcome)).toBe(after);
+    expect(stateAfterReport(before, outcome)).toBe(after);
   });
 
   test.each(STATES.filter((state) => state === 'muted' || state === 'archived'))('%s stays', (state) => {
-    for (const outcome of OUTCOMES) expect(afterReport(state, outcome)).toBe(state);
+    for (const outcome of OUTCOMES) expect(stateAfterReport(state, outcome)).toBe(state);
   });
 });
 

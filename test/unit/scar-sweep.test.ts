@@ -3,8 +3,8 @@ import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
 import type { Database } from '../../src/tenant/storage/database.ts';
 import { migrate } from '../../src/tenant/storage/migrate.ts';
-import { REPORT_MEMORY_MS } from '../../src/tools/scar/fixes.ts';
-import { MAX_SHOWN, noteShown, RUN_MEMORY_MS, shownToRun } from '../../src/tools/scar/runs.ts';
+import { REPORT_RETENTION_MS } from '../../src/tools/scar/fixes.ts';
+import { MAX_SHOWN, RUN_RETENTION_MS, recordShown, shownToRun } from '../../src/tools/scar/runs.ts';
 import { sweepScars } from '../../src/tools/scar/sweep.ts';
 
 const THEN = Date.UTC(2026, 0, 1);
@@ -25,7 +25,7 @@ function open(scars = 3): Database {
     db.exec(`INSERT INTO scar_runs VALUES (?, 'r', 1, ?)`, id, THEN);
     db.exec(`INSERT INTO scar_reports (scar_id, fix_id, principal, at) VALUES (?, 0, 'p', ?)`, id, THEN);
   }
-  noteShown(
+  recordShown(
     db,
     Array.from({ length: scars }, (_, i) => i + 1),
     'r',
@@ -41,10 +41,10 @@ const rows = (db: Database) =>
 
 describe('sweeping', () => {
   test.each([
-    [REPORT_MEMORY_MS - 1, 0, [3, 3, 3, 3]],
-    [REPORT_MEMORY_MS, 3, [3, 3, 0, 3]],
-    [RUN_MEMORY_MS - 1, 3, [3, 3, 0, 3]],
-    [RUN_MEMORY_MS, 9, [0, 0, 0, 3]],
+    [REPORT_RETENTION_MS - 1, 0, [3, 3, 3, 3]],
+    [REPORT_RETENTION_MS, 3, [3, 3, 0, 3]],
+    [RUN_RETENTION_MS - 1, 3, [3, 3, 0, 3]],
+    [RUN_RETENTION_MS, 9, [0, 0, 0, 3]],
   ])('after %i ms reclaims %i rows', (age, swept, left) => {
     const db = open();
     expect(sweepScars(db, THEN + age, 100)).toBe(swept);
@@ -55,7 +55,7 @@ describe('sweeping', () => {
   test('deletes no more than it may at a time, and in the end all', () => {
     const db = open();
     const swept = [];
-    for (let i = 0; i < 4; i++) swept.push(sweepScars(db, THEN + RUN_MEMORY_MS, 4));
+    for (let i = 0; i < 4; i++) swept.push(sweepScars(db, THEN + RUN_RETENTION_MS, 4));
     expect(swept).toEqual([4, 4, 1, 0]);
     expect(rows(db)).toEqual([0, 0, 0, 3]);
   });
@@ -70,7 +70,7 @@ test('of what runs were shown only the newest notes are kept', () => {
     THEN,
   );
   expect(shownToRun(db, [1], 'r', THEN).size).toBe(1);
-  noteShown(db, [1], 'one more', THEN);
+  recordShown(db, [1], 'one more', THEN);
   expect(db.exec('SELECT count(*) AS n FROM scar_shown')).toEqual([{ n: MAX_SHOWN }]);
   expect(shownToRun(db, [1], 'r', THEN).size).toBe(0);
   expect(shownToRun(db, [1], 'one more', THEN).size).toBe(1);

@@ -1,6 +1,6 @@
 import { isJsonContentType } from '@modelcontextprotocol/server';
-import { findJsonProblem } from '../../json/bounds.ts';
-import { findLossyNumber } from '../../json/lossy-number.ts';
+import { findInexactNumber } from '../../json/inexact-number.ts';
+import { findJsonProblem } from '../../json/json-problem.ts';
 import { fail, type Result, succeed } from '../../result.ts';
 import { clip } from '../../telemetry/redact.ts';
 import type { HttpRefusal } from './http-errors.ts';
@@ -30,7 +30,7 @@ export async function readJson(request: Request, maxBytes: number): Promise<Resu
     const what = problem.problem === 'too_deep' ? `${problem.limit} levels` : `${problem.limit} values`;
     return fail(invalid(`The body must not have more than ${what}.`));
   }
-  const lossy = findLossyNumber(body.value);
+  const lossy = findInexactNumber(body.value);
   if (lossy !== undefined) {
     return fail(invalid(`The number ${clip(lossy, 40)} cannot be represented exactly. Send it as a string.`));
   }

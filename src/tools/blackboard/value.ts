@@ -1,4 +1,4 @@
-import { utf8Bytes } from '../../json/bounds.ts';
+import { utf8Bytes } from '../../json/utf8.ts';
 import { invalidInput, ToolError } from '../errors.ts';
 
 /** The largest value of a cell: bytes of its JSON text in UTF-8. */

@@ -1,4 +1,4 @@
-import { utf8Bytes } from '../../json/bounds.ts';
+import { utf8Bytes } from '../../json/utf8.ts';
 import { ToolError } from '../errors.ts';
 import type { Sql } from '../tool.ts';
 import type { Usage } from './counters.ts';

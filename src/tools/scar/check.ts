@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { count, limit, optionalName } from '../fields.ts';
 import { defineTool, type Sql } from '../tool.ts';
-import { knownFixSchema, knownFixView, scarSchema, scarView } from './answers.ts';
-import { type Fix, fixesOf, recommended } from './fixes.ts';
+import { type Fix, fixesOf, recommendedFix } from './fixes.ts';
 import { findWarnings, type Match } from './match.ts';
-import { hitsOfRun, noteShown, shownToRun } from './runs.ts';
+import { knownFixSchema, knownFixView, scarSchema, scarView } from './output.ts';
+import { occurrencesInRun, recordShown, shownToRun } from './runs.ts';
 import { scarIdText } from './store.ts';
-import { redacted, requiredText, requireFit } from './texts.ts';
-import { REASONS, strongest, VERDICTS, verdictOf } from './verdict.ts';
+import { redacted, requiredText, requireTextLimits } from './texts.ts';
+import { byStrength, REASONS, VERDICTS, verdictOf } from './verdict.ts';
 
 const DEFAULT_SCARS_SHOWN = 3;
 const MAX_SCARS_SHOWN = 3;
@@ -18,11 +18,11 @@ interface Warning {
   readonly verdict: ReturnType<typeof verdictOf>;
 }
 
-/** What each match says about going on, the strongest first and the rest as they were found. */
+/** The verdict of each match, the strongest verdict first, otherwise in the order of the search. */
 function warnings(sql: Sql, matches: readonly Match[], runId: string | null, now: number): Warning[] {
   const ids = matches.map(({ scar }) => scar.id);
   const fixes = fixesOf(sql, ids);
-  const hits = runId === null ? new Map<number, number>() : hitsOfRun(sql, ids, runId, now);
+  const hits = runId === null ? new Map<number, number>() : occurrencesInRun(sql, ids, runId, now);
   return matches
     .map((match) => {
       const { scar } = match;
@@ -37,33 +37,33 @@ function warnings(sql: Sql, matches: readonly Match[], runId: string | null, now
       };
       return { match, fixes: own, verdict: verdictOf(evidence, now) };
     })
-    .sort((a, b) => strongest(a.verdict, b.verdict));
+    .sort((a, b) => byStrength(a.verdict, b.verdict));
 }
 
 export const scarCheck = defineTool({
   name: 'scar_check',
   title: 'Check before acting',
   description:
-    'Asks, right before an action, whether it is known to fail. clear: go on; caution: read the scars first; stop: the ' +
-    'same will fail again, so change the approach or apply the known_fix. The server advises, it cannot block. With ' +
-    'run_id a scar is shown to a run once, `suppressed` counts those it was shown before; the verdict still counts them.',
+    'Checks, right before an action, whether it is known to fail. clear: proceed; caution: read the scars first; stop: it ' +
+    'will fail again, so change the approach or apply known_fix. The server advises, it cannot block. With run_id each ' +
+    'scar is shown to a run once; `suppressed` counts those shown before, which the verdict still includes.',
   scope: 'scar:read',
   cost: 1,
   grows: false,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: z.strictObject({
-    action: requiredText('action', 'What is going to be done, such as the command line.'),
-    tool: optionalName().describe('What it is done with: a tool, a command, a service.'),
-    target: optionalName(512).describe('What it is done to: a host, a file, a table.'),
-    project: optionalName().describe('Leave out to search all projects.'),
-    run_id: optionalName().describe('The run: what it hit counts, what it was shown is not repeated.'),
-    agent: optionalName().describe('Who asks; all agents get the same answer.'),
+    action: requiredText('action', 'The planned action, such as the command line.'),
+    tool: optionalName().describe('The tool, command or service to be used.'),
+    target: optionalName(512).describe('The host, file or table it is used on.'),
+    project: optionalName().describe('Omit to search all projects.'),
+    run_id: optionalName().describe('The run: its failures count, and it sees no scar twice.'),
+    agent: optionalName().describe('Caller; does not affect the answer.'),
     limit: limit(DEFAULT_SCARS_SHOWN, MAX_SCARS_SHOWN),
   }),
   output: z.strictObject({
     verdict: z.enum(VERDICTS),
     reason: z.enum(REASONS),
-    decided_by: z.string().optional().describe('The scar_id that the verdict comes from.'),
+    decided_by: z.string().optional().describe('scar_id that decided the verdict.'),
     scars: z.array(scarSchema.extend({ known_fix: knownFixSchema.optional() })),
     suppressed: count(),
     left_out: count().describe('Matches beyond the limit.'),
@@ -78,7 +78,7 @@ export const scarCheck = defineTool({
     limit: 'plain',
   },
   run(args, { sql, now }) {
-    requireFit(args);
+    requireTextLimits(args);
     const attempt = {
       project: redacted(args.project),
       tool: redacted(args.tool),
@@ -91,17 +91,17 @@ export const scarCheck = defineTool({
     const before = runId === null ? new Set<number>() : shownToRun(sql, ids, runId, now);
     const fresh = found.filter(({ match }) => !before.has(match.scar.id));
     const shown = fresh.slice(0, args.limit);
-    // A note about the answer, as the record of the call is one: what the memory holds and says to others stays as it is.
+    // Like the call's own record, this note concerns only the answer. Scars, and what other runs see, do not change.
     if (runId !== null) {
       const shownIds = shown.map(({ match }) => match.scar.id);
-      noteShown(sql, shownIds, runId, now);
+      recordShown(sql, shownIds, runId, now);
     }
     const [first] = found;
     return {
       ...(first?.verdict ?? verdictOf(undefined, now)),
       decided_by: first && scarIdText(first.match.scar.id),
       scars: shown.map(({ match, fixes }) => {
-        const fix = recommended(fixes);
+        const fix = recommendedFix(fixes);
         return { ...scarView(match, fixes.length, now), known_fix: fix && knownFixView(fix, now) };
       }),
       suppressed: found.length - fresh.length,

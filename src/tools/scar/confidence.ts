@@ -2,12 +2,12 @@
 const Z = 1.959963984540054;
 
 /**
- * Lower bound of the Wilson score interval (Wilson 1927) at 95 % for the share of `worked` in all reports, 0 to 1:
- * one lucky report proves little, many prove much. 0 without any report.
+ * Lower bound of the Wilson score interval (Wilson 1927) at 95 % for the share of reports that say `worked`, from 0 to 1.
+ * It grows with the number of reports, so one success counts for little. 0 without any report.
  */
 export function confidenceOf(worked: number, failed: number): number {
   const n = worked + failed;
-  // Without a success the bound is 0; computed, it comes out as a rounding error above it.
+  // The bound is exactly 0 here, but floating point would give a value just above it.
   if (worked === 0) return 0;
   const share = worked / n;
   const centre = share + Z ** 2 / (2 * n);

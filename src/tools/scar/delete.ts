@@ -4,10 +4,10 @@ import { defineTool } from '../tool.ts';
 import { parseScarId } from './store.ts';
 
 const output = z.strictObject({
-  status: z.enum(['deleted', 'would_delete', 'none']).describe('none: there is no such scar.'),
+  status: z.enum(['deleted', 'would_delete', 'none']).describe('none: no such scar.'),
   deleted: z
     .strictObject({ scar: count(), fixes: count() })
-    .describe('How many; with dry_run, how many would be.'),
+    .describe('Counts; with dry_run, what would be deleted.'),
 });
 type Answer = z.output<typeof output>;
 
@@ -15,20 +15,20 @@ export const scarDelete = defineTool({
   name: 'scar_delete',
   title: 'Delete a failure',
   description:
-    'Deletes a scar with its fixes, fingerprints and counts, for good: the next such failure is new. dry_run only counts. ' +
-    'To keep the lesson but silence it, use scar_update with status muted or archived.',
+    'Permanently deletes a scar with its fixes, fingerprints and counts; the next such failure is new. dry_run only counts. ' +
+    'To keep a scar without warnings, use scar_update with status muted or archived.',
   scope: 'scar:write',
   cost: 1,
   grows: false,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   input: z.strictObject({
     scar_id: shortName(64).describe('From scar_record, scar_lookup or scar_list.'),
-    dry_run: z.boolean().default(false).describe('Only say what would be deleted.'),
+    dry_run: z.boolean().default(false).describe('Only count what would be deleted.'),
   }),
   output,
   log: { scar_id: 'plain', dry_run: 'plain' },
   run(args, { sql, nextRev }): Answer {
-    // The id of a scar that was merged leads nowhere here: what it is part of now was not meant.
+    // The id of a merged scar is not followed here: the caller did not mean the scar that it was merged into.
     const id = parseScarId(args.scar_id) ?? 0;
     const [found] = sql.exec<{ fixes: number }>(
       'SELECT (SELECT count(*) FROM scar_fixes WHERE scar_id = s.id) AS fixes FROM scars AS s WHERE s.id = ?',

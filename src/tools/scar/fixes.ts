@@ -1,9 +1,9 @@
 import type { Sql, SqlRow, ToolContext } from '../tool.ts';
 import { confidenceOf } from './confidence.ts';
 
-/** Fixes kept for one scar. */
+/** Maximum number of fixes per scar. */
 export const MAX_FIXES = 10;
-/** From this confidence on a fix is recommended. One report that it worked is enough, one that it failed undoes that. */
+/** Minimum confidence of a recommended fix. One success reaches it; one failure after it goes below again. */
 export const RECOMMENDED = 0.2;
 
 interface FixRow extends SqlRow {
@@ -24,8 +24,8 @@ export interface Fix extends FixRow {
   confidence: number;
 }
 
-/** The best first: by confidence, then those that applied wherever they were tried, then the newest. */
-function byStanding(a: Fix, b: Fix): number {
+/** Sorts by confidence, then by fewest reports of not_applicable, then newest first. */
+function byConfidence(a: Fix, b: Fix): number {
   return b.confidence - a.confidence || a.not_applicable - b.not_applicable || b.id - a.id;
 }
 
@@ -38,29 +38,29 @@ export function fixesOf(sql: Sql, scarIds: readonly number[]): Fix[] {
     JSON.stringify(scarIds),
     scarIds.length * MAX_FIXES,
   );
-  return rows.map((row) => ({ ...row, confidence: confidenceOf(row.worked, row.failed) })).sort(byStanding);
+  return rows.map((row) => ({ ...row, confidence: confidenceOf(row.worked, row.failed) })).sort(byConfidence);
 }
 
-/** A fix that failed more than it proved itself. */
+/** True for a fix with failures whose confidence is below the minimum. */
 export const isDiscouraged = (fix: Fix) => fix.failed > 0 && fix.confidence < RECOMMENDED;
 
-/** What to do, of fixes in order of standing: the best proven one, else the newest without a failure. */
-export function recommended(fixes: readonly Fix[]): Fix | undefined {
+/** The fix to try: the most confident one if it reaches the minimum, else the newest that never failed. @param fixes best first */
+export function recommendedFix(fixes: readonly Fix[]): Fix | undefined {
   const [best] = fixes;
   if (best !== undefined && best.confidence >= RECOMMENDED) return best;
   return fixes.filter((fix) => fix.failed === 0).sort((a, b) => b.id - a.id)[0];
 }
 
-/** Two resolutions are the same when they differ in case and white space at most. */
+/** Resolutions that differ only in case and white space are the same. */
 export const sameText = (a: string, b: string) => comparable(a) === comparable(b);
 const comparable = (text: string) => text.normalize('NFC').toLowerCase().replace(/\s+/g, ' ').trim();
 
 /**
- * The fix with this resolution, added when the scar lacks it. When the scar has as many fixes as it can have, the one
- * that stands lowest gives way.
- * @param fixes all fixes of the scar, in order of standing
+ * Returns the fix with this resolution, adding it if the scar has none. At the limit of 10 fixes, the one with the lowest
+ * confidence is deleted to make room.
+ * @param fixes all fixes of the scar, best first
  */
-export function requireFix(
+export function findOrAddFix(
   context: ToolContext,
   scarId: number,
   fixes: readonly Fix[],
@@ -70,7 +70,7 @@ export function requireFix(
   const known = fixes.find((fix) => sameText(fix.resolution, resolution));
   if (known !== undefined) return known;
   const lowest = fixes.length < MAX_FIXES ? undefined : fixes.at(-1);
-  if (lowest !== undefined) dropFix(context.sql, lowest);
+  if (lowest !== undefined) deleteFix(context.sql, lowest);
   const fix: FixRow = {
     id: context.nextRev(),
     scar_id: scarId,
@@ -98,19 +98,22 @@ export function requireFix(
   return { ...fix, confidence: 0 };
 }
 
-export function dropFix(sql: Sql, fix: Fix): void {
+export function deleteFix(sql: Sql, fix: Fix): void {
   sql.exec('DELETE FROM scar_reports WHERE scar_id = ? AND fix_id = ?', fix.scar_id, fix.id);
   sql.exec('DELETE FROM scar_fixes WHERE id = ?', fix.id);
 }
 
-/** Reports of one reporter on one fix that count within an hour. */
+/** Reports by one token on one fix that count within an hour. */
 const MAX_REPORTS_PER_HOUR = 5;
-/** How long a report is kept to count those of its reporter, in milliseconds. */
-export const REPORT_MEMORY_MS = 3_600_000;
+/** How long a report counts towards its token's limit, in milliseconds. */
+export const REPORT_RETENTION_MS = 3_600_000;
 
-/** Notes a report of the caller's on a fix, or on the scar itself (`fixId` 0), and says whether it counts. */
-export function noteReport({ sql, author, now }: ToolContext, scarId: number, fixId: number): boolean {
-  const since = now - REPORT_MEMORY_MS;
+/**
+ * Stores a report by the caller on a fix, or on the scar itself (`fixId` 0).
+ * @returns false, storing nothing, when the caller has used up its reports for this hour
+ */
+export function countReport({ sql, author, now }: ToolContext, scarId: number, fixId: number): boolean {
+  const since = now - REPORT_RETENTION_MS;
   const [row] = sql.exec<{ reports: number }>(
     'SELECT count(*) AS reports FROM scar_reports WHERE scar_id = ? AND at > ? AND fix_id = ? AND principal = ?',
     scarId,

@@ -3,8 +3,8 @@ import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count, cursor, limit, optionalName, tags, text } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { listedSchema, listedView } from './answers.ts';
-import { countStates, type Index, identityOf, pageOfScars, SORTS, type Wanted } from './listing.ts';
+import { countStates, type Index, type ListFilter, listIdentity, pageOfScars, SORTS } from './list-query.ts';
+import { listedSchema, listedView } from './output.ts';
 import { SEVERITIES, STATES, type State } from './state.ts';
 import { redacted } from './texts.ts';
 
@@ -20,16 +20,16 @@ const input = z.strictObject({
   project: optionalName(),
   tool: optionalName(),
   error_type: optionalName(256),
-  status: z.enum(STATES).optional().describe('Left out: all but muted and archived.'),
+  status: z.enum(STATES).optional().describe('Default: all but muted and archived.'),
   severity: z.enum(SEVERITIES).optional(),
-  tags: tags().describe('Only scars that have all of these.'),
-  sort: z.enum(SORTS).optional().describe('Left out: by relevance with query, else recent.'),
+  tags: tags().describe('Only scars with all of these.'),
+  sort: z.enum(SORTS).optional().describe('Default: relevance with query, else recent.'),
   limit: limit(DEFAULT_LISTED, MAX_LISTED),
   cursor: cursor(),
 });
 type Args = z.output<typeof input>;
 
-/** What a sealed cursor holds: where the next page begins, in which list. */
+/** Content of a sealed cursor: which list it belongs to and where its next page begins. */
 const cursorSchema = z.strictObject({
   list: z.string(),
   place: z.number(),
@@ -44,8 +44,8 @@ export const scarList = defineTool({
   title: 'List failures',
   description:
     'Lists recorded failures, newest first or by query, filtered by project, tool, error_type, status, severity and ' +
-    'tags. Use it to survey or tidy the memory; for a failure at hand use scar_lookup. `hidden` says how many more ' +
-    'are muted or archived. The rev of an entry is for if_rev of scar_update.',
+    'tags. Use it to review or clean up; for a current failure use scar_lookup. `hidden` counts further muted and ' +
+    "archived ones. Pass an entry's rev as if_rev to scar_update.",
   scope: 'scar:read',
   cost: 1,
   grows: false,
@@ -71,7 +71,7 @@ export const scarList = defineTool({
   },
   run(args, context) {
     const { sql, now } = context;
-    const wanted: Wanted = {
+    const wanted: ListFilter = {
       query: args.query,
       project: redacted(args.project),
       tool: redacted(args.tool),
@@ -80,9 +80,9 @@ export const scarList = defineTool({
       tags: JSON.stringify([...new Set((args.tags ?? []).map((tag) => redacted(tag)))].sort()),
     };
     const sort = args.sort ?? (args.query === undefined ? 'recent' : 'relevant');
-    const list = digest(identityOf(wanted, sort, args.status));
-    const from = opened(args, list, context);
-    const { index, counts } = counted(sql, wanted, from?.index);
+    const list = digest(listIdentity(wanted, sort, args.status));
+    const from = readCursor(args, list, context);
+    const { index, counts } = countMatches(sql, wanted, from?.index);
     const states = args.status === undefined ? STATES.filter((state) => !isHidden(state)) : [args.status];
     const asOf = from?.as_of ?? now;
     const after = from && { place: from.place, id: from.id };
@@ -108,10 +108,10 @@ export const scarList = defineTool({
 const isHidden = (state: (typeof STATES)[number]) => HIDDEN.some((hidden) => hidden === state);
 const digest = (identity: string) => createHash('sha256').update(identity).digest('hex').slice(0, 16);
 
-/** Counts what is listed; a query that finds no word is asked of the trigrams. */
-function counted(
+/** Counts the matches per state. A query without a match among whole words is searched by trigrams instead. */
+function countMatches(
   sql: ToolContext['sql'],
-  wanted: Wanted,
+  wanted: ListFilter,
   index: Index | undefined,
 ): { index: Index; counts: Map<State, number> } {
   const first = index ?? 'scar_words';
@@ -121,13 +121,13 @@ function counted(
 }
 
 /** @throws ToolError `invalid_input` when the cursor is not one of this list */
-function opened(args: Args, list: string, context: ToolContext): Cursor | undefined {
+function readCursor(args: Args, list: string, context: ToolContext): Cursor | undefined {
   if (args.cursor === undefined) return undefined;
   const payload = context.unseal(args.cursor);
   const cursor = payload === undefined ? undefined : cursorSchema.safeParse(JSON.parse(payload));
   if (cursor?.success && cursor.data.list === list) return cursor.data;
   throw invalidInput(
     'cursor',
-    'cursor does not belong to this list; repeat the other arguments as they were, or leave cursor out to start again.',
+    'cursor does not belong to this list. Repeat the other arguments unchanged, or omit cursor to start again.',
   );
 }

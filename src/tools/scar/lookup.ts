@@ -1,15 +1,15 @@
 import * as z from 'zod';
 import { count, limit, optionalName, shortName } from '../fields.ts';
 import { defineTool } from '../tool.ts';
-import { fixSchema, fixView, scarSchema, scarView } from './answers.ts';
 import { findExact, fingerprintOf } from './fingerprint.ts';
-import { fixesOf, isDiscouraged, recommended } from './fixes.ts';
+import { fixesOf, isDiscouraged, recommendedFix } from './fixes.ts';
 import { findSimilar, type Match } from './match.ts';
-import { freeText, redacted, requireFit } from './texts.ts';
+import { fixSchema, fixView, scarSchema, scarView } from './output.ts';
+import { freeText, redacted, requireTextLimits } from './texts.ts';
 
 const DEFAULT_SCARS_SHOWN = 3;
 const MAX_SCARS_SHOWN = 10;
-/** Of the fixes to try, and again of those to avoid. */
+/** Applies to `fixes` and to `avoid` separately. */
 const MAX_FIXES_SHOWN = 5;
 
 const MATCH = {
@@ -24,26 +24,23 @@ export const scarLookup = defineTool({
   name: 'scar_lookup',
   title: 'Look up a failure',
   description:
-    'Asks whether a failure is known and what helped. Call it when something failed, before trying again. `resolution` ' +
-    'is the fix to try (null when none is known), `fixes` how each fix stands, `avoid` what was tried and failed. ' +
-    '`match: exact` is the same failure; `similar` shares words with it, so judge whether it fits. Report how the fix ' +
-    'went by scar_resolve; record an unknown failure by scar_record.',
+    'Finds out whether a failure is known and what helped. Call it after a failure, before trying again. `resolution` is ' +
+    'the fix to try (null if none is known), `fixes` lists all fixes, `avoid` those that failed. `match: exact` is the ' +
+    'same failure; `similar` shares words with it, so judge whether it fits. Report the result with scar_resolve; ' +
+    'record an unknown failure with scar_record.',
   scope: 'scar:read',
   cost: 1,
   grows: false,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: z.strictObject({
     error_type: shortName(256).describe('The name of the error, such as TimeoutError.'),
-    agent: optionalName().describe('Who asks; all agents get the same answer.'),
+    agent: optionalName().describe('Caller; does not affect the answer.'),
     error_message: freeText('error_message', 'The message as it was raised.'),
-    context: freeText(
-      'context',
-      'What was being done. Identifies the failure when there is no error_message.',
-    ),
+    context: freeText('context', 'What was being done. Identifies the failure if there is no error_message.'),
     error_code: optionalName(64).describe('Such as 429 or ECONNRESET.'),
-    tool: optionalName().describe('What failed: a tool, a command, a service.'),
-    target: optionalName(512).describe('What it was used on: a host, a file, a table.'),
-    project: optionalName().describe('Leave out to search all projects.'),
+    tool: optionalName().describe('The tool, command or service that failed.'),
+    target: optionalName(512).describe('The host, file or table it was used on.'),
+    project: optionalName().describe('Omit to search all projects.'),
     limit: limit(DEFAULT_SCARS_SHOWN, MAX_SCARS_SHOWN),
   }),
   output: z.strictObject({
@@ -67,7 +64,7 @@ export const scarLookup = defineTool({
     limit: 'plain',
   },
   run(args, { sql, now }) {
-    requireFit(args);
+    requireTextLimits(args);
     const failure = {
       project: redacted(args.project),
       tool: redacted(args.tool),
@@ -79,7 +76,7 @@ export const scarLookup = defineTool({
     };
     const exact = findExact(sql, args);
     const matches: Match[] =
-      exact === undefined ? findSimilar(sql, failure, now) : [{ scar: exact.scar, rung: 'fingerprint' }];
+      exact === undefined ? findSimilar(sql, failure, now) : [{ scar: exact.scar, stage: 'fingerprint' }];
     const shown = matches.slice(0, args.limit);
     const fixes = fixesOf(
       sql,
@@ -89,9 +86,9 @@ export const scarLookup = defineTool({
     const inOrder = shown.flatMap(ofScar);
     const avoid = inOrder.filter(isDiscouraged).slice(0, MAX_FIXES_SHOWN);
     const helpful = inOrder.filter((fix) => !isDiscouraged(fix)).slice(0, MAX_FIXES_SHOWN);
-    const resolution = shown.map((match) => recommended(ofScar(match))).find((fix) => fix !== undefined);
+    const resolution = shown.map((match) => recommendedFix(ofScar(match))).find((fix) => fix !== undefined);
     return {
-      match: MATCH[shown[0]?.rung ?? 'none'],
+      match: MATCH[shown[0]?.stage ?? 'none'],
       fingerprint: exact?.fingerprint ?? fingerprintOf(args),
       resolution: resolution?.resolution ?? null,
       fixes: helpful.map((fix) => fixView(fix, now)),

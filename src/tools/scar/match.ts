@@ -1,91 +1,105 @@
 import { MAX_QUERY_TERMS, matchTrigrams, matchWords } from '../search.ts';
 import type { Sql, SqlValue } from '../tool.ts';
-import { type Attempt, relateAction } from './action.ts';
-import { type Failure, type Relation, relate } from './relation.ts';
+import { type Attempt, relateAction } from './relate-action.ts';
+import { type Failure, type Relation, relate } from './relate-failure.ts';
 import { SCAR_COLUMNS, type Scar } from './store.ts';
-import { tokensOf, windows, wordsOf } from './tokens.ts';
+import { substrings, tokensOf, wordsOf } from './tokens.ts';
 
-/** Scars that one rung of the ladder looks at. */
+/**
+ * Finds scars that are similar to a failure or concern an action.
+ *
+ * Guarantees: muted and archived scars are never found; at most 20 candidates are compared in each of three stages, so the
+ * work is bounded with 10,000 scars too; the same scars and words give the same order.
+ * It prefers no match to a wrong one: candidates come from SQL, and `relate` or `relateAction` decides about each. It can
+ * still fail both ways, when two failures share words by chance or describe one cause in different words. `npm run
+ * bench:scar` measures precision and recall on labelled pairs; no change may make them worse.
+ */
+
+/** Maximum number of scars that one stage compares. */
 const MAX_CANDIDATES = 20;
-/** Terms of one search: half of what a query may have, for each term costs up to a millisecond on a full memory. */
+/** Terms of one search. Half the usual maximum, because with 10,000 scars each term costs up to a millisecond. */
 const MAX_TERMS = MAX_QUERY_TERMS / 2;
 const MIN_INDEXED_TERMS = 2;
 const TRIGRAM = 3;
 
-export type Rung = 'fingerprint' | 'tool_target' | 'words' | 'trigrams';
+export type MatchedBy = 'fingerprint' | 'tool_target' | 'words' | 'trigrams';
 
 export interface Match {
   readonly scar: Scar;
-  readonly rung: Rung;
+  readonly stage: MatchedBy;
 }
 
-/** What a search goes by. */
-interface Sought {
+/** What scars are searched for. */
+interface SearchCriteria {
   readonly project: string | null;
   readonly tool: string | null;
   readonly target: string | null;
   readonly tokens: readonly string[];
 }
-export type SearchRung = Exclude<Rung, 'fingerprint'>;
+export type SearchStage = Exclude<MatchedBy, 'fingerprint'>;
 
-/** Scars like a failure that has no scar of its own, the best first, by the matching ladder. */
+/** Scars similar to a failure that has no scar of its own, best first. */
 export function findSimilar(sql: Sql, failure: Failure, now: number): Match[] {
   const described = { ...failure, ...wordsOf(failure.message, failure.context) };
-  return climb(sql, described, (scar, rung) => relate(described, scar, rung, now));
+  return searchInStages(sql, described, (scar, stage) => relate(described, scar, stage, now));
 }
 
-/** Scars that speak about what is going to be done, by the same ladder. */
+/** Scars that concern an action before it is taken, best first. */
 export function findWarnings(sql: Sql, attempt: Attempt, now: number): Match[] {
   const described = { ...attempt, tokens: tokensOf(attempt.action) };
-  return climb(sql, described, (scar, rung) => relateAction(described, scar, rung, now));
+  return searchInStages(sql, described, (scar, stage) => relateAction(described, scar, stage, now));
 }
 
 /**
- * The matching ladder: the same tool and target, else shared words (BM25), else shared trigrams. The first rung on
- * which a match is accepted answers, the best match first.
+ * Searches by the same tool and target, then by shared words (BM25), then by shared trigrams, and returns the matches of
+ * the first stage that accepts any.
  */
-function climb(sql: Sql, sought: Sought, judge: (scar: Scar, rung: SearchRung) => Relation): Match[] {
-  for (const rung of ['tool_target', 'words', 'trigrams'] as const) {
-    const accepted = candidates(sql, sought, rung)
-      .map((scar) => ({ scar, relation: judge(scar, rung) }))
+function searchInStages(
+  sql: Sql,
+  criteria: SearchCriteria,
+  judge: (scar: Scar, stage: SearchStage) => Relation,
+): Match[] {
+  for (const stage of ['tool_target', 'words', 'trigrams'] as const) {
+    const accepted = candidates(sql, criteria, stage)
+      .map((scar) => ({ scar, relation: judge(scar, stage) }))
       .filter(({ relation }) => relation.accepted)
       .sort((a, b) => b.relation.score - a.relation.score || b.scar.id - a.scar.id);
-    if (accepted.length > 0) return accepted.map(({ scar }) => ({ scar, rung }));
+    if (accepted.length > 0) return accepted.map(({ scar }) => ({ scar, stage }));
   }
   return [];
 }
 
-function candidates(sql: Sql, sought: Sought, rung: SearchRung): Scar[] {
-  switch (rung) {
+function candidates(sql: Sql, criteria: SearchCriteria, stage: SearchStage): Scar[] {
+  switch (stage) {
     case 'tool_target':
-      return sought.tool === null || sought.target === null
+      return criteria.tool === null || criteria.target === null
         ? []
-        : select(sql, sought, 'scars AS s', 's.tool = ? AND s.target = ?', 's.last_seen DESC', [
-            sought.tool,
-            sought.target,
+        : select(sql, criteria, 'scars AS s', 's.tool = ? AND s.target = ?', 's.last_seen DESC', [
+            criteria.tool,
+            criteria.target,
           ]);
     case 'words':
-      return search(sql, sought, 'scar_words', matchWords(sought.tokens.slice(0, MAX_TERMS)));
+      return search(sql, criteria, 'scar_words', matchWords(criteria.tokens.slice(0, MAX_TERMS)));
     case 'trigrams':
-      return search(sql, sought, 'scar_trigrams', matchTrigrams(trigramsOf(sought.tokens)));
+      return search(sql, criteria, 'scar_trigrams', matchTrigrams(trigramsOf(criteria.tokens)));
   }
 }
 
 function search(
   sql: Sql,
-  sought: Sought,
+  criteria: SearchCriteria,
   index: 'scar_words' | 'scar_trigrams',
   expression: string | undefined,
 ): Scar[] {
-  if (expression === undefined || sought.tokens.length < MIN_INDEXED_TERMS) return [];
+  if (expression === undefined || criteria.tokens.length < MIN_INDEXED_TERMS) return [];
   const joined = `${index} JOIN scars AS s ON s.id = ${index}.rowid`;
-  return select(sql, sought, joined, `${index} MATCH ?`, `${index}.rank`, [`tokens : (${expression})`]);
+  return select(sql, criteria, joined, `${index} MATCH ?`, `${index}.rank`, [`tokens : (${expression})`]);
 }
 
-/** A failure of a project is matched with that project's scars and those of none; one of no project with all. */
+/** A failure with a project matches scars of that project and scars without one; a failure without a project matches all. */
 function select(
   sql: Sql,
-  { project }: Sought,
+  { project }: SearchCriteria,
   from: string,
   where: string,
   order: string,
@@ -102,9 +116,9 @@ function select(
   );
 }
 
-/** Distinct trigrams, the first of every word before the second of any, so that long words leave room. */
+/** Distinct trigrams: the first of every word, then the second of every word, so that one long word does not use up the limit. */
 function trigramsOf(tokens: readonly string[]): string[] {
-  const byToken = tokens.slice(0, MAX_TERMS).map((token) => [...windows(token, TRIGRAM)]);
+  const byToken = tokens.slice(0, MAX_TERMS).map((token) => [...substrings(token, TRIGRAM)]);
   const chosen = new Set<string>();
   const longest = Math.max(0, ...byToken.map((trigrams) => trigrams.length));
   for (let i = 0; i < longest; i++) {

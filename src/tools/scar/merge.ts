@@ -1,24 +1,29 @@
 import { ToolError } from '../errors.ts';
 import type { Sql, ToolContext } from '../tool.ts';
-import { tagsOf } from './answers.ts';
-import { dropFix, type Fix, fixesOf, MAX_FIXES, sameText } from './fixes.ts';
+import { deleteFix, type Fix, fixesOf, MAX_FIXES, sameText } from './fixes.ts';
+import { tagsOf } from './output.ts';
 
-import { keepLatestRuns, RUN_MEMORY_MS } from './runs.ts';
+import { deleteOldestRuns, RUN_RETENTION_MS } from './runs.ts';
 import { SEVERITIES, type Severity, type State } from './state.ts';
 import { MAX_TAGS, type Scar } from './store.ts';
 import { MAX_TOKENS } from './tokens.ts';
 
-/** Fingerprints that can lead to one scar. */
+/** Maximum number of fingerprints of one scar. */
 export const MAX_FINGERPRINTS = 200;
 
 /**
- * Makes `from` part of `into`: fingerprints, fixes, counts, runs and words go there, and what only `from` knew fills
- * in what `into` lacks. Returns the new revision of `into`.
- * @throws ToolError `quota_exceeded` when more fingerprints would lead to one scar than can
+ * Merges the scar `from` into `into` and deletes `from`.
+ *
+ * Guarantees: the fingerprints and the id of `from` lead to `into` afterwards; counts are added; fixes with the same
+ * resolution become one; texts of `into` win, and texts that only `from` has fill its gaps. It cannot be undone.
+ * Limits of one scar hold for the result: the fixes with the lowest confidence, the oldest runs, and words and tags beyond
+ * the limit are dropped. Everything happens in the transaction of the call, so a failure changes nothing.
+ * @returns the new revision of `into`
+ * @throws ToolError `quota_exceeded` when `into` would have more than 200 fingerprints
  */
-export function merge(context: ToolContext, from: Scar, into: Scar): number {
+export function mergeScars(context: ToolContext, from: Scar, into: Scar): number {
   const { sql } = context;
-  requireRoomForFingerprints(sql, from, into);
+  requireFingerprintLimit(sql, from, into);
   const rev = context.nextRev();
   mergeFixes(sql, from, into);
   moveRuns(context, from, into);
@@ -38,7 +43,7 @@ export function merge(context: ToolContext, from: Scar, into: Scar): number {
     into.wrong_matches + from.wrong_matches,
     Math.min(into.first_seen, from.first_seen),
     Math.max(into.last_seen, from.last_seen),
-    union(into.tokens, from.tokens),
+    unionOfTokens(into.tokens, from.tokens),
     from.error_type,
     from.id,
     into.id,
@@ -47,7 +52,7 @@ export function merge(context: ToolContext, from: Scar, into: Scar): number {
   return rev;
 }
 
-function requireRoomForFingerprints(sql: Sql, from: Scar, into: Scar): void {
+function requireFingerprintLimit(sql: Sql, from: Scar, into: Scar): void {
   const [row] = sql.exec<{ fingerprints: number }>(
     'SELECT count(*) AS fingerprints FROM scar_fingerprints WHERE scar_id IN (?, ?)',
     from.id,
@@ -56,12 +61,12 @@ function requireRoomForFingerprints(sql: Sql, from: Scar, into: Scar): void {
   if (row === undefined || row.fingerprints <= MAX_FINGERPRINTS) return;
   throw new ToolError(
     'quota_exceeded',
-    'As many kinds of failure are merged into this scar as can be; merge into another one.',
+    `This scar has the maximum of ${MAX_FINGERPRINTS} fingerprints. Merge into another scar.`,
     { field: 'merge_into', limit: MAX_FINGERPRINTS },
   );
 }
 
-/** A merged failure that is still there on one side has come back on the other. */
+/** A resolved scar becomes regressed when the scar merged into it is unresolved. */
 function mergedState(from: State, into: State): State {
   return into === 'resolved' && (from === 'open' || from === 'regressed') ? 'regressed' : into;
 }
@@ -69,10 +74,10 @@ function mergedState(from: State, into: State): State {
 const rank = (severity: Severity | null) => (severity === null ? -1 : SEVERITIES.indexOf(severity));
 const higher = (a: Severity | null, b: Severity | null) => (rank(a) > rank(b) ? a : b);
 
-const union = (ours: string, theirs: string) =>
+const unionOfTokens = (ours: string, theirs: string) =>
   [...new Set(`${ours} ${theirs}`.split(' '))].filter(Boolean).slice(0, MAX_TOKENS).join(' ');
 
-/** Fixes with the same resolution become one; of too many, those that stand lowest go. */
+/** Combines fixes with the same resolution, then deletes those with the lowest confidence beyond the limit. */
 function mergeFixes(sql: Sql, from: Scar, into: Scar): void {
   const all = fixesOf(sql, [from.id, into.id]);
   const kept = all.filter((fix) => fix.scar_id === into.id);
@@ -80,7 +85,7 @@ function mergeFixes(sql: Sql, from: Scar, into: Scar): void {
     const twin = kept.find((candidate) => sameText(candidate.resolution, fix.resolution));
     if (twin !== undefined) addReports(sql, fix, twin);
   }
-  for (const fix of fixesOf(sql, [from.id, into.id]).slice(MAX_FIXES)) dropFix(sql, fix);
+  for (const fix of fixesOf(sql, [from.id, into.id]).slice(MAX_FIXES)) deleteFix(sql, fix);
   sql.exec('UPDATE scar_fixes SET scar_id = ? WHERE scar_id = ?', into.id, from.id);
   sql.exec('UPDATE scar_reports SET scar_id = ? WHERE scar_id = ?', into.id, from.id);
 }
@@ -110,7 +115,7 @@ function moveRuns({ sql, now }: ToolContext, from: Scar, into: Scar): void {
     'DELETE FROM scar_runs WHERE scar_id IN (?, ?) AND last_seen <= ?',
     from.id,
     into.id,
-    now - RUN_MEMORY_MS,
+    now - RUN_RETENTION_MS,
   );
   sql.exec(
     `INSERT INTO scar_runs (scar_id, run_id, occurrences, last_seen)
@@ -120,6 +125,6 @@ function moveRuns({ sql, now }: ToolContext, from: Scar, into: Scar): void {
     into.id,
     from.id,
   );
-  keepLatestRuns(sql, into.id);
+  deleteOldestRuns(sql, into.id);
   sql.exec('UPDATE OR IGNORE scar_shown SET scar_id = ? WHERE scar_id = ?', into.id, from.id);
 }

@@ -1,13 +1,18 @@
 import { redactSecrets } from '../../telemetry/secrets.ts';
 
 /**
- * Takes out of a failure's text what differs from one occurrence to the next. Part of fingerprint v1: any change of
- * what this returns needs a new version. Every pattern is matched in linear time: repetitions are bounded or cannot
- * overlap, and a look-behind stops a failed match from being tried again inside the same run of characters.
+ * Replaces what differs between occurrences of the same failure by marks such as `<url>`, so that their texts are equal.
+ *
+ * Guarantees: the result is one line in lower case without credentials; the same text always gives the same result; time
+ * grows linearly with the length of the text, because repetitions are bounded or cannot overlap, and a look-behind stops a
+ * failed match from being tried again within the same run of characters.
+ * It can fail both ways: a variable part in a form that no rule knows makes each occurrence a failure of its own, and a rule
+ * that removes a meaningful part makes two failures one. The order of the rules matters, since each sees the marks of those
+ * before it. Fingerprints depend on every rule: see `fingerprint.ts` before changing one.
  */
 type Rule = readonly [pattern: RegExp, replace: string | ((match: string) => string)];
 
-/** Marks that stand for what was taken out. */
+/** The marks that replace variable parts. */
 const MARK = /<(?:secret|url|email|path|uuid|time|ip|hex|token|quoted|num)>/g;
 
 const hasDigit = /[0-9]/;
@@ -16,10 +21,10 @@ const hasLetter = /[a-z]/;
 const RULES: readonly Rule[] = [
   [/\[redacted:[a-z_]{1,32}\]/g, '<secret>'],
   [/(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,15}:\/\/(?:[^\s"'<>`]|<secret>)*/g, '<url>'],
-  // Names of resources as Amazon Web Services writes them.
+  // Amazon resource names.
   [/(?<![a-z0-9])arn:[a-z-]{3,16}:[^\s"'<>`,;]{1,1024}/g, '<url>'],
   [/(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}[a-z]{2,63}/gu, '<email>'],
-  // Base64 with its own alphabet; without + or = it could as well be a path.
+  // Standard base64. Without `+` or `=` it could be a path.
   [
     /(?<![a-z0-9+/=])[a-z0-9+/]{40,}={0,2}/g,
     (run) => (run.includes('+') || run.endsWith('=') ? '<token>' : run),
@@ -32,12 +37,12 @@ const RULES: readonly Rule[] = [
   [/(?<!\\)\\{2,4}[^\s\\/:*?"'<>|]+(?:\\{1,2}[^\s\\/:*?"'<>|]+)+/g, '<path>'],
   [/(?<![\p{L}\p{N}_.@+%~/<>-])(?:~|\.{1,2})?(?:\/[\p{L}\p{N}_.@+%~-]+){2,}\/?(?::\d{1,7}){0,2}/gu, '<path>'],
   [/(?<![\p{L}\p{N}_.@+%~/<>-])(?:~|\.{1,2})\/[\p{L}\p{N}_.@+%~-]+(?::\d{1,7}){0,2}/gu, '<path>'],
-  // What a package, an action or a permission is called looks like a path and tells failures apart.
+  // Names of packages, actions and permissions look like paths, but they identify the failure and stay.
   [
     /(?<![\p{L}\p{N}_.@+%~/<>-]|(?<![\p{L}\p{N}_])(?:action|import|module|package|permission|plugin)s? ["'`]?)[\p{L}\p{N}_.@+%~-]+(?:\/[\p{L}\p{N}_.@+%~-]+){2,}\/?(?::\d{1,7}){0,2}/gu,
     '<path>',
   ],
-  // One directory and a file name with an extension; `and/or` and `text/html` are left alone.
+  // One directory and a file name with an extension; `and/or` and `text/html` do not match.
   [
     /(?<![\p{L}\p{N}_.@+%~/<>-])[\p{L}\p{N}_@-]+\/[\p{L}\p{N}_@-]{1,128}\.[a-z][a-z0-9]{0,5}(?![\p{L}\p{N}_/-])(?::\d{1,7}){0,2}/gu,
     '<path>',
@@ -69,15 +74,15 @@ const RULES: readonly Rule[] = [
     /(?<![a-z0-9])[a-z0-9]{16,}(?![a-z0-9])/g,
     (run) => (hasDigit.test(run) && hasLetter.test(run) ? '<token>' : run),
   ],
-  // Versions and builds; `5.1.1` is left alone, for mail servers say so why they refuse (RFC 3463).
+  // Versions and builds. `5.1.1` stays: mail servers report the reason of a refusal in this form (RFC 3463).
   [/(?<![\w.])v?(?=[\d.]{0,24}\d\d)\d{1,8}(?:\.\d{1,8}){2,5}(?!\w|\.\d)/g, '<num>'],
-  // Measures: how long, how much, how often.
+  // Durations, sizes and counts.
   [
     /(?<![\w.])\d{1,12}(?:,\d{3}){0,3}(?:\.\d{1,9})? ?(?:[nuµm]s|s|secs?|seconds?|mins?|minutes?|h|hours?|days?|milliseconds?|b|bytes?|[kmgt]i?b|tokens?|rows?|times|retries|attempts|%)(?![\w%])/g,
     '<num>',
   ],
   [/(?<![\w.])(?:\d{1,4}[hms]){2,3}(?!\w)/g, '<num>'],
-  // Places and counters.
+  // Positions and counters.
   [
     /(?<![\p{L}\p{N}_])(line|column|col|char|character|position|offset|pid|process|port|attempt|try)( ?[:=#]? ?)\d{1,12}(?!\w|\.\d)/gu,
     '$1$2<num>',
@@ -98,11 +103,11 @@ function markIpv6(run: string): string {
 const QUOTED =
   /(?<![\p{L}\p{N}])(?:"((?:[^"\\\n]|\\.){0,512})"|'((?:[^'\\\n]|\\.){0,512})'|`([^`'\n]{0,512})'|`([^`\n]{0,512})`|“([^“”\n]{0,512})”|‘([^‘’\n]{0,512})’|«([^«»\n]{0,512})»)(?![\p{L}\p{N}])/gu;
 
-/** How many ways of quoting there are. */
+/** Number of capture groups of `QUOTED`, one for each kind of quotes. */
 const GROUPS = 7;
 
-/** Members of a JSON error body whose value says what the failure is. */
-const TELLING = new Set([
+/** Members of a JSON error body whose value identifies the failure. */
+const IDENTIFYING_MEMBERS = new Set([
   'code',
   'detail',
   'errno',
@@ -118,7 +123,7 @@ const TELLING = new Set([
   'type',
 ]);
 
-/** What stands before or behind a quoted name of a part of a program or a schema: another name, another failure. */
+/** Words next to a quoted name of a part of a program or a schema. Such a name identifies the failure. */
 const PART =
   'action|argument|assembly|attribute|bean|class|column|command|constraint|crate|exception|extension|field|flag|function|header|import|import name|index|key|keyword|library|method|module|modules|near|object|operation|operator|option|package|parameter|permission|plugin|procedure|property|reading|relation|script|sequence|symbol|table|trait|trigger|type|variable|view';
 const NAMED_BEFORE = new RegExp(
@@ -132,12 +137,12 @@ const MAX_NEAR_CHARS = 32;
 const CODE_NAME = /^[\p{L}_$@-][\p{L}\p{N}_$@.:/-]{0,63}$/u;
 const ID_DIGITS = /\d{3}/;
 const MAX_CODE_CHARS = 64;
-/** Four words in a row: somebody's message, quoted as a whole. */
+/** Four words in a row: a quoted message. */
 const SENTENCE = /\p{L}{2,}(?: \p{L}{2,}){3}/u;
 
 /**
- * Quoted values become a mark, except what tells failures apart: a three-digit code, a member name of a JSON body,
- * the value of one of its telling members, the name of a part of a program or a schema, code in backticks, and a
+ * Replaces quoted values by a mark, except those that identify a failure: a three-digit code, a member name of a JSON
+ * body, the value of one of its identifying members, the name of a part of a program or a schema, code in backticks, and a
  * message.
  */
 function markQuoted(text: string): string {
@@ -153,7 +158,7 @@ function markQuoted(text: string): string {
       return body;
     }
     if (/^\d{3}$/.test(body)) return body;
-    if (before === ':' && key !== '') return TELLING.has(key) ? body : '<quoted>';
+    if (before === ':' && key !== '') return IDENTIFYING_MEMBERS.has(key) ? body : '<quoted>';
     if (match.startsWith('`')) return isCode(body) ? body : '<quoted>';
     if (SENTENCE.test(body)) return body;
     return nameOfPart(
@@ -167,7 +172,7 @@ function markQuoted(text: string): string {
 const isCode = (body: string) =>
   body.length <= MAX_CODE_CHARS && !body.includes('<') && !ID_DIGITS.test(body);
 
-/** The first word of what is quoted, when it is the name of a part; else a mark. */
+/** The first quoted word if it names a part of a program or a schema, else a mark. */
 function nameOfPart(body: string, before: string, behind: string): string {
   const [name = ''] = body.split(/[\s,;(=]/, 1);
   const isName = CODE_NAME.test(name) && !ID_DIGITS.test(name);
@@ -176,7 +181,7 @@ function nameOfPart(body: string, before: string, behind: string): string {
 
 const MAX_BLANKS = 64;
 
-/** The nearest character from `at` on that is not blank. */
+/** The nearest non-blank character from `at` in the direction of `step`. */
 function neighbour(text: string, at: number, step: 1 | -1): string {
   for (let i = 0; i < MAX_BLANKS; i++) {
     const found = text.charAt(at + i * step);
@@ -188,8 +193,8 @@ function neighbour(text: string, at: number, step: 1 | -1): string {
 /**
  * The text of a failure with credentials, URLs, e-mail addresses, paths, UUIDs, times, IP addresses, hex, long
  * tokens, quoted values and numbers of four or more digits replaced by marks (`<url>`), in lower case, with single
- * spaces. Numbers of up to three digits stay unless they measure, count or place something, for 404 and 429 are
- * different failures; and so does what is quoted when it names a part of a program or a schema.
+ * spaces. Numbers of up to three digits stay unless they are a measure, a count or a position, because 404 and 429 are
+ * different failures. Quoted names of parts of a program or a schema stay too.
  */
 export function normalise(text: string): string {
   let normal = redactSecrets(text).text.normalize('NFC').toLowerCase();
@@ -203,7 +208,7 @@ export function normalise(text: string): string {
     .trim();
 }
 
-/** A normalised text without its marks. */
+/** Removes the marks from a normalised text. */
 export function withoutMarks(normal: string): string {
   return normal.replace(MARK, ' ');
 }

@@ -1,44 +1,44 @@
 import * as z from 'zod';
 import { count, idempotencyKey, optionalName, shortName, tags } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { knownFixSchema, knownFixView, tagsOf } from './answers.ts';
 import { FINGERPRINT_VERSION, findExact, fingerprintOf } from './fingerprint.ts';
-import { fixesOf, recommended, requireFix } from './fixes.ts';
-import { noteRun } from './runs.ts';
+import { findOrAddFix, fixesOf, recommendedFix } from './fixes.ts';
+import { knownFixSchema, knownFixView, tagsOf } from './output.ts';
+import { countRunOccurrence } from './runs.ts';
 import { reindex, searchable } from './searchable.ts';
-import { CLASSES, SEVERITIES, seenAgain } from './state.ts';
-import { MAX_TAGS, requireRoomForScar, type Scar, scarIdText } from './store.ts';
+import { CLASSES, SEVERITIES, stateAfterOccurrence } from './state.ts';
+import { MAX_TAGS, requireScarLimit, type Scar, scarIdText } from './store.ts';
 import { sweepScars } from './sweep.ts';
-import { freeText, Redactor, requireFit } from './texts.ts';
+import { freeText, Redactor, requireTextLimits } from './texts.ts';
 import { VERDICTS, verdictOf } from './verdict.ts';
 
 const input = z.strictObject({
-  error_type: shortName(256).describe('The name of the error, such as TimeoutError.'),
+  error_type: shortName(256).describe('Name of the error, such as TimeoutError.'),
   agent: optionalName().describe('Who reports.'),
-  resolution: freeText('resolution', 'What helped, if known: a step that another agent can take.'),
-  context: freeText('context', 'What was being done. Identifies the failure when there is no error_message.'),
-  error_message: freeText('error_message', 'The message as it was raised.'),
+  resolution: freeText('resolution', 'What helped, if known, as a step for another agent.'),
+  context: freeText('context', 'What was being done. Identifies the failure if there is no error_message.'),
+  error_message: freeText('error_message', 'The message as raised.'),
   error_code: optionalName(64).describe('Such as 429 or ECONNRESET.'),
-  tool: optionalName().describe('What failed: a tool, a command, a service.'),
-  target: optionalName(512).describe('What it was used on: a host, a file, a table.'),
-  action: freeText('action', 'What was tried, such as the command line.'),
+  tool: optionalName().describe('The tool, command or service that failed.'),
+  target: optionalName(512).describe('The host, file or table it was used on.'),
+  action: freeText('action', 'The attempted action, such as the command line.'),
   cause: freeText('cause', 'Why it failed, if known.'),
   class: z
     .enum(CLASSES)
     .optional()
     .describe(
-      'deterministic: the same call fails again; transient: goes away; environmental: the surroundings are broken.',
+      'deterministic: the same call fails again; transient: it passes; environmental: the environment is broken.',
     ),
   severity: z.enum(SEVERITIES).optional(),
   tags: tags(),
   project: optionalName(),
-  run_id: optionalName().describe('Failures that a run repeats are counted under it.'),
+  run_id: optionalName().describe('Repeats within a run are counted under it.'),
   idempotency_key: idempotencyKey(),
 });
 type Args = z.output<typeof input>;
 
-/** The texts of a report as they may be stored. */
-function storable(args: Args) {
+/** The report with credentials redacted in every text, ready to be stored. */
+function redactReport(args: Args) {
   const redactor = new Redactor();
   const fields = {
     project: redactor.optional(args.project),
@@ -59,10 +59,10 @@ function storable(args: Args) {
   };
   return { fields, redacted: redactor.count };
 }
-type Report = ReturnType<typeof storable>['fields'];
+type Report = ReturnType<typeof redactReport>['fields'];
 
 function insertScar(context: ToolContext, report: Report, fingerprint: string): number {
-  requireRoomForScar(context.sql);
+  requireScarLimit(context.sql);
   const id = context.nextRev();
   const tags = JSON.stringify([...new Set(report.tags)]);
   const { tokens, messageWords, names } = searchable({ ...report, tags });
@@ -103,13 +103,13 @@ function insertScar(context: ToolContext, report: Report, fingerprint: string): 
   return id;
 }
 
-/** Counts the occurrence and fills in what was not known before; what was, stays as it is. */
-function seeAgain(context: ToolContext, scar: Scar, report: Report): Scar {
+/** Counts one more occurrence and fills in fields that were empty. Fields that have a value keep it. */
+function countOccurrence(context: ToolContext, scar: Scar, report: Report): Scar {
   const seen: Scar = {
     ...scar,
     occurrences: scar.occurrences + 1,
     last_seen: Math.max(scar.last_seen, context.now),
-    state: seenAgain(scar.state),
+    state: stateAfterOccurrence(scar.state),
     class: scar.class === 'unknown' ? (report.class ?? 'unknown') : scar.class,
     tags: JSON.stringify([...new Set([...tagsOf(scar), ...report.tags])].slice(0, MAX_TAGS)),
   };
@@ -129,10 +129,10 @@ function seeAgain(context: ToolContext, scar: Scar, report: Report): Scar {
     report.cause,
     scar.id,
   );
-  const learned = (['target', 'action', 'cause'] as const).some(
+  const isReworded = (['target', 'action', 'cause'] as const).some(
     (field) => scar[field] === null && report[field] !== null,
   );
-  if (learned || seen.tags !== scar.tags) reindex(context.sql, scar.id);
+  if (isReworded || seen.tags !== scar.tags) reindex(context.sql, scar.id);
   return seen;
 }
 
@@ -145,10 +145,10 @@ export const scarRecord = defineTool({
   name: 'scar_record',
   title: 'Record a failure',
   description:
-    'Remembers a failure for all agents, or counts it once more when it is known (ids, times, paths and long numbers ' +
-    'do not tell failures apart). Answers with `known_fix` when something helped before, and a verdict on trying the ' +
-    'same again: stop means change the approach. Give `resolution` once you know what helped. Credentials are taken ' +
-    'out before anything is stored.',
+    'Records a failure for all agents, or counts a known one again (different ids, times, paths and long numbers are ' +
+    'the same failure). Returns `known_fix` if something helped before, and a verdict on trying the same again: stop ' +
+    'means change the approach. Give `resolution` once you know what helped. Known credentials are redacted before ' +
+    'storage.',
   scope: 'scar:write',
   cost: 1,
   grows: true,
@@ -162,8 +162,8 @@ export const scarRecord = defineTool({
     occurrences: count(),
     occurrences_in_run: count().describe('0 without run_id.'),
     verdict: z.enum(VERDICTS),
-    known_fix: knownFixSchema.optional().describe('The best fix known before this call.'),
-    redacted: count().describe('Credentials taken out.'),
+    known_fix: knownFixSchema.optional().describe('Best fix known before this call.'),
+    redacted: count().describe('Number of credentials redacted.'),
   }),
   log: {
     error_type: 'plain',
@@ -184,18 +184,18 @@ export const scarRecord = defineTool({
     idempotency_key: 'hash',
   },
   run(args, context) {
-    requireFit(args);
+    requireTextLimits(args);
     const { sql, now } = context;
-    const { fields: report, redacted } = storable(args);
+    const { fields: report, redacted } = redactReport(args);
     const exact = findExact(sql, args);
     const known = exact?.scar;
     const fingerprint = exact?.fingerprint ?? fingerprintOf(args);
-    const scar = known && seeAgain(context, known, report);
+    const scar = known && countOccurrence(context, known, report);
     const id = scar?.id ?? insertScar(context, report, fingerprint);
     const fixes = scar === undefined ? [] : fixesOf(sql, [id]);
-    const knownFix = recommended(fixes);
-    if (report.resolution !== null) requireFix(context, id, fixes, report.resolution, report.agent);
-    const runHits = report.run_id === null ? 0 : noteRun(sql, id, report.run_id, now);
+    const knownFix = recommendedFix(fixes);
+    if (report.resolution !== null) findOrAddFix(context, id, fixes, report.resolution, report.agent);
+    const runHits = report.run_id === null ? 0 : countRunOccurrence(sql, id, report.run_id, now);
     const match = scar && {
       state: scar.state,
       class: scar.class,

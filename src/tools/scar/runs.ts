@@ -1,17 +1,17 @@
 import type { Sql } from '../tool.ts';
 
-/** What is remembered of a run: how often it hit a scar, and which scars it was shown. */
+/** What is stored about a run: how often it hit each scar, and which scars it was shown. */
 
-/** Runs whose count is kept for one scar: the latest. */
+/** Maximum number of runs counted per scar; the oldest are deleted. */
 const MAX_RUNS_PER_SCAR = 64;
-/** How long a run is remembered after its last occurrence, in milliseconds. */
-export const RUN_MEMORY_MS = 7 * 24 * 3_600_000;
-/** Notes of what was shown that a tenant keeps: the newest. A run whose notes are gone is shown a scar once more. */
+/** How long a run is stored after its last occurrence, in milliseconds. */
+export const RUN_RETENTION_MS = 7 * 24 * 3_600_000;
+/** Maximum number of rows in `scar_shown` per tenant; the oldest are deleted, and their runs see the scar once more. */
 export const MAX_SHOWN = 20_000;
 
-/** Counts one more occurrence of a scar in a run; returns how many there are. */
-export function noteRun(sql: Sql, scarId: number, runId: string, now: number): number {
-  sql.exec('DELETE FROM scar_runs WHERE scar_id = ? AND last_seen <= ?', scarId, now - RUN_MEMORY_MS);
+/** Counts one more occurrence of a scar in a run. @returns the new count */
+export function countRunOccurrence(sql: Sql, scarId: number, runId: string, now: number): number {
+  sql.exec('DELETE FROM scar_runs WHERE scar_id = ? AND last_seen <= ?', scarId, now - RUN_RETENTION_MS);
   const [row] = sql.exec<{ occurrences: number }>(
     `INSERT INTO scar_runs (scar_id, run_id, occurrences, last_seen) VALUES (?, ?, 1, ?)
      ON CONFLICT (scar_id, run_id) DO UPDATE SET occurrences = occurrences + 1, last_seen = excluded.last_seen
@@ -21,12 +21,12 @@ export function noteRun(sql: Sql, scarId: number, runId: string, now: number): n
     now,
   );
   const occurrences = row?.occurrences ?? 1;
-  if (occurrences === 1) keepLatestRuns(sql, scarId, runId);
+  if (occurrences === 1) deleteOldestRuns(sql, scarId, runId);
   return occurrences;
 }
 
-/** Forgets the runs of a scar beyond the latest 64; `current` is none of them. */
-export function keepLatestRuns(sql: Sql, scarId: number, current = ''): void {
+/** Deletes the runs of a scar beyond the latest 64, but never `current`. */
+export function deleteOldestRuns(sql: Sql, scarId: number, current = ''): void {
   sql.exec(
     `DELETE FROM scar_runs WHERE scar_id = ? AND run_id IN
        (SELECT run_id FROM scar_runs WHERE scar_id = ? ORDER BY run_id = ? DESC, last_seen DESC, run_id
@@ -38,8 +38,8 @@ export function keepLatestRuns(sql: Sql, scarId: number, current = ''): void {
   );
 }
 
-/** How often a run hit each of some scars; a scar that it did not hit is missing. */
-export function hitsOfRun(
+/** How often a run hit each of these scars. Scars that it did not hit are absent. */
+export function occurrencesInRun(
   sql: Sql,
   scarIds: readonly number[],
   runId: string,
@@ -50,27 +50,27 @@ export function hitsOfRun(
      WHERE scar_id IN (SELECT value FROM json_each(?)) AND run_id = ? AND last_seen > ? LIMIT ?`,
     JSON.stringify(scarIds),
     runId,
-    now - RUN_MEMORY_MS,
+    now - RUN_RETENTION_MS,
     scarIds.length,
   );
   return new Map(rows.map((row) => [row.scar_id, row.occurrences]));
 }
 
-/** Which of some scars a run was shown within its memory. */
+/** Which of these scars the run was shown in the last seven days. */
 export function shownToRun(sql: Sql, scarIds: readonly number[], runId: string, now: number): Set<number> {
   const rows = sql.exec<{ scar_id: number }>(
     `SELECT scar_id FROM scar_shown
      WHERE run_id = ? AND scar_id IN (SELECT value FROM json_each(?)) AND at > ? LIMIT ?`,
     runId,
     JSON.stringify(scarIds),
-    now - RUN_MEMORY_MS,
+    now - RUN_RETENTION_MS,
     scarIds.length,
   );
   return new Set(rows.map((row) => row.scar_id));
 }
 
-/** Notes that a run is shown these scars. */
-export function noteShown(sql: Sql, scarIds: readonly number[], runId: string, now: number): void {
+/** Stores that a run was shown these scars. */
+export function recordShown(sql: Sql, scarIds: readonly number[], runId: string, now: number): void {
   if (scarIds.length === 0) return;
   sql.exec(
     `INSERT INTO scar_shown (run_id, scar_id, at) SELECT ?, value, ? FROM json_each(?) WHERE true

@@ -4,7 +4,7 @@ import { wordsOf } from './tokens.ts';
 
 const MAX_NAMES_CHARS = 1024;
 
-/** The texts of a scar that can be searched, free of credentials. */
+/** The searchable texts of a scar, redacted. */
 interface Texts {
   error_type: string;
   error_code: string | null;
@@ -18,7 +18,7 @@ interface Texts {
   tags: string;
 }
 
-/** What the indexes hold of a scar. */
+/** The indexed columns of a scar, computed from its texts. */
 export function searchable(texts: Texts): { tokens: string; messageWords: number; names: string } {
   const { tokens, messageWords } = wordsOf(texts.error_message, texts.action, texts.context);
   const { error_type, error_code, tool, target, tags, cause } = texts;
@@ -26,7 +26,7 @@ export function searchable(texts: Texts): { tokens: string; messageWords: number
   return { tokens: tokens.join(' '), messageWords, names: clip(names.join(' '), MAX_NAMES_CHARS) };
 }
 
-/** Brings what the indexes hold of a scar up to date with its texts, and with nothing else: merged words go. */
+/** Recomputes a scar's indexed columns from its texts alone. Words that came from merged scars are dropped. */
 export function reindex(sql: Sql, scarId: number): void {
   const [texts] = sql.exec<Texts & SqlRow>(
     `SELECT error_type, error_code, error_message, tool, target, action, context, cause, tags FROM scars WHERE id = ?`,

@@ -1,4 +1,4 @@
-/** Muted and archived are a decision of the caller's: what happens to the failure does not change them. */
+/** Callers set muted and archived; new occurrences and reports do not change them. */
 export const STATES = ['open', 'resolved', 'regressed', 'muted', 'archived'] as const;
 export type State = (typeof STATES)[number];
 
@@ -11,13 +11,13 @@ export type Severity = (typeof SEVERITIES)[number];
 export const OUTCOMES = ['worked', 'failed', 'not_applicable', 'wrong_match'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** The state after the failure was seen once more. */
-export function seenAgain(state: State): State {
+/** The state after one more occurrence. */
+export function stateAfterOccurrence(state: State): State {
   return state === 'resolved' ? 'regressed' : state;
 }
 
-/** The state after a report on a fix: a fix that failed shows that the failure is still there. */
-export function afterReport(state: State, outcome: Outcome): State {
-  if (outcome === 'failed') return seenAgain(state);
+/** The state after a report on a fix. A failed fix counts like another occurrence. */
+export function stateAfterReport(state: State, outcome: Outcome): State {
+  if (outcome === 'failed') return stateAfterOccurrence(state);
   return outcome === 'worked' && (state === 'open' || state === 'regressed') ? 'resolved' : state;
 }

@@ -1,11 +1,11 @@
 import { normalise, withoutMarks } from './normalise.ts';
 
-/** Distinct words kept and indexed of one scar. */
+/** Maximum number of distinct words stored and indexed per scar. */
 export const MAX_TOKENS = 64;
 const MAX_TOKEN_CHARS = 64;
 const MIN_TOKEN_CHARS = 2;
 
-/** Words that say nothing about which failure it is. */
+/** Words that do not help to identify a failure. */
 const STOP_WORDS = new Set(
   (
     'am an as at be by do he if in is it me my no of on or so to up us we ' +
@@ -19,7 +19,7 @@ const STOP_WORDS = new Set(
   ).split(' '),
 );
 
-/** Scripts that are written without spaces: their text is taken in pairs of characters. */
+/** Scripts written without spaces: their text is split into pairs of characters. */
 const UNSPACED =
   /([\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\p{M}]{2,})/u;
 const WORD = /[\p{L}\p{N}\p{M}]+/gu;
@@ -27,31 +27,31 @@ const WORD = /[\p{L}\p{N}\p{M}]+/gu;
 export interface Words {
   /** The informative words, distinct, those of the message first. */
   readonly tokens: readonly string[];
-  /** How many of them are the message's. */
+  /** How many tokens come from the message. */
   readonly messageWords: number;
 }
 
 type Text = string | null | undefined;
 
 /**
- * The informative words of a failure, in order of appearance: normalised as for the fingerprint, without marks, stop
- * words, words of fewer than three characters and numbers other than three-digit codes.
+ * The informative words of a failure in order of appearance: normalised as for the fingerprint, without marks, stop words,
+ * one-character words and numbers other than three-digit codes.
  */
 export function wordsOf(message: Text, ...others: readonly Text[]): Words {
   const tokens = new Set<string>();
-  collect(message, tokens);
+  addWordsOf(message, tokens);
   const messageWords = tokens.size;
-  for (const text of others) collect(text, tokens);
+  for (const text of others) addWordsOf(text, tokens);
   return { tokens: [...tokens], messageWords };
 }
 
 export const tokensOf = (...texts: readonly Text[]) => wordsOf(undefined, ...texts).tokens;
 
-/** A small number that is a code: `exit code 1` and `signal 9` become the words `code1` and `code9`. */
+/** The place before a small number that is a code: `exit code 1` and `signal 9` give the words `code1` and `code9`. */
 const SMALL_CODE =
   /(?<=(?<![\p{L}\p{N}])(?:code|status|signal|errno|exited with)[ :=#(]{1,3})(?=\d{1,3}(?!\w|\.\d))/gu;
 
-function collect(text: Text, into: Set<string>): void {
+function addWordsOf(text: Text, into: Set<string>): void {
   if (text === null || text === undefined) return;
   const normal = withoutMarks(normalise(text)).replace(SMALL_CODE, 'code');
   for (const { 0: word, index } of normal.matchAll(WORD)) {
@@ -63,12 +63,12 @@ function collect(text: Text, into: Set<string>): void {
   }
 }
 
-/** `get` says nothing, and `objects.get` does. */
+/** A stop word is informative as part of a name: `get` alone is not, `objects.get` is. */
 const PART_OF_NAME_BEFORE = /[\p{L}\p{N}][._:]$/u;
 
 function* split(word: string, isPart: boolean): Generator<string> {
   for (const part of word.split(UNSPACED)) {
-    if (UNSPACED.test(part)) yield* windows(part, 2);
+    if (UNSPACED.test(part)) yield* substrings(part, 2);
     else if (isInformative(part, isPart)) yield part.slice(0, MAX_TOKEN_CHARS).toWellFormed();
   }
 }
@@ -78,8 +78,8 @@ function isInformative(word: string, isPart: boolean): boolean {
   return word.length >= MIN_TOKEN_CHARS && (isPart || !STOP_WORDS.has(word));
 }
 
-/** Every run of `size` characters of a word. */
-export function* windows(word: string, size: number): Generator<string> {
+/** Every substring of `size` characters. */
+export function* substrings(word: string, size: number): Generator<string> {
   const characters = Array.from(word);
   for (let i = 0; i + size <= characters.length; i++) yield characters.slice(i, i + size).join('');
 }

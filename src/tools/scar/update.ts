@@ -2,29 +2,27 @@ import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count, optionalName, shortName, tags } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { merge } from './merge.ts';
+import { mergeScars } from './merge.ts';
 import { reindex } from './searchable.ts';
 import { CLASSES, SEVERITIES } from './state.ts';
 import { parseScarId, requireScar, type Scar, scarIdText } from './store.ts';
-import { freeText, Redactor, requireFit } from './texts.ts';
+import { freeText, Redactor, requireTextLimits } from './texts.ts';
 
 const MAX_REV = 1_000_000_000_000;
 
 const input = z.strictObject({
   scar_id: shortName(64).describe('From scar_record, scar_lookup or scar_list.'),
-  cause: freeText('cause', 'Why it fails; an empty text takes it away.'),
-  context: freeText('context', 'What was being done; an empty text takes it away.'),
+  cause: freeText('cause', 'Why it fails. An empty string removes it.'),
+  context: freeText('context', 'What was being done. An empty string removes it.'),
   severity: z.enum(SEVERITIES).optional(),
   class: z.enum(CLASSES).optional(),
-  tags: tags().describe('Instead of those it has.'),
+  tags: tags().describe('Replaces its tags.'),
   status: z
     .enum(['open', 'muted', 'archived'])
     .optional()
-    .describe('muted and archived: still counted, but neither warned of nor found by similarity.'),
-  merge_into: optionalName(64).describe(
-    'The scar_id that this one is the same failure as; goes with no other change.',
-  ),
-  if_rev: z.int().min(0).max(MAX_REV).optional().describe('Change it only if it has this rev.'),
+    .describe('muted, archived: still counted, but no warnings and no similarity matches.'),
+  merge_into: optionalName(64).describe('scar_id of the same failure to merge into. Allows no other change.'),
+  if_rev: z.int().min(0).max(MAX_REV).optional().describe('Update only if it has this rev.'),
 });
 type Args = z.output<typeof input>;
 
@@ -34,17 +32,17 @@ export const scarUpdate = defineTool({
   name: 'scar_update',
   title: 'Update a failure',
   description:
-    'Corrects what is known of a scar, mutes, archives or reopens it, or merges it into another that is the same ' +
-    'failure: fixes, counts, fingerprints and the old scar_id then lead there, and merging cannot be undone. Give only ' +
-    'what changes. Credentials are taken out before anything is stored.',
+    'Corrects, mutes, archives or reopens a scar, or merges it into another that is the same failure: its fixes, counts, ' +
+    'fingerprints and scar_id then lead there, and merging cannot be undone. Give only what changes. Known credentials ' +
+    'are redacted before storage.',
   scope: 'scar:write',
   cost: 1,
   grows: true,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input,
   output: z.strictObject({
-    status: z.enum(['updated', 'unchanged', 'merged', 'conflict']).describe('conflict: it has another rev.'),
-    scar_id: z.string().describe('After a merge, the one that is left.'),
+    status: z.enum(['updated', 'unchanged', 'merged', 'conflict']).describe('conflict: its rev differs.'),
+    scar_id: z.string().describe('After a merge, the remaining scar.'),
     rev: count(),
   }),
   log: {
@@ -59,7 +57,7 @@ export const scarUpdate = defineTool({
     if_rev: 'plain',
   },
   run(args, context) {
-    requireFit(args);
+    requireTextLimits(args);
     const scar = requireScar(context.sql, args.scar_id);
     const is = (status: 'updated' | 'unchanged' | 'merged' | 'conflict', { id, rev }: Scar) => ({
       status,
@@ -73,35 +71,39 @@ export const scarUpdate = defineTool({
       const rev = change(args, scar, context);
       return rev === undefined ? is('unchanged', scar) : is('updated', { ...scar, rev });
     }
-    // What its old id stands for now is another scar, which nobody asked to merge.
+    // A merged scar's old id now means another scar, which the caller did not ask to merge.
     if (scar.id !== parseScarId(args.scar_id)) {
       throw invalidInput(
         'scar_id',
-        'scar_id was merged before; name the scar that it is part of now.',
+        'scar_id was already merged. Pass the scar that it is part of now.',
         `That is ${scarIdText(scar.id)}.`,
       );
     }
-    return is('merged', { ...into, rev: merge(context, scar, into) });
+    return is('merged', { ...into, rev: mergeScars(context, scar, into) });
   },
 });
 
 function target(args: Args, text: string, { sql }: ToolContext): Scar {
   const other = CHANGES.find((field) => args[field] !== undefined);
   if (other !== undefined) {
-    throw invalidInput(other, `merge_into goes with no other change; give ${other} in a call of its own.`);
+    throw invalidInput(
+      other,
+      `merge_into cannot be combined with ${other}. Send ${other} in a separate call.`,
+    );
   }
-  if (text === args.scar_id) throw invalidInput('merge_into', 'A scar cannot be merged into itself.');
+  if (text === args.scar_id)
+    throw invalidInput('merge_into', 'merge_into is the scar itself. Pass the scar_id of another scar.');
   const into = requireScar(sql, text, 'merge_into');
   if (into.state === 'muted' || into.state === 'archived') {
     throw invalidInput(
       'merge_into',
-      'The scar to merge into is muted or archived, so the failure would fall silent; set its status to open first.',
+      "Cannot merge into a muted or archived scar: this failure would no longer be reported. Set that scar's status to open first.",
     );
   }
   return into;
 }
 
-/** Writes what differs; returns the new revision, or undefined when nothing does. */
+/** Stores the fields that differ. @returns the new revision, or undefined if none differs */
 function change(args: Args, scar: Scar, context: ToolContext): number | undefined {
   const { sql } = context;
   const redactor = new Redactor();

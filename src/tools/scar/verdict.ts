@@ -16,27 +16,27 @@ export interface Verdict {
   readonly reason: (typeof REASONS)[number];
 }
 
-/** How long a transient failure speaks against trying again, in milliseconds. */
+/** How long a transient failure is a reason not to retry, in milliseconds. */
 export const TRANSIENT_MS = 24 * 3_600_000;
 const RUN_HITS_TO_STOP = 2;
 const OCCURRENCES_TO_STOP = 3;
-/** The confidence at which a fix stands. */
-const STANDING = 0.5;
+/** Confidence from which a fix is trusted. */
+const MIN_TRUSTED_CONFIDENCE = 0.5;
 
-/** What is known of the failure that matched. */
+/** Facts about the matching scar that decide the verdict. */
 export interface Evidence {
   readonly state: State;
   readonly class: FailureClass;
   readonly occurrences: number;
-  /** How often the run at hand hit this failure. */
+  /** Occurrences of this failure in the current run. */
   readonly runHits: number;
-  /** The confidence of its best fix. */
+  /** Confidence of its best fix, 0 to 1. */
   readonly confidence: number;
   /** Milliseconds since the epoch. */
   readonly lastSeen: number;
 }
 
-/** Whether to go on; the server advises, it cannot block. Depends on nothing but what is given. */
+/** Advice on whether to proceed, a pure function of its arguments. The server cannot block an action. */
 export function verdictOf(match: Evidence | undefined, now: number): Verdict {
   if (match === undefined) return { verdict: 'clear', reason: 'no_match' };
   if (match.state === 'muted' || match.state === 'archived') return { verdict: 'clear', reason: 'hidden' };
@@ -45,15 +45,15 @@ export function verdictOf(match: Evidence | undefined, now: number): Verdict {
   }
   if (match.class === 'environmental') return { verdict: 'caution', reason: 'environmental' };
   if (match.runHits >= RUN_HITS_TO_STOP) return { verdict: 'stop', reason: 'repeated_in_run' };
-  const hopeless =
+  const isDeterministicWithoutFix =
     match.class === 'deterministic' &&
     match.occurrences >= OCCURRENCES_TO_STOP &&
-    match.confidence < STANDING;
-  return hopeless
+    match.confidence < MIN_TRUSTED_CONFIDENCE;
+  return isDeterministicWithoutFix
     ? { verdict: 'stop', reason: 'deterministic_without_fix' }
     : { verdict: 'caution', reason: 'known_failure' };
 }
 
-/** Orders verdicts, the strongest first. */
-export const strongest = (a: Verdict, b: Verdict) =>
+/** Sorts verdicts, the strongest first. */
+export const byStrength = (a: Verdict, b: Verdict) =>
   VERDICTS.indexOf(b.verdict) - VERDICTS.indexOf(a.verdict);

@@ -53,11 +53,3 @@ function childPath(parent: string, name: string, isIndex: boolean): string {
   if (parent.length > MAX_PATH_CHARS) return parent;
   return parent === '' || isIndex ? parent + name : `${parent}.${name}`;
 }
-
-/** The size of a text in UTF-8, in bytes. */
-export function utf8Bytes(text: string): number {
-  // One UTF-16 unit takes one to three bytes, so most texts need no encoding to be known as small.
-  return encoder.encode(text).byteLength;
-}
-
-const encoder = new TextEncoder();

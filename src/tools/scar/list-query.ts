@@ -4,16 +4,16 @@ import type { Sql, SqlValue } from '../tool.ts';
 import type { State } from './state.ts';
 import { SCAR_COLUMNS, type Scar } from './store.ts';
 
-/** The queries behind the list of scars. */
+/** SQL queries of `scar_list`. */
 
 export const SORTS = ['recent', 'frequent', 'severe'] as const;
 export type Sort = (typeof SORTS)[number] | 'relevant';
 
-/** At this age what is listed by relevance weighs three quarters of what is new, and never less than a half. */
+/** At this age relevance is weighted by three quarters; the weight approaches one half with age. */
 const HALF_WAY_MS = 30 * 24 * 3_600_000;
 
-/** Where a scar stands in the list, the largest first. The severity outweighs any time in milliseconds. */
-const PLACE: Readonly<Record<Sort, string>> = {
+/** SQL expressions of the sort keys, largest first. Severity is scaled to outweigh any time in milliseconds. */
+const SORT_KEY: Readonly<Record<Sort, string>> = {
   recent: 's.last_seen',
   frequent: 's.occurrences',
   severe: `1e14 * CASE s.severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1
@@ -21,20 +21,20 @@ const PLACE: Readonly<Record<Sort, string>> = {
   relevant: `-INDEX.rank * (0.5 + 0.5 * ${HALF_WAY_MS}.0 / (${HALF_WAY_MS}.0 + max(0, AS_OF - s.last_seen)))`,
 };
 
-export interface Wanted {
+export interface ListFilter {
   readonly query: string | undefined;
   readonly project: string | null;
   readonly tool: string | null;
   readonly errorType: string | null;
   readonly severity: string | null;
-  /** A JSON list: the scar has all of them. */
+  /** A JSON list. A scar must have all of these tags. */
   readonly tags: string;
 }
 
-/** The index that answers a query, decided for the first page and kept for the rest. */
+/** The full-text index that is searched: chosen for the first page and used for all later ones. */
 export type Index = 'scar_words' | 'scar_trigrams';
 
-/** A place between two entries. */
+/** The last entry of the previous page. */
 export interface Position {
   readonly place: number;
   readonly id: number;
@@ -46,7 +46,7 @@ interface Filter {
   readonly bindings: readonly SqlValue[];
 }
 
-function filterOf(wanted: Wanted, index: Index): Filter | undefined {
+function filterOf(wanted: ListFilter, index: Index): Filter | undefined {
   const named = [
     [' AND s.project = ?', wanted.project],
     [' AND s.tool = ?', wanted.tool],
@@ -67,8 +67,8 @@ function filterOf(wanted: Wanted, index: Index): Filter | undefined {
   };
 }
 
-/** How many scars there are of each state. */
-export function countStates(sql: Sql, wanted: Wanted, index: Index): Map<State, number> {
+/** The number of matching scars in each state. */
+export function countStates(sql: Sql, wanted: ListFilter, index: Index): Map<State, number> {
   const filter = filterOf(wanted, index);
   if (filter === undefined) return new Map();
   const rows = sql.exec<{ state: State; scars: number }>(
@@ -78,15 +78,15 @@ export function countStates(sql: Sql, wanted: Wanted, index: Index): Map<State, 
   return new Map(rows.map(({ state, scars }) => [state, scars]));
 }
 
-export type Placed = Scar & { place: number; fixes: number };
+export type ListedScar = Scar & { place: number; fixes: number };
 
 /**
- * The next entries after a position, at most `limit`.
- * @param asOf the time by which relevance weighs age: that of the first page, so that no entry moves between pages
+ * The entries after a position, at most `limit`.
+ * `asOf` is the time of the first page in milliseconds: age is weighted as of then, so that no entry moves between pages.
  */
 export function pageOfScars(
   sql: Sql,
-  wanted: Wanted,
+  wanted: ListFilter,
   page: {
     readonly index: Index;
     readonly states: readonly State[];
@@ -95,12 +95,12 @@ export function pageOfScars(
     readonly after: Position | undefined;
     readonly limit: number;
   },
-): Placed[] {
+): ListedScar[] {
   const filter = filterOf(wanted, page.index);
   if (filter === undefined) return [];
-  const place = PLACE[page.sort].replace('INDEX', page.index).replace('AS_OF', String(page.asOf));
+  const place = SORT_KEY[page.sort].replace('INDEX', page.index).replace('AS_OF', String(page.asOf));
   const { place: from, id } = page.after ?? { place: null, id: null };
-  return sql.exec<Placed>(
+  return sql.exec<ListedScar>(
     `WITH placed AS MATERIALIZED (
        SELECT s.id AS id, ${place} AS place FROM ${filter.from}
        WHERE ${filter.where} AND s.state IN (SELECT value FROM json_each(?)))
@@ -118,8 +118,8 @@ export function pageOfScars(
   );
 }
 
-/** What a cursor belongs to: the arguments without the size of the page. */
-export const identityOf = (wanted: Wanted, sort: Sort, status: string | undefined) =>
+/** Identifies a list for its cursors: all arguments except the page size. */
+export const listIdentity = (wanted: ListFilter, sort: Sort, status: string | undefined) =>
   canonicalJson([
     wanted.query ?? null,
     wanted.project,

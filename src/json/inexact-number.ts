@@ -8,7 +8,7 @@ const MAX_NUMBER_CHARS = 400;
  * The first number in a valid JSON text whose value JavaScript does not keep: `JSON.parse` would change it in silence,
  * and two different numbers would become one.
  */
-export function findLossyNumber(json: string): string | undefined {
+export function findInexactNumber(json: string): string | undefined {
   if (!SUSPECT.test(json)) return undefined;
   for (let at = 0; at < json.length; ) {
     const char = json.charAt(at);

@@ -2,11 +2,11 @@ import * as z from 'zod';
 import { clip } from '../../telemetry/redact.ts';
 import { count } from '../fields.ts';
 import type { Fix } from './fixes.ts';
-import type { Match, Rung } from './match.ts';
+import type { Match, MatchedBy } from './match.ts';
 import { CLASSES, SEVERITIES, STATES } from './state.ts';
 import { fixIdText, type Scar, scarIdText, summaryOf } from './store.ts';
 
-/** What the scar tools answer: stored text comes back in these typed fields only, with author and age. */
+/** Output schemas of the scar tools and the functions that fill them. Stored text is returned in these fields only, with author and age. */
 
 const MAX_FIX_CHARS = 1000;
 const MAX_CAUSE_CHARS = 300;
@@ -14,12 +14,12 @@ const MAX_EVIDENCE_CHARS = 300;
 const CONFIDENCE_STEPS = 1000;
 
 const author = {
-  principal: z.string().describe('The credential that wrote it.'),
+  principal: z.string().describe('Id of the token that wrote it.'),
   agent: z.string().optional(),
   age_s: count(),
 };
 
-const standing = {
+const fixScore = {
   confidence: z.number().min(0).max(1),
   worked: count(),
   failed: count(),
@@ -30,7 +30,7 @@ export const fixSchema = z.strictObject({
   fix_id: z.string(),
   scar_id: z.string(),
   resolution: z.string(),
-  ...standing,
+  ...fixScore,
   evidence: z.string().optional(),
   ...author,
 });
@@ -38,7 +38,7 @@ export const fixSchema = z.strictObject({
 export const scarSchema = z.strictObject({
   scar_id: z.string(),
   state: z.enum(STATES),
-  matched_by: z.enum(['fingerprint', 'tool_target', 'words', 'trigrams'] satisfies Rung[]),
+  matched_by: z.enum(['fingerprint', 'tool_target', 'words', 'trigrams'] satisfies MatchedBy[]),
   project: z.string().optional(),
   tool: z.string().optional(),
   target: z.string().optional(),
@@ -57,19 +57,19 @@ export const scarSchema = z.strictObject({
 export const listedSchema = scarSchema.omit({ matched_by: true }).extend({ rev: count() });
 
 export const knownFixSchema = fixSchema.omit({ scar_id: true, evidence: true });
-export const standingSchema = z.strictObject(standing);
+export const fixScoreSchema = z.strictObject(fixScore);
 
-const present = (value: string | null) => value ?? undefined;
+const orUndefined = (value: string | null) => value ?? undefined;
 const ageSeconds = (since: number, now: number) => Math.max(0, Math.floor((now - since) / 1000));
 
-const by = (row: { principal: string; agent: string | null }, since: number, now: number) => ({
+const authorFields = (row: { principal: string; agent: string | null }, since: number, now: number) => ({
   principal: row.principal,
-  agent: present(row.agent),
+  agent: orUndefined(row.agent),
   age_s: ageSeconds(since, now),
 });
 
-/** How a fix stands; all zero for none. The confidence has three decimals. */
-export function standingOf(fix: Fix | undefined): z.output<typeof standingSchema> {
+/** A fix's report counts and its confidence, rounded to three decimals. All zero when there is no fix. */
+export function fixScoreOf(fix: Fix | undefined): z.output<typeof fixScoreSchema> {
   return {
     confidence: Math.round((fix?.confidence ?? 0) * CONFIDENCE_STEPS) / CONFIDENCE_STEPS,
     worked: fix?.worked ?? 0,
@@ -78,47 +78,47 @@ export function standingOf(fix: Fix | undefined): z.output<typeof standingSchema
   };
 }
 
-/** A fix as one of several: cut to what fits a list. */
+/** A fix as an entry of a list: long texts are clipped. */
 export function fixView(fix: Fix, now: number): z.output<typeof fixSchema> {
   return {
     fix_id: fixIdText(fix.id),
     scar_id: scarIdText(fix.scar_id),
     resolution: clip(fix.resolution, MAX_FIX_CHARS),
-    ...standingOf(fix),
+    ...fixScoreOf(fix),
     evidence: fix.evidence === null ? undefined : clip(fix.evidence, MAX_EVIDENCE_CHARS),
-    ...by(fix, fix.created_at, now),
+    ...authorFields(fix, fix.created_at, now),
   };
 }
 
-/** The one fix to try, whole. */
+/** The fix to try, with its whole text. */
 export function knownFixView(fix: Fix, now: number): z.output<typeof knownFixSchema> {
   return {
     fix_id: fixIdText(fix.id),
     resolution: fix.resolution,
-    ...standingOf(fix),
-    ...by(fix, fix.created_at, now),
+    ...fixScoreOf(fix),
+    ...authorFields(fix, fix.created_at, now),
   };
 }
 
-/** A scar that was found by a search for a failure or an action. */
-export function scarView({ scar, rung }: Match, fixes: number, now: number): z.output<typeof scarSchema> {
-  return { ...entryOf(scar, fixes, now), matched_by: rung };
+/** A scar that matched a failure or an action. */
+export function scarView({ scar, stage }: Match, fixes: number, now: number): z.output<typeof scarSchema> {
+  return { ...scarFields(scar, fixes, now), matched_by: stage };
 }
 
-/** A scar as an entry of the list. */
+/** A scar as an entry of `scar_list`. */
 export function listedView(scar: Scar, fixes: number, now: number): z.output<typeof listedSchema> {
-  return { ...entryOf(scar, fixes, now), rev: scar.rev };
+  return { ...scarFields(scar, fixes, now), rev: scar.rev };
 }
 
-function entryOf(scar: Scar, fixes: number, now: number) {
+function scarFields(scar: Scar, fixes: number, now: number) {
   return {
     scar_id: scarIdText(scar.id),
     state: scar.state,
-    project: present(scar.project),
-    tool: present(scar.tool),
-    target: present(scar.target),
+    project: orUndefined(scar.project),
+    tool: orUndefined(scar.tool),
+    target: orUndefined(scar.target),
     error_type: scar.error_type,
-    error_code: present(scar.error_code),
+    error_code: orUndefined(scar.error_code),
     summary: summaryOf(scar),
     cause: scar.cause === null ? undefined : clip(scar.cause, MAX_CAUSE_CHARS),
     class: scar.class,
@@ -126,7 +126,7 @@ function entryOf(scar: Scar, fixes: number, now: number) {
     tags: tagsOf(scar),
     occurrences: scar.occurrences,
     fixes,
-    ...by(scar, scar.last_seen, now),
+    ...authorFields(scar, scar.last_seen, now),
   };
 }
 
