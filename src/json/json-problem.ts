@@ -1,8 +1,9 @@
-/** Bounds on JSON that came from outside, checked without recursion so that no input can exhaust the stack. */
-
+/** Maximum nesting of objects and arrays. */
 export const MAX_JSON_DEPTH = 64;
+/** Maximum number of values, counting nested ones. */
 export const MAX_JSON_NODES = 100_000;
 
+/** `path` names the value as `a.b[0]`, cut after about 120 characters. */
 export type JsonProblem =
   | { problem: 'too_deep'; limit: number }
   | { problem: 'too_wide'; limit: number }
@@ -17,8 +18,10 @@ interface Frame {
 const TOO_WIDE: JsonProblem = { problem: 'too_wide', limit: MAX_JSON_NODES };
 
 /**
- * The first thing wrong with a parsed JSON value: nested deeper than 64, more than 100,000 values, or text that is
- * not well-formed UTF-16 (an unpaired surrogate), in a value or in a name.
+ * Checks a parsed JSON value from outside: nesting of at most 64, at most 100,000 values, and only well-formed UTF-16 (no
+ * unpaired surrogates) in strings and member names. It does not recurse, so no input can exhaust the stack.
+ * @returns the first problem found, or undefined
+ * @example findJsonProblem(JSON.parse(body))
  */
 export function findJsonProblem(root: unknown): JsonProblem | undefined {
   const stack: Frame[] = [];
@@ -35,7 +38,7 @@ export function findJsonProblem(root: unknown): JsonProblem | undefined {
   let problem = visit(root, 1, '');
   for (let frame = stack.pop(); frame !== undefined && problem === undefined; frame = stack.pop()) {
     const isList = Array.isArray(frame.value);
-    // Counted before they are listed: a million members would cost seconds and most of the memory.
+    // Check the length before listing the members: listing a million would take seconds and most of the memory.
     if (Array.isArray(frame.value) && nodes + frame.value.length > MAX_JSON_NODES) return TOO_WIDE;
     for (const name of Object.keys(frame.value)) {
       const path = childPath(frame.path, isList ? `[${name}]` : name, isList);

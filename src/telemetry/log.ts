@@ -3,7 +3,7 @@ import type { TraceContext } from './trace.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-/** `json` prints one line a record; `object` hands the record to the platform, which indexes its fields. */
+/** `json` prints one line per record; `object` passes the record to the platform, which indexes its fields. */
 export const LOG_FORMATS = ['json', 'object'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
@@ -17,7 +17,7 @@ export type LogEvent =
   | 'admin.request'
   | 'edge.error';
 
-/** One line. Every field a line may have is named here, so that a reader can rely on the names. */
+/** One log line. Every field that a line can have is declared here, so that readers can rely on the names. */
 export interface LogRecord {
   level: LogLevel;
   event: LogEvent;
@@ -48,12 +48,12 @@ export interface LogRecord {
 
 export type Log = (record: LogRecord) => void;
 
-/** The trace fields of a line. */
+/** The trace fields of a log line. */
 export function traceFields(trace: TraceContext): Pick<LogRecord, 'trace_id' | 'span_id' | 'parent_span_id'> {
   return { trace_id: trace.traceId, span_id: trace.spanId, parent_span_id: trace.parentSpanId };
 }
 
-/** Fields whose text a client chooses, and how many characters of it are logged. */
+/** Fields whose text comes from a client, with the number of characters that are logged. */
 const CLIENT_FIELDS = [
   ['path', 256],
   ['http_method', 32],
@@ -62,7 +62,7 @@ const CLIENT_FIELDS = [
   ['protocol_version', 64],
 ] as const satisfies readonly (readonly [keyof LogRecord, number])[];
 
-/** The record with the texts that a client chose clipped and without credentials, whoever wrote it. */
+/** Redacts and clips the fields that come from a client, so that no caller of the log has to. */
 function redactClientFields(record: LogRecord): LogRecord {
   const redacted = { ...record };
   for (const [field, maxChars] of CLIENT_FIELDS) {
@@ -73,8 +73,10 @@ function redactClientFields(record: LogRecord): LogRecord {
 }
 
 /**
- * A log that writes records of `level` and above to `sink`.
- * It never throws: a call must not fail because it could not be logged. Texts that a client chose are redacted here.
+ * Creates a log that writes records of `level` and above to `sink`, with credentials redacted in the fields that come from a
+ * client. It never throws: a call must not fail because it could not be logged.
+ * @param clock milliseconds since the epoch
+ * @example createLog({ level: 'info', format: 'json' })({ level: 'info', event: 'tool.call' })
  */
 export function createLog(
   options: { level: LogLevel; format: LogFormat },
@@ -88,7 +90,7 @@ export function createLog(
       const line = { ts: new Date(clock()).toISOString(), ...redactClientFields(record) };
       sink(options.format === 'json' ? JSON.stringify(line) : line);
     } catch {
-      // There is nowhere left to report that the log itself fails.
+      // A failure of the log itself cannot be reported anywhere.
     }
   };
 }

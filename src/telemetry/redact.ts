@@ -1,13 +1,21 @@
 import { createHash } from 'node:crypto';
 import { redactSecrets } from './secrets.ts';
 
-/** How an argument may appear in a log line: as it is, as a digest, as a size, or not at all. */
+/**
+ * The loggable form of everything that a caller sends or that an error mentions.
+ *
+ * Guarantees: the work per text is bounded, whatever its length; no credential that `redactSecrets` recognises is logged,
+ * not even in part when a text is cut; an argument whose policy is not `plain` appears in no message or stack of an error.
+ * It can fail in one way: an error that quotes only a part of an argument, or a changed form of it, shows that part.
+ */
+
+/** How an argument appears in a log line: its redacted text, a digest, its size, or not at all. */
 export type LogPolicy = 'plain' | 'hash' | 'length' | 'omit';
 export type LogPolicies = Readonly<Record<string, LogPolicy>>;
 
-/** Characters of a text that are read before it is logged: what is behind them costs no time, whatever a caller sends. */
+/** Only this many characters of a text are examined before it is logged, so that a longer text costs no more time. */
 export const MAX_INSPECTED_CHARS = 4096;
-/** Characters at their end that are read and never shown: a credential or an argument may go on behind them. */
+/** The last of these characters are examined but never shown, because a credential or an argument may continue after them. */
 const LOOK_AHEAD_CHARS = 1024;
 const MAX_LOGGED_CHARS = 128;
 const MAX_LOGGED_ITEMS = 20;
@@ -18,22 +26,22 @@ const MAX_STACK_LINES = 12;
 const MAX_SCRUBBED_LEAVES = 1000;
 const MIN_SCRUBBED_CHARS = 3;
 
-/** At most `max` characters of `text`, marked when cut, never cut inside a surrogate pair. */
+/** The first `max` UTF-16 units of `text`, followed by `…` if it is longer. A surrogate pair that is cut becomes U+FFFD. */
 export function clip(text: string, max: number): string {
   return text.length <= max ? text : `${text.slice(0, max).toWellFormed()}…`;
 }
 
 /**
- * A text as it may be logged: without credentials, at most `maxChars` long, marked by `…` when cut.
- * Reads the first 4,096 characters only, and of a longer text shows at most what the first 3,072 become, so that no
- * credential is shown in part.
+ * The loggable form of a text: credentials redacted, at most `maxChars` UTF-16 units, followed by `…` if cut.
+ * Only the first 4,096 characters are examined. Of a longer text at most the first 3,072 are shown, so that a credential
+ * across the cut is recognised and never shown in part.
  * @example redactForLog(path, 256)
  */
 export function redactForLog(text: string, maxChars: number): string {
   return redactRead(partOf(text), maxChars);
 }
 
-/** The beginning of a text: `shown` may be logged once redacted, `ahead` is only read. */
+/** The examined beginning of a text. `shown` is logged after redaction; `ahead` only helps to recognise what `shown` ends with. */
 interface ReadPart {
   readonly shown: string;
   readonly ahead: string;
@@ -49,7 +57,7 @@ function partOf(text: string): ReadPart {
 function redactRead({ shown, ahead, isCut }: ReadPart, maxChars: number): string {
   const redacted = redactSecrets(shown).text;
   if (!isCut) return clip(redacted, maxChars);
-  // The two differ from where a credential begins that is recognised only with what is ahead.
+  // Where the two results differ, a credential begins that is recognised only together with `ahead`.
   const same = commonPrefix(redacted, redactSecrets(shown + ahead).text, maxChars);
   return `${redacted.slice(0, same).toWellFormed()}…`;
 }
@@ -91,7 +99,7 @@ function apply(policy: LogPolicy, value: unknown): unknown {
   }
 }
 
-/** The arguments as they may be logged. A field without a policy is left out, and so is an unknown field. */
+/** The loggable form of a call's arguments. Fields without a policy are omitted. @example redactArgs({ key: 'a' }, { key: 'plain' }) */
 export function redactArgs(args: unknown, policies: LogPolicies): Record<string, unknown> {
   const logged: Record<string, unknown> = {};
   if (typeof args !== 'object' || args === null) return logged;
@@ -125,14 +133,14 @@ export interface Cause {
 }
 
 /**
- * What an operator needs of a thrown value: its name, message and stack, without the caller's data in it.
+ * The name, message and stack of a thrown value, for the operator, without the caller's data.
  * @param args the arguments of the failing call: values of fields that are not logged plain are cut out of the message
  */
 export function describeCause(thrown: unknown, args: unknown, policies: LogPolicies): Cause {
   try {
     return describe(thrown, args, policies);
   } catch {
-    // Getters and proxies can throw anything once more.
+    // Getters and proxies of the thrown value can throw as well.
     return { name: 'unknown', message: 'a thrown value that cannot be described', stack: [] };
   }
 }
@@ -166,7 +174,10 @@ function hiddenTexts(args: unknown, policies: LogPolicies): string[] {
   return [...hidden];
 }
 
-/** `[argument]` in place of arguments. One that is longer than what is only read is found by its beginning and ends the text. */
+/**
+ * Replaces arguments by `[argument]`. An argument longer than 1,024 characters is recognised by its beginning, and everything
+ * after it is replaced too.
+ */
 function cutOut(hidden: readonly string[], { shown, ahead, isCut }: ReadPart): ReadPart {
   const read = shown + ahead;
   const isHidden = new Uint8Array(read.length);

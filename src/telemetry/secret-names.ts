@@ -1,29 +1,42 @@
 /**
- * Which names say that their value is a credential, and which of their values are one.
+ * Decides by name and value whether a value is a credential.
  *
- * Errs towards redaction for passwords, which can be any word; names such as `token` and `key` are common in prose, code
- * and counts, so their values must not look like a word, a reference, a number of tokens or a path.
+ * Passwords can be any word, so almost every value after such a name is redacted. Names such as `token` and `key` are common
+ * in prose, code and counts, so their values must not look like a word, a reference, a number or a path.
  */
 
 /**
- * How sure a name is. `password`: any value. `credential`: any value but a word of prose. `random`: only random text,
- * because the name is common elsewhere.
+ * How certain a name is. `password`: any value. `credential`: any value except a word of prose. `random`: only random text,
+ * because other values have such names too.
  */
 export type NameKind = 'password' | 'credential' | 'random';
 
 const PASSWORD =
   /(?:passw(?:or)?d|passwrd|passphrase|passcode|pwd|psw|(?:^|[_.-]|db|user|smtp|ftp|mysql|admin|root|proxy|redis)pass|mot_de_passe|contrasena|kennwort|passwort)s?(?:\d{1,3}|[_-]?(?:value|text|plain|b64|base64))?$/i;
 const CAMEL_PASSWORD = /[a-z]Pass(?:word)?\d{0,3}$/;
-const CREDENTIAL =
-  /(?:secret|token|credential|bearer|(?:api|access|account|private|secret|signing|signature|encryption|auth|master|licen[cs]e|subscription|consumer|deploy|service|webhook|client|shared|storage|app|application|admin|admin_api|dsa|rsa|ssh|master|root|seed)[_.-]?key|key[_-]?data|(?:key|seed)[_-]?phrase|mnemonic|authtoken|sas|jwt|x-auth|access[_-]?code|recovery[_-]?code|backup[_-]?code)s?(?:\d{1,3}|[_-]?(?:value|text|plain|b64|base64|string))?$/i;
+const KINDS_OF_KEY =
+  'api access account private secret signing signature encryption auth master license licence subscription consumer deploy ' +
+  'service webhook client shared storage app application admin rsa dsa ssh root seed';
+const CREDENTIAL = new RegExp(
+  `(?:secret|token|credential|bearer|(?:${KINDS_OF_KEY.replaceAll(' ', '|')})[_.-]?key|key[_-]?data|(?:key|seed)[_-]?phrase|` +
+    'mnemonic|sas|jwt|x-auth|(?:access|recovery|backup)[_-]?code)s?(?:\\d{1,3}|[_-]?(?:value|text|plain|b64|base64|string))?$',
+  'i',
+);
 /** Common names whose values are credentials only when they are random. */
 const RANDOM =
   /(?:(?:^|[_.:-])auth|session[_-]?(?:id)?|sess(?:id)?|(?:^|[_.-])sid|connect\.sid|csrf(?:[_-]?token)?|xsrf-token|remember_me|(?:^|[_.-])(?:sig|signature|hmac_key|otp|totp|pin)|_key|_pat|creds?|dsn|cookie|apikey|key_material|nonce_key|license|licence)$/i;
 const COOKIE = /^__(?:host|secure)-[\w.-]{1,64}$/i;
-const NOT_SECRET =
-  /jsonwebtoken$|(?:^|[_.-])(?:cache|primary|foreign|partition|sort|idempotency|idempotent|public|pub|object|routing|shard|group|host|registry|index|row|unique|natural|composite|sort|hash|range|dedup|dedupe|i18n|map|dict|json|translation|next|page|continuation|pagination|cursor|sync|eos|bos|pad|unk|stop|mask|special|start|end|prompt|completion|max|min|total|input|output|csrf_header|cancel(?:lation)?)[_.-]?(?:key|token)s?$/i;
+/** What a key or a token of such a name is for: to find or to count something. */
+const OTHER_PURPOSES =
+  'cache primary foreign partition sort idempotency idempotent public pub object routing shard group host registry index row ' +
+  'unique natural composite hash range dedup dedupe i18n map dict json translation next page continuation pagination cursor ' +
+  'sync eos bos pad unk stop mask special start end prompt completion max min total input output cancel cancellation';
+const NOT_SECRET = new RegExp(
+  `jsonwebtoken$|(?:^|[_.-])(?:${OTHER_PURPOSES.replaceAll(' ', '|')})[_.-]?(?:key|token)s?$`,
+  'i',
+);
 
-/** What a name says of its value; undefined when it says nothing. */
+/** The kind of a name; undefined if it does not name a credential. */
 export function kindOf(name: string): NameKind | undefined {
   if (name.length < 3) return undefined;
   if (PASSWORD.test(name) || CAMEL_PASSWORD.test(name)) return 'password';
@@ -34,16 +47,40 @@ export function kindOf(name: string): NameKind | undefined {
 
 const MIN_CHARS = 4;
 const MIN_RANDOM_CHARS = 16;
-/** The beginning of a value is enough to judge it by. */
+/** Only the beginning of a value is examined. */
 const MAX_JUDGED_CHARS = 512;
 
-/** Values that name where a credential comes from: a variable, a placeholder, a call, a type, a mark. */
-const REFERENCE =
-  /^(?:(?:your|insert|enter|replace|put)[_-]|\$|%\w{1,64}%$|<|\{\{|\{[\w.]{1,64}\}|#\{|@\w|!\w|\*{3,}|\.{3}|…|[xX*•.]{4,}$|\[|process\.env|os\.(?:environ|getenv)|ENV\[|env[.(:]|getenv|import\.meta|secrets?[.:/]|vault:|ENC\[|ref\+|arn:|op:\/\/|file:|https?:\/\/|self\.|this\.|args\.|opts?\.|options\.|params\.|config\.|settings\.|request\.|req\.|ctx\.|context\.|data\.|var\.|local\.|module\.|each\.|null\b|nullptr)/i;
+/** Values that refer to a credential: a variable, a placeholder, a configuration key, a mark. */
+const REFERENCE = new RegExp(
+  [
+    // Placeholders and marks.
+    /(?:your|insert|enter|replace|put)[_-]|<|\{\{|\{[\w.]{1,64}\}|\*{3,}|\.{3}|…|[xX*•.]{4,}$|\[(?:redacted|[A-Z_ -]{1,32}(?:\]|$))/,
+    // Variables of shells, templates and languages.
+    /\$(?:[{(]|\w{1,64}$)|%\w{1,64}%$|#\{|@[a-z_]{1,64}$|!(?:ref|sub|getatt|vault|secret|env)\b/,
+    // Where programs and deployments keep credentials.
+    /process\.env|os\.(?:environ|getenv)|env[.(:[]|getenv|import\.meta|secrets?[.:/]|vault:|enc\[|ref\+|arn:|op:\/\/|file:|https?:\/\//,
+    /(?:self|this|args|opts?|options|params|config|settings|request|req|ctx|context|data|var|local|module|each)\.|null(?:ptr)?\b/,
+  ]
+    .map(({ source }) => `^(?:${source})`)
+    .join('|'),
+  'i',
+);
 const CALL = /^(?:new |await |async )?[A-Za-z_$][\w$.:]{0,128}(?:<[\w, ]{0,64}>)?\(/;
-const WORDS =
-  'include|same-origin|omit|null|none|nil|undefined|true|false|yes|no|on|off|string|str|text|char|int|integer|number|float|bool|boolean|any|object|bytes?|buffer|optional|required|missing|invalid|incorrect|wrong|expired|empty|blank|unset|unknown|changed?|changeme|default|hidden|masked|omitted|removed|filtered|sanitized|redacted|secret|token|pass|password|passwd|test|yyy|example|placeholder|dummy|not|was|is|are|must|should|cannot|failed|failure|error|denied|rejected|mismatch|mismatched|authentication|authorization|unauthorized|revoked|disabled|enabled|prompt|env|environment|stdin|keychain|keyring|field|column|varchar|secretstr|pydantic|public|private|bearer|basic|access|refresh|the|a|an|your|my|for|from|with|too|does|contains?|length|policy|reset|resetting|has|have|been|will|can|could|may|need|needs|unexpected|eof|identifier|punctuator|keyword|operator|ok|valid|match|matches|matched|verified|accepted|absent|present|provided|supplied|given|set|unchanged|hashed|encrypted|protected|restricted|readonly|nullable';
-const WORD_OF_PROSE = new RegExp(`^["']?(?:${WORDS})(?![\\w@$!%^&*+=/-])`, 'i');
+/** Words that follow such a name in prose and code. A value that begins with one is no credential. */
+const WORDS = [
+  'include same-origin omit null none nil undefined true false yes no on off string str text char int',
+  'integer number float bool boolean any object byte bytes buffer optional required missing invalid',
+  'incorrect wrong expired empty blank unset unknown change changed changeme default hidden masked',
+  'omitted removed filtered sanitized redacted secret token pass password passwd test yyy example',
+  'placeholder dummy not was is are must should cannot failed failure error denied rejected mismatch',
+  'mismatched authentication authorization unauthorized revoked disabled enabled prompt env environment',
+  'stdin keychain keyring field column varchar secretstr pydantic public private bearer basic access',
+  'refresh the a an your my for from with too does contain contains length policy reset resetting has',
+  'have been will can could may need needs unexpected eof identifier punctuator keyword operator ok',
+  'valid match matches matched verified accepted absent present provided supplied given set unchanged',
+  'hashed encrypted protected restricted readonly nullable',
+].flatMap((line) => line.split(' '));
+const WORD_OF_PROSE = new RegExp(`^["']?(?:${WORDS.join('|')})(?![\\w@$!%^&*+=/-])`, 'i');
 const NUMBER = /^[+-]?\d{1,12}(?:[.,]\d+)*[kKmM%]?$/;
 const PATH =
   /^(?:~|\.{1,2})?(?:\/[\w.@ -]{1,64}){2,16}$|^(?:~|\.{1,2})\/[\w.-]{1,64}$|^[A-Za-z]:\\|^[\w-]{1,64}\.(?:pem|key|json|txt|ya?ml|env|crt|p12|pfx|ts|js|py|go|rs|md)$/;
@@ -62,7 +99,7 @@ interface Circumstances {
   readonly listed?: boolean;
 }
 
-/** Whether a value behind a name of some kind is a credential. */
+/** Whether a value after a name of the given kind is a credential. */
 export function isSecretValue(value: string, { kind, quoted, tight, prose, listed }: Circumstances): boolean {
   if (value.length < MIN_CHARS) return false;
   value = value.slice(0, MAX_JUDGED_CHARS);
@@ -78,7 +115,7 @@ export function isSecretValue(value: string, { kind, quoted, tight, prose, liste
 const SEPARATOR = /[-_.:/+=%|~]/;
 const MIN_RANDOM_PART_CHARS = 8;
 
-/** Whether a text of one word looks drawn at random: a part of it mixes digits and letters, or it mixes cases throughout. */
+/** Whether a word looks random: one of its parts mixes digits and letters, or is long and mixes cases. */
 export function isRandom(value: string, minChars = MIN_RANDOM_CHARS): boolean {
   if (value.length < minChars || /[\s<>{}]/.test(value)) return false;
   const parts = value.slice(0, MAX_JUDGED_CHARS).split(SEPARATOR);

@@ -9,7 +9,7 @@ export interface TokenShape {
   readonly name: string;
   /** Global, and linear: the part before the first unbounded class is bounded, and nothing has to follow that class. */
   readonly pattern: RegExp;
-  /** For prefixes that also begin ordinary names: whether this match is a credential. */
+  /** For prefixes that ordinary names have too: whether this match is a credential. */
   readonly accepts?: (match: string) => boolean;
 }
 
@@ -81,7 +81,7 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
     name: 'vendor_token',
     pattern: new RegExp(`(?<![A-Za-z0-9+/])(?:${LETTER_PREFIXES.join('|')})[A-Za-z0-9_=-]{20,}`, 'g'),
   },
-  // Shapes whose prefix is short or common: told by their exact length or by random text.
+  // Short or common prefixes: recognised by their exact length or by random text.
   {
     name: 'vendor_token',
     pattern:

@@ -2,13 +2,13 @@ import { isSecretValue, kindOf, type NameKind } from './secret-names.ts';
 import type { Mark } from './secrets.ts';
 
 /**
- * Values that stand behind a name such as `password`: in configuration, JSON, headers, queries, XML, SQL, command lines.
+ * Redacts values after a name such as `password`: in configuration, JSON, headers, queries, XML and shell commands.
  *
- * A pattern finds where a value begins; code reads to its end and decides. So a value of any length is replaced whole, and
- * no pattern has to look for an end that may not come.
+ * A pattern finds where a value begins; code finds its end and decides. So a value of any length is replaced whole, and no
+ * pattern searches for an end that may be missing, which would take quadratic time.
  */
 
-/** A name, whether or not it says anything, and the operator behind it. The look-behind lets each run be tried once. */
+/** Any name and the operator after it. The look-behind prevents further attempts within the same name. */
 const NAMED = /(?<![\w.-])([\w.-]{1,128})(\\{0,3}["'`]?\]?[ \t]{0,4}(?:=>|:=|\?=|[:=])[ \t]{0,4})/g;
 /** `<add key="Password" value="…"/>`, and the environment of a container: `{"name": "DB_PASSWORD", "value": "…"}`. */
 const PAIRED =
@@ -19,10 +19,10 @@ const LISTED = /(?<!\w)["']([\w.-]{1,128})["']\s{0,4},\s{0,4}(?=["'])/g;
 const SPACED = /(?:\b(?:set -g?x|setx|setenv)[ \t]{1,4}|\t)([\w.-]{1,128})[ \t]{1,4}/g;
 const XML = /(?<![\w.:-])([\w.:-]{1,64})>(?!\[redacted)([^<>\r\n]{4,})(?=<\/)/g;
 
-/** Where a value begins at `lastIndex`: an opening quote at its level of escaping, or none. */
+/** An opening quote at `lastIndex`, with the backslashes that escape it. */
 const QUOTE = /(\\{0,3})(["'`])/y;
 const UNQUOTED = /[^\s"'`,;&)}\]]+/y;
-/** In `NAME=value` of an environment, where commas and brackets are ordinary characters. */
+/** In `NAME=value` of an environment, a value may contain commas and brackets. */
 const UNQUOTED_IN_ENVIRONMENT = /[^\s"'`;]+/y;
 const ENVIRONMENT_NAME = /^[A-Z][A-Z0-9_]*$/;
 
@@ -32,7 +32,7 @@ interface Value {
   readonly quoted: boolean;
 }
 
-/** Replaces what stands behind a name that says that it is a credential. */
+/** Replaces every value whose name says that it is a credential. */
 export function redactNamedValues(text: string, mark: Mark): string {
   let redacted = redactXml(redactAssignments(text, mark), mark);
   redacted = redactPairs(redacted, PAIRED, false, mark);
@@ -43,7 +43,7 @@ export function redactNamedValues(text: string, mark: Mark): string {
 function redactAssignments(text: string, mark: Mark): string {
   return replaceValues(text, NAMED, mark, (match) => {
     const [, name = '', operator = ''] = match;
-    // One part of a name with colons, such as an ARN.
+    // Part of a name with colons, such as an Amazon resource name.
     if (operator === ':' && text[(match.index ?? 0) - 1] === ':') return undefined;
     const kind = kindOf(name);
     const tight = operator === '=';
@@ -77,7 +77,7 @@ interface Head {
   readonly environment: boolean;
 }
 
-/** Replaces each value behind a match of `heads` that `judge` calls the name of a credential. */
+/** Replaces the value after each match of `heads` that `judge` accepts, if the value looks like a credential. */
 function replaceValues(
   text: string,
   heads: RegExp,

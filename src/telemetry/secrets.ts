@@ -20,15 +20,15 @@ export type Mark = (shape: string) => string;
 
 interface Place {
   readonly name: string;
-  /** The first group stays, the rest of the match is the credential. */
+  /** The first group is kept; the rest of the match is the credential. */
   readonly pattern: RegExp;
   readonly accepts?: (credential: string) => boolean;
 }
 
-/** What comes before the credential in a URL, a header or a command says what it is. */
+/** Credentials that are recognised by the text before them in URLs and headers. */
 const PLACES: readonly Place[] = [
   {
-    // A port, and the digest of an image, are no passwords. A password may hold `@`, and a `/` when nothing else fits.
+    // Excludes ports and image digests. A password may contain `@`, and `/` if the URL has no other reading.
     name: 'url_password',
     pattern:
       /(:\/\/(?!\[redacted)[^\s:/@"'<>]{0,256}:)(?!\[redacted|\d{1,5}(?:[/?#"'\s]|$))(?:[^\s/?#"'<>]{1,256}(?=@(?!sha\d))|[^\s"'<>@]{1,256}(?=@(?!sha\d)))/g,
@@ -74,6 +74,7 @@ const PLACES: readonly Place[] = [
   },
 ];
 
+/** Credentials that are recognised by the text before them in command lines and SQL. */
 const COMMANDS: readonly Place[] = [
   {
     name: 'flag',
@@ -113,15 +114,15 @@ const COMMANDS: readonly Place[] = [
   },
 ];
 
-/** Random text, or at least no word: `Bearer authentication` and `Authorization: required` are prose. */
+/** False for words of prose, as in `Bearer authentication` and `Authorization: required`. */
 function isCredentialOfHeader(value: string): boolean {
   if (/^(?:[xX*.]+|\.{3,})$/.test(value)) return false;
   return /\d/.test(value) || value.length >= 24 || (/[a-z]/.test(value) && /[A-Z]/.test(value.slice(1)));
 }
 
 /**
- * Replaces every known credential shape by `[redacted:<shape>]`.
- * @returns the text, and how many places were replaced
+ * Replaces every recognised credential by `[redacted:<shape>]`.
+ * @returns the text, and the number of credentials replaced
  * @example redactSecrets('password=hunter2') // { text: 'password=[redacted:assignment]', count: 1 }
  */
 export function redactSecrets(text: string): { text: string; count: number } {

@@ -1,11 +1,11 @@
-/** W3C trace context (https://www.w3.org/TR/trace-context/), level 1: strictly parsed, never trusted further. */
+/** W3C Trace Context, level 1 (https://www.w3.org/TR/trace-context/). The header is parsed strictly and used only as an identifier. */
 
 export interface TraceContext {
-  /** 32 lower-case hex digits: one id for a whole agent run, across calls. */
+  /** 32 lower-case hex digits, shared by all calls of an agent's run. */
   readonly traceId: string;
   /** 16 lower-case hex digits: the span of this request. */
   readonly spanId: string;
-  /** The caller's span, when the caller sent a valid `traceparent`. */
+  /** The caller's span, if the caller sent a valid `traceparent`. */
   readonly parentSpanId: string | undefined;
 }
 
@@ -32,7 +32,11 @@ function parse(traceparent: unknown): { traceId: string; parentSpanId: string } 
   return { traceId, parentSpanId };
 }
 
-/** The first valid `traceparent` of `candidates`, continued in a new span; a new trace when there is none. */
+/**
+ * Starts a new span in the trace of the first valid `traceparent`, or in a new trace if none is valid.
+ * @param candidates header values, in order of preference; anything that is not a valid `traceparent` is ignored
+ * @example continueTrace(request.headers.get('traceparent'))
+ */
 export function continueTrace(...candidates: unknown[]): TraceContext {
   const spanId = randomHex(8);
   for (const candidate of candidates) {
