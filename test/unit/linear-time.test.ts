@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { validateHostHeader } from '@modelcontextprotocol/server';
 import { describe, expect, test } from 'vitest';
+import { checkAccept, prefersStream } from '../../src/edge/mcp/accept.ts';
 import { findInexactNumber } from '../../src/json/inexact-number.ts';
 import { parseCellUri } from '../../src/mcp/cell-uri.ts';
 import { describeCause, redactArgs, redactForLog } from '../../src/telemetry/redact.ts';
@@ -9,6 +10,8 @@ import { continueTrace } from '../../src/telemetry/trace.ts';
 import { unseal } from '../../src/tenant/storage/seal.ts';
 import { decodeCursor } from '../../src/tools/blackboard/cursor.ts';
 import { parsePointer } from '../../src/tools/blackboard/pointer.ts';
+import { searchText } from '../../src/tools/blackboard/search-text.ts';
+import { previewOf, termsOf } from '../../src/tools/cache/text.ts';
 import { normaliseV1 } from '../../src/tools/scar/fingerprint-v1/normalise.ts';
 import { tokensOf } from '../../src/tools/scar/tokens.ts';
 import { queryTerms } from '../../src/tools/search.ts';
@@ -77,6 +80,10 @@ const tailOf = (seed: string) => (SEEDS.indexOf(seed) % 2 === 0 ? '' : '" x');
 const policies = { field: 'plain' } as const;
 const sealed = (text: string) => createHmac('sha256', 'k').update(text).digest('base64url') + text;
 
+/** A request with a header, whose values hold printable ASCII only. */
+const header = (name: string, value: string) =>
+  new Request('http://localhost/mcp', { method: 'POST', headers: { [name]: value.replace(/[^ -~]/g, 'x') } });
+
 /** Everything that reads a caller's text by a pattern. The words of a failure include its normalisation. */
 const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
   ['credentials', redactSecrets],
@@ -88,6 +95,12 @@ const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
   ['URIs of cells', (text) => parseCellUri(`blackboard://${text}`)],
   ['numbers in JSON', (text) => findInexactNumber(JSON.stringify([text]))],
   ['the Host header', (text) => validateHostHeader(text, ['localhost'])],
+  [
+    'the Accept header',
+    (text) => [checkAccept, prefersStream].map((read) => read(header('accept', `text/event-stream;${text}`))),
+  ],
+  ['the index of cells', (text) => searchText(text, [], text)],
+  ['the index of cached answers', (text) => [previewOf(text), termsOf(text)]],
   ['traceparent', (text) => continueTrace(`00-${text}`)],
 ];
 
