@@ -80,7 +80,7 @@ const WORDS = [
   'valid match matches matched verified accepted absent present provided supplied given set unchanged',
   'hashed encrypted protected restricted readonly nullable',
 ].flatMap((line) => line.split(' '));
-const WORD_OF_PROSE = new RegExp(`^["']?(?:${WORDS.join('|')})(?![\\w@$!%^&*+=/-])`, 'i');
+const WORD_OF_PROSE = new RegExp(`^["']?(?:${WORDS.join('|')})(?![\\w@$!%^&*+=/-]|\\.\\w)`, 'i');
 const NUMBER = /^[+-]?\d{1,12}(?:[.,]\d+)*[kKmM%]?$/;
 const PATH =
   /^(?:~|\.{1,2})?(?:\/[\w.@ -]{1,64}){2,16}$|^(?:~|\.{1,2})\/[\w.-]{1,64}$|^[A-Za-z]:\\|^[\w-]{1,64}\.(?:pem|key|json|txt|ya?ml|env|crt|p12|pfx|ts|js|py|go|rs|md)$/;

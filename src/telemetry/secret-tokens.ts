@@ -46,7 +46,10 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
   {
     name: 'api_key',
     pattern: /\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,}/g,
-    accepts: (match) => hasRandomPart(match) || match.split(/[-_]/).some((part) => part.length >= 20),
+    accepts: (match) =>
+      hasRandomPart(match) ||
+      /^[prs]k_(?:live|test|prod)_/.test(match) ||
+      match.split(/[-_]/).some((part) => part.length >= 20),
   },
   { name: 'github_token', pattern: /\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})/g },
   {

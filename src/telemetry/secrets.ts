@@ -52,6 +52,12 @@ const PLACES: readonly Place[] = [
   {
     name: 'authorization',
     pattern:
+      /((?<![a-z0-9])authorization\\?["']?\s{0,4}(?:=>|[:=,])\s{0,4}\\?["']?(?:Bearer|Basic)\s{1,4})(?!\[redacted)[^\s"'\\,;<>]{8,}/gi,
+    accepts: isPassword,
+  },
+  {
+    name: 'authorization',
+    pattern:
       /\b((?:Bearer|Basic)\s{1,8})(?!(?:authentication|authorization|credentials|information)(?![\w.~+/=-]))[A-Za-z0-9._~+/=-]{8,}/gi,
     accepts: isCredentialOfHeader,
   },
@@ -91,7 +97,7 @@ const COMMANDS: readonly Place[] = [
     name: 'user_password',
     pattern:
       /((?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}["']?[^\s:"'<]{0,128}["']?:["']?)(?!\[redacted|\d{1,6}(?!\S)|[$<[(*]|\{\{)[^\s"']{1,}/g,
-    accepts: (value) => isSecretValue(value, { kind: 'password', quoted: true, tight: true }),
+    accepts: isPassword,
   },
   {
     name: 'flag',
@@ -113,6 +119,11 @@ const COMMANDS: readonly Place[] = [
     pattern: /(\b(?:identified by|password|with password)\s{1,4}')(?!\[redacted)[^'\r\n]{4,}(?=')/gi,
   },
 ];
+
+/** False for placeholders and words of prose. */
+function isPassword(value: string): boolean {
+  return isSecretValue(value, { kind: 'password', quoted: true, tight: true });
+}
 
 /** False for words of prose, as in `Bearer authentication` and `Authorization: required`. */
 function isCredentialOfHeader(value: string): boolean {

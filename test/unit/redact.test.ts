@@ -7,6 +7,7 @@ import { redactSecrets } from '../../src/telemetry/secrets.ts';
 describe('known shapes of credentials', () => {
   test.each([
     ['Authorization: Bearer abcdef1234567890', 'Authorization: Bearer [redacted:authorization]'],
+    ['Authorization: Bearer opensesame', 'Authorization: Bearer [redacted:authorization]'],
     ['basic dXNlcjpwYXNzd29yZA==', 'basic [redacted:authorization]'],
     ['key sk-proj-abcDEF1234567890abcdef', 'key [redacted:api_key]'],
     ['ghp_abcdefghijklmnopqrstuvwxyz0123', '[redacted:github_token]'],
@@ -27,6 +28,8 @@ describe('known shapes of credentials', () => {
     'HTTP 401 from https://example.com/x',
     'max_tokens 4096',
     'Bearer auth',
+    'Authorization: Bearer authentication',
+    'Authorization: Bearer $TOKEN_OF_CI',
   ])('%s stays as it is', (text) => {
     expect(redactSecrets(text)).toEqual({ text, count: 0 });
   });
