@@ -1,10 +1,10 @@
 import type { Mark } from './secrets.ts';
 
-/** Credentials that span lines or segments: private keys and JSON Web Tokens. Read by code, so that reading is linear. */
+/** Redacts private keys and JSON Web Tokens, which have several parts. Code finds their ends, so that time is linear. */
 
 const KEY_BEGIN = /-{4,5} ?BEGIN [A-Z0-9 ]{0,48}PRIVATE KEY(?: BLOCK)? ?-{4,5}|Private-Lines: ?\d{1,4}/g;
 const KEY_END = /-{4,5} ?END [A-Z0-9 ]{0,48}PRIVATE KEY(?: BLOCK)? ?-{4,5}|Private-MAC: ?[0-9a-f]{1,128}/g;
-/** Longer than the armour of any key in use; an end that is farther away belongs to another text. */
+/** Longer than any key in use. An end farther away does not belong to this beginning. */
 const MAX_KEY_CHARS = 65_536;
 /** Lines of a key whose end was cut off: base64, header lines, and the marks of a quoted or escaped line break. */
 const KEY_LINES =
@@ -19,7 +19,7 @@ export function redactPrivateKeys(text: string, mark: Mark): string {
   for (const { 0: begin, index } of text.matchAll(KEY_BEGIN)) {
     if (index < copied) continue;
     const body = index + begin.length;
-    // Each end is looked up once for all the beginnings before it, so that beginnings without an end cost no rereading.
+    // Find each end once for all beginnings before it, so that beginnings without an end are not searched repeatedly.
     if (end !== undefined && end.from < body) end = find(KEY_END, text, body);
     const to =
       end !== undefined && end.from - body <= MAX_KEY_CHARS && !hasBegin(text, body, end.from)
@@ -43,7 +43,7 @@ function find(pattern: RegExp, text: string, from: number): Span | undefined {
   return found === null ? undefined : { from: found.index, to: pattern.lastIndex };
 }
 
-/** Whether another key begins before the end that was found, which is then that key's. */
+/** Whether another key begins before the end that was found. The end then belongs to that key. */
 function hasBegin(text: string, from: number, to: number): boolean {
   return text.slice(from, to).includes('BEGIN ');
 }
@@ -53,13 +53,13 @@ function endOfKeyLines(text: string, from: number): number {
   return find(LAST_KEY_LINE, text, lines)?.to ?? lines;
 }
 
-/** A maximal run of base64url segments joined by dots. It cannot fail once begun, so no character is read twice. */
+/** A maximal run of base64url segments joined by dots. A match cannot fail after its first character, so time is linear. */
 const DOTTED_RUN = /[A-Za-z0-9_-]+(?:\.{1,2}[A-Za-z0-9_-]+)*/g;
 /** `eyJ` is `{"` in base64, with which the header of every token begins. */
 const HEADER = /\beyJ[A-Za-z0-9_-]{8,}/;
-/** `{"alg`, `{"typ`, `{"kid`, `{"enc`, `{"cty`, `{"zip`: the header of a token whatever follows. */
+/** `{"alg`, `{"typ`, `{"kid`, `{"enc`, `{"cty`, `{"zip` in base64: certainly the header of a token. */
 const SURE_HEADER = /^eyJ(?:hbGci|0eXAi|raWQi|lbmMi|jdHki|6aXAi)/;
-/** A segment of JSON so long is taken for a token whose dots were cut off. */
+/** A single segment of this length counts as a token that was cut before its first dot. */
 const MIN_LONE_CHARS = 512;
 const MIN_PART_CHARS = 4;
 /** A signed token (RFC 7515) has three parts, an encrypted one (RFC 7516) five. */

@@ -30,7 +30,7 @@ const DISTINCT_PREFIXES = [
   'lin_api_ lin_oauth_ ntn_ PMAK- figd_ figu_ tfp_ rdme_ pnu_ fio-u- sm_aat_ sm_pat_ sm_sat_ phx_ p8e-',
   'AGE-SECRET-KEY-1 dnkey-',
 ].flatMap((line) => line.split(' '));
-/** The same for letters that base64 may hold by chance: neither `+` nor `/` stands before them. */
+/** The same for letters that occur in base64 by chance: they must not follow `+` or `/`. */
 const LETTER_PREFIXES = 'LTAI AKCp cmVmd dapi AQVN EAAA EAAM EAAC EZAK EZTK ATATT3 ATCTT3 ATBB'.split(' ');
 /** Followed by base64 in its own alphabet. */
 const BASE64_PREFIXES = 'ABSK fm1r_ fm1a_ fm2_ glc_ sntrys_ ops_eyJ'.split(' ');

@@ -15,7 +15,7 @@ import { redactNamedValues } from './secret-values.ts';
  * Fingerprints of failures depend on what is replaced: see `tools/scar/fingerprint.ts` before changing a shape.
  */
 
-/** Counts one credential of a shape and returns the mark that stands in its place. */
+/** Counts one credential of a shape and returns the mark that replaces it. */
 export type Mark = (shape: string) => string;
 
 interface Place {

@@ -9,15 +9,16 @@ import { redacted } from './texts.ts';
 /**
  * The fingerprint of a failure: two reports with the same one are the same failure.
  *
- * Guarantees: it depends on the parts below and on nothing else, it holds no text of the caller's, and a scar that was
- * stored under an earlier version is still found, because a version never changes once it is released. A search tries the
- * newest version first, then each earlier one; new scars are stored under the newest. No stored fingerprint is rewritten,
- * so a new version never regroups what an earlier one told apart.
- * It can fail both ways: `normalise` may remove what tells two failures apart, or leave what differs by chance.
+ * Guarantees: it depends only on the parts below; it contains no text of the caller; a released version never changes, and
+ * stored fingerprints are never rewritten, so scars recorded under an earlier version are still found. A search tries the
+ * newest version first, then earlier ones; new scars are stored under the newest.
+ * It can fail both ways: `normalise` may remove a part that distinguishes two failures, or keep one that differs by chance.
+ * Two failures with different fingerprints under an earlier version can be equal under the newest: once one of them is
+ * recorded as new, both lead to that scar.
  *
  * To change redaction or normalisation after a release, freeze the current code as `fingerprint-v1/` does, add it to
- * `VERSIONS` and raise `FINGERPRINT_VERSION`. Version 2 is unreleased: a change may still join it, and
- * `node test/support/write-fingerprint-vectors.ts` brings its vectors up to date.
+ * `VERSIONS` and raise `FINGERPRINT_VERSION`. Version 2 is unreleased: further changes may still be part of it, and
+ * `node test/support/write-fingerprint-vectors.ts` updates its vectors.
  */
 export const FINGERPRINT_VERSION = 2;
 

@@ -44,7 +44,7 @@ export function findSimilar(sql: Sql, failure: Failure, now: number): Match[] {
   return searchInStages(sql, described, (scar, stage) => relate(described, scar, stage, now));
 }
 
-/** Scars that concern an action before it is taken, best first. */
+/** Scars that concern a planned action, best first. */
 export function findWarnings(sql: Sql, attempt: Attempt, now: number): Match[] {
   const described = { ...attempt, tokens: tokensOf(attempt.action) };
   return searchInStages(sql, described, (scar, stage) => relateAction(described, scar, stage, now));

@@ -14,7 +14,7 @@ export const MAX_FINGERPRINTS = 200;
 /**
  * Merges the scar `from` into `into` and deletes `from`.
  *
- * Guarantees: the fingerprints and the id of `from` lead to `into` afterwards; counts are added; fixes with the same
+ * Guarantees: the fingerprints and the id of `from` then refer to `into`; counts are added; fixes with the same
  * resolution become one; texts of `into` win, and texts that only `from` has fill its gaps. It cannot be undone.
  * Limits of one scar hold for the result: the fixes with the lowest confidence, the oldest runs, and words and tags beyond
  * the limit are dropped. Everything happens in the transaction of the call, so a failure changes nothing.

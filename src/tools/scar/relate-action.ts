@@ -2,7 +2,7 @@ import { recency, sameName, sharedWords } from './relate-failure.ts';
 import type { Scar } from './store.ts';
 import { tokensOf } from './tokens.ts';
 
-/** An action that an agent is about to take. Names are redacted, as the stored ones are. */
+/** A planned action. Names are redacted, as the stored ones are. */
 export interface Attempt {
   readonly project: string | null;
   readonly tool: string | null;

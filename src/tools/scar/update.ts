@@ -33,7 +33,7 @@ export const scarUpdate = defineTool({
   title: 'Update a failure',
   description:
     'Corrects, mutes, archives or reopens a scar, or merges it into another that is the same failure: its fixes, counts, ' +
-    'fingerprints and scar_id then lead there, and merging cannot be undone. Give only what changes. Known credentials ' +
+    'fingerprints and scar_id then refer to it, and merging cannot be undone. Give only what changes. Known credentials ' +
     'are redacted before storage.',
   scope: 'scar:write',
   cost: 1,

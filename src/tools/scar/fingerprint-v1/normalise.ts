@@ -1,9 +1,8 @@
 import { redactSecretsV1 } from './secrets.ts';
 
 /**
- * Takes out of a failure's text what differs from one occurrence to the next. Part of fingerprint v1: any change of
- * what this returns needs a new version. Every pattern is matched in linear time: repetitions are bounded or cannot
- * overlap, and a look-behind stops a failed match from being tried again inside the same run of characters.
+ * FROZEN: the normalisation of fingerprint version 1. Stored fingerprints depend on every rule, so never change what this
+ * returns; `../normalise.ts` is the current version.
  */
 type Rule = readonly [pattern: RegExp, replace: string | ((match: string) => string)];
 

@@ -3,17 +3,17 @@
  * never change what these functions return; a new version gets files of its own. Texts that are logged or stored are
  * redacted by `telemetry/secrets.ts` instead.
  *
- * Linear in the length of the text: `redactPrivateKeys` and `redactJwts` stand for two patterns that were not.
+ * Time is linear in the length of the text: `redactPrivateKeys` and `redactJwts` replace two patterns that were not linear.
  */
 
 interface Shape {
   readonly name: string;
   readonly pattern: RegExp;
-  /** Kept in front of the mark, so that the text still says what stood there. */
+  /** Kept before the mark, so that the text still shows what was there. */
   readonly keep?: string;
 }
 
-/** A name that says that its value is a credential, from the beginning of its run of name characters. */
+/** A name of a credential, matched from its first character. */
 const NAME =
   /(?<![a-z0-9_-])[a-z0-9_-]{0,80}?(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access|account|private|secret|signing|encryption)[_-]?key|credential)s?/
     .source;
@@ -105,7 +105,7 @@ const MAX_KEY_CHARS = 16_384;
 
 /**
  * Replaces every match of `<begin>[\s\S]{0,16384}?(?:<end>|$)`. As one pattern it reads 16 KiB for every `begin` without
- * an `end`; here the next `end` is looked up once for all that stand before it.
+ * an `end`; here the next `end` is found once for all `begin`s before it.
  */
 function redactPrivateKeys(text: string): string {
   let redacted = '';
