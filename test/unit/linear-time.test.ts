@@ -9,9 +9,9 @@ import { redactSecrets } from '../../src/telemetry/secrets.ts';
 import { continueTrace } from '../../src/telemetry/trace.ts';
 import { unseal } from '../../src/tenant/storage/seal.ts';
 import { decodeCursor } from '../../src/tools/blackboard/cursor.ts';
-import { parsePointer } from '../../src/tools/blackboard/pointer.ts';
+import { parsePointer } from '../../src/tools/blackboard/json-pointer.ts';
 import { searchText } from '../../src/tools/blackboard/search-text.ts';
-import { previewOf, termsOf } from '../../src/tools/cache/text.ts';
+import { previewLine, termsOf } from '../../src/tools/cache/question-text.ts';
 import { normaliseV1 } from '../../src/tools/scar/fingerprint-v1/normalise.ts';
 import { tokensOf } from '../../src/tools/scar/tokens.ts';
 import { queryTerms } from '../../src/tools/search.ts';
@@ -100,7 +100,7 @@ const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
     (text) => [checkAccept, prefersStream].map((read) => read(header('accept', `text/event-stream;${text}`))),
   ],
   ['the index of cells', (text) => searchText(text, [], text)],
-  ['the index of cached answers', (text) => [previewOf(text), termsOf(text)]],
+  ['the index of cached answers', (text) => [previewLine(text), termsOf(text)]],
   ['traceparent', (text) => continueTrace(`00-${text}`)],
 ];
 
