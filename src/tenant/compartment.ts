@@ -1,7 +1,7 @@
 import { fail, type Result, succeed } from '../result.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
-import type { Scope } from '../tools/tool.ts';
+import { SCOPES, type Scope } from '../tools/tool.ts';
 import { closedSessions, deleteSessionsOfToken } from '../transport-tools/session-store.ts';
 import { unloadedLine } from './calls/call-log.ts';
 import { changedLimits, limitsProblem } from './calls/limits.ts';
@@ -26,7 +26,7 @@ import { type LoadedTenant, loadTenant } from './loaded-tenant.ts';
 import { NOT_FOUND, type Operation, type TenantInfo, tenantInfo, UNAVAILABLE } from './operation.ts';
 import { hasSchema, migrate } from './storage/migrate.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
-import type { Token } from './storage/tokens.ts';
+import type { ScopeChange, Token } from './storage/tokens.ts';
 import { Listeners } from './streams/listeners.ts';
 import type { Listener, StreamPurpose, StreamState } from './streams/stream.ts';
 import type { StreamRequest } from './streams/stream-protocol.ts';
@@ -235,6 +235,10 @@ export class Compartment implements CallHandler {
   changeLimits(change: LimitChange): Operation<TenantInfo> {
     return this.#operate(({ profile }) => {
       const { limits, catalogue } = this.#host;
+      const { tool, unset } = change;
+      if (unset === true && tool !== undefined && tool !== '*' && catalogue.find(tool) === undefined) {
+        return { ok: false, problem: 'invalid', message: `tool: there is no tool named ${tool}.` };
+      }
       // Limits of a tool that is no longer in the catalogue are dropped.
       const kept = Object.entries(profile.overrides.tools).filter(([name]) => catalogue.find(name));
       const known = { ...profile.overrides, tools: Object.fromEntries(kept) };
@@ -273,6 +277,35 @@ export class Compartment implements CallHandler {
       this.#listeners.endToken(id);
       deleteSessionsOfToken(this.#host.db, id);
       return tokenFound(token);
+    });
+  }
+
+  /**
+   * Changes the scopes of an active token, from the next call on. Streams and, if a scope was removed, sessions of the
+   * token end, because they were opened under the old scopes; clients open them again.
+   */
+  changeScopes(id: string, { add, remove }: ScopeChange): Operation<Token> {
+    return this.#operate(({ tokens }) => {
+      const before = tokens.list().find((token) => token.id === id);
+      if (before === undefined) {
+        return { ok: false, problem: 'not_found', message: 'The tenant has no such token.' };
+      }
+      const scopes = SCOPES.filter(
+        (scope) => add.includes(scope) || (before.scopes.includes(scope) && !remove.includes(scope)),
+      );
+      if (scopes.length === 0) {
+        const message = 'remove: a token needs at least one scope. Revoke the token instead.';
+        return { ok: false, problem: 'invalid', message };
+      }
+      const token = tokens.setScopes(id, scopes, this.#host.clock());
+      if (token === undefined) {
+        const message = 'The token is revoked or expired. Issue a new one with the scopes that are needed.';
+        return { ok: false, problem: 'conflict', message };
+      }
+      this.#waiters.touchAll();
+      this.#listeners.endToken(id);
+      if (remove.length > 0) deleteSessionsOfToken(this.#host.db, id);
+      return { ok: true, value: token };
     });
   }
 

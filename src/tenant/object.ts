@@ -24,7 +24,7 @@ import type { Operation, TenantInfo } from './operation.ts';
 import { durableDatabase } from './storage/durable-database.ts';
 import { MIGRATIONS } from './storage/migrations.ts';
 import type { TenantStatus } from './storage/profile.ts';
-import type { Token } from './storage/tokens.ts';
+import type { ScopeChange, Token } from './storage/tokens.ts';
 import { listenerOf, openListeners } from './streams/durable-listener.ts';
 import { decodeStreamRequest, NORMAL_CLOSURE, SCOPES_HEADER } from './streams/stream-protocol.ts';
 
@@ -153,6 +153,10 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
 
   revokeToken(id: string): Operation<Token> {
     return this.#compartment.revokeToken(id);
+  }
+
+  changeScopes(id: string, change: ScopeChange): Operation<Token> {
+    return this.#compartment.changeScopes(id, change);
   }
 
   /** Runs a sweep. The platform stores the alarm, and retries when this throws. */

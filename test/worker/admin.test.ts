@@ -3,6 +3,7 @@ import { SCOPES } from '../../src/tools/tool.ts';
 import {
   admin,
   HttpTenant,
+  jsonOf,
   listTools,
   newAddress,
   newTenantId,
@@ -10,6 +11,7 @@ import {
   untilFenced,
 } from '../support/http.ts';
 import { TEST_SECRETS } from '../support/secrets.ts';
+import { inSession, openSession } from '../support/streams-worker.ts';
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -19,9 +21,9 @@ async function created(): Promise<string> {
   return id;
 }
 
-describe('a tenant', () => {
-  const DEFAULTS = { tenant: { rate: 50, burst: 200 }, tool: { rate: 20, burst: 60 }, tools: {} };
+const DEFAULTS = { tenant: { rate: 50, burst: 200 }, tool: { rate: 20, burst: 60 }, tools: {} };
 
+describe('a tenant', () => {
   test('is created, shown, suspended, resumed and deleted', async () => {
     const id = newTenantId();
     const made = await admin('POST', '/tenants', { id });
@@ -120,7 +122,27 @@ describe('limits', () => {
     });
   });
 
+  test('that are unset give way to the more general ones', async () => {
+    const id = await created();
+    const change = (body: object) => operate('PATCH', `/tenants/${id}/limits`, body);
+    await change({ burst: 9 });
+    await change({ tool: '*', burst: 8 });
+    await change({ tool: 'cache_get', burst: 7 });
+    await change({ tool: 'cache_set', burst: 6 });
+    const unset = async (body: object) => (await change({ ...body, unset: true })).limits;
+    const own = { cache_set: { rate: 20, burst: 6 } };
+    const tool = { rate: 20, burst: 8 };
+    expect(await unset({ tool: 'cache_get' })).toEqual({ tenant: { rate: 50, burst: 9 }, tool, tools: own });
+    expect(await unset({ tool: 'cache_get' })).toEqual({ tenant: { rate: 50, burst: 9 }, tool, tools: own });
+    expect(await unset({})).toEqual({ ...DEFAULTS, tool, tools: own });
+    expect(await unset({ tool: '*' })).toEqual({ ...DEFAULTS, tools: own });
+  });
+
   test.each([
+    [{ unset: true, rate: 5 }, 'unset: cannot be combined'],
+    [{ unset: false }, 'unset'],
+    [{ unset: true, tool: 'cache_gte' }, 'tool: there is no tool named cache_gte'],
+    [{ unset: true, tool: '__proto__' }, 'no tool named __proto__'],
     [{ burst: 1 }, 'cost of cache_invalidate (2)'],
     [{ tool: '*', burst: 1 }, 'cost of cache_invalidate (2)'],
     [{ tool: 'cache_stats', burst: 1 }, 'cost of cache_stats (2)'],
@@ -202,6 +224,80 @@ describe('tokens', () => {
   });
 });
 
+describe('scopes of a token', () => {
+  const names = async (token: HttpTenant): Promise<string[]> => {
+    const { result } = await jsonOf(await token.post(listTools));
+    return result.tools.map(({ name }: { name: string }) => name);
+  };
+  const changed = (token: HttpTenant, change: unknown) =>
+    admin('PATCH', `/tenants/${token.id}/tokens/${token.tokenId}`, change);
+
+  test('are added and removed, and the very next call has them', async () => {
+    const token = await HttpTenant.create({ scopes: ['cache:read'] });
+    expect(await names(token)).not.toContain('blackboard_read');
+    const added = await changed(token, { add: ['blackboard:read'] });
+    expect(added.status).toBe(200);
+    expect(added.body).toMatchObject({ token_id: token.tokenId, scopes: ['blackboard:read', 'cache:read'] });
+    expect((await token.call('blackboard_read', { key: 'a' })).isError).toBeUndefined();
+    const removed = await changed(token, { add: ['scar:read'], remove: ['cache:read', 'blackboard:read'] });
+    expect(removed.body.scopes).toEqual(['scar:read']);
+    expect(await names(token)).not.toContain('blackboard_read');
+    expect(await names(token)).toContain('scar_lookup');
+    const [listed] = (await operate('GET', `/tenants/${token.id}/tokens`)).tokens;
+    expect(listed).toEqual(removed.body);
+  });
+
+  test('that are there already, or are not there, may be added and removed', async () => {
+    const token = await HttpTenant.create({ scopes: ['cache:read'] });
+    const same = await changed(token, { add: ['cache:read'], remove: ['scar:write'] });
+    expect(same.body.scopes).toEqual(['cache:read']);
+  });
+
+  test.each([
+    [{}, undefined, 'add or remove is required'],
+    [{ add: [], remove: [] }, undefined, 'add or remove is required'],
+    [{ add: ['tickets:read'] }, 'add.0', 'tickets:read|expected one of'],
+    [{ add: 'cache:read' }, 'add', 'array'],
+    [{ add: ['cache:read'], remove: ['cache:read'] }, 'remove', 'add names too'],
+    [{ remove: ['cache:read'] }, undefined, 'remove: a token needs at least one scope. Revoke'],
+    [{ scopes: ['cache:read'] }, undefined, 'scopes'],
+  ])('%j is refused', async (change, field, sentence) => {
+    const token = await HttpTenant.create({ scopes: ['cache:read'] });
+    const refused = await changed(token, change);
+    expect(refused.body).toMatchObject({ status: 400, code: 'invalid_input' });
+    expect(refused.body.field).toBe(field);
+    expect(refused.body.detail).toMatch(new RegExp(sentence));
+    expect((await operate('GET', `/tenants/${token.id}/tokens`)).tokens[0].scopes).toEqual(['cache:read']);
+  });
+
+  test('end what was opened under the removed ones', async () => {
+    const token = await HttpTenant.create({ scopes: ['blackboard:read', 'cache:read'] });
+    const session = await openSession(token);
+    const status = async () => (await token.post(listTools, inSession(session))).status;
+    await changed(token, { add: ['scar:read'] });
+    expect(await status()).toBe(200);
+    await changed(token, { remove: ['blackboard:read'] });
+    expect(await status()).toBe(404);
+  });
+
+  test('do not bring a revoked token back, and are no other tenant’s', async () => {
+    const token = await HttpTenant.create({ scopes: ['cache:read'] });
+    const other = await HttpTenant.create();
+    const foreign = await admin('PATCH', `/tenants/${token.id}/tokens/${other.tokenId}`, {
+      add: ['scar:read'],
+    });
+    expect(foreign.body).toMatchObject({ status: 404, code: 'not_found' });
+    await operate('DELETE', `/tenants/${token.id}/tokens/${token.tokenId}`);
+    const refused = await changed(token, { add: ['scar:read'] });
+    expect(refused.body).toMatchObject({
+      status: 409,
+      code: 'conflict',
+      detail: expect.stringMatching(/Issue a new one/),
+    });
+    expect((await token.post(listTools)).status).toBe(401);
+  });
+});
+
 const ROUTES: readonly (readonly [method: string, path: string, body: object | undefined])[] = [
   ['GET', '/tenants/ID', undefined],
   ['DELETE', '/tenants/ID', undefined],
@@ -211,6 +307,7 @@ const ROUTES: readonly (readonly [method: string, path: string, body: object | u
   ['GET', '/tenants/ID/tokens', undefined],
   ['POST', '/tenants/ID/tokens', {}],
   ['DELETE', '/tenants/ID/tokens/0123456789abcdef01234567', undefined],
+  ['PATCH', '/tenants/ID/tokens/0123456789abcdef01234567', { add: ['cache:read'] }],
 ];
 
 describe.each(ROUTES)('%s %s', (method, path, body) => {

@@ -39,9 +39,24 @@ const limitChange = z
     tool: z.string().min(1).max(64).optional(),
     rate: bucketLimitSchema.shape.rate.optional(),
     burst: bucketLimitSchema.shape.burst.optional(),
+    unset: z.literal(true).optional(),
   })
-  .refine((change) => change.rate !== undefined || change.burst !== undefined, {
+  .refine((change) => change.rate !== undefined || change.burst !== undefined || change.unset === true, {
     error: 'rate or burst is required',
+  })
+  .refine((change) => change.unset === undefined || (change.rate ?? change.burst) === undefined, {
+    path: ['unset'],
+    error: 'cannot be combined with rate or burst. Send one or the other',
+  });
+const scopeNames = z.array(z.enum(SCOPES)).max(SCOPES.length).default([]);
+const scopeChange = z
+  .strictObject({ add: scopeNames, remove: scopeNames })
+  .refine(({ add, remove }) => add.length + remove.length > 0, {
+    error: 'add or remove is required. Name at least one scope in it',
+  })
+  .refine(({ add, remove }) => !add.some((scope) => remove.includes(scope)), {
+    path: ['remove'],
+    error: 'must not name a scope that add names too. Leave it out of one of them',
   });
 const newToken = z.strictObject({
   scopes: z
@@ -248,6 +263,12 @@ admin.post('/tenants/:id/tokens', async (c) => {
     { tenant: id, token_id: issued.id, token, scopes: issued.scopes, expires_at, url: config.mcpUrl },
     201,
   );
+});
+
+admin.patch('/tenants/:id/tokens/:token', async (c) => {
+  const { tenant } = await tenantOf(c);
+  const change = await bodyOf(c, scopeChange);
+  return c.json(tokenJson(unwrap(await tenant.changeScopes(c.req.param('token'), change))));
 });
 
 admin.delete('/tenants/:id/tokens/:token', async (c) => {

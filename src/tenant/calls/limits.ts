@@ -46,12 +46,21 @@ export function limitOf(tool: string, limits: Limits, overrides: LimitOverrides)
   return own ?? overrides.tool ?? limits.tool;
 }
 
+/** The overrides without the setting of one bucket. */
+function withoutLimit({ tenant, tool, tools }: LimitOverrides, name: string | undefined): LimitOverrides {
+  if (name === undefined) return { tools, ...(tool && { tool }) };
+  if (name === '*') return { tools, ...(tenant && { tenant }) };
+  const others = Object.entries(tools).filter(([other]) => other !== name);
+  return { tools: Object.fromEntries(others), ...(tenant && { tenant }), ...(tool && { tool }) };
+}
+
 /** The overrides after a change. What the change leaves out keeps its effective value. */
 export function changedLimits(
   limits: Limits,
   overrides: LimitOverrides,
   change: LimitChange,
 ): LimitOverrides {
+  if (change.unset === true) return withoutLimit(overrides, change.tool);
   const merged = (limit: BucketLimit): BucketLimit => ({
     rate: change.rate ?? limit.rate,
     burst: change.burst ?? limit.burst,

@@ -27,6 +27,8 @@ export interface LimitChange {
   readonly tool?: string | undefined;
   readonly rate?: number | undefined;
   readonly burst?: number | undefined;
+  /** Removes the tenant's own setting of this bucket, so that the more general limit applies again. */
+  readonly unset?: true | undefined;
 }
 
 export interface Limits {

@@ -15,6 +15,12 @@ export interface Token {
   readonly revokedAt: number | null;
 }
 
+/** Scopes to add to a token and to remove from it. */
+export interface ScopeChange {
+  readonly add: readonly Scope[];
+  readonly remove: readonly Scope[];
+}
+
 interface TokenRow extends Record<string, string | number | null> {
   id: string;
   label: string;
@@ -99,6 +105,19 @@ export class TokenList {
     this.#db.exec('UPDATE tokens SET revoked_at = ? WHERE id = ?', now, id);
     this.#tokens.set(id, revoked);
     return revoked;
+  }
+
+  /**
+   * Replaces the scopes of a token that is active at `now`.
+   * @returns the changed token, or undefined if no such token is active
+   */
+  setScopes(id: string, scopes: readonly Scope[], now: number): Token | undefined {
+    const token = this.#tokens.get(id);
+    if (token === undefined || !isLive(token, now)) return undefined;
+    const changed = { ...token, scopes: [...scopes] };
+    this.#db.exec('UPDATE tokens SET scopes = ? WHERE id = ?', scopes.join(' '), id);
+    this.#tokens.set(id, changed);
+    return changed;
   }
 
   #dropOneDead(now: number): boolean {
