@@ -1,38 +1,44 @@
 #!/usr/bin/env node
-// The command `bulkhead`, in a clone and in a package. Plain JavaScript that any Node runs, so that it can find a newer one.
+// The command `bulkhead`, in a clone and in a package. Plain JavaScript, so that an old Node can run it and start a newer one.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const USAGE = `bulkhead stdio [--data DIR] [--verbose]        serve MCP on standard input and output, with data of its own
-bulkhead stdio --url URL [--token-file FILE]   the same, as a bridge to a Bulkhead elsewhere
+const USAGE = `bulkhead stdio [--data DIR] [--verbose]        serve MCP on standard input and output, with local data
+bulkhead stdio --url URL [--token-file FILE]   serve MCP as a bridge to another Bulkhead server
 bulkhead --version
 bulkhead --help
 `;
-const NODE_TOO_OLD = `Bulkhead needs Node 22.18 or later, and this is Node ${process.versions.node}: install a newer Node.\n`;
 
-/** Set for the newer Node, which must not look for another one. */
+/** Set for the newer Node, so that it does not start yet another one. */
 const STARTED_AGAIN = 'BULKHEAD_STARTED_AGAIN';
 
 const here = (path) => new URL(path, import.meta.url);
 const [command] = process.argv.slice(2);
+const { version, engines } = JSON.parse(readFileSync(here('../package.json'), 'utf8'));
+const [, major, minor] = /(\d+)\.(\d+)/.exec(engines.node);
 
 if (command === '--help' || command === '-h') {
   process.stdout.write(USAGE);
 } else if (command === '--version') {
-  process.stdout.write(`${JSON.parse(readFileSync(here('../package.json'), 'utf8')).version}\n`);
+  process.stdout.write(`${version}\n`);
 } else if (command !== 'stdio') {
   process.stderr.write(USAGE);
   process.exitCode = 2;
-} else if (process.features.typescript) {
+} else if (isNewEnough()) {
   await serve();
 } else if (process.env[STARTED_AGAIN] === undefined) {
   serveWithNewerNode();
 } else {
-  // The newer one was told by its options to do without what is needed here.
+  // The Node that was started in place of this one is too old as well.
   nodeTooOld();
+}
+
+function isNewEnough() {
+  const [ownMajor, ownMinor] = process.versions.node.split('.');
+  return Number(ownMajor) > Number(major) || (ownMajor === major && Number(ownMinor) >= Number(minor));
 }
 
 async function serve() {
@@ -45,7 +51,7 @@ async function serve() {
   await import(here('../dist/cli/stdio.mjs').href);
 }
 
-/** Runs this file by the Node that comes as an optional dependency, and ends as that ends. */
+/** Runs this file with the Node that is installed as an optional dependency, and ends with its exit code. */
 function serveWithNewerNode() {
   const node = newerNode();
   if (node === undefined) {
@@ -62,7 +68,9 @@ function serveWithNewerNode() {
 }
 
 function nodeTooOld() {
-  process.stderr.write(NODE_TOO_OLD);
+  process.stderr.write(
+    `Bulkhead needs Node ${major}.${minor} or later, and this is Node ${process.versions.node}. Install a newer Node.\n`,
+  );
   process.exitCode = 1;
 }
 

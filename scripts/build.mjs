@@ -1,5 +1,5 @@
-// Makes what the package runs: JavaScript, because Node strips no types inside node_modules, and bundled, because it starts
-// sooner so. It lies as deep as src/cli/, so that what finds the migrations relative to itself finds them here too.
+// Builds the JavaScript of the package. Node does not run TypeScript inside node_modules, and a bundle starts sooner.
+// The output is as deep in the package as src/cli/, so that the relative paths to the migrations stay valid.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,18 +15,18 @@ const { metafile } = await build({
   outdir: 'dist/cli',
   outExtension: { '.js': '.mjs' },
   bundle: true,
-  // The local server does not load the bridge, nor the other way round.
+  // The local server and the bridge are not loaded together, so each is a chunk of its own.
   splitting: true,
   chunkNames: '[name]-[hash]',
   platform: 'node',
   format: 'esm',
-  target: 'node22',
+  target: 'node24',
   metafile: true,
   logLevel: 'warning',
 });
 writeFileSync(join(DIST, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(metafile.inputs)));
 
-/** The licence of every package that a file of the bundle comes from, which each of them wants to be passed on. */
+/** The licences of all bundled packages. Each of them requires that its text is passed on with the code. */
 function licences(inputs) {
   const folders = inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []);
   return [...new Set(folders)].sort().map(licence).join('\n\n');

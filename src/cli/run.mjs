@@ -1,24 +1,30 @@
-// The entry of the npm scripts: plain JavaScript, so that what is missing is told in one sentence, whatever Node runs it.
-import { existsSync } from 'node:fs';
+// The entry of the npm scripts. Plain JavaScript, so that any Node can run it and say what is missing.
+import { existsSync, readFileSync } from 'node:fs';
 import module from 'node:module';
 
 const [command] = process.argv.splice(2, 1);
-// The local server runs where the tools of a developer are not.
+// The local server also runs where the development dependencies are not installed.
 const needed = command === 'stdio' ? '@modelcontextprotocol/server' : 'wrangler';
 
 function problem() {
+  const packageJson = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(JSON.parse(packageJson).engines.node);
+  const [ownMajor, ownMinor] = process.versions.node.split('.');
   if (!existsSync(new URL(`../../node_modules/${needed}`, import.meta.url))) {
-    return 'The dependencies are not installed: run `npm ci` first.';
+    return 'The dependencies are not installed. Run `npm ci` first.';
+  }
+  if (Number(ownMajor) < Number(major) || (ownMajor === major && Number(ownMinor) < Number(minor))) {
+    return `Bulkhead needs Node ${major}.${minor} or later, and this is Node ${process.versions.node}. Install a newer Node, then run \`npm ci\` again.`;
   }
   if (!process.features.typescript) {
-    return `Bulkhead needs Node 22.18 or later, and this is Node ${process.versions.node}: install a newer Node, then run \`npm ci\` again.`;
+    return 'Bulkhead needs the TypeScript support of Node, which is turned off here. Remove --no-strip-types from NODE_OPTIONS.';
   }
   return undefined;
 }
 
 const found = problem();
 if (found === undefined) {
-  // A client waits for this one each time it starts: what Node made of the sources is kept for the next time.
+  // Clients start this command often and wait for it: compiled code is cached for the next start.
   if (command === 'stdio') module.enableCompileCache();
   await import(new URL(`./${command}.ts`, import.meta.url).href);
 } else {

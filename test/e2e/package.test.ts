@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VERSION } from '../../src/version.ts';
 import { ROOT } from '../support/bridge-clients.ts';
 import { FakeRemote, result, TOKEN } from '../support/bridge-rig.ts';
+import { nodeVersion } from '../support/node-cli.ts';
 
 /** Packing bundles anew. */
 const PACK_MS = 60_000;
@@ -125,18 +126,17 @@ describe('the command', () => {
     expect(await run([], ['stdio', '--url', 'nowhere']).ended).toMatchObject({ code: 2, stdout: '' });
   });
 
-  // A Node that strips no types is one that is too old.
-  const OLD = ['--no-experimental-strip-types'];
+  const OLD = [`--import=${nodeVersion('24.15.0')}`];
 
   test('says in one line that Node is too old, where there is no other', async () => {
     const { code, stdout, stderr } = await run(OLD, ['stdio']).ended;
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(
-      /^Bulkhead needs Node 22\.18 or later, and this is Node [\d.]+: install a newer Node\.\n$/,
+      /^Bulkhead needs Node 24\.16 or later, and this is Node 24\.15\.0\. Install a newer Node\.\n$/,
     );
   });
 
-  test('starts no other Node without end, where the newer one is told to strip no types either', async () => {
+  test('starts no other Node without end, where the newer one is too old as well', async () => {
     const { code, stderr } = await run([], ['stdio'], { NODE_OPTIONS: OLD.join(' ') }).ended;
     expect([code, stderr.split('\n').length]).toEqual([1, 2]);
   });

@@ -1,10 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 
+const STACK = /\n\s+at /;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const READY = 'Ctrl-C stops the server.';
 const COMMAND_MS = 30_000;
@@ -31,6 +33,28 @@ export interface Ended {
   stderr: string;
 }
 
+/** The words of a command of the project, as its npm script runs it. */
+export const cli = (command: string, ...args: string[]): [string, ...string[]] => [
+  'node',
+  'src/cli/run.mjs',
+  command,
+  ...args,
+];
+
+/** A module that makes Node take itself for another version. */
+export function nodeVersion(version: string): string {
+  const versions = `{ value: { ...process.versions, node: '${version}' } }`;
+  return `data:text/javascript,${encodeURIComponent(`Object.defineProperty(process, 'versions', ${versions})`)}`;
+}
+
+/** A refusal: one line on stderr and no stack. */
+export function expectSentence(ended: Ended, sentence: RegExp, code = 1): void {
+  expect(ended.stderr).toMatch(sentence);
+  expect(ended.stderr).not.toMatch(STACK);
+  expect(ended.stderr.trim().split('\n')).toHaveLength(1);
+  expect(ended.code).toBe(code);
+}
+
 /** The project in a directory of its own, as a fresh clone has it after `npm ci`. */
 export class Checkout {
   readonly dir = mkdtempSync(join(tmpdir(), 'bulkhead-'));
@@ -54,10 +78,20 @@ export class Checkout {
     });
   }
 
-  /** `npm start`, until it says that it is ready. */
-  async start(port: number): Promise<Started> {
+  /**
+   * `npm start`, until it says that it is ready.
+   * @param options of the command
+   */
+  async start(port: number, ...options: string[]): Promise<Started> {
+    const started = this.starting(port, ...options);
+    await started.until(READY);
+    return started;
+  }
+
+  /** The same, without waiting for it. */
+  starting(port: number, ...options: string[]): Started {
     const started = new Started(
-      spawn('npm', ['start'], {
+      spawn('npm', ['start', '--', ...options], {
         cwd: this.dir,
         env: { ...process.env, PORT: String(port) },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -66,20 +100,26 @@ export class Checkout {
       }),
     );
     this.#started.push(started);
-    await started.until(READY);
     return started;
   }
 
-  /** Processes that run in this directory, where that can be told. */
-  processes(): string[] {
+  /**
+   * Ids of the processes that run in this directory, on Linux; none elsewhere.
+   * @param command a part of their command line
+   */
+  processes(command = ''): number[] {
     if (process.platform !== 'linux') return [];
-    return readdirSync('/proc').filter((entry) => {
+    const isOurs = (entry: string) => {
       try {
-        return /^\d+$/.test(entry) && readlinkSync(`/proc/${entry}/cwd`) === this.dir;
+        if (readlinkSync(`/proc/${entry}/cwd`) !== this.dir) return false;
+        return readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(command);
       } catch {
         return false;
       }
-    });
+    };
+    return readdirSync('/proc')
+      .filter((entry) => /^\d+$/.test(entry) && isOurs(entry))
+      .map(Number);
   }
 
   async remove(): Promise<void> {
@@ -106,18 +146,29 @@ export class Started {
     this.#ended = new Promise((resolve) => child.once('close', (code) => resolve(code)));
   }
 
+  /** The process of npm. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Resolves with the exit code, null for a signal, when the process and all that write to its output have ended. */
+  get ended(): Promise<number | null> {
+    return this.#ended;
+  }
+
   /** Waits for a text on stdout. */
   async until(text: string): Promise<void> {
     while (!this.stdout.includes(text)) {
-      if (this.#child.exitCode !== null) throw new Error(`it ended:\n${this.stdout}\n${this.stderr}`);
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null)
+        throw new Error(`it ended:\n${this.stdout}\n${this.stderr}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
   /** Signals the group, as a terminal does, and waits for the end. */
   async stop(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.#child.exitCode === null && this.#child.pid !== undefined)
-      process.kill(-this.#child.pid, signal);
+    const { exitCode, signalCode, pid } = this.#child;
+    if (exitCode === null && signalCode === null && pid !== undefined) process.kill(-pid, signal);
     return this.#ended;
   }
 }
