@@ -1,13 +1,12 @@
 import * as z from 'zod';
 import { bucketLimitSchema } from '../tenant/contract/limit-settings.ts';
 import { SCOPES, type Scope } from '../tools/tool.ts';
-import { DEV_VARS, readDevVars } from './dev-vars.ts';
+import type { ServerAddress } from './server-address.ts';
 import { CliError } from './terminal.ts';
 
-export const DEFAULT_URL = 'http://127.0.0.1:8787';
 const TIMEOUT_MS = 15_000;
 const PAGE = 100;
-/** Pages that one listing follows. */
+/** The pages that `list` requests at most. */
 const MAX_PAGES = 100;
 
 const tenantSchema = z.object({
@@ -20,6 +19,7 @@ const tenantSchema = z.object({
     tools: z.record(z.string(), bucketLimitSchema),
   }),
   storage: z.object({ bytes: z.number(), quota_bytes: z.number() }),
+  clients: z.object({ sessions: z.number(), open_streams: z.number() }),
 });
 export type TenantAnswer = z.infer<typeof tenantSchema>;
 
@@ -61,52 +61,46 @@ export interface TokenOptions {
   readonly label?: string | undefined;
 }
 export interface LimitChange {
-  /** A tool, `*` for every tool without limits of its own, or nothing for the tenant's own bucket. */
+  /** A tool, `*` for every tool without limits of its own, or undefined for the tenant's own limit. */
   readonly tool?: string | undefined;
+  /** Calls per second. */
   readonly rate?: number | undefined;
+  /** Calls that can be made at once. */
   readonly burst?: number | undefined;
+  /** Removes the limit instead, so that the more general one applies. */
+  readonly unset?: true | undefined;
+}
+export interface ScopeChange {
+  readonly add?: readonly Scope[];
+  readonly remove?: readonly Scope[];
 }
 
-/** The server that the commands talk to, from `BULKHEAD_URL`: scheme, host and maybe a path, no slash at the end. */
-export function serverUrl(): string {
-  const text = process.env.BULKHEAD_URL ?? DEFAULT_URL;
-  if (!URL.canParse(text) || !/^https?:\/\//.test(text) || /[?#]/.test(text)) {
-    throw new CliError('usage', `BULKHEAD_URL must be the server's address, such as ${DEFAULT_URL}.`);
-  }
-  return text.replace(/\/+$/, '');
-}
-
-/** The operator's key, from `BULKHEAD_ADMIN_KEY` or `.dev.vars`. */
-export function adminKey(): string {
-  const key = process.env.BULKHEAD_ADMIN_KEY ?? readDevVars()?.ADMIN_KEY;
-  if (key !== undefined && key !== '') return key;
-  throw new CliError(
-    'no_admin_key',
-    `There is no admin key: set BULKHEAD_ADMIN_KEY, or run this where \`npm start\` has made ${DEV_VARS}.`,
-  );
-}
-
-/** The operator's HTTP API. Every method throws a `CliError` with one sentence when it does not succeed. */
+/**
+ * A client of the admin API.
+ *
+ * Every method throws a `CliError` when it does not succeed: with the server's own code and message, with `unreachable`,
+ * or with `unexpected_answer` if something else than a Bulkhead server answers.
+ */
 export class AdminClient {
-  readonly #url: string;
+  readonly #server: ServerAddress;
   readonly #key: string;
 
-  constructor(url: string, key: string) {
-    this.#url = url;
+  constructor(server: ServerAddress, key: string) {
+    this.#server = server;
     this.#key = key;
   }
 
   create(id: string): Promise<TenantAnswer> {
-    return this.#ask('POST', '/tenants', tenantSchema, { id });
+    return this.#request('POST', '/tenants', tenantSchema, { id });
   }
 
-  /** All tenants; `next_cursor` is left only when there are more than 10,000. */
+  /** All tenants. `next_cursor` is present only if there are more than 10,000, of which the first are returned. */
   async list(): Promise<TenantPage> {
     const tenants: TenantPage['tenants'] = [];
     let cursor: string | undefined;
     for (let pages = 0; pages < MAX_PAGES; pages++) {
       const query = new URLSearchParams({ limit: String(PAGE), ...(cursor === undefined ? {} : { cursor }) });
-      const page = await this.#ask('GET', `/tenants?${query}`, pageSchema);
+      const page = await this.#request('GET', `/tenants?${query}`, pageSchema);
       tenants.push(...page.tenants);
       cursor = page.next_cursor;
       if (cursor === undefined) return { tenants };
@@ -115,38 +109,42 @@ export class AdminClient {
   }
 
   show(id: string): Promise<TenantAnswer> {
-    return this.#ask('GET', tenantPath(id), tenantSchema);
+    return this.#request('GET', tenantPath(id), tenantSchema);
   }
 
   delete(id: string): Promise<z.infer<typeof deletedSchema>> {
-    return this.#ask('DELETE', tenantPath(id), deletedSchema);
+    return this.#request('DELETE', tenantPath(id), deletedSchema);
   }
 
   suspend(id: string): Promise<TenantAnswer> {
-    return this.#ask('POST', `${tenantPath(id)}/suspend`, tenantSchema);
+    return this.#request('POST', `${tenantPath(id)}/suspend`, tenantSchema);
   }
 
   resume(id: string): Promise<TenantAnswer> {
-    return this.#ask('POST', `${tenantPath(id)}/resume`, tenantSchema);
+    return this.#request('POST', `${tenantPath(id)}/resume`, tenantSchema);
   }
 
   setLimits(id: string, change: LimitChange): Promise<TenantAnswer> {
-    return this.#ask('PATCH', `${tenantPath(id)}/limits`, tenantSchema, change);
+    return this.#request('PATCH', `${tenantPath(id)}/limits`, tenantSchema, change);
   }
 
   issueToken(id: string, options: TokenOptions): Promise<IssuedToken> {
-    return this.#ask('POST', `${tenantPath(id)}/tokens`, issuedSchema, options);
+    return this.#request('POST', `${tenantPath(id)}/tokens`, issuedSchema, options);
   }
 
   tokens(id: string): Promise<{ tokens: TokenAnswer[] }> {
-    return this.#ask('GET', `${tenantPath(id)}/tokens`, tokensSchema);
+    return this.#request('GET', `${tenantPath(id)}/tokens`, tokensSchema);
+  }
+
+  changeScopes(id: string, tokenId: string, change: ScopeChange): Promise<TokenAnswer> {
+    return this.#request('PATCH', tokenPath(id, tokenId), tokenSchema, change);
   }
 
   revokeToken(id: string, tokenId: string): Promise<TokenAnswer> {
-    return this.#ask('DELETE', `${tenantPath(id)}/tokens/${encodeURIComponent(tokenId)}`, tokenSchema);
+    return this.#request('DELETE', tokenPath(id, tokenId), tokenSchema);
   }
 
-  async #ask<T>(method: string, path: string, schema: z.ZodType<T>, body?: object): Promise<T> {
+  async #request<T>(method: string, path: string, schema: z.ZodType<T>, body?: object): Promise<T> {
     const { status, document } = await this.#send(method, path, body);
     if (status >= 200 && status < 300) {
       const answer = schema.safeParse(document);
@@ -156,13 +154,13 @@ export class AdminClient {
     if (status >= 400 && problem.success) throw new CliError(problem.data.code, problem.data.detail);
     throw new CliError(
       'unexpected_answer',
-      `${this.#url} answered with HTTP ${status} and not as a Bulkhead server does; check BULKHEAD_URL.`,
+      `What answers at ${this.#server.url} is not a Bulkhead server (HTTP ${status}). ${this.#server.remedy}`,
     );
   }
 
   async #send(method: string, path: string, body: object | undefined) {
     try {
-      const response = await fetch(`${this.#url}/admin${path}`, {
+      const response = await fetch(`${this.#server.url}/admin${path}`, {
         method,
         headers: {
           Authorization: `Bearer ${this.#key}`,
@@ -179,8 +177,8 @@ export class AdminClient {
       throw new CliError(
         'unreachable',
         late
-          ? `The server at ${this.#url} did not answer within ${TIMEOUT_MS / 1000} seconds.`
-          : `No server answers at ${this.#url}: start it with \`npm start\`, or set BULKHEAD_URL to where it runs.`,
+          ? `The server at ${this.#server.url} did not answer within ${TIMEOUT_MS / 1000} seconds. Try again, or restart it.`
+          : `No server answers at ${this.#server.url}. ${this.#server.remedy}`,
       );
     }
   }
@@ -188,6 +186,10 @@ export class AdminClient {
 
 function tenantPath(id: string): string {
   return `/tenants/${encodeURIComponent(id)}`;
+}
+
+function tokenPath(id: string, tokenId: string): string {
+  return `${tenantPath(id)}/tokens/${encodeURIComponent(tokenId)}`;
 }
 
 function parseJson(text: string): unknown {

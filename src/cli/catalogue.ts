@@ -1,13 +1,14 @@
 import { catalogue } from '../catalogue.ts';
 import { listing, TOOL_FAMILIES } from '../tools/catalogue.ts';
 import { familyOf } from '../tools/families.ts';
-import { run, table } from './terminal.ts';
+import { helpOnly, run, table } from './terminal.ts';
 
-/**
- * Prints what `tools/list` costs the model that reads it. Models count in tokens of their own, so tokens are an
- * estimate: four bytes of JSON each.
- */
+const CATALOGUE_USAGE = `Usage: npm run -s catalogue
 
+Prints how much the list of tools adds to the prompt of a model: bytes of JSON for each tool, for each
+family and for all, and an estimate in tokens.`;
+
+/** Each model has its own tokens. Four bytes of JSON are a common estimate. */
 const BYTES_PER_TOKEN = 4;
 
 const PARTS = ['bytes', 'description', 'input', 'output'] as const;
@@ -38,6 +39,7 @@ const row = (name: string, cost: Cost) => [
 ];
 
 await run(async () => {
+  if (helpOnly(process.argv.slice(2), CATALOGUE_USAGE)) return;
   const families = TOOL_FAMILIES.map((family) => {
     const tools = catalogue.tools.filter((tool) => familyOf(tool) === family);
     return row(`?tools=${family}`, sumOf(tools));
@@ -50,5 +52,5 @@ await run(async () => {
     row('all', sumOf(catalogue.tools)),
   ];
   console.log(table(rows));
-  console.log(`\nTokens are an estimate: bytes / ${BYTES_PER_TOKEN}. Each model counts in its own.`);
+  console.log(`\nTokens are an estimate: bytes / ${BYTES_PER_TOKEN}. Each model counts in its own way.`);
 });

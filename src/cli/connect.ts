@@ -1,7 +1,3 @@
-import { DEFAULT_URL } from './admin-client.ts';
-
-/** What a person pastes to connect a client. */
-
 const SERVER_NAME = 'bulkhead';
 const CALL = {
   jsonrpc: '2.0',
@@ -10,9 +6,21 @@ const CALL = {
   params: { name: 'blackboard_write', arguments: { key: 'hello', value: 'world' } },
 };
 
-/** Text as one word of a POSIX shell. */
+const NEEDS_NO_QUOTES = /^[A-Za-z0-9_./:=@-]+$/;
+
+/** Quotes a text as one word of a POSIX shell. */
 export function shellQuote(text: string): string {
-  return /^[A-Za-z0-9_./:=@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+  return NEEDS_NO_QUOTES.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * Quotes a text without control characters and without %, as one argument of a program that cmd.exe starts.
+ * https://learn.microsoft.com/en-us/cpp/c-language/parsing-c-command-line-arguments
+ */
+export function cmdQuote(text: string): string {
+  return NEEDS_NO_QUOTES.test(text)
+    ? text
+    : `"${text.replaceAll(/(\\*)("|$)/g, (_, slashes, quote) => `${slashes}${slashes}${quote && '\\"'}`)}"`;
 }
 
 export interface Connection {
@@ -22,9 +30,10 @@ export interface Connection {
 }
 
 const bearer = ({ token }: Connection) => `Bearer ${token}`;
-const command = (words: readonly string[]) => words.map(shellQuote).join(' ');
+const command = (words: readonly string[], platform: NodeJS.Platform) =>
+  words.map(platform === 'win32' ? cmdQuote : shellQuote).join(' ');
 
-/** Headers of a call without a session, as revision 2025-11-25 has it. */
+/** HTTP headers of a request without a session, for protocol revision 2025-11-25. */
 export function callHeaders(connection: Connection): Record<string, string> {
   return {
     Authorization: bearer(connection),
@@ -34,19 +43,15 @@ export function callHeaders(connection: Connection): Record<string, string> {
   };
 }
 
-export function claudeCodeCommand(connection: Connection): string {
+export function claudeCodeCommand(
+  connection: Connection,
+  platform: NodeJS.Platform = process.platform,
+): string {
   const header = `Authorization: ${bearer(connection)}`;
-  return command([
-    'claude',
-    'mcp',
-    'add',
-    '--transport',
-    'http',
-    SERVER_NAME,
-    connection.url,
-    '--header',
-    header,
-  ]);
+  return command(
+    ['claude', 'mcp', 'add', '--transport', 'http', SERVER_NAME, connection.url, '--header', header],
+    platform,
+  );
 }
 
 /** For `.cursor/mcp.json`. */
@@ -67,32 +72,25 @@ export function vsCodeConfig(connection: Connection): object {
   };
 }
 
-/** A first tool call, on one line. */
-export function curlCommand(connection: Connection): string {
+/** A command that makes a first tool call, on one line. */
+export function curlCommand(connection: Connection, platform: NodeJS.Platform = process.platform): string {
   const headers = Object.entries(callHeaders(connection)).flatMap(([name, value]) => [
     '-H',
     `${name}: ${value}`,
   ]);
-  return command(['curl', '-sS', connection.url, ...headers, '-d', JSON.stringify(CALL)]);
+  return command(['curl', '-sS', connection.url, ...headers, '-d', JSON.stringify(CALL)], platform);
 }
 
-/**
- * Everything that `npm start` prints once the server is ready.
- * @param facts.base where the server listens
- */
-export function readyText(
-  connection: Connection,
-  facts: { tenant: string; expiresAt: string; base: string },
-): string {
+/** Everything that `npm start` prints once the server is ready. */
+export function readyText(connection: Connection, facts: { tenant: string; expiresAt: string }): string {
   const json = (value: object) => JSON.stringify(value, null, 2);
-  const where = facts.base === DEFAULT_URL ? '' : `BULKHEAD_URL=${facts.base} `;
   return `
 Bulkhead is ready.
 
   MCP URL   ${connection.url}
   Tenant    ${facts.tenant}
   Token     ${connection.token}
-            good until ${facts.expiresAt}, and over restarts
+            valid until ${facts.expiresAt}, also after a restart
 
 Claude Code
 ${claudeCodeCommand(connection)}
@@ -106,7 +104,7 @@ ${json(vsCodeConfig(connection))}
 A first call
 ${curlCommand(connection)}
 
-See it work      ${where}npm run demo
-Manage tenants   ${where}npm run -s tenant -- list
+See it work      npm run demo
+Manage tenants   npm run -s tenant -- list
 `;
 }

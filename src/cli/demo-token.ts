@@ -5,39 +5,39 @@ import type { AdminClient } from './admin-client.ts';
 import { callHeaders } from './connect.ts';
 import { CliError } from './terminal.ts';
 
-/** The tenant that `npm start` makes, so that there is something to connect to. */
+/** The tenant that `npm start` creates, so that a client can connect at once. */
 export const DEMO_TENANT = 'demo';
 
 const DIRECTORY = '.bulkhead';
 const FILE = 'demo-token.json';
-/** Tokens that are remembered, one for each URL. */
-const MAX_REMEMBERED = 8;
+/** How many tokens are saved, one for each URL. */
+const MAX_SAVED = 8;
 const DAY_S = 86_400;
 const TTL_S = 30 * DAY_S;
 const PROBE_MS = 10_000;
 
-const rememberedSchema = z.array(z.object({ url: z.string(), token: z.string(), expires_at: z.string() }));
-type Remembered = z.infer<typeof rememberedSchema>[number];
+const savedSchema = z.array(z.object({ url: z.string(), token: z.string(), expires_at: z.string() }));
+type SavedToken = z.infer<typeof savedSchema>[number];
 
-function recall(root: string): Remembered[] {
+function readSaved(root: string): SavedToken[] {
   try {
-    return rememberedSchema.parse(JSON.parse(readFileSync(join(root, DIRECTORY, FILE), 'utf8')));
+    return savedSchema.parse(JSON.parse(readFileSync(join(root, DIRECTORY, FILE), 'utf8')));
   } catch {
-    // No file, or one that a person has edited: a new token costs nothing.
+    // A missing or damaged file does no harm, because a new token costs nothing.
     return [];
   }
 }
 
-function remember(root: string, tokens: readonly Remembered[]): void {
+function save(root: string, tokens: readonly SavedToken[]): void {
   const path = join(root, DIRECTORY, FILE);
   mkdirSync(join(root, DIRECTORY), { recursive: true, mode: 0o700 });
-  writeFileSync(`${path}.new`, `${JSON.stringify(tokens.slice(0, MAX_REMEMBERED), null, 2)}\n`, {
+  writeFileSync(`${path}.new`, `${JSON.stringify(tokens.slice(0, MAX_SAVED), null, 2)}\n`, {
     mode: 0o600,
   });
   renameSync(`${path}.new`, path);
 }
 
-/** Asks the server for the limits, which is free of charge. */
+/** Whether the server accepts a token. The call of tenant_limits is free of charge. */
 async function isAccepted(base: string, token: string): Promise<boolean> {
   const url = `${base}/mcp`;
   const response = await fetch(url, {
@@ -55,7 +55,7 @@ async function isAccepted(base: string, token: string): Promise<boolean> {
   return response.ok;
 }
 
-/** A tenant to show, made on first use. */
+/** Creates the demo tenant, unless it exists. */
 export async function ensureDemoTenant(client: AdminClient): Promise<{ suspended: boolean }> {
   try {
     const tenant = await client.show(DEMO_TENANT);
@@ -68,15 +68,16 @@ export async function ensureDemoTenant(client: AdminClient): Promise<{ suspended
 }
 
 /**
- * A token of the demo tenant for `url`: the one issued before, as long as it is good for another day, so that pasted
- * configuration outlives a restart; else a new one.
- * @param options.base where the server listens, which `url` may name differently
+ * A token of the demo tenant. The saved one is used again while it is valid for another day, so that the configuration
+ * of clients still works after a restart.
+ * @param options.url the public MCP URL, for which the token is valid
+ * @param options.base the address at which the server is reached from here
  */
 export async function demoToken(
   client: AdminClient,
   options: { root: string; base: string; url: string },
-): Promise<Remembered> {
-  const known = recall(options.root);
+): Promise<SavedToken> {
+  const known = readSaved(options.root);
   const old = known.find((token) => token.url === options.url);
   const soon = Date.now() + DAY_S * 1000;
   if (old !== undefined && Date.parse(old.expires_at) > soon && (await isAccepted(options.base, old.token))) {
@@ -84,6 +85,6 @@ export async function demoToken(
   }
   const issued = await client.issueToken(DEMO_TENANT, { ttl_s: TTL_S, label: 'npm start' });
   const fresh = { url: options.url, token: issued.token, expires_at: issued.expires_at };
-  remember(options.root, [fresh, ...known.filter((token) => token.url !== options.url)]);
+  save(options.root, [fresh, ...known.filter((token) => token.url !== options.url)]);
   return fresh;
 }

@@ -1,15 +1,22 @@
-import { AdminClient, adminKey, serverUrl } from './admin-client.ts';
+import { AdminClient } from './admin-client.ts';
 import { backoff } from './demo/backoff.ts';
 import { caching } from './demo/caching.ts';
-import { type Cast, withCast } from './demo/cast.ts';
+import { type DemoContext, withTenants } from './demo/context.ts';
 import { failures } from './demo/failures.ts';
 import { handover } from './demo/handover.ts';
 import { isolation } from './demo/isolation.ts';
 import { queue } from './demo/queue.ts';
 import { Report } from './demo/report.ts';
-import { run } from './terminal.ts';
+import { adminKey, serverAddress } from './server-address.ts';
+import { helpOnly, run } from './terminal.ts';
 
-const SCENES: readonly ((cast: Cast) => Promise<void>)[] = [
+const DEMO_USAGE = `Usage: npm run demo
+
+Shows with real clients what the tools and the limits do, and checks each result. It needs a running
+server (\`npm start\`), creates two tenants on it, and erases them at the end. The exit code is 0 only if
+every check has passed. BULKHEAD_URL and BULKHEAD_ADMIN_KEY name another server and its key.`;
+
+const STEPS: readonly ((context: DemoContext) => Promise<void>)[] = [
   handover,
   queue,
   failures,
@@ -18,23 +25,24 @@ const SCENES: readonly ((cast: Cast) => Promise<void>)[] = [
   isolation,
 ];
 
-/** Runs every scene. A scene that throws counts as a failed check, and the next scenes still run. */
-async function play(cast: Cast): Promise<void> {
-  for (const scene of SCENES) {
+/** Runs every step. A step that throws counts as a failed check, and the next steps still run. */
+async function runSteps(context: DemoContext): Promise<void> {
+  for (const step of STEPS) {
     try {
-      await scene(cast);
+      await step(context);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : 'unknown error';
-      cast.report.check(`the scene runs to its end: ${reason}`, false);
+      const reason = error instanceof Error ? error.message : String(error);
+      context.report.check(`this step runs to its end: ${reason}`, false);
     }
   }
 }
 
 async function main(): Promise<void> {
-  const url = serverUrl();
+  if (helpOnly(process.argv.slice(2), DEMO_USAGE)) return;
+  const server = serverAddress(process.cwd(), process.env);
   const report = new Report(process.stdout.isTTY && process.env.NO_COLOR === undefined);
-  console.log(`Bulkhead demo, against ${url}`);
-  await withCast(new AdminClient(url, adminKey()), { url, report }, play);
+  const admin = new AdminClient(server, adminKey(process.env));
+  await withTenants(admin, { url: server.url, report }, runSteps);
   report.summary();
   if (report.failed > 0) process.exitCode = 1;
 }

@@ -3,11 +3,11 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { CliError } from './terminal.ts';
 
-/** The local secrets and settings: wrangler reads this file from the directory of wrangler.toml. */
+/** The file with local secrets and settings. wrangler reads it from the folder of wrangler.toml. */
 export const DEV_VARS = '.dev.vars';
 
 const SECRET_BYTES = 32;
-const OTHERS = 0o077;
+const OTHER_USERS = 0o077;
 
 const secret = () => randomBytes(SECRET_BYTES).toString('base64url');
 
@@ -16,8 +16,9 @@ function codeOf(error: unknown): unknown {
 }
 
 /**
- * Makes `.dev.vars` with fresh secrets, readable by its owner alone, unless there is one.
- * @returns whether it was made now
+ * Creates `.dev.vars` with new random secrets, readable by its owner only. An existing file is left as it is.
+ * @returns whether the file was created
+ * @throws CliError `dev_vars` when it cannot be written
  */
 export function ensureDevVars(): boolean {
   try {
@@ -28,21 +29,27 @@ export function ensureDevVars(): boolean {
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
-    throw new CliError('dev_vars', `${DEV_VARS} could not be written here (${codeOf(error)}).`);
+    throw new CliError(
+      'dev_vars',
+      `${DEV_VARS} could not be written here (${codeOf(error)}). Check the permissions of this folder.`,
+    );
   }
 }
 
-/** Whether others than the owner may read the file. */
+/** Whether other users than the owner may read the file. */
 export function devVarsAreOpen(): boolean {
-  return process.platform !== 'win32' && (statSync(DEV_VARS).mode & OTHERS) !== 0;
+  return process.platform !== 'win32' && (statSync(DEV_VARS).mode & OTHER_USERS) !== 0;
 }
 
-/** The names and values of `.dev.vars`; undefined when there is no such file. */
+/** The names and values in `.dev.vars`; undefined if the file does not exist. */
 export function readDevVars(): Record<string, string | undefined> | undefined {
   try {
     return parseEnv(readFileSync(DEV_VARS, 'utf8'));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    throw new CliError('dev_vars', `${DEV_VARS} could not be read (${codeOf(error)}).`);
+    throw new CliError(
+      'dev_vars',
+      `${DEV_VARS} could not be read (${codeOf(error)}). Check its permissions.`,
+    );
   }
 }

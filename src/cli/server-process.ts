@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { DevServerOptions } from './dev-server.ts';
 
 /** How long the server may take to end by itself before it is killed. */
 const STOP_MS = 6000;
 const POLL_MS = 25;
+const PROGRAM = fileURLToPath(new URL('dev-server.ts', import.meta.url));
 
+/** Keeps wrangler from writing files, from printing its own messages and from contacting its makers. */
 const QUIET = {
   WRANGLER_SEND_METRICS: 'false',
   WRANGLER_SEND_ERROR_REPORTS: 'false',
@@ -16,91 +18,97 @@ const QUIET = {
   FORCE_COLOR: '0',
 };
 
-/** wrangler's own words among the Worker's: its level in brackets, or a sign of progress. */
+/** Lines of wrangler itself that are of no interest: those of a low level, and signs of progress. */
 const CHATTER = /^(\[wrangler:(debug|info)\]|⎔|\s*$)/u;
+/** Printed by wrangler, on stdout, when workerd, the process that runs the Worker, has ended unexpectedly. */
+const CRASH = /The Workers runtime crashed unexpectedly/;
 
-function wranglerEntry(root: string): string {
-  const require = createRequire(join(root, 'package.json'));
-  return join(dirname(require.resolve('wrangler/package.json')), 'bin', 'wrangler.js');
+export interface ServerOptions extends DevServerOptions {
+  /** The folder of the project. */
+  readonly root: string;
+  /** Whether wrangler's local explorer is served. */
+  readonly explorer: boolean;
 }
 
 /**
- * `wrangler dev` and everything that it starts, as one process group, so that a signal reaches all of it and nothing
- * is left behind.
+ * The development server in a child process, with everything that it starts. On POSIX systems these form a process
+ * group, so that one signal reaches all of them. The child ends when its standard input ends, so nothing is left
+ * behind even if this process is killed.
  */
 export class ServerProcess {
   readonly #child: ChildProcess;
   #state: 'starting' | 'serving' | 'stopping' = 'starting';
-  /** Settles when wrangler has ended, whoever ended it. */
+  /** Resolves when the server has ended, for whatever reason. */
   readonly ended: Promise<void>;
+  /** Resolves when workerd has crashed for the first time. */
+  readonly crashed: Promise<void>;
 
-  constructor(options: { root: string; port: number; vars: Readonly<Record<string, string>> }) {
-    const vars = Object.entries(options.vars).flatMap(([name, value]) => ['--var', `${name}:${value}`]);
-    const where = ['--ip', '127.0.0.1', '--port', String(options.port), '--inspector-port', '0'];
-    this.#child = spawn(
-      process.execPath,
-      [
-        wranglerEntry(options.root),
-        'dev',
-        '--local',
-        ...where,
-        ...vars,
-        '--show-interactive-dev-session=false',
-      ],
-      {
-        cwd: options.root,
-        env: { ...process.env, ...QUIET },
-        stdio: ['ignore', 'pipe', 'pipe'],
-        detached: true,
-      },
-    );
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.ended = promise;
-    this.#child.once('exit', () => resolve());
+  constructor({ root, explorer, port, vars }: ServerOptions) {
+    const options: DevServerOptions = { port, vars };
+    this.#child = spawn(process.execPath, [PROGRAM, JSON.stringify(options)], {
+      cwd: root,
+      env: { ...process.env, ...QUIET, X_LOCAL_EXPLORER: String(explorer) },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // On Windows this would open another console window; process groups exist on POSIX systems only.
+      detached: process.platform !== 'win32',
+    });
+    const ended = Promise.withResolvers<void>();
+    const crashed = Promise.withResolvers<void>();
+    this.ended = ended.promise;
+    this.crashed = crashed.promise;
+    this.#child.once('exit', () => {
+      // Whatever the cause, the rest of the group is of no use without its leader.
+      this.#signal('SIGKILL');
+      ended.resolve();
+    });
     this.#child.once('error', (error) => {
       console.error(error.message);
-      resolve();
+      ended.resolve();
     });
-    this.#lines(this.#child.stdout, (line) => {
-      if (this.#state === 'serving' && !CHATTER.test(line)) console.log(line);
+    // The child may be gone when its standard input is closed.
+    this.#child.stdin?.on('error', () => {});
+    this.#onLine(this.#child.stdout, (line) => {
+      if (CRASH.test(line)) crashed.resolve();
+      else if (this.#state === 'serving' && !CHATTER.test(line)) console.log(line);
     });
-    this.#lines(this.#child.stderr, (line) => {
+    this.#onLine(this.#child.stderr, (line) => {
       if (this.#state !== 'stopping' && !CHATTER.test(line)) console.error(line);
     });
-    // The last resort, should this process end by an error of its own.
+    // Covers the case that this process ends because of an error of its own.
     process.once('exit', () => this.#signal('SIGKILL'));
   }
 
-  /** From now on the Worker's log lines are printed. Errors are printed from the start. */
-  relay(): void {
+  /** Prints the Worker's log lines from now on. Errors are printed from the start. */
+  relayLogs(): void {
     this.#state = 'serving';
   }
 
-  /** Ends the whole group, and waits until it is gone. */
+  /** Ends the server with everything that it started, and waits until all of it is gone. */
   async stop(): Promise<void> {
     this.#state = 'stopping';
-    this.#signal('SIGINT');
+    this.#child.stdin?.end();
     const deadline = Date.now() + STOP_MS;
     while (this.#signal(0)) {
-      if (Date.now() > deadline) {
-        this.#signal('SIGKILL');
-        return;
-      }
+      if (Date.now() > deadline) this.#signal('SIGKILL');
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 
-  /** Signals the group; false when there is none any more. */
+  /**
+   * Signals the process group; on Windows the child only, whose own children then end because their input ends.
+   * @returns whether there was anything to signal
+   */
   #signal(signal: NodeJS.Signals | 0): boolean {
-    if (this.#child.pid === undefined) return false;
+    const { pid } = this.#child;
+    if (pid === undefined) return false;
     try {
-      return process.kill(-this.#child.pid, signal);
+      return process.platform === 'win32' ? this.#child.kill(signal) : process.kill(-pid, signal);
     } catch {
       return false;
     }
   }
 
-  #lines(from: NodeJS.ReadableStream | null, take: (line: string) => void): void {
-    if (from !== null) createInterface({ input: from }).on('line', take);
+  #onLine(stream: NodeJS.ReadableStream | null, handle: (line: string) => void): void {
+    if (stream !== null) createInterface({ input: stream }).on('line', handle);
   }
 }

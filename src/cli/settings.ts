@@ -5,19 +5,19 @@ import { requireAffordable } from '../tenant/calls/limits.ts';
 import { readDevVars } from './dev-vars.ts';
 import { CliError } from './terminal.ts';
 
-/** The settings as the Worker will see them, checked. */
+/** The settings of the Worker under `npm start`, validated. */
 export interface LocalSettings {
   readonly config: Config;
-  /** What `wrangler dev` is to be told on top of its files. */
+  /** Settings that replace those of `wrangler.toml`. */
   readonly overrides: Readonly<Record<string, string>>;
-  /** Names in `.dev.vars` that are no setting. */
+  /** Names in `.dev.vars` that are not settings. */
   readonly unknown: readonly string[];
 }
 
 /**
- * Reads what `wrangler dev` will read: `[vars]` of wrangler.toml, then `.dev.vars`. The public URL is this machine's
- * address, unless `.dev.vars` names another.
- * @throws CliError with one sentence a wrong setting
+ * Reads the settings from the files that wrangler reads: `[vars]` of wrangler.toml, replaced by `.dev.vars`. The public
+ * URL is this machine's address, unless `.dev.vars` sets another.
+ * @throws CliError `config` with one sentence for each invalid setting
  */
 export function readSettings(configPath: string, port: number): LocalSettings {
   const { vars, secrets } = wranglerConfig(configPath);

@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
-import { usageError } from './terminal.ts';
+import { optionProblem, usageError } from './terminal.ts';
 
-export const USAGE = `Serves MCP on standard input and output, to the process that started it.
+export const STDIO_USAGE = `Serves MCP on standard input and output, to the process that started it.
 
-  stdio [--data DIR] [--verbose]        a server of its own, with its data in DIR or in the user's data directory
-  stdio --url URL [--token-file FILE]   a bridge to a Bulkhead elsewhere; the token is BULKHEAD_TOKEN or in FILE
+  stdio [--data DIR] [--verbose]        a local server; its data is in DIR or in the user's data directory
+  stdio --url URL [--token-file FILE]   a bridge to another Bulkhead server; the token is BULKHEAD_TOKEN or in FILE
 
---verbose writes a line for every call to standard error.`;
+--verbose logs every call to standard error, not only those that fail.`;
 
 export type StdioCommand =
   | { readonly name: 'help' }
@@ -19,8 +19,8 @@ export type StdioCommand =
     };
 
 /**
- * Reads the command line of `stdio`.
- * @throws CliError `usage` that says what is wrong with it
+ * Parses the command line of `stdio`.
+ * @throws CliError `usage`
  */
 export function parseStdioCommand(
   argv: readonly string[],
@@ -29,12 +29,14 @@ export function parseStdioCommand(
   const { data, verbose = false, url, 'token-file': tokenFile, help } = optionsOf(argv);
   if (help === true) return { name: 'help' };
   if (url === undefined) {
-    if (tokenFile !== undefined) throw usageError('--token-file is for a bridge: name its --url too.');
-    if (data === '') throw usageError('--data must name a directory.');
+    if (tokenFile !== undefined)
+      throw usageError('--token-file is for a bridge. Add --url with the address of the server.');
+    if (data === '') throw usageError('--data must not be empty. Name a directory.');
     return { name: 'local', data, verbose };
   }
-  if (data !== undefined) throw usageError('A bridge keeps no data: use --url or --data, not both.');
-  if (verbose) throw usageError('--verbose is for a server of its own: a bridge logs nothing of calls.');
+  if (data !== undefined) throw usageError('A bridge stores no data. Use --url or --data, not both.');
+  if (verbose)
+    throw usageError('--verbose is for a local server: a bridge does not log calls. Leave it out.');
   return { name: 'bridge', url, token: env.BULKHEAD_TOKEN, tokenFile };
 }
 
@@ -51,8 +53,6 @@ function optionsOf(argv: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    const [problem = ''] = error.message.split(/\. |\n/);
-    throw usageError(`${problem.replace(/\.$/, '')}; see \`stdio --help\`.`);
+    throw usageError(`${optionProblem(error)} See \`stdio --help\`.`);
   }
 }

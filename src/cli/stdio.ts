@@ -1,10 +1,11 @@
-import { parseStdioCommand, type StdioCommand, USAGE } from './stdio-options.ts';
+import { watchNpm } from './parent-watch.ts';
+import { parseStdioCommand, STDIO_USAGE, type StdioCommand } from './stdio-options.ts';
 import { run, usageError } from './terminal.ts';
 
-/** Serves MCP on stdin and stdout. Stdout carries the protocol only; whatever else there is to say goes to stderr. */
+/** Serves MCP on stdin and stdout. stdout carries only protocol messages; everything else is written to stderr. */
 
-/** How long a client that is slow to read is waited for at the end. */
-const LAST_WORDS_MS = 1000;
+/** How long to wait, before the process ends, for a slow client to read the last answers. */
+const FLUSH_MS = 1000;
 
 type Local = Extract<StdioCommand, { name: 'local' }>;
 
@@ -12,7 +13,7 @@ await run(async () => {
   const command = parseStdioCommand(process.argv.slice(2), process.env);
   switch (command.name) {
     case 'help':
-      console.error(USAGE);
+      console.log(STDIO_USAGE);
       return;
     case 'local':
       return serve(command);
@@ -24,12 +25,11 @@ await run(async () => {
 });
 
 async function serve({ data, verbose }: Local): Promise<void> {
-  quietSqlite();
   const [{ serveLocal }, { DataError, dataDirectory }] = await Promise.all([
     import('../local/serve.ts'),
     import('../local/directory.ts'),
   ]);
-  // A client that closed only this end of the connection is still served.
+  // A client that reads no log is still served.
   process.stderr.on('error', () => {});
   try {
     await serveLocal({
@@ -38,40 +38,30 @@ async function serve({ data, verbose }: Local): Promise<void> {
       input: process.stdin,
       output: process.stdout,
       errors: process.stderr,
-      stop: signalled(),
+      stop: stopSignal(),
     });
   } catch (error) {
     if (error instanceof DataError) throw usageError(error.message);
     throw error;
   }
-  await written(process.stdout);
-  // A client that reads no more does not keep the process.
+  await flushed(process.stdout);
+  // Unread output would otherwise keep the process alive.
   process.exit();
 }
 
-/** Resolves when the last answers are out, or when nobody has read them for a while. */
-function written(output: NodeJS.WriteStream): Promise<void> {
+/** Resolves when all output has been read, or after a second. */
+function flushed(output: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, LAST_WORDS_MS);
+    setTimeout(resolve, FLUSH_MS);
     output.write('', () => resolve());
   });
 }
 
-/** Keeps to itself that `node:sqlite` is experimental in this Node; other warnings are shown as ever. */
-function quietSqlite(): void {
-  const printers = process.listeners('warning');
-  process.removeAllListeners('warning');
-  process.on('warning', (warning) => {
-    if (warning.name === 'ExperimentalWarning' && warning.message.startsWith('SQLite ')) return;
-    for (const print of printers) print(warning);
-  });
-}
-
-function signalled(): AbortSignal {
+/** Aborted by the first SIGINT or SIGTERM, or when npm, which started this, has ended. A second signal ends the process at once. */
+function stopSignal(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    // A second one ends the process in the system's own way.
-    process.once(signal, () => controller.abort());
-  }
+  const stop = () => controller.abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  watchNpm(stop);
   return controller.signal;
 }

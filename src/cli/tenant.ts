@@ -1,14 +1,20 @@
-import { AdminClient, adminKey, serverUrl, type TenantAnswer, type TokenAnswer } from './admin-client.ts';
-import { parseTenantCommand, type TenantCommand, USAGE } from './tenant-command.ts';
-import { CliError, humanBytes, printable, run, table } from './terminal.ts';
+import { AdminClient, type TenantAnswer, type TokenAnswer } from './admin-client.ts';
+import { adminKey, serverAddress } from './server-address.ts';
+import { parseTenantCommand, type TenantCommand } from './tenant-command.ts';
+import { tenantHelp } from './tenant-help.ts';
+import { CliError, humanBytes, printable, run, table, usageError } from './terminal.ts';
 
-/** What a command answers: the document for programs, the text for people. */
+/** The result of a command. */
 interface Output {
+  /** Printed with `--json`, for programs. */
   readonly document: object;
+  /** Printed otherwise, for people. */
   readonly text: string;
 }
 
-async function perform(client: AdminClient, command: TenantCommand): Promise<Output> {
+type AdminCommand = Exclude<TenantCommand, { name: 'help' }>;
+
+async function perform(client: AdminClient, command: AdminCommand): Promise<Output> {
   switch (command.name) {
     case 'create':
       return tenantOutput(await client.create(command.id));
@@ -25,12 +31,16 @@ async function perform(client: AdminClient, command: TenantCommand): Promise<Out
     case 'delete':
       return {
         document: await client.delete(command.id),
-        text: `Tenant ${command.id} and all that it stored is erased.`,
+        text: `Tenant ${command.id} and all of its data are erased.`,
       };
     case 'token':
       return tokenOutput(client, command);
     case 'tokens':
       return tokensOutput(await client.tokens(command.id));
+    case 'scopes':
+      return tokensOutput({
+        tokens: [await client.changeScopes(command.id, command.tokenId, command.change)],
+      });
     case 'revoke': {
       const token = await client.revokeToken(command.id, command.tokenId);
       return {
@@ -42,7 +52,7 @@ async function perform(client: AdminClient, command: TenantCommand): Promise<Out
 }
 
 function tenantOutput(tenant: TenantAnswer): Output {
-  const { limits, storage } = tenant;
+  const { limits, storage, clients } = tenant;
   const buckets = [
     ['tenant', limits.tenant] as const,
     ['every tool', limits.tool] as const,
@@ -53,6 +63,7 @@ function tenantOutput(tenant: TenantAnswer): Output {
     ['status', tenant.status],
     ['created', tenant.created_at],
     ['storage', `${humanBytes(storage.bytes)} of ${humanBytes(storage.quota_bytes)}`],
+    ['clients', `${counted(clients.sessions, 'session')}, ${counted(clients.open_streams, 'open stream')}`],
   ];
   const rows = buckets.map(([name, { rate, burst }]) => [name, String(rate), String(burst)]);
   return {
@@ -61,15 +72,18 @@ function tenantOutput(tenant: TenantAnswer): Output {
   };
 }
 
+const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 async function listOutput(client: AdminClient): Promise<Output> {
   const page = await client.list();
   const rows = page.tenants.map((tenant) => [tenant.id, tenant.status, tenant.created_at]);
-  const more = page.next_cursor === undefined ? '' : '\nThere are more tenants than are listed here.';
+  const more =
+    page.next_cursor === undefined ? '' : '\nThere are more tenants. Only the first 10,000 are listed.';
   return {
     document: page,
     text:
       rows.length === 0
-        ? 'There are no tenants; make one with `create ID`.'
+        ? 'There are no tenants. Create one with `create ID`.'
         : table([['TENANT', 'STATUS', 'CREATED'], ...rows]) + more,
   };
 }
@@ -88,7 +102,7 @@ async function tokenOutput(
   ]);
   return {
     document: issued,
-    text: `${facts}\n\nThe token is shown this once and kept nowhere:\n${printable(issued.token)}`,
+    text: `${facts}\n\nThis is the only time that the token is shown. It is not stored anywhere.\n${printable(issued.token)}`,
   };
 }
 
@@ -104,25 +118,30 @@ function tokensOutput(answer: { tokens: TokenAnswer[] }): Output {
     document: answer,
     text:
       rows.length === 0
-        ? 'There are no tokens; issue one with `token ID`.'
+        ? 'There are no tokens. Issue one with `token ID`.'
         : table([['TOKEN ID', 'LABEL', 'STATE', 'EXPIRES', 'SCOPES'], ...rows]),
   };
 }
 
 function stateOf(token: TokenAnswer): string {
   if (token.revoked_at !== null) return 'revoked';
-  return Date.parse(token.expires_at) <= Date.now() ? 'expired' : 'live';
+  return Date.parse(token.expires_at) <= Date.now() ? 'expired' : 'active';
 }
 
-/** With `--json` a failure is a JSON document as well, so that stdout always holds exactly one. */
+/** With `--json`, stdout always has exactly one JSON document, also for a failure. */
 async function main(): Promise<void> {
   const argv = process.argv.slice(2);
   const json = argv.includes('--json');
   const print = (document: object) => console.log(JSON.stringify(document, null, 2));
   try {
     const command = parseTenantCommand(argv);
-    if (command === undefined) throw new CliError('usage', USAGE);
-    const output = await perform(new AdminClient(serverUrl(), adminKey()), command);
+    if (command === undefined) throw usageError(tenantHelp());
+    if (command.name === 'help') {
+      console.log(tenantHelp(command.of));
+      return;
+    }
+    const server = serverAddress(process.cwd(), process.env);
+    const output = await perform(new AdminClient(server, adminKey(process.env)), command);
     if (json) print(output.document);
     else console.log(output.text);
   } catch (error) {

@@ -1,8 +1,6 @@
-/** What the commands share: how they fail, and how they print. */
-
-/** An expected failure: its message is one sentence for whoever sits at the terminal, and no stack is shown. */
+/** An expected failure. Its message is for the person at the terminal: what is wrong, then what to do. */
 export class CliError extends Error {
-  /** `usage` when the command line was wrong, else the code of the server's answer or of the reason. */
+  /** `usage` for a wrong command line, otherwise the error code of the server or the kind of failure. */
   readonly code: string;
 
   constructor(code: string, message: string) {
@@ -11,7 +9,7 @@ export class CliError extends Error {
     this.code = code;
   }
 
-  /** 2 when the command line was wrong, else 1. */
+  /** The exit code of the process: 2 for a wrong command line, otherwise 1. */
   get exitCode(): number {
     return this.code === 'usage' ? 2 : 1;
   }
@@ -21,10 +19,33 @@ export function usageError(message: string): CliError {
   return new CliError('usage', message);
 }
 
+/**
+ * What is wrong with the options of a command line, from the error that `parseArgs` threw, as one sentence.
+ * @throws any other error again
+ */
+export function optionProblem(error: unknown): string {
+  if (!(error instanceof TypeError)) throw error;
+  const [sentence = ''] = error.message.split(/\. |\n/);
+  return `${sentence.replace(/\.$/, '')}.`;
+}
+
+/**
+ * Handles the command line of a command that has no options but `--help`.
+ * @returns true if the help was printed
+ * @throws CliError `usage` for any other argument
+ */
+export function helpOnly(argv: readonly string[], usage: string): boolean {
+  const [first] = argv;
+  if (first === undefined) return false;
+  if (first !== '--help' && first !== '-h') throw usageError(`${first} is not an option here. See --help.`);
+  console.log(usage);
+  return true;
+}
+
 /** Control and formatting characters, which could rewrite what a terminal shows. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Text that others wrote, made safe to show. */
+/** Text from elsewhere, made safe to print to a terminal. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, '?');
 }
@@ -50,7 +71,7 @@ export function humanBytes(bytes: number): string {
   return `${Number.isInteger(value) ? value : value.toFixed(1)} ${BYTE_UNITS[step]}`;
 }
 
-/** Runs a command and sets the exit code; an expected failure is one sentence on stderr. */
+/** Runs a command and sets the exit code. Of an expected failure only the message is printed, on stderr. */
 export async function run(main: () => Promise<void>): Promise<void> {
   try {
     await main();

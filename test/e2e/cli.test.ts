@@ -1,92 +1,36 @@
-import { existsSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { Checkout, type Ended, freePort, type Started } from '../support/node-cli.ts';
+import { callHeaders } from '../../src/cli/connect.ts';
+import { Checkout, cli, expectSentence, freePort, type Started } from '../support/node-cli.ts';
 
-const STACK = /\n\s+at /;
-const node = (command: string, ...args: string[]) =>
-  ['node', 'src/cli/run.mjs', command, ...args] as [string, ...string[]];
+const EXPLORER = ['/cdn-cgi/explorer', '/cdn-cgi/explorer/api/d1/database', '/cdn-cgi/local/explorer'];
 
-/** A refusal: one sentence on stderr and no stack. */
-function expectSentence(ended: Ended, sentence: RegExp, code = 1): void {
-  expect(ended.stderr).toMatch(sentence);
-  expect(ended.stderr).not.toMatch(STACK);
-  expect(ended.stderr.trim().split('\n')).toHaveLength(1);
-  expect(ended.code).toBe(code);
+/** The ports of the loopback interface on which processes listen, on Linux. See proc_net_tcp(5). */
+function listeningPorts(pids: readonly number[]): number[] {
+  if (pids.length === 0) return [];
+  const sockets = new Set(pids.flatMap((pid) => readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(pid, fd))));
+  const rows = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1);
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode]) => state === '0A' && sockets.has(`socket:[${inode}]`))
+    .map(([, local = '']) => Number.parseInt(local.split(':')[1] ?? '', 16));
 }
 
-describe('what cannot start says so', () => {
-  let checkout: Checkout;
-  beforeAll(() => {
-    checkout = new Checkout();
-  });
-  afterAll(() => checkout.remove());
-
-  test('without an admin key, without a server, without a known command', async () => {
-    expectSentence(
-      await checkout.run(node('tenant', 'list')),
-      /There is no admin key: set BULKHEAD_ADMIN_KEY/,
-    );
-    const BULKHEAD_URL = `http://127.0.0.1:${await freePort()}`;
-    const env = { BULKHEAD_URL, BULKHEAD_ADMIN_KEY: 'k'.repeat(32) };
-    const refused = await checkout.run(node('tenant', 'list', '--json'), env);
-    expectSentence(refused, /No server answers at .*npm start.*BULKHEAD_URL/);
-    expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'unreachable' } });
-    expectSentence(await checkout.run(node('demo'), env), /No server answers at/);
-    expectSentence(await checkout.run(node('tenant', 'destroy'), env), /There is no command destroy/, 2);
-    const usage = await checkout.run(node('tenant'), env);
-    expect(usage.stderr).toContain('limits ID --set rate=50 burst=200');
-    expect(usage.code).toBe(2);
-  });
-
-  test('on a port that is taken or is none', async () => {
-    const other = createServer();
-    const port = await new Promise<number>((resolve) => {
-      other.listen(0, '127.0.0.1', () => {
-        const address = other.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-    const taken = await checkout.run(node('start'), { PORT: String(port) });
-    other.close();
-    expectSentence(taken, new RegExp(`Port ${port} is taken; .*PORT=\\d+ npm start`));
-    expectSentence(await checkout.run(node('start'), { PORT: '65536' }), /PORT must be/);
-    expect(existsSync(join(checkout.dir, '.dev.vars'))).toBe(false);
-  });
-
-  test('with a setting that is wrong', async () => {
-    const secrets = `TOKEN_KEYS=k1:${'A'.repeat(43)}\nADMIN_KEY=${'a'.repeat(43)}\n`;
-    const start = async (vars: string) => {
-      writeFileSync(join(checkout.dir, '.dev.vars'), vars, { mode: 0o600 });
-      return checkout.run(node('start'), { PORT: String(await freePort()) });
-    };
-    expectSentence(
-      await start(`${secrets}TENANT_BURST=many\n`),
-      /^TENANT_BURST must be a whole number from 1 to \d+; set it under \[vars\] in wrangler.toml, or in .dev.vars\.$/m,
-    );
-    expectSentence(await start('ADMIN_KEY=short\n'), /TOKEN_KEYS must be .* ADMIN_KEY must be 32 or more/);
-  });
-
-  test('without the files of the project', async () => {
-    const elsewhere: [string, ...string[]] = ['sh', '-c', 'cd src && node cli/run.mjs start'];
-    expectSentence(await checkout.run(elsewhere), /wrangler.toml is missing here/);
-  });
-
-  test('with a Node that cannot run TypeScript, and before `npm ci`', async () => {
-    const old = await checkout.run(['node', '--no-experimental-strip-types', 'src/cli/run.mjs', 'start']);
-    expectSentence(old, /needs Node 22\.18 or later, and this is Node \d/);
-    unlinkSync(join(checkout.dir, 'node_modules'));
-    expectSentence(await checkout.run(node('start')), /run `npm ci` first/);
-  });
-});
+function linkOf(pid: number, fd: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return '';
+  }
+}
 
 describe('a started server', () => {
   let checkout: Checkout;
   let port: number;
   let server: Started;
-  let env: { BULKHEAD_URL: string };
+  let url: string;
   const at = (name: string) => join(checkout.dir, name);
   const modeOf = (name: string) => statSync(at(name)).mode & 0o777;
   const tokenIn = (output: string) => /Token +(\S+)/.exec(output)?.[1] ?? '';
@@ -94,21 +38,21 @@ describe('a started server', () => {
   beforeAll(async () => {
     checkout = new Checkout();
     port = await freePort();
-    env = { BULKHEAD_URL: `http://127.0.0.1:${port}` };
+    url = `http://127.0.0.1:${port}`;
     server = await checkout.start(port);
   });
   afterAll(() => checkout.remove());
 
   /** The one document that a command prints with `--json`. */
   async function tenant<T>(schema: z.ZodType<T>, ...args: string[]): Promise<T> {
-    const ended = await checkout.run(node('tenant', ...args, '--json'), env);
+    const ended = await checkout.run(cli('tenant', ...args, '--json'));
     expect(ended.stderr).toBe('');
     expect(ended.code).toBe(0);
     return schema.parse(JSON.parse(ended.stdout));
   }
 
   test('the first start makes secrets that only their owner reads', () => {
-    expect(server.stdout).toContain('.dev.vars was made');
+    expect(server.stdout).toContain('.dev.vars was created');
     expect(modeOf('.dev.vars')).toBe(0o600);
     expect(modeOf('.bulkhead/demo-token.json')).toBe(0o600);
     const secrets = readFileSync(at('.dev.vars'), 'utf8');
@@ -141,7 +85,7 @@ describe('a started server', () => {
       limits: z.object({ tenant: limit, tool: limit, tools: z.record(z.string(), limit) }),
     });
     expect(await tenant(shown, 'create', 'acme')).toMatchObject({ id: 'acme', status: 'active' });
-    expectSentence(await checkout.run(node('tenant', 'create', 'acme'), env), /exists already/);
+    expectSentence(await checkout.run(cli('tenant', 'create', 'acme')), /exists already/);
     const listed = await tenant(z.object({ tenants: z.array(z.object({ id: z.string() })) }), 'list');
     expect(listed.tenants.map(({ id }) => id)).toEqual(['acme', 'demo']);
 
@@ -159,8 +103,13 @@ describe('a started server', () => {
     expect(await tenant(shown, 'suspend', 'acme')).toMatchObject({ status: 'suspended' });
     expect(await tenant(shown, 'resume', 'acme')).toMatchObject({ status: 'active' });
     expect((await tenant(shown, 'show', 'acme')).limits).toEqual(limited.limits);
-    const text = await checkout.run(['npm', 'run', '-s', 'tenant', '--', 'show', 'acme'], env);
+    const text = await checkout.run(['npm', 'run', '-s', 'tenant', '--', 'show', 'acme']);
     expect(text.stdout).toMatch(/^cache_get +5 +9$/m);
+    expect(text.stdout).toMatch(/^clients +0 sessions, 0 open streams$/m);
+    const clients = z.object({ clients: z.object({ sessions: z.literal(0), open_streams: z.literal(0) }) });
+    await tenant(clients, 'show', 'acme');
+    const unset = await tenant(shown, 'limits', 'acme', '--tool', 'cache_get', '--unset');
+    expect(unset.limits).toEqual({ ...limited.limits, tools: {} });
   });
 
   test('tokens are issued once, listed and revoked', async () => {
@@ -177,10 +126,10 @@ describe('a started server', () => {
       ...['token', 'tokens', '--scope', 'cache:read,scar:read', '--ttl', '2h', '--label', 'ci'],
     );
     expect([...issued.scopes].sort()).toEqual(['cache:read', 'scar:read']);
-    expect(issued.url).toBe(`${env.BULKHEAD_URL}/mcp`);
+    expect(issued.url).toBe(`${url}/mcp`);
     expect((Date.parse(issued.expires_at) - Date.now()) / 3_600_000).toBeCloseTo(2, 1);
 
-    const tokens = await checkout.run(node('tenant', 'tokens', 'tokens', '--json'), env);
+    const tokens = await checkout.run(cli('tenant', 'tokens', 'tokens', '--json'));
     expect(tokens.stdout).not.toContain(issued.token);
     expect(JSON.parse(tokens.stdout)).toMatchObject({
       tokens: [{ token_id: issued.token_id, label: 'ci', revoked_at: null }],
@@ -188,23 +137,56 @@ describe('a started server', () => {
     const revoked = await tenant(z.object({ revoked_at: z.string() }), 'revoke', 'tokens', issued.token_id);
     expect(Date.parse(revoked.revoked_at)).not.toBeNaN();
 
-    expectSentence(await checkout.run(node('tenant', 'delete', 'tokens'), env), /--yes/, 2);
+    expectSentence(await checkout.run(cli('tenant', 'delete', 'tokens')), /--yes/, 2);
     expect(await tenant(z.object({ status: z.string() }), 'delete', 'tokens', '--yes')).toEqual({
       status: 'deleted',
     });
-    const gone = await checkout.run(node('tenant', 'show', 'tokens', '--json'), env);
+    const gone = await checkout.run(cli('tenant', 'show', 'tokens', '--json'));
     expectSentence(gone, /no such tenant/);
     expect(JSON.parse(gone.stdout)).toMatchObject({ error: { code: 'not_found' } });
   });
 
+  test('the scopes of a token are changed from its next call on', async () => {
+    await tenant(z.object({}), 'create', 'scoped');
+    const issued = await tenant(
+      z.object({ token_id: z.string(), token: z.string() }),
+      ...['token', 'scoped', '--scope', 'cache:read'],
+    );
+    const readCell = async () => {
+      const response = await fetch(`${url}/mcp`, {
+        method: 'POST',
+        headers: callHeaders({ url, token: issued.token }),
+        body: JSON.stringify({
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/call',
+          params: { name: 'blackboard_read', arguments: { key: 'a' } },
+        }),
+      });
+      return response.text();
+    };
+    expect(await readCell()).not.toContain('structuredContent');
+    const changed = z.object({ tokens: z.tuple([z.object({ scopes: z.array(z.string()) })]) });
+    const change = (...args: string[]) => tenant(changed, 'scopes', 'scoped', issued.token_id, ...args);
+    const [{ scopes }] = (await change('--add', 'blackboard:read', '--remove', 'scar:read')).tokens;
+    expect(scopes).toEqual(['blackboard:read', 'cache:read']);
+    expect(await readCell()).toContain('structuredContent');
+    await change('--remove', 'blackboard:read');
+    expect(await readCell()).not.toContain('structuredContent');
+    const all = await checkout.run(
+      cli('tenant', 'scopes', 'scoped', issued.token_id, '--remove', 'cache:read'),
+    );
+    expectSentence(all, /a token needs at least one scope\. Revoke/);
+  });
+
   test('the operator’s key is needed and never shown', async () => {
-    const wrong = await checkout.run(node('tenant', 'list'), { ...env, BULKHEAD_ADMIN_KEY: 'x'.repeat(40) });
+    const wrong = await checkout.run(cli('tenant', 'list'), { BULKHEAD_ADMIN_KEY: 'x'.repeat(40) });
     expectSentence(wrong, /admin key/);
     expect(wrong.stdout + wrong.stderr).not.toContain('x'.repeat(40));
   });
 
   test('the demo holds', async () => {
-    const { code, stdout, stderr } = await checkout.run(['npm', 'run', '-s', 'demo'], env);
+    const { code, stdout, stderr } = await checkout.run(['npm', 'run', '-s', 'demo']);
     expect(stdout.split('\n').filter((line) => line.includes('✗'))).toEqual([]);
     expect(stderr).toBe('');
     expect(stdout).not.toContain('\u001b');
@@ -212,19 +194,48 @@ describe('a started server', () => {
     expect(code).toBe(0);
   });
 
+  test('a second start on the same data is refused and names the first, whatever its port', async () => {
+    for (const second of [port, await freePort()]) {
+      const refused = await checkout.run(cli('start', '--port', String(second)));
+      expectSentence(
+        refused,
+        new RegExp(`A server already runs .*: process \\d+, at ${url}\\. Use that one`),
+      );
+    }
+    // The address of the first is still the one that is remembered.
+    expect((await checkout.run(cli('tenant', 'list'))).code).toBe(0);
+    const [, pid = ''] = /process (\d+)/.exec((await checkout.run(cli('start'))).stderr) ?? [];
+    if (process.platform === 'linux') expect(checkout.processes('run.mjs start')).toContain(Number(pid));
+  });
+
+  test('neither the local explorer nor an inspector is there for every process of the machine', async () => {
+    for (const path of EXPLORER) expect((await fetch(`${url}${path}`)).status, path).toBe(404);
+    for (const other of listeningPorts(checkout.processes())) {
+      const answer = await fetch(`http://127.0.0.1:${other}/json/list`, { signal: AbortSignal.timeout(5000) })
+        .then((response) => response.text())
+        .catch(() => '');
+      expect(answer, `port ${other}`).not.toContain('webSocketDebuggerUrl');
+    }
+  });
+
   test('Ctrl-C leaves no process, and the next start keeps the secrets and the token', async () => {
     if (process.platform === 'linux') expect(checkout.processes().length).toBeGreaterThan(3);
     const before = readFileSync(at('.dev.vars'));
     const token = tokenIn(server.stdout);
-    expect(await server.stop('SIGINT')).toBe(0);
+    await server.stop('SIGINT');
+    expect(server.stderr).toBe('');
     expect(checkout.processes()).toEqual([]);
-    await expect(fetch(`${env.BULKHEAD_URL}/health`)).rejects.toThrow();
+    await expect(fetch(`${url}/health`)).rejects.toThrow();
+    const stopped = await checkout.run(cli('demo'));
+    expectSentence(stopped, new RegExp(`No server answers at ${url}\\. That is where .npm start. ran last`));
 
-    server = await checkout.start(port);
+    server = await checkout.start(port, '--explorer');
     expect(readFileSync(at('.dev.vars'))).toEqual(before);
     expect(modeOf('.dev.vars')).toBe(0o600);
     expect(tokenIn(server.stdout)).toBe(token);
-    expect(await server.stop('SIGTERM')).toBe(0);
+    expect(server.stderr).toContain('The local explorer is on');
+    for (const path of EXPLORER) expect((await fetch(`${url}${path}`)).status, path).toBe(200);
+    await server.stop('SIGTERM');
     expect(checkout.processes()).toEqual([]);
   });
 });

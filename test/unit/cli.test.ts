@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   claudeCodeCommand,
+  cmdQuote,
   curlCommand,
   cursorConfig,
   readyText,
@@ -10,7 +11,10 @@ import {
   vsCodeConfig,
 } from '../../src/cli/connect.ts';
 import { parsePort } from '../../src/cli/port.ts';
-import { parseAssignments, parseScopes, parseTenantCommand, parseTtl } from '../../src/cli/tenant-command.ts';
+import { parseStartCommand } from '../../src/cli/start-options.ts';
+import { parseTenantCommand } from '../../src/cli/tenant-command.ts';
+import { COMMAND_NAMES, tenantHelp } from '../../src/cli/tenant-help.ts';
+import { parseAssignments, parseScopes, parseTtl } from '../../src/cli/tenant-values.ts';
 import { CliError, humanBytes, table } from '../../src/cli/terminal.ts';
 
 function failure(act: () => unknown): CliError {
@@ -64,6 +68,22 @@ describe('a tenant command line', () => {
       ['limits', '--set=rate=0.5', '--tool=cache_get', 'acme', '--set', 'burst=2'],
       { name: 'limits', id: 'acme', change: { tool: 'cache_get', rate: 0.5, burst: 2 } },
     ],
+    [
+      ['limits', 'acme', '--tool', 'cache_get', '--unset'],
+      { name: 'limits', id: 'acme', change: { tool: 'cache_get', unset: true } },
+    ],
+    [
+      ['scopes', 'acme', 'f00', '--add', 'cache:read,scar:read', '--remove', 'scar:write'],
+      {
+        name: 'scopes',
+        id: 'acme',
+        tokenId: 'f00',
+        change: { add: ['scar:read', 'cache:read'], remove: ['scar:write'] },
+      },
+    ],
+    [['--help'], { name: 'help' }],
+    [['token', '--help'], { name: 'help', of: 'token' }],
+    [['limits', '-h', '--json'], { name: 'help', of: 'limits' }],
   ])('%j is understood', (argv, command) => {
     expect(parseTenantCommand(argv)).toEqual(command);
   });
@@ -80,15 +100,22 @@ describe('a tenant command line', () => {
     [['create', 'Acme'], 'lower-case'],
     [['create', '-'.repeat(3)], 'Unknown option'],
     [['create', 'a'.repeat(64)], '1 to 63 characters'],
-    [['create', 'acme', 'two'], 'takes nothing more, such as two'],
-    [['list', 'acme'], 'takes nothing more'],
+    [['create', 'acme', 'two'], 'two is one argument too many'],
+    [['list', 'acme'], 'acme is one argument too many'],
     [['list', '--yes'], 'list takes no --yes'],
     [['create', 'acme', '--scope', 'cache:read'], 'create takes no --scope'],
-    [['delete', 'acme'], 'repeat it with --yes'],
+    [['delete', 'acme'], 'Repeat the command with --yes'],
     [['revoke', 'acme'], 'TOKEN_ID is missing'],
     [['token', 'acme', '--ttl'], '--ttl'],
     [['token', 'acme', '--frobnicate'], '--frobnicate'],
-    [['limits', 'acme'], 'limits needs --set'],
+    [['limits', 'acme'], 'limits needs --set or --unset'],
+    [['limits', 'acme', '--unset', '--set', 'rate=1'], 'not both'],
+    [['limits', 'acme', '--unset', 'rate=1'], 'not both'],
+    [['scopes', 'acme'], 'TOKEN_ID is missing'],
+    [['scopes', 'acme', 'f00'], 'scopes needs --add or --remove'],
+    [['scopes', 'acme', 'f00', '--add', 'cash:read'], '--add: there is no scope cash:read'],
+    [['scopes', 'acme', 'f00', '--remove='], '--remove has an empty scope'],
+    [['destroy', '--help'], 'There is no command destroy'],
     [['limits', 'acme', '--tool', 'LICENSE', 'src', '--set', 'rate=1'], "quote the star: --tool '*'"],
   ])('%j is refused with a sentence', (argv, sentence) => {
     const error = failure(() => parseTenantCommand(argv));
@@ -96,6 +123,12 @@ describe('a tenant command line', () => {
     expect(error.message).not.toContain('\n');
     expect(error.exitCode).toBe(2);
   });
+});
+
+test.each(COMMAND_NAMES)('the help of %s is in the list of commands, and explains it alone', (name) => {
+  const [usage = ''] = tenantHelp(name).split('\n');
+  expect(usage).toMatch(new RegExp(`^Usage: npm run -s tenant -- ${name}\\b.*\\[--json\\]$`));
+  expect(tenantHelp()).toMatch(new RegExp(`^  ${name} +\\w`, 'm'));
 });
 
 describe('a time to live', () => {
@@ -119,7 +152,6 @@ describe('limits to set', () => {
   ])('%j', (words, change) => expect(parseAssignments(words)).toEqual(change));
 
   test.each([
-    [[]],
     [['rate']],
     [['rate=']],
     [['rate=-1']],
@@ -132,10 +164,12 @@ describe('limits to set', () => {
 });
 
 test('an unknown scope is named', () => {
-  expect(failure(() => parseScopes(['cache:read,cash:read'])).message).toContain(
-    'There is no scope cash:read',
+  expect(failure(() => parseScopes(['cache:read,cash:read'], 'scope')).message).toContain(
+    '--scope: there is no scope cash:read.',
   );
-  expect(failure(() => parseScopes([''])).message).toContain('--scope must be one of');
+  expect(failure(() => parseScopes([''], 'scope')).message).toContain(
+    '--scope has an empty scope. Use one of',
+  );
 });
 
 describe('the port', () => {
@@ -144,11 +178,32 @@ describe('the port', () => {
     ['', 8787],
     ['1', 1],
     ['65535', 65_535],
-  ])('%j is %i', (text, port) => expect(parsePort(text)).toBe(port));
+  ])('%j is %i', (text, port) => expect(parsePort(text, 'PORT')).toBe(port));
 
   test.each(['0', '65536', '-1', '80.5', 'http', '0x50', ' 80'])('%j is refused', (text) =>
-    expect(failure(() => parsePort(text)).message).toContain('1 to 65535'),
+    expect(failure(() => parsePort(text, 'PORT')).message).toContain('1 to 65535'),
   );
+
+  test.each([
+    [[], {}, { port: 8787, explorer: false }],
+    [[], { PORT: '9000' }, { port: 9000, explorer: false }],
+    [['--port', '9001', '--explorer'], { PORT: '9000' }, { port: 9001, explorer: true }],
+    [['--port=9001'], { PORT: 'none' }, { port: 9001, explorer: false }],
+  ])('of `start %j` with %j is known', (argv, env, command) => {
+    expect(parseStartCommand(argv, env)).toEqual({ name: 'start', ...command });
+  });
+
+  test.each([
+    [['--port', ''], '--port must be a whole number'],
+    [['--port', '65536'], '--port must be a whole number'],
+    [['--port'], '--port'],
+    [['--prot', '9000'], "Unknown option '--prot'. See `npm start -- --help`."],
+    [['9000'], "'9000'"],
+  ])('of `start %j` is refused with a sentence', (argv, sentence) => {
+    const { message } = failure(() => parseStartCommand(argv, {}));
+    expect(message).toContain(sentence);
+    expect(message).not.toContain('\n');
+  });
 });
 
 describe('what is pasted', () => {
@@ -181,6 +236,22 @@ describe('what is pasted', () => {
     expect(JSON.parse(read.at(-1) ?? '')).toMatchObject({ method: 'tools/call' });
   });
 
+  // What each is, is said by the table of the page that cmdQuote names.
+  test.each([
+    ['plain-word', 'plain-word'],
+    ['two words', '"two words"'],
+    ['', '""'],
+    ['{"a":"b"}', '"{\\"a\\":\\"b\\"}"'],
+    ['a\\b c', '"a\\b c"'],
+    ['ends in \\', '"ends in \\\\"'],
+    ['a \\" b', '"a \\\\\\" b"'],
+  ])('%j is for cmd.exe %s', (text, quoted) => expect(cmdQuote(text)).toBe(quoted));
+
+  test('for Windows, commands have no single quotes', () => {
+    expect(claudeCodeCommand(connection, 'win32')).toContain('"Authorization: Bearer aa.bb-c_c.dd"');
+    expect(curlCommand(connection, 'win32')).not.toContain("'");
+  });
+
   test('the clients are configured as they read it', () => {
     expect(words(claudeCodeCommand(connection))).toEqual([
       'claude',
@@ -200,12 +271,10 @@ describe('what is pasted', () => {
     });
   });
 
-  test('the whole text names the URL of the demo where it is not the default one', () => {
-    const facts = { tenant: 'demo', expiresAt: '2026-12-01T00:00:00.000Z' };
-    expect(readyText(connection, { ...facts, base: 'http://127.0.0.1:8787' })).not.toContain('BULKHEAD_URL');
-    expect(readyText(connection, { ...facts, base: 'http://127.0.0.1:9000' })).toContain(
-      'BULKHEAD_URL=http://127.0.0.1:9000 npm run demo',
-    );
+  test('the whole text has commands that work in every shell', () => {
+    const text = readyText(connection, { tenant: 'demo', expiresAt: '2026-12-01T00:00:00.000Z' });
+    expect(text).toMatch(/^See it work +npm run demo$/m);
+    expect(text).toMatch(/^Manage tenants +npm run -s tenant -- list$/m);
   });
 });
 

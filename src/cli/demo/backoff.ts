@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Cast } from './cast.ts';
+import type { DemoContext } from './context.ts';
 import { PLAN, RUN } from './handover.ts';
 
 const TOOL = 'blackboard_read';
@@ -13,11 +13,18 @@ const TIMER_SLACK_MS = 1;
 const anySchema = z.object({});
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A runaway loop is rate-limited. Each refusal has the time to wait, and after that time a call succeeds. */
-export async function backoff({ report, admin, tenant, worker, outsider }: Cast): Promise<void> {
+/** A runaway loop is rate-limited. Another agent of the tenant that waits as long as its refusal says succeeds. */
+export async function backoff({
+  report,
+  admin,
+  tenant,
+  planner,
+  worker,
+  outsider,
+}: DemoContext): Promise<void> {
   report.title('5. Hit the rate limit and back off');
   await admin.setLimits(tenant, { tool: TOOL, rate: RATE, burst: BURST });
-  report.say(`the operator limits ${TOOL} to ${RATE} call per second with a burst of ${BURST}`);
+  report.note(`the operator limits ${TOOL} to ${RATE} call per second with a burst of ${BURST}`);
 
   const args = { run_id: RUN, key: PLAN };
   const started = Date.now();
@@ -36,7 +43,7 @@ export async function backoff({ report, admin, tenant, worker, outsider }: Cast)
     allSayWhen &&= reply.error.code === 'rate_limited' && reply.error.retryable && retryAfterMs > 0;
   }
   const seconds = (Date.now() - started) / 1000;
-  report.say(`${LOOP} calls in ${seconds.toFixed(1)} s: ${passed} succeeded, ${refused} were refused`);
+  report.note(`${LOOP} calls in ${seconds.toFixed(1)} s: ${passed} succeeded, ${refused} were refused`);
   report.check(
     'no more calls succeed than the bucket allows',
     passed <= BURST + Math.ceil(seconds * RATE) && refused > 0,
@@ -46,15 +53,15 @@ export async function backoff({ report, admin, tenant, worker, outsider }: Cast)
   const other = await outsider.attempt(TOOL, args, anySchema);
   report.check('the other tenant is not affected', other.ok);
 
-  // The last call of the loop may have succeeded. Call until one is refused, so that there is a time to wait for.
+  // A call may succeed before one is refused, because the bucket refills meanwhile.
   for (let call = 0; call <= BURST; call++) {
-    const reply = await worker.attempt(TOOL, args, anySchema);
+    const reply = await planner.attempt(TOOL, args, anySchema);
     if (reply.ok) continue;
     retryAfterMs = reply.error.retry_after_ms ?? 0;
     break;
   }
-  report.say(`worker waits ${retryAfterMs} ms, as the refusal says`);
+  report.note(`planner, beside the runaway worker, waits ${retryAfterMs} ms, as its refusal says`);
   await wait(retryAfterMs + TIMER_SLACK_MS);
-  const again = await worker.attempt(TOOL, args, anySchema);
-  report.check('after that wait the next call succeeds', again.ok);
+  const again = await planner.attempt(TOOL, args, anySchema);
+  report.check('after that wait its call succeeds', again.ok);
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Cast } from './cast.ts';
+import type { DemoContext } from './context.ts';
 
 const getSchema = z.object({ status: z.string(), key: z.string(), response: z.unknown().optional() });
 const setSchema = z.object({ status: z.string() });
@@ -15,7 +15,7 @@ const ANSWER = 'Version 42 makes deploys survive a locked migration.';
 const USAGE = { input_tokens: 1200, output_tokens: 18 };
 
 /** A second agent that asks a model the same question gets the stored answer at no cost. */
-export async function caching({ report, worker, reviewer }: Cast): Promise<void> {
+export async function caching({ report, worker, reviewer }: DemoContext): Promise<void> {
   report.title('4. Save a repeated LLM call');
   let modelCalls = 0;
   const askModel = () => {
@@ -31,7 +31,7 @@ export async function caching({ report, worker, reviewer }: Cast): Promise<void>
       { key: cached.key, response, usage: USAGE, finish_reason: 'stop' },
       setSchema,
     );
-    report.say(
+    report.note(
       `${agent.name}: ${cached.status}, called the model, ${stored.status} the answer under the key of the miss`,
     );
     return { status: cached.status, response };
@@ -40,7 +40,7 @@ export async function caching({ report, worker, reviewer }: Cast): Promise<void>
   const first = await ask(worker);
   report.check('the first question is a miss', first.status === 'miss');
   const second = await ask(reviewer);
-  report.say(`reviewer: ${second.status}`);
+  report.note(`reviewer: ${second.status}`);
   report.check(
     'the same question from another agent is a hit',
     second.status === 'hit' && second.response === ANSWER,
@@ -48,7 +48,7 @@ export async function caching({ report, worker, reviewer }: Cast): Promise<void>
   report.check('the model was called once', modelCalls === 1);
 
   const stats = await worker.call('cache_stats', {}, statsSchema);
-  report.say(`${stats.hits} hit, ${stats.misses} miss, ${stats.tokens_saved} tokens saved`);
+  report.note(`${stats.hits} hit, ${stats.misses} miss, ${stats.tokens_saved} tokens saved`);
   report.check(
     'the counted savings equal the usage that was stored',
     stats.hits === 1 && stats.misses === 1 && stats.tokens_saved === USAGE.input_tokens + USAGE.output_tokens,

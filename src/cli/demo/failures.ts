@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
-import type { Cast } from './cast.ts';
+import type { DemoContext } from './context.ts';
 
 const lookupSchema = z.object({ match: z.string(), resolution: z.string().nullable() });
 const recordSchema = z.object({ status: z.string(), scar_id: z.string(), occurrences: z.int() });
@@ -16,7 +16,7 @@ const failure = () => ({
 });
 
 /** A fix that one agent recorded for a failure is returned to the next agent that has the same failure. */
-export async function failures({ report, worker, reviewer }: Cast): Promise<void> {
+export async function failures({ report, worker, reviewer }: DemoContext): Promise<void> {
   report.title('3. Meet the same failure twice');
 
   const unknown = await worker.call('scar_lookup', failure(), lookupSchema);
@@ -27,12 +27,12 @@ export async function failures({ report, worker, reviewer }: Cast): Promise<void
     { ...failure(), agent: 'worker', resolution: FIX },
     recordSchema,
   );
-  report.say(`worker recorded the failure and its fix (${first.status})`);
+  report.note(`worker recorded the failure and its fix (${first.status})`);
   report.check('the failure is new', first.status === 'new');
 
   const met = failure();
   const known = await reviewer.call('scar_lookup', met, lookupSchema);
-  report.say(`reviewer looked up the same failure with another id in its message: ${known.match}`);
+  report.note(`reviewer looked up the same failure with another id in its message: ${known.match}`);
   report.check('the reviewer gets the fix', known.match === 'exact' && known.resolution === FIX);
 
   const second = await reviewer.call('scar_record', { ...met, agent: 'reviewer' }, recordSchema);
@@ -46,6 +46,6 @@ export async function failures({ report, worker, reviewer }: Cast): Promise<void
     { scar_id: first.scar_id, outcome: 'worked', agent: 'reviewer' },
     resolveSchema,
   );
-  report.say(`reviewer reported that the fix worked; its confidence is now ${resolved.confidence}`);
+  report.note(`reviewer reported that the fix worked; its confidence is now ${resolved.confidence}`);
   report.check('a fix confirmed by another agent is verified', resolved.verified);
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import type { Cast } from './cast.ts';
+import type { DemoContext } from './context.ts';
 
-/** The board and cell that other scenes use as well. */
+/** The board and cell that other steps use as well. */
 export const RUN = 'release-42';
 export const PLAN = 'plan';
 
@@ -16,13 +16,13 @@ const readSchema = z.object({
 const planSchema = z.object({ todo: z.array(z.string()), done: z.array(z.string()) });
 
 /** One agent hands work to another. A write based on an old revision gets a conflict instead of overwriting newer work. */
-export async function handover({ report, planner, worker }: Cast): Promise<void> {
+export async function handover({ report, planner, worker }: DemoContext): Promise<void> {
   report.title('1. Hand over work on the blackboard');
   const cell = { run_id: RUN, key: PLAN };
 
   const plan = { todo: ['write notes', 'tag'], done: [] as string[] };
   const written = await planner.call('blackboard_write', { ...cell, value: plan }, writeSchema);
-  report.say(`planner wrote ${RUN}/${PLAN} at rev ${written.rev}`);
+  report.note(`planner wrote ${RUN}/${PLAN} at rev ${written.rev}`);
 
   const read = await worker.call('blackboard_read', cell, readSchema);
   const [entry] = read.entries;
@@ -38,7 +38,7 @@ export async function handover({ report, planner, worker }: Cast): Promise<void>
     { ...cell, value: progress, if_rev: written.rev },
     writeSchema,
   );
-  report.say(`worker finished a step: rev ${written.rev} → ${advanced.rev}`);
+  report.note(`worker finished a step: rev ${written.rev} → ${advanced.rev}`);
   report.check('the worker’s compare-and-set succeeds', advanced.status === 'updated');
 
   const late = { ...plan, todo: [...plan.todo, 'announce'] };
@@ -47,7 +47,7 @@ export async function handover({ report, planner, worker }: Cast): Promise<void>
     { ...cell, value: late, if_rev: written.rev },
     writeSchema,
   );
-  report.say(`planner wrote with if_rev ${written.rev} and got: ${conflict.status}`);
+  report.note(`planner wrote with if_rev ${written.rev} and got: ${conflict.status}`);
   const current = planSchema.safeParse(conflict.current?.value);
   report.check(
     'a write based on an old revision is a conflict and returns the current value',
@@ -61,6 +61,6 @@ export async function handover({ report, planner, worker }: Cast): Promise<void>
     { ...cell, value: merged, if_rev: conflict.current.rev },
     writeSchema,
   );
-  report.say(`planner merged its change into the current value: rev ${recovered.rev}`);
+  report.note(`planner merged its change into the current value: rev ${recovered.rev}`);
   report.check('one more call succeeds, and no work of the worker is lost', recovered.status === 'updated');
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { IssuedToken } from '../admin-client.ts';
 import { callHeaders } from '../connect.ts';
-import type { Cast } from './cast.ts';
+import type { DemoContext } from './context.ts';
 import { PLAN, RUN } from './handover.ts';
 
 const readSchema = z.object({ entries: z.array(z.object({ found: z.boolean() })) });
@@ -25,8 +25,8 @@ async function statusOf(url: string, token: string): Promise<number> {
 }
 
 /** A caller cannot read or write another tenant's data: not by name, by argument or with a forged token. */
-export async function isolation(cast: Cast): Promise<void> {
-  const { report, worker, outsider, planner, tenant, otherTenant, plannerToken, outsiderToken } = cast;
+export async function isolation(context: DemoContext): Promise<void> {
+  const { report, worker, outsider, planner, tenant, otherTenant, plannerToken, outsiderToken } = context;
   report.title('6. Try to read the other tenant');
   const cell = { run_id: RUN, key: PLAN };
 
@@ -49,7 +49,7 @@ export async function isolation(cast: Cast): Promise<void> {
     'naming the tenant in an argument is refused',
     !named.ok && named.error.code === 'invalid_input' && named.error.field === 'tenant',
   );
-  if (!named.ok) report.say(`the outsider got: ${named.error.message}`);
+  if (!named.ok) report.note(`the outsider got: ${named.error.message}`);
   const back = await planner.attempt(
     'blackboard_write',
     { ...cell, value: 'ours now', tenant: otherTenant },
@@ -60,8 +60,8 @@ export async function isolation(cast: Cast): Promise<void> {
     !back.ok && back.error.field === 'tenant',
   );
 
-  const status = await statusOf(`${cast.url}/mcp`, forged(plannerToken, outsiderToken));
-  report.say(`a token with another tenant’s name and the outsider’s signature: HTTP ${status}`);
+  const status = await statusOf(`${context.url}/mcp`, forged(plannerToken, outsiderToken));
+  report.note(`a token with another tenant’s name and the outsider’s signature: HTTP ${status}`);
   report.check('a forged token is refused', status === 401);
 
   const ours = await worker.call('blackboard_list', { run_id: RUN }, listSchema);

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Agent } from './agent.ts';
-import type { Cast } from './cast.ts';
+import type { DemoContext } from './context.ts';
 
 const BOARD = { run_id: 'work-queue' };
 const ITEMS = 6;
@@ -19,7 +19,7 @@ const claimSchema = z.object({
 const listSchema = z.object({ entries: z.array(z.object({ key: z.string(), preview: z.string() })) });
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const take = (agent: Agent, what: object) =>
+const claim = (agent: Agent, what: object) =>
   agent.call('blackboard_claim', { ...BOARD, by: agent.name, ttl_s: CLAIM_S, ...what }, claimSchema);
 const finish = (agent: Agent, claim_id: string | undefined) =>
   agent.call(
@@ -29,19 +29,19 @@ const finish = (agent: Agent, claim_id: string | undefined) =>
   );
 
 /** Claims and finishes items until none is free. @returns the keys of the finished items */
-async function workOff(agent: Agent): Promise<string[]> {
+async function finishAll(agent: Agent): Promise<string[]> {
   const finished: string[] = [];
   for (let item = 0; item < ITEMS; item++) {
-    const claim = await take(agent, { tags: ['todo'] });
-    if (claim.status !== 'claimed' || claim.key === undefined) break;
-    await finish(agent, claim.claim_id);
-    finished.push(claim.key);
+    const claimed = await claim(agent, { tags: ['todo'] });
+    if (claimed.status !== 'claimed' || claimed.key === undefined) break;
+    await finish(agent, claimed.claim_id);
+    finished.push(claimed.key);
   }
   return finished;
 }
 
 /** Several agents share a queue. The item of an agent that died is finished by another agent, and only once. */
-export async function queue({ report, planner, worker, reviewer }: Cast): Promise<void> {
+export async function queue({ report, planner, worker, reviewer }: DemoContext): Promise<void> {
   report.title('2. Share a work queue, and lose an agent');
   const entries = Array.from({ length: ITEMS }, (_, n) => ({
     key: `item/${n}`,
@@ -50,11 +50,11 @@ export async function queue({ report, planner, worker, reviewer }: Cast): Promis
   }));
   await planner.call('blackboard_write', { ...BOARD, entries }, writeSchema);
 
-  const lost = await take(worker, { tags: ['todo'] });
-  report.say(`planner queued ${ITEMS} items; worker claimed ${lost.key} and died`);
+  const lost = await claim(worker, { tags: ['todo'] });
+  report.note(`planner queued ${ITEMS} items; worker claimed ${lost.key} and died`);
 
-  const [byPlanner, byReviewer] = await Promise.all([workOff(planner), workOff(reviewer)]);
-  report.say(`planner finished ${byPlanner.length} items, reviewer ${byReviewer.length}`);
+  const [byPlanner, byReviewer] = await Promise.all([finishAll(planner), finishAll(reviewer)]);
+  report.note(`planner finished ${byPlanner.length} items, reviewer ${byReviewer.length}`);
   const finished = [...byPlanner, ...byReviewer];
   report.check('two agents in parallel finish each item once', new Set(finished).size === finished.length);
   report.check(
@@ -62,10 +62,10 @@ export async function queue({ report, planner, worker, reviewer }: Cast): Promis
     finished.length === ITEMS - 1 && lost.key !== undefined && !finished.includes(lost.key),
   );
 
-  const held = await take(reviewer, { key: lost.key });
-  report.say(`${lost.key} is ${held.status}; reviewer waits ${held.retry_after_ms} ms, as the answer says`);
+  const held = await claim(reviewer, { key: lost.key });
+  report.note(`${lost.key} is ${held.status}; reviewer waits ${held.retry_after_ms} ms, as the answer says`);
   await wait((held.retry_after_ms ?? 0) + TIMER_SLACK_MS);
-  const taken = await take(reviewer, { key: lost.key });
+  const taken = await claim(reviewer, { key: lost.key });
   report.check(
     'then another agent claims it, as the second attempt',
     taken.status === 'claimed' && taken.attempts === 2,

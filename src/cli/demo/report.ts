@@ -23,7 +23,7 @@ export class Report {
     console.log(`\n${this.#paint(BOLD, text)}`);
   }
 
-  say(text: string): void {
+  note(text: string): void {
     console.log(`    ${printable(text)}`);
   }
 

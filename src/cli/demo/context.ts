@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { AdminClient, IssuedToken } from '../admin-client.ts';
+import { watchNpm } from '../parent-watch.ts';
 import { CliError } from '../terminal.ts';
 import { Agent, type AgentOptions } from './agent.ts';
 import type { Report } from './report.ts';
 
-/** What every scene of the demo uses. */
-export interface Cast {
+/** What every step of the demo uses. */
+export interface DemoContext {
   readonly report: Report;
   readonly admin: AdminClient;
   /** The server's URL without a path. */
@@ -23,18 +24,20 @@ export interface Cast {
 
 const TOKEN_TTL_S = 3600;
 
-/** Rejects on Ctrl-C, so that the tenants are erased in that case too. */
+/** Rejects when the demo is told to end, so that the tenants are erased in that case too. */
 function interrupted(): Promise<never> {
   return new Promise((_, reject) => {
-    process.once('SIGINT', () => reject(new CliError('interrupted', 'The demo was interrupted.')));
+    const stop = () => reject(new CliError('interrupted', 'The demo was interrupted.'));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+    watchNpm(stop);
   });
 }
 
-/** Creates two tenants and four agents, runs `play`, and erases both tenants even if it fails. */
-export async function withCast(
+/** Creates two tenants and four agents, runs `runSteps`, and erases both tenants even if it fails. */
+export async function withTenants(
   admin: AdminClient,
   options: { url: string; report: Report },
-  play: (cast: Cast) => Promise<void>,
+  runSteps: (context: DemoContext) => Promise<void>,
 ): Promise<void> {
   const { url, report } = options;
   const suffix = randomBytes(4).toString('hex');
@@ -47,10 +50,10 @@ export async function withCast(
     const issued = await admin.issueToken(of, { ttl_s: TOKEN_TTL_S, label: `demo ${name}` });
     const agent = await Agent.connect({ name, url: `${url}/mcp`, token: issued.token, sdk });
     agents.push(agent);
-    report.say(`${agent.introduction}, tenant ${of}`);
+    report.note(`${agent.introduction}, tenant ${of}`);
     return { agent, issued };
   };
-  const setUpAndPlay = async () => {
+  const runAll = async () => {
     for (const id of [tenant, otherTenant]) {
       await admin.create(id);
       created.push(id);
@@ -61,18 +64,32 @@ export async function withCast(
     const { agent: reviewer } = await connectAgent(tenant, 'reviewer', 'v1');
     const { agent: outsider, issued: outsiderToken } = await connectAgent(otherTenant, 'outsider', 'v2');
     const tokens = { plannerToken, outsiderToken };
-    await play({ report, admin, url, tenant, otherTenant, planner, worker, reviewer, outsider, ...tokens });
+    await runSteps({
+      report,
+      admin,
+      url,
+      tenant,
+      otherTenant,
+      planner,
+      worker,
+      reviewer,
+      outsider,
+      ...tokens,
+    });
   };
 
   try {
-    await Promise.race([setUpAndPlay(), interrupted()]);
+    await Promise.race([runAll(), interrupted()]);
   } finally {
     await Promise.allSettled(agents.map((agent) => agent.close()));
     const erased = await Promise.allSettled(created.map((id) => admin.delete(id)));
-    report.title('Afterwards');
-    report.check(
-      'both tenants are erased',
-      erased.every(({ status }) => status === 'fulfilled'),
-    );
+    // Without a server nothing was created, so there is nothing to report.
+    if (created.length > 0) {
+      report.title('Afterwards');
+      report.check(
+        'both tenants are erased',
+        erased.every(({ status }) => status === 'fulfilled'),
+      );
+    }
   }
 }

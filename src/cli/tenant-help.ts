@@ -1,0 +1,105 @@
+import { SCOPES } from '../tools/tool.ts';
+
+export const COMMAND_NAMES = [
+  'create',
+  'list',
+  'show',
+  'suspend',
+  'resume',
+  'delete',
+  'token',
+  'tokens',
+  'scopes',
+  'revoke',
+  'limits',
+] as const;
+export type CommandName = (typeof COMMAND_NAMES)[number];
+
+interface Help {
+  /** The arguments and options, as the usage line shows them. */
+  readonly usage: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** Further lines, for the help of this command only. */
+  readonly details?: readonly string[];
+}
+
+const SCOPE_DETAILS = [
+  'SCOPE is one or more of the following, comma-separated or repeated:',
+  `  ${SCOPES.join(' ')}`,
+];
+
+const HELP: Readonly<Record<CommandName, Help>> = {
+  create: {
+    usage: 'ID',
+    summary: 'create a tenant',
+    details: ['ID has 1 to 63 characters: lower-case letters, digits and -, and does not begin with -.'],
+  },
+  list: { usage: '', summary: 'list all tenants' },
+  show: { usage: 'ID', summary: 'show status, limits, storage and connected clients' },
+  suspend: { usage: 'ID', summary: 'refuse every call of the tenant' },
+  resume: { usage: 'ID', summary: 'serve a suspended tenant again' },
+  delete: {
+    usage: 'ID --yes',
+    summary: 'erase the tenant and all of its data',
+    details: ['Without --yes nothing is deleted. A deletion cannot be undone.'],
+  },
+  token: {
+    usage: 'ID [--scope SCOPE] [--ttl TIME] [--label TEXT]',
+    summary: 'issue a token, which is shown only once',
+    details: [
+      ...SCOPE_DETAILS,
+      'Without --scope the token has all of them.',
+      'TIME is a whole number and a unit: 90s, 15m, 12h or 30d. Without --ttl it is 30d.',
+      'TEXT is shown by `tokens`, so that you recognize the token.',
+    ],
+  },
+  tokens: { usage: 'ID', summary: 'list the tokens of the tenant' },
+  scopes: {
+    usage: 'ID TOKEN_ID [--add SCOPE] [--remove SCOPE]',
+    summary: 'change the scopes of a token, from its next call on',
+    details: [...SCOPE_DETAILS, '`tokens ID` shows the ids and the scopes of all tokens.'],
+  },
+  revoke: { usage: 'ID TOKEN_ID', summary: 'refuse a token from its next call on' },
+  limits: {
+    usage: "ID [--tool NAME|'*'] (--set rate=50 burst=200 | --unset)",
+    summary: 'change the rate limits',
+    details: [
+      'rate is calls per second, burst the calls that can be made at once; what is not set stays the same.',
+      "Without --tool this changes the tenant's own limit. --tool NAME changes the limit of one tool,",
+      "--tool '*' that of every tool without a limit of its own.",
+      '--unset removes the limit, so that the more general one applies again.',
+    ],
+  },
+};
+
+const FOOTER = `--json prints one JSON document. The server is the one that \`npm start\` has started here last;
+BULKHEAD_URL names another one. The admin key is BULKHEAD_ADMIN_KEY, or ADMIN_KEY in .dev.vars.`;
+
+/** The usage line and the details of one command, or the list of all commands. */
+export function tenantHelp(name?: CommandName): string {
+  if (name === undefined) return overview();
+  const { usage, summary, details = [] } = HELP[name];
+  const line = `Usage: npm run -s tenant -- ${[name, usage].join(' ').trim()} [--json]`;
+  const sentence = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+  return [line, '', sentence, ...(details.length === 0 ? [] : ['', ...details]), '', FOOTER].join('\n');
+}
+
+function overview(): string {
+  const width = Math.max(...COMMAND_NAMES.map((name) => name.length));
+  const lines = COMMAND_NAMES.map((name) => {
+    const { usage, summary } = HELP[name];
+    return [
+      `  ${name.padEnd(width)}  ${summary}`,
+      ...(usage === '' ? [] : [`  ${' '.repeat(width)}    ${usage}`]),
+    ];
+  });
+  return [
+    'Usage: npm run -s tenant -- COMMAND [--json]',
+    '',
+    ...lines.flat(),
+    '',
+    '`COMMAND --help` explains one command.',
+    FOOTER,
+  ].join('\n');
+}
