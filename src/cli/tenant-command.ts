@@ -128,7 +128,7 @@ function requirePositionals(name: CommandName, words: readonly string[]): readon
   }
   const surplus = words[wanted.length];
   if (surplus !== undefined) {
-    const hint = name === 'limits' ? " (in a shell, quote the star: --tool '*')" : '';
+    const hint = name === 'limits' ? ' (quote the star: --tool "*")' : '';
     throw usageError(`${surplus} is one argument too many. Write ${[name, ...wanted].join(' ')}${hint}.`);
   }
   const [id] = words;

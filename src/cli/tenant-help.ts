@@ -62,12 +62,12 @@ const HELP: Readonly<Record<CommandName, Help>> = {
   },
   revoke: { usage: 'ID TOKEN_ID', summary: 'refuse a token from its next call on' },
   limits: {
-    usage: "ID [--tool NAME|'*'] (--set rate=50 burst=200 | --unset)",
+    usage: 'ID [--tool NAME|"*"] (--set rate=50 burst=200 | --unset)',
     summary: 'change the rate limits',
     details: [
       'rate is calls per second, burst the calls that can be made at once; what is not set stays the same.',
       "Without --tool this changes the tenant's own limit. --tool NAME changes the limit of one tool,",
-      "--tool '*' that of every tool without a limit of its own.",
+      '--tool "*" that of every tool without a limit of its own.',
       '--unset removes the limit, so that the more general one applies again.',
     ],
   },
@@ -85,19 +85,21 @@ export function tenantHelp(name?: CommandName): string {
   return [line, '', sentence, ...(details.length === 0 ? [] : ['', ...details]), '', FOOTER].join('\n');
 }
 
+/** Column of the summaries. Longer usages have theirs on the next line. */
+const SUMMARY_COLUMN = 24;
+
 function overview(): string {
-  const width = Math.max(...COMMAND_NAMES.map((name) => name.length));
   const lines = COMMAND_NAMES.map((name) => {
     const { usage, summary } = HELP[name];
-    return [
-      `  ${name.padEnd(width)}  ${summary}`,
-      ...(usage === '' ? [] : [`  ${' '.repeat(width)}    ${usage}`]),
-    ];
+    const call = `  ${name} ${usage}`.trimEnd();
+    return call.length < SUMMARY_COLUMN
+      ? `${call.padEnd(SUMMARY_COLUMN)}${summary}`
+      : `${call}\n${' '.repeat(SUMMARY_COLUMN)}${summary}`;
   });
   return [
     'Usage: npm run -s tenant -- COMMAND [--json]',
     '',
-    ...lines.flat(),
+    ...lines,
     '',
     '`COMMAND --help` explains one command.',
     FOOTER,

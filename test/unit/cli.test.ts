@@ -116,7 +116,7 @@ describe('a tenant command line', () => {
     [['scopes', 'acme', 'f00', '--add', 'cash:read'], '--add: there is no scope cash:read'],
     [['scopes', 'acme', 'f00', '--remove='], '--remove has an empty scope'],
     [['destroy', '--help'], 'There is no command destroy'],
-    [['limits', 'acme', '--tool', 'LICENSE', 'src', '--set', 'rate=1'], "quote the star: --tool '*'"],
+    [['limits', 'acme', '--tool', 'LICENSE', 'src', '--set', 'rate=1'], 'quote the star: --tool "*"'],
   ])('%j is refused with a sentence', (argv, sentence) => {
     const error = failure(() => parseTenantCommand(argv));
     expect(error.message).toContain(sentence);
@@ -128,7 +128,7 @@ describe('a tenant command line', () => {
 test.each(COMMAND_NAMES)('the help of %s is in the list of commands, and explains it alone', (name) => {
   const [usage = ''] = tenantHelp(name).split('\n');
   expect(usage).toMatch(new RegExp(`^Usage: npm run -s tenant -- ${name}\\b.*\\[--json\\]$`));
-  expect(tenantHelp()).toMatch(new RegExp(`^  ${name} +\\w`, 'm'));
+  expect(tenantHelp()).toMatch(new RegExp(`^  ${name}(?: .*)?$`, 'm'));
 });
 
 describe('a time to live', () => {
