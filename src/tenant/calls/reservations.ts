@@ -1,7 +1,7 @@
 /** Reservations that one tenant can have. Further refused calls are told a time that is not reserved. */
 export const MAX_RESERVATIONS = 256;
 /** Reservations that one token can have. */
-export const MAX_RESERVATIONS_PER_TOKEN = 32;
+export const MAX_RESERVATIONS_PER_TOKEN = 16;
 /** How long after its time a reservation waits for its call; it then becomes void. */
 export const RESERVATION_GRACE_MS = 1000;
 
