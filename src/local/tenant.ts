@@ -103,17 +103,18 @@ export class LocalTenant {
   #ensureTenantAndToken(): TokenId {
     const id = parseTenantId(TENANT);
     if (id === undefined) throw new Error(`${TENANT} is not a valid tenant id`);
-    const created = this.compartment.create(id);
-    if (!created.ok && created.problem !== 'conflict') throw new DataError(created.message);
+    const created = this.compartment.administration.create(id);
+    if (!created.ok && created.error.reason !== 'conflict') throw new DataError(created.error.message);
     const now = this.#clock();
-    const known = requireValue(this.compartment.tokens()).find(
+    const known = requireValue(this.compartment.administration.tokens()).find(
       ({ label, revokedAt, expiresAt }) => label === TOKEN_LABEL && revokedAt === null && now < expiresAt,
     );
     const token = { label: TOKEN_LABEL, scopes: SCOPES, ttlMs: TOKEN_TTL_MS };
-    if (known === undefined) return requireValue(this.compartment.issueToken(token)).id;
+    if (known === undefined) return requireValue(this.compartment.administration.issueToken(token)).id;
     if (SCOPES.every((scope) => known.scopes.includes(scope))) return known.id;
     // An older release issued the token without the scopes of families that it did not have.
-    return requireValue(this.compartment.addTokenScopes(known.id, SCOPES)).id;
+    return requireValue(this.compartment.administration.changeScopes(known.id, { add: SCOPES, remove: [] }))
+      .id;
   }
 
   /**
@@ -241,5 +242,5 @@ function isOtherRunningProcess(pid: number): boolean {
 
 function requireValue<T>(operation: Operation<T>): T {
   if (operation.ok) return operation.value;
-  throw new DataError(operation.message);
+  throw new DataError(operation.error.message);
 }

@@ -1,10 +1,9 @@
 import { fail, type Result, succeed } from '../result.ts';
 import { describeCause } from '../telemetry/redact.ts';
-import { randomHex } from '../telemetry/trace.ts';
-import { SCOPES, type Scope } from '../tools/tool.ts';
-import { closedSessions, deleteSessionsOfToken } from '../transport-tools/session-store.ts';
+import type { Scope } from '../tools/tool.ts';
+import { closedSessions } from '../transport-tools/session-store.ts';
+import { Administration } from './administration.ts';
 import { unloadedLine } from './calls/call-log.ts';
-import { changedLimits, limitsProblem } from './calls/limits.ts';
 import type { Retry, Waiting } from './calls/pipeline.ts';
 import { RemoteCallSlots } from './calls/remote-call-slots.ts';
 import type {
@@ -17,16 +16,11 @@ import type {
   RemoteCompletion,
   SessionId,
   StreamFailure,
-  TenantId,
   TokenId,
 } from './contract/call.ts';
-import type { LimitChange } from './contract/limit-settings.ts';
 import type { Host } from './host.ts';
 import { type LoadedTenant, loadTenant } from './loaded-tenant.ts';
-import { NOT_FOUND, type Operation, type TenantInfo, tenantInfo, UNAVAILABLE } from './operation.ts';
-import { hasSchema, migrate } from './storage/migrate.ts';
-import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
-import type { ScopeChange, Token } from './storage/tokens.ts';
+import { hasSchema } from './storage/migrate.ts';
 import { Listeners } from './streams/listeners.ts';
 import type { Listener, StreamPurpose, StreamState } from './streams/stream.ts';
 import type { StreamRequest } from './streams/stream-protocol.ts';
@@ -51,6 +45,8 @@ export interface AdmittedStream {
  * Failure: a schema that cannot be migrated makes every request `unavailable`; no method throws an expected failure.
  */
 export class Compartment implements CallHandler {
+  /** The operator's actions. */
+  readonly administration: Administration;
   readonly #host: Host;
   readonly #waiters: Waiters;
   readonly #listeners: Listeners;
@@ -63,6 +59,14 @@ export class Compartment implements CallHandler {
     this.#host = host;
     this.#waiters = new Waiters(host.later);
     this.#listeners = new Listeners(host.db, host.listeners);
+    this.administration = new Administration({
+      host,
+      listeners: this.#listeners,
+      waiters: this.#waiters,
+      requireLoaded: () => this.#requireLoaded(),
+      reportMigration: (cause) => this.#reportMigration(cause),
+      forget: () => this.forget(),
+    });
   }
 
   admit(tokenId: TokenId, session: SessionId | undefined): Result<Admission, Refusal> {
@@ -204,111 +208,6 @@ export class Compartment implements CallHandler {
     return succeed(delivered.every(Boolean));
   }
 
-  create(id: TenantId): Operation<TenantInfo> {
-    const { db, migrations, clock } = this.#host;
-    if (hasSchema(db)) return { ok: false, problem: 'conflict', message: 'The tenant exists already.' };
-    try {
-      db.transaction(() => {
-        migrate(db, migrations);
-        insertProfile(db, { id, sealKey: randomHex(32) }, clock());
-      });
-    } catch (cause) {
-      this.#reportMigration(cause);
-      return UNAVAILABLE;
-    }
-    return this.describe();
-  }
-
-  describe(): Operation<TenantInfo> {
-    return this.#operate(({ profile }) => ({
-      ok: true,
-      value: tenantInfo(this.#host, profile, this.#listeners.count),
-    }));
-  }
-
-  setStatus(status: TenantStatus): Operation<TenantInfo> {
-    if (status === 'suspended') this.#listeners.endAll('suspended');
-    return this.#change((profile) => ({ ...profile, status }));
-  }
-
-  /** Changes one of the tenant's limits; refuses a burst that is smaller than the cost of some call. */
-  changeLimits(change: LimitChange): Operation<TenantInfo> {
-    return this.#operate(({ profile }) => {
-      const { limits, catalogue } = this.#host;
-      const { tool, unset } = change;
-      if (unset === true && tool !== undefined && tool !== '*' && catalogue.find(tool) === undefined) {
-        return { ok: false, problem: 'invalid', message: `tool: there is no tool named ${tool}.` };
-      }
-      // Limits of a tool that is no longer in the catalogue are dropped.
-      const kept = Object.entries(profile.overrides.tools).filter(([name]) => catalogue.find(name));
-      const known = { ...profile.overrides, tools: Object.fromEntries(kept) };
-      const overrides = changedLimits(limits, known, change);
-      const problem = limitsProblem(limits, overrides, catalogue.all);
-      if (problem === undefined) return this.#change((current) => ({ ...current, overrides }));
-      return { ok: false, problem: 'invalid', message: `The limits do not fit: ${problem}.` };
-    });
-  }
-
-  issueToken(options: { label: string; scopes: readonly Scope[]; ttlMs: number }): Operation<Token> {
-    return this.#operate(({ tokens }) => {
-      const token = tokens.issue(options, this.#host.clock());
-      if (token !== undefined) return { ok: true, value: token };
-      return {
-        ok: false,
-        problem: 'full',
-        message: 'The tenant has as many live tokens as it can have; revoke one.',
-      };
-    });
-  }
-
-  tokens(): Operation<Token[]> {
-    return this.#operate(({ tokens }) => ({ ok: true, value: tokens.list() }));
-  }
-
-  /** Adds scopes to a token, for instance those of a family that is newer than the token. */
-  addTokenScopes(id: string, scopes: readonly Scope[]): Operation<Token> {
-    return this.#operate(({ tokens }) => tokenFound(tokens.addScopes(id, scopes)));
-  }
-
-  revokeToken(id: string): Operation<Token> {
-    return this.#operate(({ tokens }) => {
-      const token = tokens.revoke(id, this.#host.clock());
-      this.#waiters.touchAll();
-      this.#listeners.endToken(id);
-      deleteSessionsOfToken(this.#host.db, id);
-      return tokenFound(token);
-    });
-  }
-
-  /**
-   * Changes the scopes of an active token, from the next call on. Streams and, if a scope was removed, sessions of the
-   * token end, because they were opened under the old scopes; clients open them again.
-   */
-  changeScopes(id: string, { add, remove }: ScopeChange): Operation<Token> {
-    return this.#operate(({ tokens }) => {
-      const before = tokens.list().find((token) => token.id === id);
-      if (before === undefined) {
-        return { ok: false, problem: 'not_found', message: 'The tenant has no such token.' };
-      }
-      const scopes = SCOPES.filter(
-        (scope) => add.includes(scope) || (before.scopes.includes(scope) && !remove.includes(scope)),
-      );
-      if (scopes.length === 0) {
-        const message = 'remove: a token needs at least one scope. Revoke the token instead.';
-        return { ok: false, problem: 'invalid', message };
-      }
-      const token = tokens.setScopes(id, scopes, this.#host.clock());
-      if (token === undefined) {
-        const message = 'The token is revoked or expired. Issue a new one with the scopes that are needed.';
-        return { ok: false, problem: 'conflict', message };
-      }
-      this.#waiters.touchAll();
-      this.#listeners.endToken(id);
-      if (remove.length > 0) deleteSessionsOfToken(this.#host.db, id);
-      return { ok: true, value: token };
-    });
-  }
-
   /**
    * Deletes expired rows, a bounded step of each kind. No answer depends on it: every read ignores expired rows.
    * @returns whether there is more to delete, or `absent` when there is no tenant
@@ -344,21 +243,6 @@ export class Compartment implements CallHandler {
     this.#listeners.endAll('gone');
   }
 
-  #change(change: (profile: Profile) => Profile): Operation<TenantInfo> {
-    return this.#operate((loaded) => {
-      loaded.writeBehind.flush();
-      writeProfile(this.#host.db, change(loaded.profile));
-      this.forget();
-      return this.describe();
-    });
-  }
-
-  #operate<T>(act: (loaded: LoadedTenant) => Operation<T>): Operation<T> {
-    const loaded = this.#requireLoaded();
-    if (loaded.ok) return act(loaded.value);
-    return loaded.error.reason === 'unavailable' ? UNAVAILABLE : NOT_FOUND;
-  }
-
   /** The loaded tenant. A tenant that was never created is refused like any token that is not valid. */
   #requireLoaded(): Result<LoadedTenant, { reason: 'invalid_token' | 'unavailable' }> {
     if (this.#loaded !== undefined) return succeed(this.#loaded);
@@ -387,9 +271,4 @@ export class Compartment implements CallHandler {
     });
     return this.#loaded;
   }
-}
-
-function tokenFound(token: Token | undefined): Operation<Token> {
-  if (token !== undefined) return { ok: true, value: token };
-  return { ok: false, problem: 'not_found', message: 'The tenant has no such token.' };
 }

@@ -125,38 +125,38 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
   }
 
   async create(id: TenantId): Promise<Operation<TenantInfo>> {
-    const created = this.#compartment.create(id);
+    const created = this.#compartment.administration.create(id);
     // Also for an existing tenant: an interrupted creation may have left it without an alarm.
-    if (created.ok || created.problem === 'conflict') await this.#sweepIn(SWEEP_EVERY_MS);
+    if (created.ok || created.error.reason === 'conflict') await this.#sweepIn(SWEEP_EVERY_MS);
     return created.ok ? this.describe() : created;
   }
 
   describe(): Operation<TenantInfo> {
-    return this.#compartment.describe();
+    return this.#compartment.administration.describe();
   }
 
   setStatus(status: TenantStatus): Operation<TenantInfo> {
-    return this.#compartment.setStatus(status);
+    return this.#compartment.administration.setStatus(status);
   }
 
   changeLimits(change: LimitChange): Operation<TenantInfo> {
-    return this.#compartment.changeLimits(change);
+    return this.#compartment.administration.changeLimits(change);
   }
 
   issueToken(options: { label: string; scopes: Scope[]; ttlMs: number }): Operation<Token> {
-    return this.#compartment.issueToken(options);
+    return this.#compartment.administration.issueToken(options);
   }
 
   tokens(): Operation<Token[]> {
-    return this.#compartment.tokens();
+    return this.#compartment.administration.tokens();
   }
 
   revokeToken(id: string): Operation<Token> {
-    return this.#compartment.revokeToken(id);
+    return this.#compartment.administration.revokeToken(id);
   }
 
   changeScopes(id: string, change: ScopeChange): Operation<Token> {
-    return this.#compartment.changeScopes(id, change);
+    return this.#compartment.administration.changeScopes(id, change);
   }
 
   /** Runs a sweep. The platform stores the alarm, and retries when this throws. */

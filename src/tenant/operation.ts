@@ -1,3 +1,4 @@
+import { fail, type Result } from '../result.ts';
 import { countSessions } from '../transport-tools/session-store.ts';
 import type { TenantId } from './contract/call.ts';
 import type { LimitOverrides, Limits } from './contract/limit-settings.ts';
@@ -36,14 +37,25 @@ export function tenantInfo(host: Host, profile: Profile, streams: number): Tenan
   };
 }
 
-/** The outcome of an operator's action, as it is sent over RPC. */
-export type Operation<T> =
-  | { ok: true; value: T }
-  | { ok: false; problem: 'not_found' | 'conflict' | 'full' | 'invalid' | 'unavailable'; message: string };
+/** Why an operator's action was not done. */
+export interface OperationProblem {
+  readonly reason: 'not_found' | 'conflict' | 'full' | 'invalid' | 'unavailable';
+  readonly message: string;
+}
 
-export const NOT_FOUND = { ok: false, problem: 'not_found', message: 'There is no such tenant.' } as const;
-export const UNAVAILABLE = {
-  ok: false,
-  problem: 'unavailable',
-  message: 'The schema of the tenant could not be migrated. The log names the migration.',
-} as const;
+/** The outcome of an operator's action, as it is sent over RPC. */
+export type Operation<T> = Result<T, OperationProblem>;
+
+const problem = (reason: OperationProblem['reason'], message: string) => fail({ reason, message });
+
+export const notFound = (message: string) => problem('not_found', message);
+export const conflict = (message: string) => problem('conflict', message);
+export const full = (message: string) => problem('full', message);
+export const invalid = (message: string) => problem('invalid', message);
+
+export const NO_SUCH_TENANT = notFound('There is no such tenant.');
+export const NO_SUCH_TOKEN = notFound('The tenant has no such token.');
+export const UNAVAILABLE = problem(
+  'unavailable',
+  'The schema of the tenant could not be migrated. The log names the migration.',
+);

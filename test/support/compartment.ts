@@ -61,8 +61,8 @@ export function openCompartment(host: Partial<Host> = {}): TestCompartment {
     runLater: () => time.runLater(),
     elapse: (ms) => time.elapse(ms),
     issue: (scopes = SCOPES) => {
-      const issued = compartment.issueToken({ label: 'test', scopes, ttlMs: TEN_YEARS_MS });
-      if (!issued.ok) throw new Error(issued.message);
+      const issued = compartment.administration.issueToken({ label: 'test', scopes, ttlMs: TEN_YEARS_MS });
+      if (!issued.ok) throw new Error(issued.error.message);
       return issued.value.id;
     },
     call: (tokenId, tool, args = {}) => {
@@ -77,7 +77,8 @@ export function openCompartment(host: Partial<Host> = {}): TestCompartment {
 export function createdCompartment(host: Partial<Host> = {}): TestCompartment {
   const test = openCompartment(host);
   const id = parseTenantId('test');
-  if (id === undefined || !test.compartment.create(id).ok) throw new Error('the tenant was not created');
+  if (id === undefined || !test.compartment.administration.create(id).ok)
+    throw new Error('the tenant was not created');
   return test;
 }
 

@@ -20,8 +20,8 @@ export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTen
   });
   const issue = async () => {
     const options = { label: 'test', scopes: SCOPES, ttlMs: TEN_YEARS_MS };
-    const issued = local.compartment.issueToken(options);
-    if (!issued.ok) throw new Error(issued.message);
+    const issued = local.compartment.administration.issueToken(options);
+    if (!issued.ok) throw new Error(issued.error.message);
     return issued.value.id;
   };
   return new TestTenant({

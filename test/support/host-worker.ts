@@ -27,7 +27,7 @@ export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTen
       scopes: [...SCOPES],
       ttlMs: 365 * 86_400_000 * 10,
     });
-    if (!issued.ok) throw new Error(issued.message);
+    if (!issued.ok) throw new Error(issued.error.message);
     return issued.value.id;
   };
   return new TestTenant({

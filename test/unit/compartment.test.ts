@@ -72,17 +72,17 @@ test('revocation, suspension and expiry hold for the very next call', () => {
   const revoked = issue();
   const token = issue();
   expect(call(revoked, 'tenant_limits')).toMatchObject({ kind: 'answer' });
-  expect(compartment.revokeToken(revoked)).toMatchObject({ ok: true });
+  expect(compartment.administration.revokeToken(revoked)).toMatchObject({ ok: true });
   expect(call(revoked, 'tenant_limits')).toEqual({ kind: 'refused', refusal: { reason: 'invalid_token' } });
 
-  compartment.setStatus('suspended');
+  compartment.administration.setStatus('suspended');
   expect(call(token, 'tenant_limits')).toEqual({ kind: 'refused', refusal: { reason: 'suspended' } });
   expect(call(revoked, 'tenant_limits')).toEqual({ kind: 'refused', refusal: { reason: 'invalid_token' } });
-  compartment.setStatus('active');
+  compartment.administration.setStatus('active');
   expect(call(token, 'tenant_limits')).toMatchObject({ kind: 'answer' });
 
-  const short = compartment.issueToken({ label: '', scopes: ['cache:read'], ttlMs: 60_000 });
-  if (!short.ok) throw new Error(short.message);
+  const short = compartment.administration.issueToken({ label: '', scopes: ['cache:read'], ttlMs: 60_000 });
+  if (!short.ok) throw new Error(short.error.message);
   clock.now = short.value.expiresAt - 1;
   expect(call(short.value.id, 'tenant_limits')).toMatchObject({ kind: 'answer' });
   clock.now = short.value.expiresAt;
@@ -108,14 +108,15 @@ test('a scope that is added to a token holds for the very next call', () => {
   const { compartment, issue, call } = createdCompartment();
   const token = issue(['cache:read']);
   expect(call(token, 'scar_list')).toMatchObject({ refusal: { scope: 'scar:read' } });
-  expect(compartment.addTokenScopes(token, ['scar:read', 'cache:read'])).toMatchObject({
+  expect(
+    compartment.administration.changeScopes(token, { add: ['scar:read', 'cache:read'], remove: [] }),
+  ).toMatchObject({
     ok: true,
-    value: { id: token, scopes: ['cache:read', 'scar:read'] },
+    value: { id: token, scopes: ['scar:read', 'cache:read'] },
   });
   expect(call(token, 'scar_list')).toMatchObject({ kind: 'answer' });
-  expect(compartment.addTokenScopes('none', ['scar:read'])).toMatchObject({
-    ok: false,
-    problem: 'not_found',
+  expect(compartment.administration.changeScopes('none', { add: ['scar:read'], remove: [] })).toMatchObject({
+    error: { reason: 'not_found' },
   });
 });
 
@@ -142,8 +143,8 @@ describe('a token whose stored scopes another release wrote', () => {
 
   test('keeps the unknown ones when others are added, for when that release runs again', () => {
     const there = withStored('cache:read future:read');
-    there.compartment.addTokenScopes(there.token, ['scar:read']);
-    expect(scopesOf(there)).toEqual([{ scopes: 'cache:read future:read scar:read' }]);
+    there.compartment.administration.changeScopes(there.token, { add: ['scar:read'], remove: [] });
+    expect(scopesOf(there)).toEqual([{ scopes: 'scar:read cache:read future:read' }]);
   });
 
   test('is valid without any known scope for what needs none', () => {
@@ -158,19 +159,20 @@ test('limits changed by the operator hold at once and keep what was spent', () =
   const test = createdCompartment({ limits: TIGHT, catalogue: createCatalogue([blackboardWrite]) });
   const token = test.issue();
   for (let call = 0; call < 3; call++) test.call(token, 'blackboard_write', { key: 'k', value: call });
-  expect(test.compartment.changeLimits({ rate: 1000 })).toMatchObject({ ok: true });
-  expect(test.compartment.changeLimits({ tool: 'blackboard_write', rate: 500 })).toMatchObject({
-    ok: true,
-    value: {
-      overrides: { tenant: { rate: 1000, burst: 3 }, tools: { blackboard_write: { rate: 500, burst: 3 } } },
+  expect(test.compartment.administration.changeLimits({ rate: 1000 })).toMatchObject({ ok: true });
+  expect(test.compartment.administration.changeLimits({ tool: 'blackboard_write', rate: 500 })).toMatchObject(
+    {
+      ok: true,
+      value: {
+        overrides: { tenant: { rate: 1000, burst: 3 }, tools: { blackboard_write: { rate: 500, burst: 3 } } },
+      },
     },
-  });
+  );
   expect(test.call(token, 'blackboard_write', { key: 'k', value: 9 })).toMatchObject({
     error: { retry_after_ms: 2 },
   });
-  expect(test.compartment.changeLimits({ tool: 'no_such_tool', rate: 1 })).toMatchObject({
-    ok: false,
-    problem: 'invalid',
+  expect(test.compartment.administration.changeLimits({ tool: 'no_such_tool', rate: 1 })).toMatchObject({
+    error: { reason: 'invalid' },
   });
 });
 

@@ -28,14 +28,18 @@ describe('a stream ends', () => {
     const here = tenant();
     const other = new ListeningTenant(here.test);
     const [revoked, left] = [here.listen(here.session('a')), other.listen(other.session('a'))];
-    here.test.compartment.revokeToken(here.tokenId);
+    here.test.compartment.administration.revokeToken(here.tokenId);
     other.write('a', 1);
     expect([revoked.ended, left.ended]).toEqual(['revoked', undefined]);
     expect([revoked.told, left.told]).toEqual([[], [A, 'list']]);
   });
 
   test.each([
-    ['is suspended', 'suspended', (here: ListeningTenant) => here.test.compartment.setStatus('suspended')],
+    [
+      'is suspended',
+      'suspended',
+      (here: ListeningTenant) => here.test.compartment.administration.setStatus('suspended'),
+    ],
     ['is erased', 'gone', (here: ListeningTenant) => here.test.compartment.erased()],
   ] as const)('when its tenant %s', (_name, end, act) => {
     const here = tenant();
@@ -47,7 +51,7 @@ describe('a stream ends', () => {
     ];
     act(here);
     expect(listeners.map(({ ended }) => ended)).toEqual([end, end, end]);
-    expect(here.test.compartment.describe()).toMatchObject({ value: { streams: 0 } });
+    expect(here.test.compartment.administration.describe()).toMatchObject({ value: { streams: 0 } });
   });
 
   test('when its session is closed, and not before that is kept', () => {

@@ -40,8 +40,10 @@ test('a file has one tenant and one token with every scope, found again by whoev
   const first = open();
   const second = open();
   expect(second.tenant.tokenId).toBe(first.tenant.tokenId);
-  expect(first.tenant.compartment.tokens()).toMatchObject({ value: [{ label: 'stdio' }] });
-  expect(first.tenant.compartment.describe()).toMatchObject({ value: { id: 'local', status: 'active' } });
+  expect(first.tenant.compartment.administration.tokens()).toMatchObject({ value: [{ label: 'stdio' }] });
+  expect(first.tenant.compartment.administration.describe()).toMatchObject({
+    value: { id: 'local', status: 'active' },
+  });
   const { token } = await second.answer('tenant_limits');
   expect(token).toMatchObject({ scopes: [...SCOPES] });
 });
@@ -60,7 +62,7 @@ test('a token from a release with fewer families gets the scopes of the others w
 
 test('a token that is no longer good is replaced by the next process', () => {
   const first = open();
-  first.tenant.compartment.revokeToken(first.tenant.tokenId);
+  first.tenant.compartment.administration.revokeToken(first.tenant.tokenId);
   const second = open();
   expect(second.tenant.tokenId).not.toBe(first.tenant.tokenId);
 });
@@ -104,11 +106,11 @@ describe('two processes on one file', () => {
   test('see at once what the other did to the token and to the limits', async () => {
     const [one, other] = [open(), open()];
     await other.answer('tenant_limits');
-    one.tenant.exclusively(() => one.tenant.compartment.changeLimits({ rate: 7, burst: 77 }));
+    one.tenant.exclusively(() => one.tenant.compartment.administration.changeLimits({ rate: 7, burst: 77 }));
     expect(await other.answer('tenant_limits')).toMatchObject({
       limits: expect.arrayContaining([expect.objectContaining({ scope: 'tenant', capacity: 77 })]),
     });
-    one.tenant.exclusively(() => one.tenant.compartment.revokeToken(one.tenant.tokenId));
+    one.tenant.exclusively(() => one.tenant.compartment.administration.revokeToken(one.tenant.tokenId));
     expect(await other.call('tenant_limits')).toEqual({
       kind: 'refused',
       refusal: { reason: 'invalid_token' },

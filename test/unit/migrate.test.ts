@@ -45,10 +45,10 @@ test('a tenant whose creation fails stays uncreated', () => {
     migrations: [...readMigrations(), { ...BROKEN, name: '9999_broken.sql' }],
   });
   const id = parseTenantId('test');
-  expect(id && compartment.create(id)).toMatchObject({ ok: false, problem: 'unavailable' });
+  expect(id && compartment.administration.create(id)).toMatchObject({ error: { reason: 'unavailable' } });
   expect(lines[0]).toMatchObject({ cause: { message: expect.stringContaining('9999_broken.sql') } });
   expect(tables(db)).toEqual([]);
-  expect(compartment.describe()).toMatchObject({ ok: false, problem: 'not_found' });
+  expect(compartment.administration.describe()).toMatchObject({ error: { reason: 'not_found' } });
 });
 
 test('a tenant whose new migration fails is unavailable, keeps its data, and comes back when it is mended', () => {
@@ -62,7 +62,7 @@ test('a tenant whose new migration fails is unavailable, keeps its data, and com
     kind: 'refused',
     refusal: { reason: 'unavailable' },
   });
-  expect(broken.compartment.describe()).toMatchObject({ ok: false, problem: 'unavailable' });
+  expect(broken.compartment.administration.describe()).toMatchObject({ error: { reason: 'unavailable' } });
   expect(broken.lines[0]).toMatchObject({
     event: 'tenant.migration_failed',
     cause: { message: expect.stringContaining('9999_broken.sql') },
@@ -75,7 +75,7 @@ test('a tenant that was not created refuses everything and stores nothing', () =
   const token = createdCompartment().issue();
   expect(call(token, 'tenant_limits')).toEqual({ kind: 'refused', refusal: { reason: 'invalid_token' } });
   expect(compartment.admit(token, undefined)).toEqual({ ok: false, error: { reason: 'invalid_token' } });
-  expect(compartment.tokens()).toMatchObject({ ok: false, problem: 'not_found' });
+  expect(compartment.administration.tokens()).toMatchObject({ error: { reason: 'not_found' } });
   expect(tables(db)).toEqual([]);
 });
 

@@ -80,10 +80,10 @@ describe('a tool at the edge', () => {
       },
     });
     const rig = await opened(run);
-    rig.test.compartment.setStatus('suspended');
+    rig.test.compartment.administration.setStatus('suspended');
     expect(errorOf(await rig.call())).toMatchObject({ code: 'forbidden' });
-    const tokens = rig.test.compartment.tokens();
-    for (const { id } of tokens.ok ? tokens.value : []) rig.test.compartment.revokeToken(id);
+    const tokens = rig.test.compartment.administration.tokens();
+    for (const { id } of tokens.ok ? tokens.value : []) rig.test.compartment.administration.revokeToken(id);
     expect(errorOf(await rig.call())).toMatchObject({ code: 'forbidden' });
     expect([narrow.refused, rig.refused]).toEqual([['insufficient_scope'], ['suspended', 'invalid_token']]);
     expect(run).not.toHaveBeenCalled();

@@ -165,12 +165,12 @@ describe('a call that waits', () => {
     const host = open();
     const revoked = host.issue();
     const first = started(host, revoked, 20);
-    host.compartment.revokeToken(revoked);
+    host.compartment.administration.revokeToken(revoked);
     expect(await first.done).toEqual({ kind: 'refused', refusal: { reason: 'invalid_token' } });
     const second = started(host, host.issue(), 20);
-    host.compartment.setStatus('suspended');
+    host.compartment.administration.setStatus('suspended');
     expect(await second.done).toEqual({ kind: 'refused', refusal: { reason: 'suspended' } });
-    host.compartment.setStatus('active');
+    host.compartment.administration.setStatus('active');
     const third = started(host, host.issue(), 20);
     for (const { name } of host.db.exec<{ name: string }>(
       `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%\\_%' ESCAPE '\\'`,
@@ -186,7 +186,7 @@ describe('a call that waits', () => {
     const host = open();
     const token = host.issue();
     const { state, done } = started(host, token, 20);
-    host.compartment.changeLimits({ rate: 1000 });
+    host.compartment.administration.changeLimits({ rate: 1000 });
     await settle();
     expect(state.outcome).toBeUndefined();
     host.call(token, 'tell', { topic: 'news' });

@@ -162,7 +162,8 @@ const CODE = {
 
 function unwrap<T>(operation: Operation<T>): T {
   if (operation.ok) return operation.value;
-  throw new AdminRefusal(STATUS[operation.problem], CODE[operation.problem], operation.message);
+  const { reason, message } = operation.error;
+  throw new AdminRefusal(STATUS[reason], CODE[reason], message);
 }
 
 const isoTime = (ms: number) => new Date(ms).toISOString();

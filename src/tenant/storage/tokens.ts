@@ -58,6 +58,11 @@ export class TokenList {
     return token !== undefined && isLive(token, now) ? token : undefined;
   }
 
+  /** The token, whatever its state is. */
+  find(id: string): Token | undefined {
+    return this.#tokens.get(id);
+  }
+
   list(): Token[] {
     return [...this.#tokens.values()];
   }
@@ -86,17 +91,6 @@ export class TokenList {
     return token;
   }
 
-  /** Adds scopes to a token. Scopes that only another release knows stay in its row. */
-  addScopes(id: string, scopes: readonly Scope[]): Token | undefined {
-    const token = this.#tokens.get(id);
-    const missing = scopes.filter((scope) => !token?.scopes.includes(scope));
-    if (token === undefined || missing.length === 0) return token;
-    const extended = { ...token, scopes: [...token.scopes, ...missing] };
-    this.#db.exec("UPDATE tokens SET scopes = scopes || ' ' || ? WHERE id = ?", missing.join(' '), id);
-    this.#tokens.set(id, extended);
-    return extended;
-  }
-
   /** Revokes a token for good. Revoking an already revoked token keeps its original revocation time. */
   revoke(id: string, now: number): Token | undefined {
     const token = this.#tokens.get(id);
@@ -108,14 +102,16 @@ export class TokenList {
   }
 
   /**
-   * Replaces the scopes of a token that is active at `now`.
+   * Replaces the scopes of a token that is active at `now`. Scopes that only another release knows stay in its row.
    * @returns the changed token, or undefined if no such token is active
    */
   setScopes(id: string, scopes: readonly Scope[], now: number): Token | undefined {
     const token = this.#tokens.get(id);
     if (token === undefined || !isLive(token, now)) return undefined;
+    const [row] = this.#db.exec<{ scopes: string }>('SELECT scopes FROM tokens WHERE id = ?', id);
+    const unknown = (row?.scopes ?? '').split(' ').filter((scope) => scope !== '' && !isScope(scope));
     const changed = { ...token, scopes: [...scopes] };
-    this.#db.exec('UPDATE tokens SET scopes = ? WHERE id = ?', scopes.join(' '), id);
+    this.#db.exec('UPDATE tokens SET scopes = ? WHERE id = ?', [...scopes, ...unknown].join(' '), id);
     this.#tokens.set(id, changed);
     return changed;
   }

@@ -1,0 +1,152 @@
+import { type Result, succeed } from '../result.ts';
+import { randomHex } from '../telemetry/trace.ts';
+import { SCOPES, type Scope } from '../tools/tool.ts';
+import { deleteSessionsOfToken } from '../transport-tools/session-store.ts';
+import { changedLimits, limitsProblem } from './calls/limits.ts';
+import type { TenantId } from './contract/call.ts';
+import type { LimitChange } from './contract/limit-settings.ts';
+import type { Host } from './host.ts';
+import type { LoadedTenant } from './loaded-tenant.ts';
+import {
+  conflict,
+  full,
+  invalid,
+  NO_SUCH_TENANT,
+  NO_SUCH_TOKEN,
+  type Operation,
+  type TenantInfo,
+  tenantInfo,
+  UNAVAILABLE,
+} from './operation.ts';
+import { hasSchema, migrate } from './storage/migrate.ts';
+import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
+import type { ScopeChange, Token } from './storage/tokens.ts';
+import type { Listeners } from './streams/listeners.ts';
+import type { Waiters } from './streams/waiters.ts';
+
+/** What the administration shares with the compartment that it belongs to. */
+export interface Administered {
+  readonly host: Host;
+  readonly listeners: Listeners;
+  readonly waiters: Waiters;
+  requireLoaded(): Result<LoadedTenant, { reason: 'invalid_token' | 'unavailable' }>;
+  reportMigration(cause: unknown): void;
+  /** Drops the state in memory and wakes every waiting call. */
+  forget(): void;
+}
+
+/**
+ * The operator's actions on one tenant. Each takes effect for the very next call; calls that wait are admitted again,
+ * and streams that are no longer allowed end at once.
+ */
+export class Administration {
+  readonly #tenant: Administered;
+
+  constructor(tenant: Administered) {
+    this.#tenant = tenant;
+  }
+
+  /** Makes the tenant in an empty database. */
+  create(id: TenantId): Operation<TenantInfo> {
+    const { db, migrations, clock } = this.#tenant.host;
+    if (hasSchema(db)) return conflict('The tenant exists already.');
+    try {
+      db.transaction(() => {
+        migrate(db, migrations);
+        insertProfile(db, { id, sealKey: randomHex(32) }, clock());
+      });
+    } catch (cause) {
+      this.#tenant.reportMigration(cause);
+      return UNAVAILABLE;
+    }
+    return this.describe();
+  }
+
+  describe(): Operation<TenantInfo> {
+    const { host, listeners } = this.#tenant;
+    return this.#operate(({ profile }) => succeed(tenantInfo(host, profile, listeners.count)));
+  }
+
+  setStatus(status: TenantStatus): Operation<TenantInfo> {
+    if (status === 'suspended') this.#tenant.listeners.endAll('suspended');
+    return this.#change((profile) => ({ ...profile, status }));
+  }
+
+  /** Changes one of the tenant's limits; refuses a burst that is smaller than the cost of some call. */
+  changeLimits(change: LimitChange): Operation<TenantInfo> {
+    return this.#operate(({ profile }) => {
+      const { limits, catalogue } = this.#tenant.host;
+      const { tool, unset } = change;
+      if (unset === true && tool !== undefined && tool !== '*' && catalogue.find(tool) === undefined)
+        return invalid(`tool: there is no tool named ${tool}.`);
+      // Limits of a tool that is no longer in the catalogue are dropped.
+      const kept = Object.entries(profile.overrides.tools).filter(([name]) => catalogue.find(name));
+      const known = { ...profile.overrides, tools: Object.fromEntries(kept) };
+      const overrides = changedLimits(limits, known, change);
+      const problem = limitsProblem(limits, overrides, catalogue.all);
+      if (problem !== undefined) return invalid(`The limits do not fit: ${problem}.`);
+      return this.#change((current) => ({ ...current, overrides }));
+    });
+  }
+
+  issueToken(options: { label: string; scopes: readonly Scope[]; ttlMs: number }): Operation<Token> {
+    return this.#operate(({ tokens }) => {
+      const token = tokens.issue(options, this.#tenant.host.clock());
+      if (token !== undefined) return succeed(token);
+      return full('The tenant has as many active tokens as it can have. Revoke one.');
+    });
+  }
+
+  tokens(): Operation<Token[]> {
+    return this.#operate(({ tokens }) => succeed(tokens.list()));
+  }
+
+  revokeToken(id: string): Operation<Token> {
+    return this.#operate(({ tokens }) => {
+      const token = tokens.revoke(id, this.#tenant.host.clock());
+      if (token === undefined) return NO_SUCH_TOKEN;
+      this.#tenant.waiters.touchAll();
+      this.#tenant.listeners.endToken(id);
+      deleteSessionsOfToken(this.#tenant.host.db, id);
+      return succeed(token);
+    });
+  }
+
+  /**
+   * Changes the scopes of an active token. Streams and, if a scope was removed, sessions of the token end, because they
+   * were opened under the old scopes; clients open them again.
+   */
+  changeScopes(id: string, { add, remove }: ScopeChange): Operation<Token> {
+    return this.#operate(({ tokens }) => {
+      const before = tokens.find(id);
+      if (before === undefined) return NO_SUCH_TOKEN;
+      const scopes = SCOPES.filter(
+        (scope) => add.includes(scope) || (before.scopes.includes(scope) && !remove.includes(scope)),
+      );
+      if (scopes.length === 0)
+        return invalid('remove: a token needs at least one scope. Revoke the token instead.');
+      const token = tokens.setScopes(id, scopes, this.#tenant.host.clock());
+      if (token === undefined)
+        return conflict('The token is revoked or expired. Issue a new one with the scopes that are needed.');
+      this.#tenant.waiters.touchAll();
+      this.#tenant.listeners.endToken(id);
+      if (remove.length > 0) deleteSessionsOfToken(this.#tenant.host.db, id);
+      return succeed(token);
+    });
+  }
+
+  #change(change: (profile: Profile) => Profile): Operation<TenantInfo> {
+    return this.#operate((loaded) => {
+      loaded.writeBehind.flush();
+      writeProfile(this.#tenant.host.db, change(loaded.profile));
+      this.#tenant.forget();
+      return this.describe();
+    });
+  }
+
+  #operate<T>(act: (loaded: LoadedTenant) => Operation<T>): Operation<T> {
+    const loaded = this.#tenant.requireLoaded();
+    if (loaded.ok) return act(loaded.value);
+    return loaded.error.reason === 'unavailable' ? UNAVAILABLE : NO_SUCH_TENANT;
+  }
+}
