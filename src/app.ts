@@ -6,10 +6,12 @@ import { toolsApi } from './edge/api/tools.ts';
 import { limitAnonymous } from './edge/auth/authenticate.ts';
 import { RESOURCE_METADATA_PATH, RESOURCES, resourceMetadata } from './edge/auth/resource-metadata.ts';
 import { boundary, notFound, prepare } from './edge/http/boundary.ts';
+import { getDocument } from './edge/http/documents.ts';
 import { ownHost } from './edge/http/host.ts';
 import { rpcRefusal } from './edge/http/http-errors.ts';
 import type { AppEnv, Served } from './edge/http/isolate.ts';
 import { allowOrigin } from './edge/http/origin.ts';
+import { welcome } from './edge/http/welcome.ts';
 import { handleMcp } from './edge/mcp/endpoint.ts';
 import { handleMessages, handleSse } from './edge/mcp/era-2024.ts';
 import { VERSION } from './version.ts';
@@ -21,6 +23,8 @@ export function createApp(served: Served) {
   app.notFound(notFound);
   app.use(prepare(served));
   app.use(ownHost);
+  app.get('/', welcome);
+  app.get('/docs/:name', getDocument);
   app.get('/health', (c) => c.json({ status: 'ok', version: VERSION }));
   // A page that has no token yet may read from any origin where to get one.
   app.use(`${RESOURCE_METADATA_PATH}/*`, cors());

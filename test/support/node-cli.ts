@@ -61,7 +61,7 @@ export class Checkout {
   readonly #started: Started[] = [];
 
   constructor() {
-    for (const name of ['src', 'migrations', 'package.json', 'wrangler.toml']) {
+    for (const name of ['src', 'migrations', 'docs', 'package.json', 'wrangler.toml']) {
       cpSync(join(ROOT, name), join(this.dir, name), { recursive: true });
     }
     symlinkSync(join(ROOT, 'node_modules'), join(this.dir, 'node_modules'));

@@ -52,7 +52,6 @@ test.each(['/mcp', '/sse'])('a challenge of %s names the metadata of %s', async 
 });
 
 test.each([
-  ['GET', '/'],
   ['GET', '/favicon.ico'],
   ['GET', '/robots.txt'],
   ['GET', '/.well-known/oauth-authorization-server'],
