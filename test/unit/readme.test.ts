@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { tableLines } from '../support/contract/table.ts';
+import { documentAt } from '../support/documents/markdown.ts';
 
-test('the table of clients in the README is the one that the tests run', () => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  expect(readme).toContain(`\n\n${tableLines().join('\n')}\n\n`);
+test('the table of clients in docs/clients.md is the one that the tests run', () => {
+  const { text } = documentAt('docs/clients.md');
+  expect(text).toContain(`\n\n${tableLines().join('\n')}\n\n`);
 });

@@ -76,7 +76,7 @@ export const THIRD_PARTIES: readonly ThirdParty[] = [
 
 const COLUMNS: readonly Check[] = CHECKS.filter((check) => check !== 'connect' && check !== 'discover');
 
-/** The lines of the table in the README. */
+/** The lines of the table in `docs/clients.md`. */
 export function tableLines(): string[] {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const ticks = (works: readonly Check[]) => COLUMNS.map((check) => (works.includes(check) ? '✓' : '–'));

@@ -1,0 +1,130 @@
+import { readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AdminClient } from '../../src/cli/admin-client.ts';
+import { type Command, commandsOf, outputPattern, printsWhatIsShown } from '../support/documents/commands.ts';
+import { codeSpansOf, DOCUMENTS, ROOT } from '../support/documents/markdown.ts';
+import { isOpenEnded, runInOneShell, TIMED_OUT } from '../support/documents/shell.ts';
+import { Checkout, freePort } from '../support/node-cli.ts';
+
+/**
+ * Every command of the documents is run here, in the order in which its document has it, against a server that `npm start` has
+ * started on new storage. What cannot be run here stands on this list with its reason; an entry that no document needs fails.
+ */
+const NOT_RUN: readonly (readonly [command: string, reason: string])[] = [
+  ['npm ci', 'it takes minutes and needs the registry; CI runs it before the tests'],
+  ['npm start', 'the server of this test is started with it'],
+  ['npm test', 'it would start this test again'],
+  ['npm run test:conformance', 'a part of npm test'],
+  ['npm run -s lint', 'a part of npm test'],
+  ['npm run -s typecheck', 'a part of npm test'],
+  ['npx vitest run', 'a part of npm test'],
+  ['npx biome check', 'a part of npm test'],
+  ['npm install -g bulkhead-0.1.0.tgz', 'test/e2e/package.test.ts packs, installs and starts the package'],
+  ['npm run bench', 'it takes minutes, and its figures need a quiet machine'],
+  ['npm run bench:stdio', 'it takes minutes, and its figures need a quiet machine'],
+  ['npm pack', 'test/e2e/package.test.ts packs, installs and starts the package'],
+  ['npx --no bulkhead stdio', 'test/e2e/package.test.ts starts it as the documents say'],
+  ['claude mcp add', 'it needs Claude Code'],
+  ['npx wrangler login', 'it needs an account'],
+  ['npx wrangler tail', 'it needs an account'],
+  ['npx wrangler deploy --domain', 'it needs an account'],
+  ['npx wrangler deploy --name', 'it needs an account'],
+  ['export BULKHEAD_URL=https://mcp.example.com', 'it names a deployment of the reader'],
+];
+
+const isOne = (text: string, command: string) => text === command || text.startsWith(`${command} `);
+const isListed = (text: string) => NOT_RUN.some(([command]) => isOne(text, command));
+const isOnList = ({ text }: Command) => isListed(text);
+const COMMANDS = DOCUMENTS.flatMap(commandsOf);
+const TOKEN = 'eyJ…';
+const URL = 'http://127.0.0.1:8787';
+/** A document of many commands takes long on a machine that does other things. */
+const DOCUMENT_MS = 120_000;
+/** What a refusal looks like in any transport; a document that shows one shows its output. */
+const REFUSAL = /"status":[45]\d\d,|"isError":true|"error":\{"code"/;
+
+let checkout: Checkout;
+let base: string;
+let demoToken: string;
+let operator: AdminClient;
+
+beforeAll(async () => {
+  checkout = new Checkout();
+  // The benchmarks are beside the tests.
+  symlinkSync(join(ROOT, 'test'), join(checkout.dir, 'test'));
+  const port = await freePort();
+  base = `http://127.0.0.1:${port}`;
+  const server = await checkout.start(port);
+  const { ADMIN_KEY = '' } = parseEnv(readFileSync(join(checkout.dir, '.dev.vars'), 'utf8'));
+  operator = new AdminClient(base, ADMIN_KEY);
+  demoToken = /Token +(\S+)/.exec(server.stdout)?.[1] ?? '';
+});
+afterAll(() => checkout?.remove());
+
+/** Commands in the prose. */
+const NAMED = DOCUMENTS.flatMap((document) =>
+  codeSpansOf(document)
+    .filter((code) => /^(?:\w+=\S+ )*(?:npm|npx|node|curl|claude|wrangler) /.test(code))
+    .map((code) => [document.path, code] as const),
+);
+
+describe('the list of what is not run', () => {
+  test.each(NOT_RUN)('%s is in a document', (command) => {
+    const texts = [...COMMANDS.map(({ text }) => text), ...NAMED.map(([, code]) => code)];
+    expect(texts.filter((text) => isOne(text, command))).not.toEqual([]);
+  });
+});
+
+/** The README has the tenant of `npm start`, and each other document one of its own, so that none changes what another shows. */
+async function tokenFor(path: string): Promise<string> {
+  if (path === 'README.md') return demoToken;
+  const id = path.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  await operator.create(id);
+  return (await operator.issueToken(id, {})).token;
+}
+
+describe('the commands', () => {
+  const withCommands = DOCUMENTS.filter((document) => commandsOf(document).some((one) => !isOnList(one)));
+  test.each(withCommands.map(({ path }) => path))(
+    'of %s do what it says',
+    async (path) => {
+      const token = await tokenFor(path);
+      const ran = await runInOneShell(
+        COMMANDS.filter((command) => command.document === path && !isOnList(command)),
+        {
+          cwd: checkout.dir,
+          env: { PATH: process.env.PATH ?? '', HOME: checkout.dir, BULKHEAD_URL: base, TOKEN: token },
+          replace: [
+            [URL, base],
+            [TOKEN, token],
+          ],
+        },
+      );
+      for (const { command, code, stdout, stderr } of ran) {
+        const where = `${command.document}:${command.line}\n${command.text}`;
+        expect([where, code, stderr]).toEqual([where, isOpenEnded(command) ? TIMED_OUT : 0, stderr]);
+        if (command.output === undefined) {
+          expect([where, REFUSAL.exec(stdout)?.[0]]).toEqual([where, undefined]);
+        } else if (!printsWhatIsShown(command.output.replaceAll(URL, base), stdout)) {
+          // Compared as text, which shows where they part.
+          expect(`${where}\n${stdout}`).toBe(`${where}\n${command.output}`);
+        }
+      }
+    },
+    DOCUMENT_MS,
+  );
+});
+
+describe('the prose names no command that is not run', () => {
+  test.each(NAMED.filter(([, code]) => !isListed(code)))('%s: %s', (_, code) => {
+    // A word in capitals stands for one of the reader's.
+    const pattern = new RegExp(
+      `^${outputPattern(code)
+        .source.slice(1, -1)
+        .replaceAll(/\b[A-Z][A-Z_]+\b/g, '\\S+')}`,
+    );
+    expect(COMMANDS.map(({ text }) => text).filter((text) => pattern.test(text))).not.toEqual([]);
+  });
+});
