@@ -92,7 +92,7 @@ const PAGE_HEADERS = {
 
 /** `GET /`. A client is sent the page only when its Accept header prefers text/html to JSON (RFC 9110, section 12.5.1). */
 export async function welcome(c: Context<AppEnv>): Promise<Response> {
-  const { mcpUrl, publicUrl } = c.var.edge.config;
+  const { mcpUrl, publicUrl } = c.var.isolate.config;
   // A cache must not give the page to a client that asked for JSON.
   c.header('Vary', 'Accept');
   const supports = ['application/json', 'text/html'];
