@@ -15,8 +15,8 @@ export interface Ran {
 /** A command that prints until it is interrupted, and how long it may, in seconds. */
 const OPEN_ENDED = 'curl -sN';
 const OPEN_ENDED_S = 2;
-/** What `timeout` ends with when it had to end its command. */
-export const TIMED_OUT = 124;
+/** What the shell reports for a command that ran until it was terminated. */
+export const TERMINATED = 143;
 
 export const isOpenEnded = (command: Command) => command.text.startsWith(OPEN_ENDED);
 
@@ -32,7 +32,7 @@ export async function runInOneShell(
   const at = (index: number, kind: 'out' | 'err' | 'code') => join(results, `${index}.${kind}`);
   const lines = commands.map((command, index) => {
     const replaced = options.replace.reduce((left, [from, to]) => left.replaceAll(from, to), command.text);
-    const text = isOpenEnded(command) ? `timeout -s INT ${OPEN_ENDED_S} ${replaced}` : replaced;
+    const text = isOpenEnded(command) ? `${replaced} &\nsleep ${OPEN_ENDED_S}; kill $!; wait $!` : replaced;
     return `{ ${text}\n} >${at(index, 'out')} 2>${at(index, 'err')}; echo $? >${at(index, 'code')}`;
   });
   await new Promise<void>((resolve) => {
