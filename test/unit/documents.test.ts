@@ -162,6 +162,15 @@ test('docs/plain-http.md has the status of every code', () => {
   expect(rows).toEqual(expect.arrayContaining(expected));
 });
 
+test('docs/plain-http.md has every code of a refused request', () => {
+  const files = globSync('src/edge/{http,auth,mcp,api,tenant-client}/**/*.ts', { cwd: ROOT });
+  const codes = files.flatMap((file) => [...source(file).matchAll(/\bcode: '([a-z_]+)'/g)]);
+  expect(codes.length).toBeGreaterThan(15);
+  // Only logged: the protocol server's own answer says what is wrong.
+  const answered = codes.map(([, code]) => code).filter((code) => code !== 'protocol');
+  expect(namesIn('docs/plain-http.md')).toEqual(expect.arrayContaining(answered));
+});
+
 test('docs/design.md names every room', () => {
   const [, rooms = ''] =
     /const ROOMS[^=]*= \{([\s\S]*?)^\};/m.exec(source('test/unit/architecture.test.ts')) ?? [];
