@@ -115,15 +115,22 @@ describe('docs/operating.md', () => {
 
   test('has a table of limits', () => expect(limits.length).toBeGreaterThan(20));
 
+  const CODE = globSync('src/**/*.ts', { cwd: ROOT }).map(source).join('\n');
+  /** The value of a constant, which is a product of numbers and of other constants. */
+  function valueOf(constant: string, code: string): number {
+    const [, expression = ''] = new RegExp(`^(?:export )?const ${constant} = ([^;]+);`, 'm').exec(code) ?? [];
+    const factors = expression.split('*').map((factor) => factor.trim());
+    return factors.reduce(
+      (product, factor) =>
+        product *
+        (/^[A-Z]/.test(factor) ? valueOf(factor, CODE) : Number.parseInt(factor.replaceAll('_', ''), 10)),
+      1,
+    );
+  }
+
   test.each(limits)('%s: %s', (_, shown = '', name = '', file = '') => {
     const constant = name.replaceAll('`', '');
-    const code = source(file.replaceAll('`', ''));
-    const [, expression = ''] = new RegExp(`^(?:export )?const ${constant} = ([^;]+);`, 'm').exec(code) ?? [];
-    const factors = expression.split('*').map((factor) => {
-      const text = factor.trim().replaceAll('_', '');
-      return text === 'MIB' ? UNITS.MiB : Number(text);
-    });
-    const value = factors.reduce<number>((product, factor) => product * (factor ?? Number.NaN), 1);
+    const value = valueOf(constant, source(file.replaceAll('`', '')));
     const [, digits = '', unit = ''] = /^([\d,]+) ?(\w*)$/.exec(shown) ?? [];
     const said = Number(digits.replaceAll(',', '')) * (unit === '' ? 1 : (UNITS[unit] ?? Number.NaN));
     expect(constant.endsWith('_S') ? value * 1000 : value).toBe(said);
