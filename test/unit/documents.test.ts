@@ -117,20 +117,22 @@ describe('docs/operating.md', () => {
 
   const CODE = globSync('src/**/*.ts', { cwd: ROOT }).map(source).join('\n');
   /** The value of a constant, which is a product of numbers and of other constants. */
-  function valueOf(constant: string, code: string): number {
+  function constantValue(constant: string, code: string): number {
     const [, expression = ''] = new RegExp(`^(?:export )?const ${constant} = ([^;]+);`, 'm').exec(code) ?? [];
     const factors = expression.split('*').map((factor) => factor.trim());
     return factors.reduce(
       (product, factor) =>
         product *
-        (/^[A-Z]/.test(factor) ? valueOf(factor, CODE) : Number.parseInt(factor.replaceAll('_', ''), 10)),
+        (/^[A-Z]/.test(factor)
+          ? constantValue(factor, CODE)
+          : Number.parseInt(factor.replaceAll('_', ''), 10)),
       1,
     );
   }
 
   test.each(limits)('%s: %s', (_, shown = '', name = '', file = '') => {
     const constant = name.replaceAll('`', '');
-    const value = valueOf(constant, source(file.replaceAll('`', '')));
+    const value = constantValue(constant, source(file.replaceAll('`', '')));
     const [, digits = '', unit = ''] = /^([\d,]+) ?(\w*)$/.exec(shown) ?? [];
     const said = Number(digits.replaceAll(',', '')) * (unit === '' ? 1 : (UNITS[unit] ?? Number.NaN));
     expect(constant.endsWith('_S') ? value * 1000 : value).toBe(said);
