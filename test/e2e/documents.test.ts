@@ -2,7 +2,6 @@ import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AdminClient } from '../../src/cli/admin-client.ts';
 import { type Command, commandsOf, outputPattern, printsWhatIsShown } from '../support/documents/commands.ts';
 import { codeSpansOf, DOCUMENTS, ROOT } from '../support/documents/markdown.ts';
 import { isOpenEnded, runInOneShell, TERMINATED } from '../support/documents/shell.ts';
@@ -51,7 +50,7 @@ const REFUSAL = /"status":[45]\d\d,|"isError":true|"error":\{"code"/;
 let checkout: Checkout;
 let base: string;
 let demoToken: string;
-let operator: AdminClient;
+let adminKey: string;
 
 beforeAll(async () => {
   checkout = new Checkout();
@@ -60,8 +59,7 @@ beforeAll(async () => {
   const port = await freePort();
   base = `http://127.0.0.1:${port}`;
   const server = await checkout.start(port);
-  const { ADMIN_KEY = '' } = parseEnv(readFileSync(join(checkout.dir, '.dev.vars'), 'utf8'));
-  operator = new AdminClient(base, ADMIN_KEY);
+  adminKey = parseEnv(readFileSync(join(checkout.dir, '.dev.vars'), 'utf8')).ADMIN_KEY ?? '';
   demoToken = /Token +(\S+)/.exec(server.stdout)?.[1] ?? '';
 });
 afterAll(() => checkout?.remove());
@@ -80,12 +78,22 @@ describe('the list of what is not run', () => {
   });
 });
 
+async function operate(path: string, body: object): Promise<Record<string, unknown>> {
+  const response = await fetch(`${base}/admin${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  expect([path, response.status]).toEqual([path, 201]);
+  return JSON.parse(await response.text());
+}
+
 /** The README has the tenant of `npm start`, and each other document one of its own, so that none changes what another shows. */
 async function tokenFor(path: string): Promise<string> {
   if (path === 'README.md') return demoToken;
   const id = path.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
-  await operator.create(id);
-  return (await operator.issueToken(id, {})).token;
+  await operate('/tenants', { id });
+  return String((await operate(`/tenants/${id}/tokens`, {})).token);
 }
 
 describe('the commands', () => {
