@@ -107,7 +107,7 @@ describe('the commands', () => {
         COMMANDS.filter((command) => command.document === path && !isOnList(command)),
         {
           cwd: checkout.dir,
-          env: { PATH: process.env.PATH ?? '', HOME: checkout.dir, BULKHEAD_URL: base, TOKEN: token },
+          env: { PATH: process.env.PATH ?? '', HOME: checkout.dir, TOKEN: token },
           replace: [
             [URL, base],
             [TOKEN, token],
