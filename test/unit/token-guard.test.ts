@@ -39,14 +39,29 @@ describe('what no bucket of a tenant pays for', () => {
     const guard = new TestGuard();
     const failed = { code: 'invalid_input', message: '', retryable: false, trace_id: '' } as const;
     for (let n = 0; n < 10; n++) {
-      guard.noteOutcome(T, { kind: 'answer', json: '{}' });
-      guard.noteOutcome(T, { kind: 'error', error: failed });
-      guard.noteOutcome(T, { kind: 'unknown_tool' });
+      guard.noteOutcome(T, 'tool', { kind: 'answer', json: '{}' });
+      guard.noteOutcome(T, 'tool', { kind: 'error', error: failed });
+      guard.noteOutcome(T, 'tool', { kind: 'unknown_tool' });
     }
     expect(guard.checkAt(0)).toBeUndefined();
     for (let n = 0; n < 3; n++)
-      guard.noteOutcome(T, { kind: 'error', error: { ...failed, code: 'rate_limited' } });
+      guard.noteOutcome(T, 'tool', { kind: 'error', error: { ...failed, code: 'rate_limited' } });
     expect(guard.checkAt(0)).toMatchObject({ reason: 'too_many_requests' });
+  });
+
+  test('a call is told the time that its tenant told, for a second at the most', () => {
+    const guard = new TestGuard();
+    const refused = (retry_after_ms: number) =>
+      ({
+        kind: 'error',
+        error: { code: 'rate_limited', message: '', retryable: true, trace_id: '', retry_after_ms },
+      }) as const;
+    for (let n = 0; n < 3; n++) guard.noteOutcome(T, 'slow', refused(800));
+    guard.noteOutcome(T, 'slower', refused(60_000));
+    guard.clock.now = 50;
+    expect(guard.check(T, 'slow')).toEqual({ reason: 'too_many_requests', retryAfterMs: 750 });
+    expect(guard.check(T, 'slower')).toEqual({ reason: 'too_many_requests', retryAfterMs: 1000 });
+    expect(guard.check(T, 'other')).toEqual({ reason: 'too_many_requests', retryAfterMs: 150 });
   });
 
   test('the tokens that one isolate knows are bounded', () => {

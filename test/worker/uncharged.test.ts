@@ -47,7 +47,8 @@ describe('a call that is refused', () => {
     expect(result.structuredContent.error).toMatchObject({
       code: 'rate_limited',
       retryable: true,
-      retry_after_ms: 34,
+      // What its tenant said last, for a second at the most.
+      retry_after_ms: 1000,
     });
     const other = await HttpTenant.issue(tenant.id);
     expect((await counted(other, { body: read })).asked).toEqual(['call']);

@@ -97,8 +97,8 @@ export function createTenantClient(
     return result;
   };
   /** Refuses a call that the guard of its token does not let pass, and logs it as the tenant would. */
-  const refuseHere = (tool: string | undefined, traceId: string): GuardRefusal | undefined => {
-    const refusal = guard.check(tokenId);
+  const refuseHere = (tool: string, traceId: string): GuardRefusal | undefined => {
+    const refusal = guard.check(tokenId, tool);
     if (refusal === undefined) return undefined;
     logRefusedCall(isolate.log, arrival, principal, { tool, code: refusal.reason });
     return refusal.reason === 'too_many_requests'
@@ -109,17 +109,18 @@ export function createTenantClient(
     const refused = refuseHere(request.tool, request.caller.trace.traceId);
     if (refused !== undefined) return refused;
     const outcome = await callTenant<CallOutcome>(async () => await stub().call(request), CALL_UNAVAILABLE);
-    guard.noteOutcome(tokenId, outcome);
+    guard.noteOutcome(tokenId, request.tool, outcome);
     return outcome;
   };
-  const open = async (request: Request): Promise<Result<OpenedStream, StreamFailure>> => {
-    const refused = refuseHere(undefined, arrival.trace.traceId);
+  /** @param opening the name of the tool whose call opens the stream; empty without one */
+  const open = async (request: Request, opening: string): Promise<Result<OpenedStream, StreamFailure>> => {
+    const refused = refuseHere(opening, arrival.trace.traceId);
     if (refused !== undefined) return fail(refused);
     const opened = await callTenant<Result<OpenedStream, StreamFailure>>(
       async () => openedStream(await stub().fetch(request)),
       fail(CALL_UNAVAILABLE),
     );
-    if (!opened.ok) guard.noteOutcome(tokenId, opened.error);
+    if (!opened.ok) guard.noteOutcome(tokenId, opening, opened.error);
     return opened;
   };
   return {
@@ -132,13 +133,13 @@ export function createTenantClient(
       uncharged<boolean>(async () => await stub().deliver(tokenId, session, messages)),
     openStream: async (stream) => {
       const request = encodeStreamRequest({ tokenId, ...stream });
-      if (request !== undefined) return open(request);
+      if (request !== undefined) return open(request, stream.opening?.tool ?? '');
       const { opening, ...alone } = stream;
       const later = encodeStreamRequest({ tokenId, ...alone });
       if (opening === undefined || later === undefined)
         throw new Error('the request for a stream is too large');
       const outcome = await call(opening);
-      if (outcome.kind === 'answer') return open(later);
+      if (outcome.kind === 'answer') return open(later, '');
       if (outcome.kind === 'deferred') throw new Error('a stream was opened by a remote tool');
       return fail(outcome);
     },

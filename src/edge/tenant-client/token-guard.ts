@@ -7,6 +7,8 @@ import type { BucketLimit } from '../../tenant/contract/limit-settings.ts';
 const MAX_TOKENS = 2000;
 /** How long a token that its tenant has refused is refused without asking the tenant again. */
 const INVALID_MS = 60_000;
+/** A waiting time that was told once is told again for so long at the most, because a limit may be raised meanwhile. */
+const MAX_TOLD_MS = 1000;
 
 /**
  * What one isolate knows about the tokens that it sees, so that requests which no bucket of a tenant pays for are not
@@ -22,6 +24,8 @@ export class TokenGuard {
   readonly #clock: () => number;
   readonly #buckets = new Map<TokenId, Bucket>();
   readonly #invalid = new Map<TokenId, number>();
+  /** When the tenant will let a call of this token and tool pass. */
+  readonly #passesAt = new Map<string, number>();
 
   /**
    * @param limit of each token, in requests
@@ -32,16 +36,21 @@ export class TokenGuard {
     this.#clock = clock;
   }
 
-  /** Why a request of this token is not passed to its tenant; undefined when it is. */
-  check(token: TokenId): Refusal | undefined {
+  /**
+   * Why a request of this token is not passed to its tenant; undefined when it is.
+   * @param tool of a call, which is then told the later one of both waiting times
+   */
+  check(token: TokenId, tool = ''): Refusal | undefined {
     const now = this.#clock();
     const since = this.#invalid.get(token);
     if (since !== undefined) {
       if (now - since < INVALID_MS) return { reason: 'invalid_token' };
       this.#invalid.delete(token);
     }
-    const retryAfterMs = waitFor(MICRO, this.#level(token, now), this.#limit);
-    return retryAfterMs === 0 ? undefined : { reason: 'too_many_requests', retryAfterMs };
+    const waitMs = waitFor(MICRO, this.#level(token, now), this.#limit);
+    if (waitMs === 0) return undefined;
+    const toldMs = (this.#passesAt.get(callKey(token, tool)) ?? now) - now;
+    return { reason: 'too_many_requests', retryAfterMs: Math.max(waitMs, Math.min(toldMs, MAX_TOLD_MS)) };
   }
 
   /** Charges a request that no bucket of the tenant pays for. */
@@ -57,9 +66,13 @@ export class TokenGuard {
   }
 
   /** Charges a call that its tenant did not charge. */
-  noteOutcome(token: TokenId, outcome: CallOutcome): void {
+  noteOutcome(token: TokenId, tool: string, outcome: CallOutcome): void {
     if (outcome.kind === 'refused') this.noteRefusal(token, outcome.refusal);
-    else if (outcome.kind === 'error' && outcome.error.code === 'rate_limited') this.spend(token);
+    else if (outcome.kind === 'error' && outcome.error.code === 'rate_limited') {
+      this.spend(token);
+      const waitMs = outcome.error.retry_after_ms ?? 0;
+      remember(this.#passesAt, callKey(token, tool), this.#clock() + waitMs);
+    }
   }
 
   #level(token: TokenId, now: number): number {
@@ -68,10 +81,12 @@ export class TokenGuard {
   }
 }
 
-function remember<Value>(map: Map<TokenId, Value>, token: TokenId, value: Value): void {
+const callKey = (token: TokenId, tool: string) => `${token} ${tool}`;
+
+function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
   // Deleted first, so that the order of the map is that of the last use.
-  map.delete(token);
-  map.set(token, value);
+  map.delete(key);
+  map.set(key, value);
   const [oldest] = map.keys();
   if (map.size > MAX_TOKENS && oldest !== undefined) map.delete(oldest);
 }
