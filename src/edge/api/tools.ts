@@ -27,7 +27,7 @@ async function serve(c: Context<AppEnv>, methods: readonly string[], handler: Ha
 
 async function listTools(context: RequestContext): Promise<Response> {
   const admission = await context.tenant.admit();
-  if (!admission.ok) return context.refuse(admission.error);
+  if (!admission.ok) return context.deny(admission.error);
   return Response.json({ tools: context.isolate.restTools.list(admission.value.scopes, undefined) });
 }
 
@@ -63,6 +63,6 @@ function responseTo(context: RequestContext, outcome: CallOutcome): Response | P
       return context.respondRefused({ status: 404, code: 'unknown_tool', message });
     }
     case 'refused':
-      return context.respondRefused(outcome.refusal);
+      return context.respondRefused(context.toHttpRefusal(outcome.refusal));
   }
 }

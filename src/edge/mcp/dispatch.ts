@@ -16,7 +16,7 @@ export async function callFirst(context: RequestContext, respond: Respond): Prom
   const { calledTenant, refusal, traceId } = binding.outcome;
   if (refusal !== undefined) {
     await response.body?.cancel();
-    return context.respondRefused(refusal, traceId);
+    return context.respondRefused(context.toHttpRefusal(refusal), traceId);
   }
   return calledTenant ? response : admitUncalled(context, response);
 }
@@ -26,7 +26,7 @@ export async function admitUncalled(context: RequestContext, response: Response)
   const admission = await context.tenant.admit(context.session);
   if (!admission.ok) {
     await response.body?.cancel();
-    return context.refuse(admission.error);
+    return context.deny(admission.error);
   }
   context.logErrorResponse(response);
   return response;
@@ -42,11 +42,11 @@ export async function admitFirst(
   message?: unknown,
 ): Promise<Response> {
   const admission = await context.tenant.admit(context.session);
-  if (!admission.ok) return context.refuse(admission.error);
+  if (!admission.ok) return context.deny(admission.error);
   const { scopes, session } = admission.value;
   const needed = neededScope(context, message);
   if (needed !== undefined && !scopes.includes(needed))
-    return context.refuse({ reason: 'insufficient_scope', scope: needed });
+    return context.deny({ reason: 'insufficient_scope', scope: needed });
   const response = await respond(bindServer(context, scopes), session);
   if (response.status >= 400) context.logErrorResponse(response);
   return response;

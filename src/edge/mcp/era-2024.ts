@@ -98,8 +98,8 @@ export async function handleMessages(c: Context<AppEnv>): Promise<Response> {
   if (!body.ok) return context.refuse(body.error);
   if (parseMessage(body.value) === undefined || !hasValidIds(body.value)) return context.refuse(NO_MESSAGE);
   const delivered = await context.tenant.deliver(session, [{ kind: 'posted', message: body.value }]);
-  if (!delivered.ok) return context.refuse(delivered.error);
-  if (!delivered.value) return context.refuse({ reason: 'unknown_session' });
+  if (!delivered.ok) return context.deny(delivered.error);
+  if (!delivered.value) return context.deny({ reason: 'unknown_session' });
   return new Response('Accepted', { status: 202 });
 }
 

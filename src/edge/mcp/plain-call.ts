@@ -152,7 +152,8 @@ export async function answerPlainCall(context: RequestContext, call: PlainCall):
     caller,
   });
   const { traceId } = caller.trace;
-  if (outcome.kind === 'refused') return context.respondRefused(outcome.refusal, traceId);
+  if (outcome.kind === 'refused')
+    return context.respondRefused(context.toHttpRefusal(outcome.refusal), traceId);
   const id = JSON.stringify(call.id);
   return new Response(`{${membersOf(outcome, call.resultMembers, traceId)},"jsonrpc":"2.0","id":${id}}`, {
     headers: { 'content-type': 'application/json' },

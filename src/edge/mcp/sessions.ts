@@ -39,7 +39,7 @@ export async function handleReplies(context: RequestContext, body: unknown): Pro
     session,
     messages.flatMap((message) => forSession(session, message)),
   );
-  if (!delivered.ok) return context.refuse(delivered.error);
+  if (!delivered.ok) return context.deny(delivered.error);
   return delivered.value ? new Response(null, { status: 202 }) : context.refuse(UNEXPECTED_REPLY);
 }
 
@@ -78,7 +78,7 @@ export async function streamSession(context: RequestContext): Promise<Response> 
   if (!opened.ok) {
     const refusal = failedCall(context, opened.error);
     return context.respondRefused(
-      refusal.code === 'unknown_handle' ? { reason: 'unknown_session' } : refusal,
+      refusal.code === 'unknown_handle' ? context.toHttpRefusal({ reason: 'unknown_session' }) : refusal,
     );
   }
   const relay = opened.value;

@@ -29,9 +29,11 @@ export interface RequestContext {
   /** A refusal by the tenant as an HTTP refusal of this endpoint. */
   toHttpRefusal(refusal: Refusal): HttpRefusal;
   /** Logs a refusal and answers with it. */
-  refuse(refusal: HttpRefusal | Refusal): Promise<Response>;
+  refuse(refusal: HttpRefusal): Promise<Response>;
+  /** The same for a refusal by the tenant. */
+  deny(refusal: Refusal): Promise<Response>;
   /** Answers with a refusal that the tenant has already logged, under `traceId` if the message had a trace of its own. */
-  respondRefused(refusal: HttpRefusal | Refusal, traceId?: string): Promise<Response>;
+  respondRefused(refusal: HttpRefusal, traceId?: string): Promise<Response>;
   /** Logs a call that was refused before it reached the tenant. */
   logRefusedCall(tool: string, code: string): void;
   /** Logs an error response that the protocol server has made. */
@@ -50,8 +52,6 @@ export function createContext(
   { format, session, toolFilter }: ContextOptions,
 ): RequestContext {
   const { isolate, arrival } = c.var;
-  const asHttp = (refusal: HttpRefusal | Refusal) =>
-    'reason' in refusal ? toHttpRefusal(c, refusal) : refusal;
   return {
     request: c.req.raw,
     isolate,
@@ -70,8 +70,9 @@ export function createContext(
     },
     waitUntil: (work) => c.executionCtx.waitUntil(work),
     toHttpRefusal: (refusal) => toHttpRefusal(c, refusal),
-    refuse: (refusal) => refuse(c, format, asHttp(refusal), principal),
-    respondRefused: (refusal, traceId) => respondRefused(c, format, asHttp(refusal), traceId),
+    refuse: (refusal) => refuse(c, format, refusal, principal),
+    deny: (refusal) => refuse(c, format, toHttpRefusal(c, refusal), principal),
+    respondRefused: (refusal, traceId) => respondRefused(c, format, refusal, traceId),
     logRefusedCall: (tool, code) => logRefusedCall(isolate.log, arrival, principal, { tool, code }),
     logErrorResponse: ({ status }) => logRefusal(c, { status, code: 'protocol' }, principal),
   };
