@@ -7,7 +7,7 @@ import { limitAnonymous } from './edge/auth/authenticate.ts';
 import { RESOURCE_METADATA_PATH, RESOURCES, resourceMetadata } from './edge/auth/resource-metadata.ts';
 import { boundary, notFound, prepare } from './edge/http/boundary.ts';
 import { getDocument } from './edge/http/documents.ts';
-import { ownHost } from './edge/http/host.ts';
+import { ownHost, ownOrigin } from './edge/http/host.ts';
 import { rpcRefusal } from './edge/http/http-errors.ts';
 import type { AppEnv, Served } from './edge/http/isolate.ts';
 import { allowOrigin } from './edge/http/origin.ts';
@@ -16,9 +16,15 @@ import { handleMcp } from './edge/mcp/endpoint.ts';
 import { handleMessages, handleSse } from './edge/mcp/era-2024.ts';
 import { VERSION } from './version.ts';
 
+/** Clients are given `/mcp/` and `//mcp` by hand: both are the MCP endpoint. */
+function pathOf(request: Request): string {
+  const { pathname } = new URL(request.url);
+  return /^\/+mcp\/*$/.test(pathname) ? '/mcp' : pathname;
+}
+
 /** The Worker's routes. */
 export function createApp(served: Served) {
-  const app = new Hono<AppEnv>();
+  const app = new Hono<AppEnv>({ getPath: pathOf });
   app.onError(boundary);
   app.notFound(notFound);
   app.use(prepare(served));
@@ -28,11 +34,9 @@ export function createApp(served: Served) {
   app.get('/health', (c) => c.json({ status: 'ok', version: VERSION }));
   // A page that has no token yet may read from any origin where to get one.
   app.use(`${RESOURCE_METADATA_PATH}/*`, cors());
-  app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(c.var.isolate.config.mcpUrl)));
+  app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(`${ownOrigin(c)}/mcp`)));
   for (const path of RESOURCES) {
-    app.get(`${RESOURCE_METADATA_PATH}${path}`, (c) =>
-      c.json(resourceMetadata(`${c.var.isolate.config.publicUrl}${path}`)),
-    );
+    app.get(`${RESOURCE_METADATA_PATH}${path}`, (c) => c.json(resourceMetadata(`${ownOrigin(c)}${path}`)));
   }
   app.get('/openapi.json', limitAnonymous, (c) =>
     c.body(openApi(), 200, { 'content-type': 'application/json' }),

@@ -62,18 +62,31 @@ const keys = (error: string) =>
     return z.NEVER;
   });
 
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text;
-}
+const isWebOrigin = (text: string) =>
+  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+/** The origin of a desktop shell or a browser extension, such as `tauri://localhost`: any other scheme and a host. */
+const isShellOrigin = (text: string) =>
+  /^(?!https?:)[a-z][a-z0-9+.-]{0,31}:\/\/[A-Za-z0-9._-]{1,255}$/.test(text);
+
+const commaSeparated = (text: string) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+const MAX_PUBLIC_URLS = 8;
+const PUBLIC =
+  'the origin that clients reach, such as https://mcp.example.com: scheme and host, no path; up to eight, comma-separated';
 
 const ORIGINS =
-  'origins of browser clients, at most 32, comma-separated, such as https://app.example.com; empty allows none';
+  'origins of browser clients, at most 32, comma-separated, such as https://app.example.com or vscode-webview://id; empty allows none';
 
 const settings = z.object({
   PUBLIC_URL: z
-    .string({ error: 'the origin that clients reach, such as https://mcp.example.com' })
-    .refine((text) => isOrigin(text) && /^https?:/.test(text), {
-      error: 'the origin that clients reach, such as https://mcp.example.com: scheme and host, no path',
+    .string({ error: PUBLIC })
+    .transform(commaSeparated)
+    .refine((urls) => urls.length > 0 && urls.length <= MAX_PUBLIC_URLS && urls.every(isWebOrigin), {
+      error: PUBLIC,
     }),
   TOKEN_KEYS: keys(
     'one or two signing keys as kid:secret, comma-separated, the first one signs; each secret is 32 or more random bytes in base64url',
@@ -93,23 +106,25 @@ const settings = z.object({
   MAX_BODY_BYTES: integer(1024, 33_554_432),
   ALLOWED_ORIGINS: z
     .string({ error: ORIGINS })
-    .transform((text) =>
-      text
-        .split(',')
-        .map((origin) => origin.trim())
-        .filter((origin) => origin !== ''),
-    )
-    .refine((origins) => origins.length <= 32 && origins.every(isOrigin), {
-      error: ORIGINS,
-    }),
+    .transform(commaSeparated)
+    .refine(
+      (origins) =>
+        origins.length <= 32 && origins.every((origin) => isWebOrigin(origin) || isShellOrigin(origin)),
+      { error: ORIGINS },
+    ),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')}` }),
   LOG_FORMAT: z.enum(LOG_FORMATS, { error: `one of ${LOG_FORMATS.join(', ')}` }),
 });
 
 export interface Config {
+  /** The origin that is printed and linked to: the first one. */
   readonly publicUrl: string;
-  /** The URL of the MCP endpoint, which is the audience of every token. */
+  /** Every origin under which clients reach the server. */
+  readonly publicUrls: readonly string[];
+  /** The URL of the MCP endpoint: the audience of the tokens that are issued. */
   readonly mcpUrl: string;
+  /** The audiences of the tokens that are accepted: the MCP endpoint under every origin. */
+  readonly audiences: readonly string[];
   readonly tokenKeys: readonly [TokenKey, ...TokenKey[]];
   readonly adminKey: string;
   /** Token buckets of a tenant that has no limits of its own: `rate` in tokens a second, `burst` in tokens. */
@@ -146,9 +161,13 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
   const { data } = parsed;
   const [first, ...rest] = data.TOKEN_KEYS;
   if (first === undefined) throw new ConfigError(['TOKEN_KEYS must name a key.']);
+  const [publicUrl] = data.PUBLIC_URL;
+  if (publicUrl === undefined) throw new ConfigError(['PUBLIC_URL must name an origin.']);
   return {
-    publicUrl: data.PUBLIC_URL,
-    mcpUrl: `${data.PUBLIC_URL}/mcp`,
+    publicUrl,
+    publicUrls: data.PUBLIC_URL,
+    mcpUrl: mcpUrlOf(publicUrl),
+    audiences: data.PUBLIC_URL.map(mcpUrlOf),
     tokenKeys: [first, ...rest],
     adminKey: data.ADMIN_KEY,
     limits: {
@@ -163,6 +182,8 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     logFormat: data.LOG_FORMAT,
   };
 }
+
+const mcpUrlOf = (origin: string) => `${origin}/mcp`;
 
 /** Where to set a variable, for an error message. */
 export function placeOf(name: string): string {

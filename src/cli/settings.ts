@@ -24,9 +24,11 @@ export function readSettings(configPath: string, port: number): LocalSettings {
   const bindings = unstable_getVarsForDev(configPath, undefined, vars, undefined, true, secrets);
   const env = Object.fromEntries(Object.entries(bindings).map(([name, binding]) => [name, binding.value]));
   const local = Object.keys(readDevVars() ?? {});
-  const overrides: Record<string, string> = local.includes('PUBLIC_URL')
-    ? {}
-    : { PUBLIC_URL: `http://127.0.0.1:${port}` };
+  const here = `http://127.0.0.1:${port}`;
+  // The commands of this machine reach the server by its address, whatever its public name is.
+  const overrides: Record<string, string> = {
+    PUBLIC_URL: local.includes('PUBLIC_URL') ? `${env.PUBLIC_URL},${here}` : here,
+  };
   try {
     const config = parseConfig({ ...env, ...overrides });
     requireAffordable(config.limits, catalogue.all);

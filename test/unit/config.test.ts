@@ -56,6 +56,11 @@ test.each([
   { MAX_BODY_BYTES: '1024' },
   { MAX_BODY_BYTES: '33554432' },
   { PUBLIC_URL: 'http://127.0.0.1:8787' },
+  { PUBLIC_URL: 'https://mcp.example.com, https://old.example.com' },
+  {
+    ALLOWED_ORIGINS:
+      'chrome-extension://abcdefghijklmnop, vscode-webview://a1-b2, tauri://localhost, app://obsidian.md',
+  },
   { TOKEN_KEYS: `new:${SECRET},old:${SECRET}` },
   { TOKEN_KEYS: `new:${SECRET} , old:${SECRET}` },
   { LOG_LEVEL: 'debug', LOG_FORMAT: 'object' },
@@ -115,6 +120,10 @@ describe('a wrong setting is refused: its name, its shape, where to set it, neve
     ['MAX_BODY_BYTES', '33554433', /from 1024 to 33554432/],
     ['ALLOWED_ORIGINS', undefined, /origins of browser clients/],
     ['ALLOWED_ORIGINS', '*', /origins of browser clients/],
+    ['ALLOWED_ORIGINS', `app://${MARK}/path`, /origins of browser clients/],
+    ['ALLOWED_ORIGINS', 'null', /origins of browser clients/],
+    ['PUBLIC_URL', `https://a.test,ftp://${MARK}.test`, /up to eight/],
+    ['PUBLIC_URL', Array(9).fill('https://a.test').join(','), /up to eight/],
     ['ALLOWED_ORIGINS', `https://${MARK}.test/`, /comma-separated/],
     ['ALLOWED_ORIGINS', `https://a.test ${MARK}`, /comma-separated/],
     ['ALLOWED_ORIGINS', Array(33).fill('https://a.test').join(','), /origins/],

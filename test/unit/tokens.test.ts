@@ -28,20 +28,20 @@ describe('keys rotate by kid', () => {
         [OLD, NEW],
         [NEW, OLD],
       ]) {
-        expect(await verifyToken(keys, AUDIENCE, token, NOW)).toEqual(principal());
+        expect(await verifyToken(keys, [AUDIENCE], token, NOW)).toEqual(principal());
       }
     }
   });
 
   test('a token of a key that was taken away is not', async () => {
     const token = await signToken(OLD, AUDIENCE, principal(), NOW);
-    expect(await verifyToken([NEW], AUDIENCE, token, NOW)).toBeUndefined();
-    expect(await verifyToken([NEW, OTHER], AUDIENCE, token, NOW)).toBeUndefined();
+    expect(await verifyToken([NEW], [AUDIENCE], token, NOW)).toBeUndefined();
+    expect(await verifyToken([NEW, OTHER], [AUDIENCE], token, NOW)).toBeUndefined();
   });
 
   test('the kid chooses the key: another key is not tried', async () => {
     const token = await signToken({ kid: NEW.kid, secret: OLD.secret }, AUDIENCE, principal(), NOW);
-    expect(await verifyToken([OLD, NEW], AUDIENCE, token, NOW)).toBeUndefined();
+    expect(await verifyToken([OLD, NEW], [AUDIENCE], token, NOW)).toBeUndefined();
   });
 });
 
@@ -51,18 +51,18 @@ test.each([
   [NOW + 60_001, false],
 ])('at %i a token that ends at NOW + 60 s is good: %s', async (now, good) => {
   const token = await signToken(NEW, AUDIENCE, principal(), NOW);
-  expect((await verifyToken([NEW], AUDIENCE, token, now)) !== undefined).toBe(good);
+  expect((await verifyToken([NEW], [AUDIENCE], token, now)) !== undefined).toBe(good);
 });
 
 test('a token is for one audience', async () => {
   const token = await signToken(NEW, AUDIENCE, principal(), NOW);
-  expect(await verifyToken([NEW], 'https://mcp.test/mcp/', token, NOW)).toBeUndefined();
+  expect(await verifyToken([NEW], ['https://mcp.test/mcp/'], token, NOW)).toBeUndefined();
 });
 
 test('a longer text than any token is not looked at', async () => {
   const token = await signToken(NEW, AUDIENCE, principal(), NOW);
   expect(token.length).toBeLessThan(MAX_TOKEN_CHARS / 4);
-  expect(await verifyToken([NEW], AUDIENCE, token + 'A'.repeat(MAX_TOKEN_CHARS), NOW)).toBeUndefined();
+  expect(await verifyToken([NEW], [AUDIENCE], token + 'A'.repeat(MAX_TOKEN_CHARS), NOW)).toBeUndefined();
 });
 
 describe('verified tokens', () => {

@@ -6,6 +6,7 @@ import { HttpTenant, jsonOf, listTools, newAddress, type Sent, send } from '../s
 import { initialize } from '../support/streams-worker.ts';
 
 const APP = 'https://app.test';
+const METADATA = '/.well-known/oauth-protected-resource';
 
 /** One request to a server that has another name. */
 const sendTo = (publicUrl: string, url: string, headers: Record<string, string> = {}) =>
@@ -17,7 +18,6 @@ const sendTo = (publicUrl: string, url: string, headers: Record<string, string> 
 
 describe('a request for another host', () => {
   const ROUTES = [
-    ['GET', '/health'],
     ['GET', '/.well-known/oauth-protected-resource'],
     ['GET', '/openapi.json'],
     ['GET', '/nothing'],
@@ -53,7 +53,33 @@ describe('a request for another host', () => {
   });
 
   test.each(['mcp.test', 'mcp.test:443', 'MCP.test', 'mcp.test:8443'])('%s is its own', async (host) => {
-    expect((await send('/health', { headers: { host } })).status).toBe(200);
+    expect((await send('/.well-known/oauth-protected-resource', { headers: { host } })).status).toBe(200);
+  });
+});
+
+test('anybody may ask for its health, under any name', async () => {
+  expect((await send('/health', { headers: { host: '10.1.2.3' } })).status).toBe(200);
+});
+
+describe('a server with several names', () => {
+  const NAMES = 'https://mcp.test, https://old.test';
+
+  test('is served under each, and names itself as it was called', async () => {
+    for (const host of ['mcp.test', 'old.test']) {
+      const response = await sendTo(NAMES, `https://${host}${METADATA}/mcp`, { host });
+      expect(await jsonOf(response)).toMatchObject({ resource: `https://${host}/mcp` });
+      const refused = await sendTo(NAMES, `https://${host}/mcp`, { host });
+      expect(refused.headers.get('www-authenticate')).toContain(`https://${host}${METADATA}/mcp`);
+    }
+    expect((await sendTo(NAMES, `https://evil.test${METADATA}`, { host: 'evil.test' })).status).toBe(403);
+  });
+
+  test('accepts the tokens that were signed for any of them', async () => {
+    const { token } = await HttpTenant.create();
+    const ask = (publicUrl: string) =>
+      sendTo(publicUrl, 'https://old.test/v1/tools', { host: 'old.test', authorization: `Bearer ${token}` });
+    expect((await ask('https://old.test, https://mcp.test')).status).toBe(200);
+    expect((await ask('https://old.test')).status).toBe(401);
   });
 });
 
@@ -62,12 +88,12 @@ describe('a server on this machine', () => {
     'that is %s answers to each of its names, and to no other',
     async (publicUrl) => {
       for (const host of ['127.0.0.1:8787', 'localhost:8787', 'localhost', '[::1]:8787'])
-        expect([host, (await sendTo(publicUrl, `http://${host}/health`, { host })).status]).toEqual([
+        expect([host, (await sendTo(publicUrl, `http://${host}${METADATA}`, { host })).status]).toEqual([
           host,
           200,
         ]);
       for (const host of ['evil.test', 'evil.test:8787', '127.0.0.1.evil.test', '10.0.0.1:8787'])
-        expect([host, (await sendTo(publicUrl, `http://${host}/health`, { host })).status]).toEqual([
+        expect([host, (await sendTo(publicUrl, `http://${host}${METADATA}`, { host })).status]).toEqual([
           host,
           403,
         ]);
@@ -76,7 +102,9 @@ describe('a server on this machine', () => {
 
   test('that has a public name is not reached by a local one', async () => {
     for (const host of ['127.0.0.1:8787', 'localhost'])
-      expect((await sendTo('https://mcp.example.com', `http://${host}/health`, { host })).status).toBe(403);
+      expect((await sendTo('https://mcp.example.com', `http://${host}${METADATA}`, { host })).status).toBe(
+        403,
+      );
   });
 });
 

@@ -11,6 +11,7 @@ import {
   send,
   untilFenced,
 } from '../support/http.ts';
+import { modern } from '../support/streams-worker.ts';
 
 const MAX_BODY_BYTES = 4_194_304;
 const APP = 'https://app.test';
@@ -60,7 +61,7 @@ test.each([
   ['POST', '/register'],
   ['POST', '/'],
   ['POST', '/health'],
-  ['POST', '/mcp/'],
+  ['POST', '/mcp/x'],
   ['GET', '/sse/'],
   ['GET', '/MCP'],
   ['GET', '/mcp/..%2fadmin'],
@@ -70,6 +71,23 @@ test.each([
   expect(response.status).toBe(404);
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   expect(await jsonOf(response)).toMatchObject({ status: 404, code: 'not_found', title: 'Not Found' });
+});
+
+test.each(['/mcp/', '//mcp', '///mcp//'])('%s is the MCP endpoint', async (path) => {
+  const { token } = await HttpTenant.create();
+  const response = await send(path, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+    },
+    body: JSON.stringify(listTools),
+  });
+  expect(response.status).toBe(200);
+  expect((await send(path, { method: 'POST' })).headers.get('www-authenticate')).toContain(
+    'resource_metadata="https://mcp.test/.well-known/oauth-protected-resource/mcp"',
+  );
 });
 
 test('a very long path is a JSON 404 too', async () => {
@@ -101,12 +119,43 @@ describe('the MCP endpoint', () => {
     ['*/*', 200],
     ['application/*, text/*', 200],
     [undefined, 200],
-    ['application/json', 406],
-    ['text/event-stream', 406],
+    ['application/json', 200],
+    ['text/event-stream', 200],
     ['text/html', 406],
+    ['application/json;q=0, text/html', 406],
   ])('Accept: %s gives %i', async (accept, status) => {
     const tenant = await HttpTenant.create();
     expect((await tenant.post(listTools, { accept })).status).toBe(status);
+  });
+
+  test.each([
+    ['application/json', 'application/json'],
+    ['application/json, text/event-stream;q=0', 'application/json'],
+    ['text/event-stream', 'text/event-stream'],
+    ['text/event-stream, application/json;q=0', 'text/event-stream'],
+    ['text/*', 'text/event-stream'],
+  ])('a client that takes %s alone is served in it, in both eras', async (accept, type) => {
+    const tenant = await HttpTenant.create();
+    const call = { name: 'blackboard_watch', arguments: { wait_s: 0 } };
+    const { body, headers } = modern('tools/call', call, call.name);
+    const answers = [
+      await tenant.post(listTools, { accept }),
+      await tenant.post({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: call }, { accept }),
+      await tenant.post(body, { ...headers, accept }),
+    ];
+    for (const answer of answers) {
+      expect(answer.headers.get('content-type')).toContain(type);
+      expect(await answer.text()).toContain('"result"');
+    }
+  });
+
+  test('a stream of changes needs a client that takes one', async () => {
+    const tenant = await HttpTenant.create();
+    const notifications = { resourcesListChanged: true };
+    const { body, headers } = modern('subscriptions/listen', { notifications });
+    const answer = await tenant.post(body, { ...headers, accept: 'application/json' });
+    expect(answer.status).toBe(406);
+    expect((await jsonOf(answer)).error.message).toBe('Accept must allow text/event-stream.');
   });
 
   test.each([

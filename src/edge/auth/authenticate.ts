@@ -14,7 +14,9 @@ const verifiedTokens = new WeakMap<Config, VerifiedTokens>();
 function verifiedTokensOf(config: Config): VerifiedTokens {
   const known = verifiedTokens.get(config);
   if (known !== undefined) return known;
-  const made = new VerifiedTokens((token, now) => verifyToken(config.tokenKeys, config.mcpUrl, token, now));
+  const made = new VerifiedTokens((token, now) =>
+    verifyToken(config.tokenKeys, config.audiences, token, now),
+  );
   verifiedTokens.set(config, made);
   return made;
 }

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { SCOPES } from '../../tools/tool.ts';
+import { ownOrigin } from '../http/host.ts';
 import type { AppEnv } from '../http/isolate.ts';
 
 /** Protected resource metadata (RFC 9728) and the challenges that point to it. */
@@ -25,7 +26,7 @@ export function challenge(
   fields: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   const resource = RESOURCES.find((path) => path === c.req.path) ?? '/mcp';
-  const resource_metadata = `${c.var.isolate.config.publicUrl}${RESOURCE_METADATA_PATH}${resource}`;
+  const resource_metadata = `${ownOrigin(c)}${RESOURCE_METADATA_PATH}${resource}`;
   const parameters = Object.entries({ ...fields, resource_metadata }).map(
     ([name, value]) => `${name}="${value}"`,
   );

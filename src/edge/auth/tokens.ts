@@ -34,10 +34,10 @@ export function signToken(
     .sign(key.secret);
 }
 
-/** The principal of a token that is well-formed, signed by one of `keys`, for `audience` and not expired. */
+/** The principal of a token that is well-formed, signed by one of `keys`, for one of `audiences`, and not expired. */
 export async function verifyToken(
   keys: readonly TokenKey[],
-  audience: string,
+  audiences: readonly string[],
   token: string,
   now: number,
 ): Promise<Principal | undefined> {
@@ -52,7 +52,7 @@ export async function verifyToken(
       },
       {
         algorithms: [ALGORITHM],
-        audience,
+        audience: [...audiences],
         requiredClaims: ['sub', 'jti', 'exp'],
         currentDate: new Date(now),
       },

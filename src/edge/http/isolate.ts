@@ -8,10 +8,13 @@ import { createLog, type Log } from '../../telemetry/log.ts';
 import { requireAffordable } from '../../tenant/calls/limits.ts';
 import type { Catalogue } from '../../tools/catalogue.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
+import { hostnamesOf } from './host.ts';
 
 /** What one isolate of the Worker keeps for all of its requests. */
 export interface Isolate {
   readonly config: Config;
+  /** The host names under which the server is served. */
+  readonly hostnames: readonly string[];
   readonly log: Log;
   /** Writes the counts of repeated refusals, some time after the response was sent. */
   scheduleFlush(waitUntil: (work: Promise<unknown>) => void): void;
@@ -48,6 +51,7 @@ export function isolateOf(env: Env, served: Served): Isolate {
   requireAffordable(config.limits, served.catalogue.all);
   const isolate: Isolate = {
     config,
+    hostnames: hostnamesOf(config.publicUrls),
     ...isolateLog(createLog({ level: config.logLevel, format: config.logFormat })),
     tools: new PublishedTools(served.catalogue.tools),
     restTools: new PublishedTools(served.catalogue.tools.filter((tool) => !isRemoteTool(tool))),

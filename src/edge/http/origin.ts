@@ -22,8 +22,8 @@ export function allowOrigin(methods: readonly string[], format: RefusalFormat): 
   return async (c, next) => {
     const origin = c.req.header('origin');
     if (origin === undefined) return next();
-    const { allowedOrigins, publicUrl } = c.var.isolate.config;
-    if (origin === publicUrl || allowedOrigins.includes(origin)) return withCors(c, next);
+    const { allowedOrigins, publicUrls } = c.var.isolate.config;
+    if (publicUrls.includes(origin) || allowedOrigins.includes(origin)) return withCors(c, next);
     const message = 'This Origin is not allowed. Add it to ALLOWED_ORIGINS.';
     return refuse(c, format, { status: 403, code: 'origin_not_allowed', message });
   };

@@ -4,7 +4,7 @@ import { sessionLogLevel } from '../../transport-tools/session-log-level.ts';
 import { sessionOpen } from '../../transport-tools/session-open.ts';
 import { callInternal } from '../tenant-client/internal-call.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
-import { prefersStream } from './accept.ts';
+import { acceptedForm, prefersStream } from './accept.ts';
 import { inSequence } from './batch.ts';
 import { type BoundServer, bindServer } from './bind-server.ts';
 import { admitFirst, admitUncalled, callFirst, type Respond } from './dispatch.ts';
@@ -20,7 +20,9 @@ export async function handle2025(context: RequestContext, message: unknown): Pro
   if (accepted !== undefined) return accepted;
   const bound = (binding: BoundServer) => (Array.isArray(message) ? inSequence(context, binding) : binding);
   const asks = callsRemoteTool(context, message);
-  if (asks || mayWait(message) || prefersStream(context.request)) {
+  // A client that takes JSON only can neither be asked nor be noticed when it leaves.
+  const takesStream = acceptedForm(context.request) !== 'json';
+  if (takesStream && (asks || mayWait(message) || prefersStream(context.request))) {
     const respond: Respond = (binding, session) =>
       respondInStream(context, message, bound(binding), asks ? session : undefined);
     return admitFirst(context, respond, message);

@@ -1,7 +1,7 @@
 import { createMcpHandler, isLegacyRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
 import { KEEP_ALIVE_MS } from '../http/event-stream.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
-import { prefersStream } from './accept.ts';
+import { acceptedForm, prefersStream, STREAM_REQUIRED } from './accept.ts';
 import type { BoundServer } from './bind-server.ts';
 import { admitFirst, callFirst, type Respond } from './dispatch.ts';
 import { serveListen } from './listen.ts';
@@ -17,12 +17,15 @@ export async function isEra2026(request: Request, message: unknown): Promise<boo
 }
 
 export async function handle2026(context: RequestContext, message: unknown): Promise<Response> {
-  if (methodOf(message) === 'subscriptions/listen') return serveListen(context, message);
   const { request, isolate } = context;
-  const inStream = prefersStream(request) || mayWait(message);
+  const form = acceptedForm(request);
+  if (methodOf(message) === 'subscriptions/listen')
+    return form === 'json' ? context.refuse(STREAM_REQUIRED) : serveListen(context, message);
+  const inStream = form !== 'json' && (prefersStream(request) || mayWait(message));
+  const mode = inStream ? 'sse' : form === 'json' ? 'json' : 'auto';
   const respond: Respond = (binding) => {
     bindings.set(request, { binding, serve: isolate.serve });
-    return HANDLERS[inStream ? 'sse' : 'auto'].fetch(request, { parsedBody: message });
+    return HANDLERS[mode].fetch(request, { parsedBody: message });
   };
   if (inStream || !isCall(message)) return admitFirst(context, respond, message);
   const plain = plainCall2026(context, message);
@@ -38,11 +41,11 @@ function serverFor(request: Request | undefined) {
   return bound.serve(bound.binding);
 }
 
-const handlerOf = (responseMode: 'auto' | 'sse') =>
+const handlerOf = (responseMode: 'auto' | 'json' | 'sse') =>
   createMcpHandler(({ requestInfo }) => serverFor(requestInfo), {
     legacy: 'reject',
     keepAliveMs: KEEP_ALIVE_MS,
     responseMode,
   });
-/** `auto` answers in JSON unless the server sends something before the answer; `sse` always answers in a stream. */
-const HANDLERS = { auto: handlerOf('auto'), sse: handlerOf('sse') };
+/** `auto` answers in JSON unless the server sends something before the answer; the others always answer in one form. */
+const HANDLERS = { auto: handlerOf('auto'), json: handlerOf('json'), sse: handlerOf('sse') };
