@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/client';
+import { toJsonLine } from '../json/json-line.ts';
 import type { RpcError } from './failure.ts';
 
 /** stdout: protocol messages to the client, one a line, and nothing else. */
@@ -29,7 +30,7 @@ export class ClientOutput {
   }
 
   #write(message: object): void {
-    if (!this.#stream.writable || this.#stream.write(`${JSON.stringify(message)}\n`)) return;
+    if (!this.#stream.writable || this.#stream.write(`${toJsonLine(message)}\n`)) return;
     this.#draining ??= new Promise((resolve) => {
       const onDrained = () => {
         this.#stream.off('drain', onDrained).off('close', onDrained);

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { LineSplitter } from '../json/lines.ts';
 import type { DevServerOptions } from './dev-server.ts';
 
 /** How long the server may take to end by itself before it is killed. */
 const STOP_MS = 6000;
 const POLL_MS = 25;
+/** A longer line of the server's output is dropped; its own log lines are cut well before. */
+const MAX_LINE_BYTES = 1024 * 1024;
 const PROGRAM = fileURLToPath(new URL('dev-server.ts', import.meta.url));
 
 /** Keeps wrangler from writing files, from printing its own messages and from contacting its makers. */
@@ -109,6 +111,12 @@ export class ServerProcess {
   }
 
   #onLine(stream: NodeJS.ReadableStream | null, handle: (line: string) => void): void {
-    if (stream !== null) createInterface({ input: stream }).on('line', handle);
+    if (stream === null) return;
+    // Node's readline would also end a line at U+2028, which stands inside of JSON texts.
+    const splitter = new LineSplitter(
+      { onLine: (line) => handle(line.toString('utf8')), onOversizedLine: () => {} },
+      MAX_LINE_BYTES,
+    );
+    stream.on('data', (chunk: Buffer) => splitter.push(chunk));
   }
 }

@@ -1,3 +1,4 @@
+import { escapeSeparators } from '../json/json-line.ts';
 import { AdminClient, type TenantAnswer, type TokenAnswer } from './admin-client.ts';
 import { adminKey, serverAddress } from './server-address.ts';
 import { parseTenantCommand, type TenantCommand } from './tenant-command.ts';
@@ -132,7 +133,7 @@ function stateOf(token: TokenAnswer): string {
 async function main(): Promise<void> {
   const argv = process.argv.slice(2);
   const json = argv.includes('--json');
-  const print = (document: object) => console.log(JSON.stringify(document, null, 2));
+  const print = (document: object) => console.log(escapeSeparators(JSON.stringify(document, null, 2)));
   try {
     const command = parseTenantCommand(argv);
     if (command === undefined) throw usageError(tenantHelp());

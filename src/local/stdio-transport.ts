@@ -10,6 +10,7 @@ import {
   type Transport,
 } from '@modelcontextprotocol/server';
 import { findInexactNumber } from '../json/inexact-number.ts';
+import { toJsonLine } from '../json/json-line.ts';
 import { findJsonProblem } from '../json/json-problem.ts';
 import { LineSplitter } from '../json/lines.ts';
 
@@ -105,7 +106,7 @@ export class StdioTransport implements Transport {
 
   #write(message: object): void {
     if (this.#isClosed) return;
-    if (!this.#output.write(`${JSON.stringify(message)}\n`)) this.#pauseUntilDrained();
+    if (!this.#output.write(`${toJsonLine(message)}\n`)) this.#pauseUntilDrained();
   }
 
   #pauseUntilDrained(): void {

@@ -1,3 +1,4 @@
+import { toLogLine } from '../json/json-line.ts';
 import { type Cause, redactForLog } from './redact.ts';
 import type { TraceContext } from './trace.ts';
 
@@ -88,7 +89,7 @@ export function createLog(
     try {
       if (LOG_LEVELS.indexOf(record.level) < threshold) return;
       const line = { ts: new Date(clock()).toISOString(), ...redactClientFields(record) };
-      sink(options.format === 'json' ? JSON.stringify(line) : line);
+      sink(options.format === 'json' ? toLogLine(line) : line);
     } catch {
       // A failure of the log itself cannot be reported anywhere.
     }

@@ -1,5 +1,6 @@
 import { createMcpHandler, isLegacyRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
 import { KEEP_ALIVE_MS } from '../http/event-stream.ts';
+import { withOneLineEvents } from '../http/one-line-events.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import { acceptedForm, prefersStream, STREAM_REQUIRED } from './accept.ts';
 import type { BoundServer } from './bind-server.ts';
@@ -23,9 +24,9 @@ export async function handle2026(context: RequestContext, message: unknown): Pro
     return form === 'json' ? context.refuse(STREAM_REQUIRED) : serveListen(context, message);
   const inStream = form !== 'json' && (prefersStream(request) || mayWait(message));
   const mode = inStream ? 'sse' : form === 'json' ? 'json' : 'auto';
-  const respond: Respond = (binding) => {
+  const respond: Respond = async (binding) => {
     bindings.set(request, { binding, serve: isolate.serve });
-    return HANDLERS[mode].fetch(request, { parsedBody: message });
+    return withOneLineEvents(await HANDLERS[mode].fetch(request, { parsedBody: message }));
   };
   if (inStream || !isCall(message)) return admitFirst(context, respond, message);
   const plain = plainCall2026(context, message);

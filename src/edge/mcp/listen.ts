@@ -6,6 +6,7 @@ import type { ResourceChange } from '../../tenant/streams/stream.ts';
 import type { Scope } from '../../tools/tool.ts';
 import { streamOpen } from '../../transport-tools/session-open.ts';
 import { KEEP_ALIVE_MS } from '../http/event-stream.ts';
+import { withOneLineEvents } from '../http/one-line-events.ts';
 import { failedCall, internalCall } from '../tenant-client/internal-call.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import { StreamRelay } from '../tenant-client/stream-relay.ts';
@@ -52,7 +53,7 @@ export async function serveListen(context: RequestContext, message: unknown): Pr
   const bus = new StreamBus(relay.value);
   const handler = listenHandler(context, relay.value.scopes, bus);
   bus.onEnd = () => void handler.close();
-  return bus.limit(await handler.fetch(request, { parsedBody: message }));
+  return withOneLineEvents(bus.limit(await handler.fetch(request, { parsedBody: message })));
 }
 
 /** One handler for each stream, because the bus belongs to one stream. */

@@ -1,6 +1,7 @@
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { SessionInfo } from '../../tenant/contract/call.ts';
 import { KEEP_ALIVE_MS } from '../http/event-stream.ts';
+import { withOneLineEvents } from '../http/one-line-events.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import type { BoundServer } from './bind-server.ts';
 import { Conversation } from './conversation.ts';
@@ -61,7 +62,7 @@ export async function respondInStream(
   }
   if (request.signal.aborted) end();
   else request.signal.addEventListener('abort', end, { once: true });
-  return new Response(withEnd(response.body, end), response);
+  return withOneLineEvents(new Response(withEnd(response.body, end), response));
 }
 
 /** The same stream; `onEnd` is called when it ends for any reason. */

@@ -1,4 +1,5 @@
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
+import { toJsonLine } from '../../json/json-line.ts';
 import type { ClientMessage, SessionId } from '../../tenant/contract/call.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
 import { sessionClose } from '../../transport-tools/session-close.ts';
@@ -126,7 +127,7 @@ function eventsOf({ rev, uris, list, reset }: ResourceChange): SentEvent[] {
     ...(list ? [{ jsonrpc: '2.0', method: 'notifications/resources/list_changed' }] : []),
   ];
   return messages.map((message, index) => {
-    const data = JSON.stringify(message);
+    const data = toJsonLine(message);
     if (index === messages.length - 1) return { id: String(rev), data };
     // A reset has no partial event ids: it must be received whole.
     return reset ? { data } : { id: `${rev}.${index + 1}`, data };

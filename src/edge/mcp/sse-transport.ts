@@ -1,4 +1,5 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
+import { toJsonLine } from '../../json/json-line.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
 import { EventStream } from '../http/event-stream.ts';
 import type { StreamRelay } from '../tenant-client/stream-relay.ts';
@@ -46,7 +47,7 @@ export class SseTransport implements Transport {
   }
 
   #write(message: JSONRPCMessage): void {
-    this.#stream.send({ data: JSON.stringify(message) });
+    this.#stream.send({ data: toJsonLine(message) });
   }
 
   async start(): Promise<void> {}
