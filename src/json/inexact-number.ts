@@ -3,6 +3,8 @@ const SUSPECT = /\d[\d.]{15}|\d[eE][+-]?\d/;
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 /** The largest finite number has 309 digits. A longer token is refused without being compared. */
 const MAX_NUMBER_CHARS = 400;
+/** What `toPrecision` can print. */
+const MAX_PRECISION = 100;
 
 /**
  * Finds a number that JavaScript cannot represent exactly (RFC 8259, section 6). `JSON.parse` would change it silently, and
@@ -41,8 +43,24 @@ function isInexact(token: string): boolean {
   const value = Number(token);
   if (!Number.isFinite(value)) return true;
   const printed = String(value);
-  return printed !== token && digitsOf(printed) !== digitsOf(token);
+  return printed !== token && digitsOf(printed) !== digitsOf(token) && !isExpandedDouble(token, value);
 }
+
+/**
+ * Whether a decimal is a double in more digits than JavaScript prints: 17 are what many printers write so that every
+ * double survives, as in `3.1400000000000001`. Whole numbers are not meant, because they may be ids.
+ */
+function isExpandedDouble(token: string, value: number): boolean {
+  if (Number.isInteger(value)) return false;
+  const digits = significantDigits(token);
+  return digits >= 17 && digits <= MAX_PRECISION && digitsOf(value.toPrecision(digits)) === digitsOf(token);
+}
+
+const significantDigits = (token: string) =>
+  token
+    .replace(/[eE].*$/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+/, '').length;
 
 /** A decimal number as its significant digits and the position of its point. Equal numbers give equal texts. */
 function digitsOf(number: string): string {

@@ -12,6 +12,8 @@ describe('numbers that JSON.parse would change', () => {
     '-9007199254740993',
     '9999999999999999',
     '0.1000000000000000055',
+    '3.1400000000000002',
+    '3.14000000000000001',
     '100000000000000000000000000000001',
     '1.00000000000000000000000000000000000001',
     `1${'0'.repeat(100)}1`,
@@ -43,6 +45,12 @@ describe('numbers that JSON.parse keeps', () => {
     '5e-324',
     '1e21',
     '1000000000000000000000',
+    // Doubles in more digits than JavaScript prints.
+    '3.1400000000000001',
+    '0.10000000000000001',
+    '0.1000000000000000056',
+    '-2.2250738585072014e-308',
+    '1.0000000000000002',
     `1${'0'.repeat(300)}`,
   ])('%s', (number) => {
     for (const json of [number, `[0,${number}]`, `{"a":${number},"b":"c"}`]) {
@@ -68,6 +76,19 @@ test('what JavaScript writes, it holds', () => {
       expect(findInexactNumber(JSON.stringify(value))).toBeUndefined();
       expect(findInexactNumber(JSON.stringify(value, null, 2))).toBeUndefined();
     }),
+  );
+});
+
+test('a decimal double is accepted in any number of digits from 17 on', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e15, max: 1e15 }),
+      fc.integer({ min: 17, max: 40 }),
+      (value, digits) => {
+        fc.pre(!Number.isInteger(value));
+        expect(findInexactNumber(value.toPrecision(digits))).toBeUndefined();
+      },
+    ),
   );
 });
 
