@@ -5,8 +5,8 @@ import {
   type RequestId,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
-import { type CellName, cellUri, parseCellUri } from '../mcp/cell-uri.ts';
-import { MAX_SUBSCRIPTIONS } from '../transport-tools/session-store.ts';
+import { type CellName, canonicalUri, firstUris } from '../transport-tools/cell-uri.ts';
+import { MAX_SUBSCRIPTIONS } from '../transport-tools/session-room.ts';
 
 /** `subscriptions/listen` requests that one client can have open. */
 export const MAX_LISTEN_REQUESTS = 64;
@@ -17,8 +17,8 @@ const listenParams = z.object({
 const cancelledParams = z.object({ requestId: z.union([z.string(), z.number()]) });
 
 /**
- * The cells that a 2026 client listens to, with the URIs as the client wrote them. The SDK compares URIs as text, but a
- * cell has several (`/` may be percent-encoded): a change must be sent with each spelling that the client used.
+ * What a 2026 client listens to. The SDK compares URIs as texts, and a cell has several (`/` may be percent-encoded). Each
+ * subscription is notified of a cell under one URI: the first of its URIs that names the cell.
  */
 export class ListenSubscriptions {
   readonly #open = new Map<RequestId, readonly { uri: string; canonical: string }[]>();
@@ -39,10 +39,7 @@ export class ListenSubscriptions {
       return `resourceSubscriptions can name at most ${MAX_SUBSCRIPTIONS} resources. Open another subscription for the rest.`;
     if (this.#open.size >= MAX_LISTEN_REQUESTS)
       return `A client can have at most ${MAX_LISTEN_REQUESTS} subscriptions open. Cancel one first.`;
-    const cells = uris.flatMap((uri) => {
-      const cell = parseCellUri(uri);
-      return cell === undefined ? [] : [{ uri, canonical: canonicalUri(cell) }];
-    });
+    const cells = firstUris(uris).map((cell) => ({ uri: cell.uri, canonical: canonicalUri(cell) }));
     this.#open.set(message.id, cells);
     return undefined;
   }
@@ -52,7 +49,7 @@ export class ListenSubscriptions {
     this.#open.delete(id);
   }
 
-  /** The URIs under which the client listens to a cell. */
+  /** The URIs under which the subscriptions are notified of a cell. */
   urisOf(cell: CellName): string[] {
     const changed = canonicalUri(cell);
     return this.#all()
@@ -69,6 +66,3 @@ export class ListenSubscriptions {
     return [...new Map([...this.#open.values()].flat().map((cell) => [cell.uri, cell])).values()];
   }
 }
-
-/** Keys are stored in Unicode normalization form C. */
-const canonicalUri = ({ run_id, key }: CellName) => cellUri({ run_id, key: key.normalize('NFC') });

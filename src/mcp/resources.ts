@@ -10,9 +10,9 @@ import { fail, type Result, succeed } from '../result.ts';
 import type { CallerInfo } from '../tenant/contract/call.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
 import type { Tool } from '../tools/tool.ts';
+import { CELL_URI_TEMPLATE, cellUri, parseCellUri } from '../transport-tools/cell-uri.ts';
 import { resourcesSubscribe, resourcesUnsubscribe } from '../transport-tools/resource-subscribe.ts';
 import { resourcesList, resourcesRead } from '../transport-tools/resources.ts';
-import { CELL_URI_TEMPLATE, cellUri, parseCellUri } from './cell-uri.ts';
 import { callerOf, onePageParams, pageParams, refusalError, type ServerBinding } from './server-binding.ts';
 
 const MIME_TYPE = 'application/json';
@@ -68,7 +68,7 @@ export function serveResources(server: Server, binding: ServerBinding): void {
     async ({ uri }: z.output<typeof readParams>, context: ServerContext) => {
       const cell = parseCellUri(uri);
       if (cell === undefined) throw new ResourceNotFoundError(uri);
-      const named = tool === resourcesSubscribe ? { uri, ...cell } : { uri };
+      const named = tool === resourcesSubscribe ? { uri, ...cell } : cell;
       const args = { session_id: requireSession(binding), ...named };
       const outcome = await ask(binding, tool, args, caller(context));
       if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);

@@ -13,6 +13,7 @@ export type LogEvent =
   | 'request.refused'
   | 'tenant.migration_failed'
   | 'tenant.write_behind_failed'
+  | 'tenant.notify_failed'
   | 'tenant.swept'
   | 'tenant.sweep_failed'
   | 'admin.request'

@@ -58,15 +58,22 @@ export class Compartment implements CallHandler {
   constructor(host: Host) {
     this.#host = host;
     this.#waiters = new Waiters(host.later);
-    this.#listeners = new Listeners(host.db, host.listeners);
+    this.#listeners = new Listeners({
+      db: host.db,
+      later: host.later,
+      open: host.listeners,
+      report: (cause) => this.#report('tenant.notify_failed', cause),
+    });
     this.administration = new Administration({
       host,
       listeners: this.#listeners,
       waiters: this.#waiters,
       requireLoaded: () => this.#requireLoaded(),
-      reportMigration: (cause) => this.#reportMigration(cause),
+      reportMigration: (cause) => this.#report('tenant.migration_failed', cause),
       forget: () => this.forget(),
     });
+    // Streams that have survived a hibernation may not have been sent everything before it.
+    if (host.listeners.length > 0) host.later(0, () => this.#resumeStreams());
   }
 
   admit(tokenId: TokenId, session: SessionId | undefined): Result<Admission, Refusal> {
@@ -133,7 +140,12 @@ export class Compartment implements CallHandler {
     this.#touched = undefined;
     this.#waiters.touch(touched);
     for (const session of closedSessions(touched)) this.#listeners.endSession(session);
-    if (this.#loaded !== undefined) this.#listeners.notifyAll(this.#loaded.pipeline.rev);
+    if (this.#loaded !== undefined) this.#listeners.announce(this.#loaded.pipeline.rev);
+  }
+
+  #resumeStreams(): void {
+    const loaded = this.#requireLoaded();
+    if (loaded.ok) this.#listeners.announce(loaded.value.pipeline.rev);
   }
 
   /** Wakes every waiting call and notifies every stream, after another process has written to the database. */
@@ -143,7 +155,7 @@ export class Compartment implements CallHandler {
       return loaded.ok ? loaded.value.pipeline.rev : undefined;
     });
     this.#waiters.touchAll();
-    if (head !== undefined) this.#listeners.notifyAll(head);
+    if (head !== undefined) this.#listeners.announce(head);
   }
 
   /**
@@ -250,14 +262,13 @@ export class Compartment implements CallHandler {
       if (!hasSchema(this.#host.db)) return fail({ reason: 'invalid_token' });
       return succeed(this.#load());
     } catch (cause) {
-      this.#reportMigration(cause);
+      this.#report('tenant.migration_failed', cause);
       return fail({ reason: 'unavailable' });
     }
   }
 
-  #reportMigration(cause: unknown): void {
-    const described = describeCause(cause, undefined, {});
-    this.#host.log({ level: 'error', event: 'tenant.migration_failed', cause: described });
+  #report(event: 'tenant.migration_failed' | 'tenant.notify_failed', cause: unknown): void {
+    this.#host.log({ level: 'error', event, cause: describeCause(cause, undefined, {}) });
   }
 
   #load(): LoadedTenant {

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { defineTool } from '../tools/tool.ts';
 import { sessionId, subscribedCell } from './fields.ts';
 import { requireSession } from './session-store.ts';
-import { subscribe } from './subscriptions.ts';
+import { subscribe, unsubscribe } from './subscriptions.ts';
 
 const annotations = {
   readOnlyHint: false,
@@ -30,7 +30,7 @@ export const resourcesSubscribe = defineTool({
   },
 });
 
-/** Serves MCP's `resources/unsubscribe`. */
+/** Serves MCP's `resources/unsubscribe`, under whatever URI the client names the cell. */
 export const resourcesUnsubscribe = defineTool({
   name: 'resources_unsubscribe',
   title: 'Unsubscribe from a cell',
@@ -39,12 +39,12 @@ export const resourcesUnsubscribe = defineTool({
   cost: 1,
   grows: false,
   annotations,
-  input: subscribedCell().pick({ uri: true }).extend({ session_id: sessionId() }),
+  input: subscribedCell().omit({ uri: true }).extend({ session_id: sessionId() }),
   output: z.strictObject({}),
-  log: { session_id: 'hash', uri: 'length' },
-  run({ session_id, uri }, context) {
+  log: { session_id: 'hash', run_id: 'plain', key: 'plain' },
+  run({ session_id, ...cell }, context) {
     requireSession(context, session_id);
-    context.sql.exec('DELETE FROM subscriptions WHERE session_id = ? AND uri = ?', session_id, uri);
+    unsubscribe(context, session_id, cell);
     return {};
   },
 });

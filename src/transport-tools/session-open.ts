@@ -3,7 +3,8 @@ import { revision } from '../tools/blackboard/fields.ts';
 import { ToolError } from '../tools/errors.ts';
 import { defineTool, type ToolContext } from '../tools/tool.ts';
 import { MAX_CLIENT_CHARS, sessionId, subscribedCell } from './fields.ts';
-import { MAX_SESSIONS, MAX_STREAMS, MAX_SUBSCRIPTIONS, sweepSessions } from './session-store.ts';
+import { countSession, MAX_SUBSCRIPTIONS } from './session-room.ts';
+import { MAX_SESSIONS, MAX_STREAMS, sweepSessions } from './session-store.ts';
 import { subscribe } from './subscriptions.ts';
 
 const annotations = {
@@ -78,6 +79,7 @@ function insertSession(context: ToolContext, session: NewSession): z.output<type
     rev,
     context.now,
   );
+  countSession(context, session.session_id);
   return { rev };
 }
 

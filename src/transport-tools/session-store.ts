@@ -6,8 +6,6 @@ import type { Sql, ToolContext } from '../tools/tool.ts';
 export const MAX_SESSIONS = 1000;
 /** The most streams without a session that a tenant can have open at once. */
 export const MAX_STREAMS = 256;
-/** The most resources that one session can be subscribed to. */
-export const MAX_SUBSCRIPTIONS = 100;
 /** After this time without use a session ends. */
 export const SESSION_IDLE_MS = 24 * 3_600_000;
 /** `seen_at` is updated only if it is older than this, so that most requests write nothing. */

@@ -24,8 +24,8 @@ export interface TestCompartment {
   readonly db: Database;
   readonly lines: LogRecord[];
   readonly clock: FakeTime;
-  /** Runs what was put off until now. */
-  runLater(): void;
+  /** Runs what was put off until now, or until `withinMs` milliseconds later. @returns how many tasks were run */
+  runLater(withinMs?: number): number;
   /** Lets time pass: runs what was put off, each at its time, and what follows from it. */
   elapse(ms: number): Promise<void>;
   issue(scopes?: readonly Scope[]): TokenId;
@@ -58,7 +58,7 @@ export function openCompartment(host: Partial<Host> = {}): TestCompartment {
     db,
     lines,
     clock: time,
-    runLater: () => time.runLater(),
+    runLater: (withinMs) => time.runLater(withinMs),
     elapse: (ms) => time.elapse(ms),
     issue: (scopes = SCOPES) => {
       const issued = compartment.administration.issueToken({ label: 'test', scopes, ttlMs: TEN_YEARS_MS });

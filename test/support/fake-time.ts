@@ -21,11 +21,16 @@ export class FakeTime {
     for (const entry of this.#put) entry.due += ms;
   }
 
-  /** Runs what was put off until now. */
-  runLater(): void {
-    const due = this.#put.filter((entry) => entry.due <= this.now);
-    this.#put = this.#put.filter((entry) => entry.due > this.now);
+  /**
+   * Runs what was put off until now, or until `withinMs` milliseconds later, without moving the time.
+   * @returns how many tasks were run
+   */
+  runLater(withinMs = 0): number {
+    const until = this.now + withinMs;
+    const due = this.#put.filter((entry) => entry.due <= until);
+    this.#put = this.#put.filter((entry) => entry.due > until);
     for (const { task } of due) task();
+    return due.length;
   }
 
   /** Lets time pass: runs what was put off, each at its time, and what follows from it. */

@@ -45,7 +45,7 @@ export const ISOLATION_SCRIPT: readonly IsolationStep[] = [
     }),
   },
   { tool: 'resources_subscribe', args: () => ({ session_id: 'same', uri: 'u', ...board, key: 'plan/step' }) },
-  { tool: 'resources_unsubscribe', args: () => ({ session_id: 'same', uri: 'u' }) },
+  { tool: 'resources_unsubscribe', args: () => ({ session_id: 'same', ...board, key: 'plan/step' }) },
   { tool: 'session_close', args: () => ({ session_id: 'same' }) },
   { tool: 'blackboard_claim', args: (mark) => ({ ...board, key: 'plan/step', by: mark }) },
   { tool: 'blackboard_claim', args: () => ({ ...board, prefix: 'coun', by: 'another' }) },

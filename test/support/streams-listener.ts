@@ -1,4 +1,5 @@
 import type { SessionId, TokenId } from '../../src/tenant/contract/call.ts';
+import { FIRST_SLICE_MS, SLICE_PAUSE_MS } from '../../src/tenant/streams/fan-out.ts';
 import type {
   Listener,
   ResourceChange,
@@ -8,6 +9,9 @@ import type {
   StreamState,
 } from '../../src/tenant/streams/stream.ts';
 import { callRequest, type TestCompartment } from './compartment.ts';
+
+/** Whatever the tenant puts off for no longer than this is a slice of notifications. */
+const SLICE_MS = Math.max(FIRST_SLICE_MS, SLICE_PAUSE_MS);
 
 /** A stream without a socket: what it was told, and how it ended. */
 export class FakeListener implements Listener {
@@ -68,11 +72,27 @@ export class ListeningTenant {
     this.tokenId = tokenId;
   }
 
-  /** The answer of a call, which must succeed. */
+  /** The answer of a call, which must succeed, and what it leads to: every stream has been notified. */
   call(tool: string, args: unknown): Record<string, unknown> {
+    const answer = this.callOnly(tool, args);
+    this.notifyAll();
+    return answer;
+  }
+
+  /** The answer of a call, which must succeed. Nobody has been notified of it yet. */
+  callOnly(tool: string, args: unknown): Record<string, unknown> {
     const outcome = this.test.call(this.tokenId, tool, args);
     if (outcome.kind !== 'answer') throw new Error(`${tool}: ${JSON.stringify(outcome)}`);
     return JSON.parse(outcome.json) as Record<string, unknown>;
+  }
+
+  /** Runs one slice of notifications. @returns whether there was one */
+  notifySome(): boolean {
+    return this.test.runLater(SLICE_MS) > 0;
+  }
+
+  notifyAll(): void {
+    while (this.notifySome());
   }
 
   write(key: string, value: unknown, more: object = {}): number {

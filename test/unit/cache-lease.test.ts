@@ -91,13 +91,14 @@ describe('tags that are invalidated while leases exist', () => {
   });
 });
 
-test('a caller beyond the limit of waiting calls gets pending', async () => {
+test('a caller beyond the limit of waiting calls is refused, and gets pending without wait_s', async () => {
   const { compartment, token, get, set, clock } = open();
   const { lease_id } = get('p', { lease_s: 60 });
   const args = { model: 'm', prompt: 'p', wait_s: 25 };
   const call = () => compartment.call(callRequest(token, 'cache_get', args, clock.now));
   const waiting = Array.from({ length: MAX_WAITERS }, call);
-  expect(call()).toMatchObject({ json: expect.stringContaining('"pending"') });
+  expect(call()).toMatchObject({ kind: 'error', error: { code: 'unavailable' } });
+  expect(get('p')).toMatchObject({ status: 'pending' });
   set('p', { response: 'done', lease_id });
   for (const outcome of await Promise.all(waiting))
     expect(outcome).toMatchObject({ json: expect.stringContaining('"done"') });

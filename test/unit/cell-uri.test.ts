@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cellUri, parseCellUri } from '../../src/mcp/cell-uri.ts';
+import { cellUri, parseCellUri } from '../../src/transport-tools/cell-uri.ts';
 
 test.each([
   [{ run_id: 'default', key: 'plan' }, 'blackboard://default/plan'],

@@ -3,7 +3,6 @@ import { validateHostHeader } from '@modelcontextprotocol/server';
 import { describe, expect, test } from 'vitest';
 import { checkAccept, prefersStream } from '../../src/edge/mcp/accept.ts';
 import { findInexactNumber } from '../../src/json/inexact-number.ts';
-import { parseCellUri } from '../../src/mcp/cell-uri.ts';
 import { describeCause, redactArgs, redactForLog } from '../../src/telemetry/redact.ts';
 import { redactSecrets } from '../../src/telemetry/secrets.ts';
 import { continueTrace } from '../../src/telemetry/trace.ts';
@@ -15,6 +14,7 @@ import { previewLine, termsOf } from '../../src/tools/cache/question-text.ts';
 import { normaliseV1 } from '../../src/tools/scar/fingerprint-v1/normalise.ts';
 import { tokensOf } from '../../src/tools/scar/tokens.ts';
 import { queryTerms } from '../../src/tools/search.ts';
+import { parseCellUri } from '../../src/transport-tools/cell-uri.ts';
 import { growthOf, MAX_GROWTH, repeatTo } from '../support/growth.ts';
 
 /** Texts that a pattern may begin to match at many places and then not match. Half of them end in something else. */

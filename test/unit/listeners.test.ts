@@ -42,19 +42,25 @@ describe('a listener', () => {
     here.subscribe(session, 'a');
     here.write('a', 3);
     expect(listener.told).toEqual(['list', A, A]);
-    here.call('resources_unsubscribe', { session_id: session, uri: A });
+    here.call('resources_unsubscribe', { session_id: session, run_id: 'default', key: 'a' });
     here.write('a', 4);
     expect(listener.told).toEqual(['list', A, A]);
   });
 
-  test('hears of both names that it gave to one cell', () => {
+  test.each([
+    ['the canonical one', [A, 'blackboard://default/%61'], A],
+    ['another one', ['blackboard://default/%61', A], 'blackboard://default/%61'],
+  ])('that names a cell in several ways is notified once, by its first URI: %s', (_name, uris, first) => {
     const here = tenant();
-    const session = here.session('a');
-    const name = 'blackboard://default/%61';
-    here.call('resources_subscribe', { session_id: session, uri: name, run_id: 'default', key: 'a' });
+    const session = here.session();
+    for (const uri of uris)
+      here.call('resources_subscribe', { session_id: session, uri, run_id: 'default', key: 'a' });
     const listener = here.listen(session);
     here.write('a', 1);
-    expect(listener.changes).toEqual([{ rev: 1, uris: [name, A], list: true }]);
+    expect(listener.changes).toEqual([{ rev: 1, uris: [first], list: true }]);
+    here.call('resources_unsubscribe', { session_id: session, run_id: 'default', key: 'a' });
+    here.write('a', 2);
+    expect(listener.changes).toHaveLength(1);
   });
 
   test('is told together of what one call did, and of the list once', () => {

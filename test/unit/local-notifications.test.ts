@@ -2,7 +2,7 @@ import { InMemoryTransport, Server } from '@modelcontextprotocol/server';
 import { describe, expect, test } from 'vitest';
 import { ListenSubscriptions, MAX_LISTEN_REQUESTS } from '../../src/local/listen-subscriptions.ts';
 import { NotificationQueue } from '../../src/local/notification-queue.ts';
-import { MAX_SUBSCRIPTIONS } from '../../src/transport-tools/session-store.ts';
+import { MAX_SUBSCRIPTIONS } from '../../src/transport-tools/session-room.ts';
 
 const listen = (id: number, resourceSubscriptions: string[]) =>
   ({
@@ -13,14 +13,14 @@ const listen = (id: number, resourceSubscriptions: string[]) =>
   }) as const;
 
 describe('what a 2026 client listens to', () => {
-  test('is told in the spelling that it used, and in every one of them once', () => {
+  test('is notified once for each subscription, by the first URI that it used', () => {
     const subscriptions = new ListenSubscriptions();
-    const spellings = ['blackboard://r/team%2Fplan', 'BLACKBOARD://r/team/plan', 'blackboard://r/team/plan'];
-    subscriptions.register(listen(1, [...spellings, 'blackboard://r/other', 'file:///etc']));
-    subscriptions.register(listen(2, spellings.slice(1)));
-    expect(subscriptions.urisOf({ run_id: 'r', key: 'team/plan' })).toEqual(spellings);
+    const uris = ['blackboard://r/team%2Fplan', 'BLACKBOARD://r/team/plan', 'blackboard://r/team/plan'];
+    subscriptions.register(listen(1, [...uris, 'blackboard://r/other', 'file:///etc']));
+    subscriptions.register(listen(2, uris.slice(1)));
+    expect(subscriptions.urisOf({ run_id: 'r', key: 'team/plan' })).toEqual(uris.slice(0, 2));
     expect(subscriptions.urisOf({ run_id: 'x', key: 'team/plan' })).toEqual([]);
-    // Keys are kept composed, whatever form they were written in.
+    // Keys are stored composed, whatever form they were written in.
     subscriptions.register(listen(3, ['blackboard://r/cafe%CC%81']));
     expect(subscriptions.urisOf({ run_id: 'r', key: 'café' })).toEqual(['blackboard://r/cafe%CC%81']);
   });

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS, DEFAULT_STORAGE_QUOTA_BYTES } from '../../src/config.ts';
 import { type LocalDatabase, openDatabase } from '../../src/local/database.ts';
+import { SLICE_PAUSE_MS } from '../../src/tenant/streams/fan-out.ts';
 import { SCOPES } from '../../src/tools/families.ts';
-import { START } from '../support/fake-time.ts';
+import { FakeTime, START } from '../support/fake-time.ts';
 import { listening, openLocal, TemporaryDirectory, type TestLocal } from '../support/local.ts';
 
 let directory: TemporaryDirectory;
@@ -134,7 +135,8 @@ describe('two processes on one file', () => {
   });
 
   test('a listener in one is told of writes in both, each once and in order', async () => {
-    const [one, other] = [open(), open()];
+    const time = new FakeTime();
+    const [one, other] = [open({ later: time.later }), open()];
     const { notices } = await listening(one, true);
     for (const [local, key] of [
       [other, 'a'],
@@ -143,8 +145,10 @@ describe('two processes on one file', () => {
     ] as const) {
       await local.answer('blackboard_write', { key, value: 1 });
     }
-    one.tenant.announceForeignWrites();
-    one.tenant.announceForeignWrites();
+    for (const _ of [1, 2]) {
+      one.tenant.announceForeignWrites();
+      while (time.runLater(SLICE_PAUSE_MS) > 0);
+    }
     const told = notices.flatMap((notice) => (notice.kind === 'changes' ? notice.changes : []));
     expect(told.map(({ cell }) => cell?.key)).toEqual(['a', 'b', 'c']);
     expect(told.filter(({ list }) => list)).not.toEqual([]);
@@ -157,14 +161,17 @@ describe('two processes on one file', () => {
       real.commit();
       hook.afterCommit();
     };
-    const [one, other] = [open({}, { ...real, commit }), open()];
+    const time = new FakeTime();
+    const [one, other] = [open({ later: time.later }, { ...real, commit }), open()];
     const { notices } = await listening(one, true);
     hook.afterCommit = () => {
       hook.afterCommit = () => {};
       void other.call('blackboard_write', { key: 'between', value: 1 });
     };
     await one.answer('blackboard_write', { key: 'own', value: 1 });
+    while (time.runLater(SLICE_PAUSE_MS) > 0);
     one.tenant.announceForeignWrites();
+    while (time.runLater(SLICE_PAUSE_MS) > 0);
     const told = notices.flatMap((notice) => (notice.kind === 'changes' ? notice.changes : []));
     expect(told.map(({ cell }) => cell?.key)).toEqual(['own', 'between']);
   });
@@ -233,10 +240,9 @@ describe('a file that takes no more', () => {
 
   test('fails the call as unavailable, and memory is not ahead of it', async () => {
     const { db, fail } = failing();
-    const local = open(
-      { limits: { tenant: { rate: 1, burst: 3 }, tool: { rate: 1, burst: 3 } }, clock: () => START },
-      db,
-    );
+    const time = new FakeTime();
+    const limits = { tenant: { rate: 1, burst: 3 }, tool: { rate: 1, burst: 3 } };
+    const local = open({ limits, clock: () => START, later: time.later }, db);
     const { notices } = await listening(local, true);
     notices.length = 0;
     fail.commits = 5;
@@ -252,6 +258,7 @@ describe('a file that takes no more', () => {
       code: 'unavailable',
       cause: { message: 'database or disk is full' },
     });
+    while (time.runLater(SLICE_PAUSE_MS) > 0);
     expect(notices).toEqual([]);
     // Neither the revisions nor the charges of what failed were kept.
     expect(await local.answer('blackboard_write', { key: 'k', value: 9 })).toMatchObject({
@@ -259,6 +266,7 @@ describe('a file that takes no more', () => {
       rev: 1,
     });
     expect(await local.call('blackboard_write', { key: 'k', value: 9 })).toMatchObject({ kind: 'answer' });
+    while (time.runLater(SLICE_PAUSE_MS) > 0);
     expect(notices).not.toEqual([]);
   });
 });

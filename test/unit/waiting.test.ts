@@ -242,12 +242,18 @@ describe('a call that waits until a time of its own', () => {
   });
 });
 
-test('one call more than can wait is answered at once', async () => {
+test('one call more than can wait is refused, unless it can be answered at once', async () => {
   const host = open();
   const token = host.issue();
   const waiting = Array.from({ length: MAX_WAITERS }, () => started(host, token, 20));
-  expect(host.call(token, 'await', { wait_s: 20 })).toEqual(answer(0, START));
+  const refused = host.call(token, 'await', { wait_s: 20 });
+  expect(refused).toMatchObject({
+    kind: 'error',
+    error: { code: 'unavailable', retryable: true, retry_after_ms: 1000 },
+  });
+  expect(host.call(token, 'await', { wait_s: 0 })).toEqual(answer(0, START));
   host.call(token, 'tell', { topic: 'news' });
+  expect(host.call(token, 'await', { wait_s: 20 })).toEqual(answer(1, START));
   for (const { done } of waiting) expect(await done).toEqual(answer(1, START));
   expect(started(host, token, 20).state.outcome).toBeUndefined();
 });

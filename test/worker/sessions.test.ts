@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { MAX_SESSIONS, MAX_SUBSCRIPTIONS, SESSION_IDLE_MS } from '../../src/transport-tools/session-store.ts';
+import { MAX_SUBSCRIPTIONS } from '../../src/transport-tools/session-room.ts';
+import { MAX_SESSIONS, SESSION_IDLE_MS } from '../../src/transport-tools/session-store.ts';
 import { HttpTenant, jsonOf, listTools, operate, postMcp, type Sent, send } from '../support/http.ts';
 import {
   EventReader,
@@ -166,7 +167,7 @@ describe('a session', () => {
     expect(
       (await jsonOf(await tenant.rpc('resources/subscribe', { uri: A }, inSession(session)))).result,
     ).toEqual({});
-    expect(await rowsOf(tenant, 'SELECT uri FROM subscriptions')).toEqual([{ uri: A }]);
+    expect(await rowsOf(tenant, 'SELECT key FROM subscriptions')).toEqual([{ key: 'a' }]);
     expect((await del(tenant, inSession(session))).status).toBe(204);
     expect(await rowsOf(tenant, 'SELECT id FROM sessions')).toEqual([]);
     expect(await rowsOf(tenant, 'SELECT uri FROM subscriptions')).toEqual([]);

@@ -1,7 +1,8 @@
 import { evictDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
-import { MAX_STREAMS, MAX_SUBSCRIPTIONS } from '../../src/transport-tools/session-store.ts';
+import { MAX_SUBSCRIPTIONS } from '../../src/transport-tools/session-room.ts';
+import { MAX_STREAMS } from '../../src/transport-tools/session-store.ts';
 import { HttpTenant, jsonOf, operate } from '../support/http.ts';
 import { write } from '../support/resources.ts';
 import { eventually, soon } from '../support/streams-heard.ts';

@@ -29,6 +29,7 @@ const REFUSALS = {
   401: ['unauthorized', 'invalid_token'],
   403: ['insufficient_scope', 'suspended', 'origin_not_allowed'],
   404: ['unknown_tool'],
+  408: ['request_timeout'],
   413: [],
   415: ['media_type'],
   429: ['too_many_requests'],
@@ -43,6 +44,7 @@ const MEANING: Readonly<Record<keyof typeof REFUSALS, string>> = {
   401: 'The token is missing or not valid.',
   403: 'The token does not allow this. `insufficient_scope` names the missing scope.',
   404: 'The tool, or a handle that was given, does not exist.',
+  408: 'The body was not received in time. Send it again.',
   413: 'The body or a value is too large. `limit` is the maximum.',
   415: 'The body is not application/json.',
   429: 'Too many calls. Wait `retry_after_ms` or Retry-After, then repeat.',
@@ -51,7 +53,7 @@ const MEANING: Readonly<Record<keyof typeof REFUSALS, string>> = {
   507: 'The storage quota is used up. Delete or invalidate entries first.',
 };
 type Status = keyof typeof REFUSALS;
-const STATUSES: readonly Status[] = [400, 401, 403, 404, 413, 415, 429, 500, 503, 507];
+const STATUSES: readonly Status[] = [400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 507];
 const OF_CATALOGUE: readonly Status[] = [401, 403, 429, 500, 503];
 
 function refusal(status: Status) {
@@ -79,6 +81,11 @@ const TRACEPARENT = {
   schema: { type: 'string' },
 };
 
+/** A status is sent before the end of the call is known. */
+const WAITED =
+  'The answer. If the call waits longer than a second, the body begins with white space, and a late error is a ' +
+  'Problem in this body: its member `status` is the status that the response would have had.';
+
 function callOf(tool: Tool) {
   const { name, title, description, inputSchema } = listing(tool);
   return {
@@ -90,7 +97,10 @@ function callOf(tool: Tool) {
     parameters: [{ $ref: '#/components/parameters/traceparent' }],
     requestBody: { required: true, content: json(inputSchema) },
     responses: {
-      200: { description: 'The answer.', content: json(jsonSchema(tool.output, 'output')) },
+      200: {
+        description: 'wait_s' in tool.input.shape ? WAITED : 'The answer.',
+        content: json(jsonSchema(tool.output, 'output')),
+      },
       ...refusals(STATUSES.filter((status) => status !== 507 || tool.grows)),
     },
   };

@@ -1,9 +1,10 @@
 import { type Context, Hono } from 'hono';
-import type { CallOutcome } from '../../tenant/contract/call.ts';
+import type { CallOutcome, CallRequest } from '../../tenant/contract/call.ts';
 import { authenticate } from '../auth/authenticate.ts';
 import { readJson } from '../http/body.ts';
 import { methodNotAllowed, problem, toolErrorProblem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { respondLate } from '../http/late-response.ts';
 import { allowOrigin } from '../http/origin.ts';
 import { refuse } from '../http/refusal-log.ts';
 import { createContext, type RequestContext } from '../tenant-client/request-context.ts';
@@ -37,16 +38,25 @@ async function callTool(context: RequestContext, toolName: string): Promise<Resp
   if (!body.ok) return context.refuse(body.error);
   const leave = () => context.waitUntil(tenant.cancel(arrival.id));
   request.signal.addEventListener('abort', leave, { once: true });
-  const outcome = await tenant.call({
+  const response = respond(context, {
     tokenId: principal.tokenId,
     session: undefined,
     cancelKey: arrival.id,
     tool: isolate.restTools.resolveToolName(toolName, undefined),
     args: body.value,
     caller: { ...caller, protocolVersion: undefined },
-  });
-  request.signal.removeEventListener('abort', leave);
-  return responseTo(context, outcome);
+  }).finally(() => request.signal.removeEventListener('abort', leave));
+  return mayWait(body.value) ? respondLate(response, leave) : response;
+}
+
+/** Whether the arguments ask the tool to wait. The tool validates them; here they decide only how to respond. */
+function mayWait(args: unknown): boolean {
+  const waitS = typeof args === 'object' && args !== null && 'wait_s' in args ? args.wait_s : undefined;
+  return typeof waitS === 'number' && waitS > 0;
+}
+
+async function respond(context: RequestContext, call: CallRequest): Promise<Response> {
+  return responseTo(context, await context.tenant.call(call));
 }
 
 /** How a call ended, as an HTTP response. The tenant has logged the call. */

@@ -3,20 +3,32 @@ import { findInexactNumber } from '../../json/inexact-number.ts';
 import { findJsonProblem } from '../../json/json-problem.ts';
 import { fail, type Result, succeed } from '../../result.ts';
 import { clip } from '../../telemetry/redact.ts';
+import type { Later } from '../../tenant/contract/timer.ts';
 import type { HttpRefusal } from './http-errors.ts';
+import { later as platformTimer } from './timer.ts';
 
-/** Reading the JSON body of a request: once, and bounded in bytes, depth and values. */
+/** Reading the JSON body of a request: once, and bounded in bytes, depth, values and time. */
+
+/**
+ * The time within which a body must have been received, in milliseconds. The largest body of 4 MiB needs a connection of
+ * 1.2 Mbit/s for it.
+ */
+export const BODY_TIMEOUT_MS = 30_000;
 
 interface BodyRefusal extends HttpRefusal {
-  readonly status: 400 | 413 | 415;
-  readonly code: 'parse_error' | 'invalid_request' | 'too_large' | 'media_type';
+  readonly status: 400 | 408 | 413 | 415;
+  readonly code: 'parse_error' | 'invalid_request' | 'request_timeout' | 'too_large' | 'media_type';
 }
 
 const invalid = (message: string): BodyRefusal => ({ status: 400, code: 'invalid_request', message });
 
 /** Reads a JSON body of at most `maxBytes`, checked in the order length, media type, text, syntax, shape. */
-export async function readJson(request: Request, maxBytes: number): Promise<Result<unknown, BodyRefusal>> {
-  const body = await readText(request, maxBytes);
+export async function readJson(
+  request: Request,
+  maxBytes: number,
+  later: Later = platformTimer,
+): Promise<Result<unknown, BodyRefusal>> {
+  const body = await readText(request, maxBytes, later);
   if (!body.ok) return body;
   let value: unknown;
   try {
@@ -37,7 +49,11 @@ export async function readJson(request: Request, maxBytes: number): Promise<Resu
   return succeed(value);
 }
 
-async function readText(request: Request, maxBytes: number): Promise<Result<string, BodyRefusal>> {
+async function readText(
+  request: Request,
+  maxBytes: number,
+  later: Later,
+): Promise<Result<string, BodyRefusal>> {
   const tooLarge = fail<BodyRefusal>({
     status: 413,
     code: 'too_large',
@@ -47,36 +63,57 @@ async function readText(request: Request, maxBytes: number): Promise<Result<stri
   if (!isJsonContentType(request.headers.get('content-type'))) {
     return fail({ status: 415, code: 'media_type', message: 'Content-Type must be application/json.' });
   }
+  const late = Promise.withResolvers<'late'>();
+  const stopTimer = later(BODY_TIMEOUT_MS, () => late.resolve('late'));
   try {
-    const text = await decode(request, maxBytes);
-    return text === undefined ? tooLarge : succeed(text);
+    const text = await decode(request, maxBytes, late.promise);
+    if (text === 'late') return fail(TOO_SLOW);
+    return text === undefined ? tooLarge : succeed(text.decoded);
   } catch {
     return fail({
       status: 400,
       code: 'parse_error',
       message: 'The body could not be read as UTF-8 text.',
     });
+  } finally {
+    stopTimer();
   }
 }
 
+const TOO_SLOW: BodyRefusal = {
+  status: 408,
+  code: 'request_timeout',
+  message: `The body was not received within ${BODY_TIMEOUT_MS / 1000} seconds. Send it again, without pauses.`,
+};
+
 /**
- * The text of a body, or undefined when it has more than `maxBytes`.
+ * The text of a body, or undefined when it has more than `maxBytes`, or `late` when it has not ended in time.
  * @throws when the bytes are not UTF-8: replacing them would make two different texts equal (RFC 8259, section 8.1)
  */
-async function decode(request: Request, maxBytes: number): Promise<string | undefined> {
+async function decode(
+  request: Request,
+  maxBytes: number,
+  late: Promise<'late'>,
+): Promise<{ decoded: string } | 'late' | undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
   // The declared length was checked, and HTTP enforces it: one read is enough.
   if (request.headers.has('content-length')) {
-    const bytes = await request.arrayBuffer();
-    return bytes.byteLength > maxBytes ? undefined : decoder.decode(bytes);
+    const bytes = await Promise.race([request.arrayBuffer(), late]);
+    if (bytes === 'late') return bytes;
+    return bytes.byteLength > maxBytes ? undefined : { decoded: decoder.decode(bytes) };
   }
   let received = 0;
-  let text = '';
-  // Leaving the loop early cancels the stream.
-  for await (const chunk of request.body ?? []) {
-    received += chunk.byteLength;
-    if (received > maxBytes) return undefined;
-    text += decoder.decode(chunk, { stream: true });
+  let decoded = '';
+  const reader = request.body?.getReader();
+  for (;;) {
+    const read = await Promise.race([reader?.read(), late]);
+    if (read === undefined || (read !== 'late' && read.done)) return { decoded: decoded + decoder.decode() };
+    if (read !== 'late') {
+      received += read.value.byteLength;
+      decoded += decoder.decode(read.value, { stream: true });
+      if (received <= maxBytes) continue;
+    }
+    await reader?.cancel();
+    return read === 'late' ? read : undefined;
   }
-  return text + decoder.decode();
 }

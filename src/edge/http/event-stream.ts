@@ -62,7 +62,7 @@ export class EventStream {
 
   /** Sends events in one write, so that a client receives all of them or none. */
   send(...events: SentEvent[]): void {
-    this.#write(events.map(frameOf).join(''));
+    if (events.length > 0) this.#write(events.map(frameOf).join(''));
   }
 
   end(): void {

@@ -3,7 +3,7 @@ import type { ErrorCode, ToolErrorBody } from '../../tools/errors.ts';
 /** How a refused request is answered over HTTP: as JSON-RPC for MCP endpoints, as problem details elsewhere. */
 
 export interface HttpRefusal {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 429 | 500 | 503 | 507;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 413 | 415 | 429 | 500 | 503 | 507;
   /** A word for programs and for the log. */
   readonly code: string;
   /** One or two sentences for people. */
@@ -38,6 +38,7 @@ const TITLES: Readonly<Record<HttpRefusal['status'], string>> = {
   404: 'Not Found',
   405: 'Method Not Allowed',
   406: 'Not Acceptable',
+  408: 'Request Timeout',
   409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',

@@ -1,9 +1,9 @@
 import { createMcpHandler, type ServerEvent, type ServerEventBus } from '@modelcontextprotocol/server';
 import * as z from 'zod';
-import { parseCellUri } from '../../mcp/cell-uri.ts';
 import type { SessionId } from '../../tenant/contract/call.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
 import type { Scope } from '../../tools/tool.ts';
+import { firstUris } from '../../transport-tools/cell-uri.ts';
 import { streamOpen } from '../../transport-tools/session-open.ts';
 import { KEEP_ALIVE_MS } from '../http/event-stream.ts';
 import { withOneLineEvents } from '../http/one-line-events.ts';
@@ -37,10 +37,7 @@ export async function serveListen(context: RequestContext, message: unknown): Pr
     return admitFirst(context, ({ scopes }) =>
       listenHandler(context, scopes, undefined).fetch(request, { parsedBody: message }),
     );
-  const cells = uris.flatMap((uri) => {
-    const cell = parseCellUri(uri);
-    return cell === undefined ? [] : [{ uri, ...cell }];
-  });
+  const cells = firstUris(uris);
   const session = crypto.randomUUID() as SessionId;
   const args = { session_id: session, list_changed: wanted.resourcesListChanged === true, cells };
   const opening = internalCall(context, streamOpen, args);
@@ -53,7 +50,17 @@ export async function serveListen(context: RequestContext, message: unknown): Pr
   const bus = new StreamBus(relay.value);
   const handler = listenHandler(context, relay.value.scopes, bus);
   bus.onEnd = () => void handler.close();
-  return withOneLineEvents(bus.limit(await handler.fetch(request, { parsedBody: message })));
+  const honored = cells.map(({ uri }) => uri);
+  return withOneLineEvents(
+    bus.limit(await handler.fetch(request, { parsedBody: withUris(message, honored) })),
+  );
+}
+
+/** The request with the URIs under which the client is notified: the SDK acknowledges these, and passes only these. */
+function withUris(message: unknown, resourceSubscriptions: readonly string[]): unknown {
+  const { params, ...request } = Object(message);
+  const notifications = { ...params.notifications, resourceSubscriptions };
+  return { ...request, params: { ...params, notifications } };
 }
 
 /** One handler for each stream, because the bus belongs to one stream. */

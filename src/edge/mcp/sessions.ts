@@ -89,13 +89,13 @@ export async function streamSession(context: RequestContext): Promise<Response> 
   let primed = last !== undefined || version === undefined || version < PRIMED_SINCE;
   relay.onEvents({
     changes: (changes, rev) => {
-      if (!primed) stream.send({ id: String(rev), data: '' });
+      const events: SentEvent[] = primed ? [] : [{ id: String(rev), data: '' }];
       primed = true;
       for (const change of changes) {
-        const events = eventsOf(change);
-        stream.send(...events.slice(change.rev === (last?.since ?? 0) + 1 ? skip : 0));
+        events.push(...eventsOf(change).slice(change.rev === (last?.since ?? 0) + 1 ? skip : 0));
         skip = 0;
       }
+      stream.send(...events);
     },
     message: () => {},
     cancelled: () => {},

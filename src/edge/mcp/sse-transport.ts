@@ -1,7 +1,7 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 import { toJsonLine } from '../../json/json-line.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
-import { EventStream } from '../http/event-stream.ts';
+import { EventStream, type SentEvent } from '../http/event-stream.ts';
 import type { StreamRelay } from '../tenant-client/stream-relay.ts';
 import { parseMessage } from './message.ts';
 
@@ -28,9 +28,7 @@ export class SseTransport implements Transport {
   announce(endpoint: string): void {
     this.#stream.send({ event: 'endpoint', data: endpoint });
     this.#relay.onEvents({
-      changes: (changes) => {
-        for (const change of changes) this.#notify(change);
-      },
+      changes: (changes) => this.#stream.send(...changes.flatMap(messagesOf).map(eventOf)),
       message: (received) => {
         const message = parseMessage(received);
         if (message !== undefined) this.onmessage?.(message);
@@ -40,20 +38,10 @@ export class SseTransport implements Transport {
     });
   }
 
-  #notify({ uris, list }: ResourceChange): void {
-    for (const uri of uris)
-      this.#write({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } });
-    if (list) this.#write({ jsonrpc: '2.0', method: 'notifications/resources/list_changed' });
-  }
-
-  #write(message: JSONRPCMessage): void {
-    this.#stream.send({ data: toJsonLine(message) });
-  }
-
   async start(): Promise<void> {}
 
   async send(message: JSONRPCMessage): Promise<void> {
-    this.#write(message);
+    this.#stream.send(eventOf(message));
   }
 
   setProtocolVersion(version: string): void {
@@ -67,4 +55,18 @@ export class SseTransport implements Transport {
     this.#stream.end();
     this.onclose?.();
   }
+}
+
+const eventOf = (message: JSONRPCMessage): SentEvent => ({ data: toJsonLine(message) });
+
+function messagesOf({ uris, list }: ResourceChange): JSONRPCMessage[] {
+  const updated = uris.map(
+    (uri): JSONRPCMessage => ({
+      jsonrpc: '2.0',
+      method: 'notifications/resources/updated',
+      params: { uri },
+    }),
+  );
+  if (!list) return updated;
+  return [...updated, { jsonrpc: '2.0', method: 'notifications/resources/list_changed' }];
 }

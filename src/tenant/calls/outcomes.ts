@@ -9,6 +9,16 @@ import type { CallRecord } from './records.ts';
 /** Larger answers, in UTF-16 units, are refused. The tools cut long values well before. */
 export const MAX_ANSWER_CHARS = 4 * 1024 * 1024;
 
+/** When a call may be repeated that cannot wait because too many others do, in milliseconds: some of them end meanwhile. */
+export const RETRY_WAITING_MS = 1000;
+
+export const tooManyWaiting = () =>
+  new ToolError(
+    'unavailable',
+    `Too many calls of this tenant are waiting. Wait ${RETRY_WAITING_MS} ms and repeat the call, or set wait_s to 0.`,
+    { retry_after_ms: RETRY_WAITING_MS },
+  );
+
 /** How long a call may wait, in milliseconds: its argument `wait_s`. */
 export function waitOf(args: Readonly<Record<string, unknown>>): number {
   return typeof args.wait_s === 'number' ? args.wait_s * 1000 : 0;

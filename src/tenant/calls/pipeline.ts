@@ -24,7 +24,7 @@ import type { Token, TokenList } from '../storage/tokens.ts';
 import { callLine, type Ended, UNKNOWN_TOOL } from './call-log.ts';
 import { runIdempotent } from './idempotency.ts';
 import type { Limiter, Shortage } from './limiter.ts';
-import { expected, internal, rateLimited, recordOf, toJson, waitOf } from './outcomes.ts';
+import { expected, internal, rateLimited, recordOf, toJson, tooManyWaiting, waitOf } from './outcomes.ts';
 import type { Records } from './records.ts';
 import { MAX_REMOTE_CALLS, type RemoteCallSlots } from './remote-call-slots.ts';
 import type { StorageQuota } from './storage-quota.ts';
@@ -225,12 +225,14 @@ export class Pipeline {
       const args = parseArguments(tool, request.args);
       if (tool.grows) this.#parts.quota.requireRoom();
       waitMs = retry === undefined ? waitOf(args) : 0;
-      const mayWait = retry?.mayWait ?? (waitMs > 0 && this.#parts.mayWait());
+      const mayWait = retry?.mayWait ?? waitMs > 0;
       const outcome = this.#transact(attempt, args, { token, mayWait, meter });
       return { kind: 'ended', outcome, recorded: true };
     } catch (cause) {
       this.#chargeWork(tool, meter, 0);
       if (!(cause instanceof NotYet)) return failed(cause, request, tool);
+      // Only now: a call that can be answered at once does not depend on how many others wait.
+      if (retry === undefined && !this.#parts.mayWait()) return failed(tooManyWaiting(), request, tool);
       const retryInMs = cause.until === undefined ? undefined : Math.max(0, cause.until - now);
       return { kind: 'waiting', topic: cause.topic, retryInMs, waitMs };
     }

@@ -7,3 +7,4 @@ export { default as '0002_blackboard.sql' } from '../../../migrations/tenant/000
 export { default as '0003_scar.sql' } from '../../../migrations/tenant/0003_scar.sql';
 export { default as '0004_cache.sql' } from '../../../migrations/tenant/0004_cache.sql';
 export { default as '0005_sessions.sql' } from '../../../migrations/tenant/0005_sessions.sql';
+export { default as '0007_subscriptions_of_cells.sql' } from '../../../migrations/tenant/0007_subscriptions_of_cells.sql';

@@ -16,8 +16,13 @@ export function listenerOf(socket: WebSocket): Listener {
     },
     send: (event) => {
       if (socket.readyState !== WebSocket.OPEN) return false;
-      socket.send(JSON.stringify(event));
-      return true;
+      try {
+        socket.send(JSON.stringify(event));
+        return true;
+      } catch {
+        // The connection broke, which the platform reports as an event of its own.
+        return false;
+      }
     },
     end: (end) => socket.close(closeCodeOf(end), end),
   };

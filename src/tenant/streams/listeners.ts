@@ -1,5 +1,4 @@
 import { randomHex } from '../../telemetry/trace.ts';
-import { type CellChange, changesSince } from '../../tools/blackboard/changes.ts';
 import {
   attachSession,
   deleteStreamSession,
@@ -7,23 +6,25 @@ import {
   type SessionRow,
 } from '../../transport-tools/session-store.ts';
 import type { ClientMessage, SessionId } from '../contract/call.ts';
+import type { Later } from '../contract/timer.ts';
 import type { Database } from '../storage/database.ts';
-import {
-  isChangeStreamOf,
-  type Listener,
-  type ResourceChange,
-  type StreamEnd,
-  type StreamState,
-} from './stream.ts';
+import { FanOut } from './fan-out.ts';
+import { isChangeStreamOf, type Listener, type StreamEnd, type StreamState } from './stream.ts';
 
 /** Streams that one tenant can have open at once, including those of requests that wait for a client's response. */
 export const MAX_LISTENERS = 1024;
 
-/** A stream without news is still sent the revision this often, so that a reconnect does not replay so many. */
-const SEND_REV_EVERY = 256;
+export interface ListenersOptions {
+  readonly db: Database;
+  readonly later: Later;
+  /** The streams that have survived a hibernation of the host. */
+  readonly open: readonly Listener[];
+  /** Called when notifications could not be sent, for the log; they are tried again. */
+  readonly report: (cause: unknown) => void;
+}
 
 /**
- * The tenant's open notification streams.
+ * The tenant's open streams: notification streams, and those on which a request receives its client's responses.
  *
  * Subscriptions are rows in SQL and the log of revisions is the queue; only the sockets and their small states are in
  * memory, so the Durable Object can hibernate while streams are open.
@@ -36,11 +37,13 @@ const SEND_REV_EVERY = 256;
 export class Listeners {
   readonly #db: Database;
   readonly #open = new Map<string, Listener>();
+  readonly #fanOut: FanOut;
 
-  /** @param open the streams that have survived a hibernation of the host */
-  constructor(db: Database, open: Iterable<Listener>) {
+  constructor({ db, later, open, report }: ListenersOptions) {
     this.#db = db;
     for (const listener of open) this.#open.set(listener.state.id, listener);
+    const streams = open.filter(({ state }) => state.purpose.kind === 'changes');
+    this.#fanOut = new FanOut(db, later, streams, report);
   }
 
   get count(): number {
@@ -71,7 +74,6 @@ export class Listeners {
       listChanges: row?.list_changed === 1 && mayRead,
       receivesPosts: row?.kind === 'stream' && purpose.kind === 'changes',
       rev,
-      sentRev: rev,
     };
   }
 
@@ -87,36 +89,32 @@ export class Listeners {
     }
     if (purpose.kind !== 'changes') return;
     attachSession(this.#db, session);
-    // The starting revision first: if the socket breaks, the client resumes from it and no event in flight is lost.
-    listener.send({ kind: 'changes', rev: listener.state.rev, changes: [] });
-    this.#notify([listener], head);
+    this.#fanOut.add(listener, head);
   }
 
   /** Removes a closed stream; does nothing if the tenant has ended it before. */
   detach(listener: Listener, byClient: boolean, now: number): void {
-    const { id, session, purpose, rev } = listener.state;
+    const { id, session, purpose } = listener.state;
+    const rev = this.#fanOut.positionOf(listener);
+    this.#fanOut.remove(listener);
     if (!this.#open.delete(id) || purpose.kind !== 'changes') return;
     if (!byClient || !deleteStreamSession(this.#db, session)) detachSession(this.#db, session, rev, now);
   }
 
   /** The revision up to which the open stream of a session is; 0 without one. */
   #revOf(session: string): number {
-    const [rev = 0] = [...this.#open.values()]
-      .filter(({ state }) => isChangeStreamOf(state, session))
-      .map(({ state }) => state.rev);
-    return rev;
+    const open = [...this.#open.values()].find(({ state }) => isChangeStreamOf(state, session));
+    return open === undefined ? 0 : this.#fanOut.positionOf(open);
   }
 
   /** The sessions that have a stream of changes open. */
   sessions(): string[] {
-    return [...this.#open.values()]
-      .filter(({ state }) => state.purpose.kind === 'changes')
-      .map(({ state }) => state.session);
+    return this.#fanOut.sessions();
   }
 
-  /** Sends every stream what changed up to `head`, the newest committed revision. */
-  notifyAll(head: number): void {
-    this.#notify([...this.#open.values()], head);
+  /** Sends every stream what concerns it up to `head`, the newest committed revision. Returns before that is done. */
+  announce(head: number): void {
+    this.#fanOut.announce(head);
   }
 
   /** @returns whether a stream was there to receive the message */
@@ -153,71 +151,8 @@ export class Listeners {
     for (const listener of [...this.#open.values()]) {
       if (!ends(listener)) continue;
       this.#open.delete(listener.state.id);
+      this.#fanOut.remove(listener);
       listener.end(end);
     }
   }
-
-  #notify(listeners: readonly Listener[], head: number): void {
-    const behind = listeners.filter(({ state }) => state.purpose.kind === 'changes' && state.rev < head);
-    if (behind.length === 0) return;
-    const changes = changesSince(this.#db, Math.min(...behind.map(({ state }) => state.rev)));
-    // Another process may have written since `head` was read: its changes are sent with the next head.
-    const known =
-      changes === 'lost' ? changes : this.#withSubscribers(changes.filter(({ rev }) => rev <= head));
-    for (const listener of behind) {
-      const { state } = listener;
-      const news = known === 'lost' ? [this.#reset(state, head)] : changesFor(state, known);
-      const silent = news.length === 0 && head - state.sentRev < SEND_REV_EVERY;
-      if (silent) listener.saveState({ ...state, rev: head });
-      else if (listener.send({ kind: 'changes', rev: head, changes: news }))
-        listener.saveState({ ...state, rev: head, sentRev: head });
-    }
-  }
-
-  #reset({ session, listChanges }: StreamState, head: number): ResourceChange {
-    return { rev: head, uris: this.#uris(session), list: listChanges, reset: true };
-  }
-
-  #withSubscribers(changes: readonly CellChange[]): SubscribedChange[] {
-    return changes.map((change) => ({
-      change,
-      subscriptions: this.#db.exec<Subscription>(
-        'SELECT session_id, uri FROM subscriptions WHERE run_id = ? AND key = ? AND rev < ? ORDER BY uri',
-        change.run_id,
-        change.key,
-        change.rev,
-      ),
-    }));
-  }
-
-  #uris(session: string): string[] {
-    return this.#db
-      .exec<{ uri: string }>('SELECT uri FROM subscriptions WHERE session_id = ?', session)
-      .map(({ uri }) => uri);
-  }
-}
-
-type Subscription = { session_id: string; uri: string };
-
-interface SubscribedChange {
-  readonly change: CellChange;
-  readonly subscriptions: readonly Subscription[];
-}
-
-/** The changes that concern one stream. Several changes of the resource list are reported once, with the last one. */
-function changesFor(
-  { session, rev, listChanges, purpose }: StreamState,
-  known: readonly SubscribedChange[],
-): ResourceChange[] {
-  const all = purpose.kind === 'changes' && purpose.all === true;
-  const news = known
-    .filter(({ change }) => change.rev > rev)
-    .map(({ change: { rev, run_id, key, listed }, subscriptions }): ResourceChange => {
-      const uris = subscriptions.filter(({ session_id }) => session_id === session).map(({ uri }) => uri);
-      return { rev, uris, list: listChanges && listed === 1, ...(all ? { cell: { run_id, key } } : {}) };
-    });
-  const last = news.findLastIndex((change) => change.list);
-  return news
-    .map((change, index) => ({ ...change, list: index === last }))
-    .filter((change) => change.list || change.uris.length > 0 || change.cell !== undefined);
 }

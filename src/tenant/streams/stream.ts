@@ -10,7 +10,7 @@ export type StreamEnd = (typeof STREAM_ENDS)[number];
 /** One change of the blackboard, as a subscriber is notified of it. */
 export interface ResourceChange {
   readonly rev: number;
-  /** The subscribed URIs that changed. */
+  /** The subscribed URIs that changed: one for each cell, so at most one when this is a single change. */
   readonly uris: readonly string[];
   /** Whether the list of resources changed. */
   readonly list: boolean;
@@ -50,10 +50,12 @@ export interface StreamState {
   readonly listChanges: boolean;
   /** True for HTTP+SSE streams: messages that the client POSTs are delivered here. */
   readonly receivesPosts: boolean;
-  /** All changes up to this revision were sent or did not concern the stream. */
+  /**
+   * The newest revision that the other end has been sent: all changes up to it were sent or did not concern the stream.
+   * Changes that do not concern the stream do not move it, so that a write costs nothing for the streams that it does not
+   * concern.
+   */
   readonly rev: number;
-  /** The newest revision that the other end has been sent. */
-  readonly sentRev: number;
 }
 
 /** One open stream, as the host of the tenant holds it. */

@@ -1,6 +1,6 @@
 import type { Later } from '../contract/timer.ts';
 
-/** Calls of one tenant that can wait at once. A further call is answered at once with what there is. */
+/** Calls of one tenant that can wait at once. A further call that would wait is refused as `unavailable`. */
 export const MAX_WAITERS = 256;
 
 /** The calls of one tenant that wait for a topic to be touched, each for a limited time. */

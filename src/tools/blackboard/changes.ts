@@ -13,18 +13,32 @@ export type CellChange = {
   listed: number;
 };
 
-/** The changes after `since` in order of revision, or `lost` if some are no longer stored or there are too many. */
-export function changesSince(sql: Sql, since: number): CellChange[] | 'lost' {
+/** Whether all changes after revision `since` are still stored, apart from those that were overwritten many times. */
+export function keepsChangesSince(sql: Sql, since: number): boolean {
   const [floor] = sql.exec<{ rev: number }>(
     'SELECT rev FROM board_floors WHERE run_id = ? AND key = ?',
     AGE_FLOOR.runId,
     AGE_FLOOR.key,
   );
-  if ((floor?.rev ?? 0) > since) return 'lost';
+  return (floor?.rev ?? 0) <= since;
+}
+
+/** The changes after `since` in order of revision, or `lost` if some are no longer stored or there are too many. */
+export function changesSince(sql: Sql, since: number): CellChange[] | 'lost' {
+  if (!keepsChangesSince(sql, since)) return 'lost';
   const changes = sql.exec<CellChange>(
     'SELECT rev, run_id, key, listed FROM board_events WHERE rev > ? ORDER BY rev LIMIT ?',
     since,
     MAX_CHANGES + 1,
   );
   return changes.length > MAX_CHANGES ? 'lost' : changes;
+}
+
+/** The newest change after revision `since` with which a cell came or went; undefined when there is none. */
+export function newestListChange(sql: Sql, since: number): number | undefined {
+  const [newest] = sql.exec<{ rev: number }>(
+    'SELECT rev FROM board_events WHERE rev > ? AND listed = 1 ORDER BY rev DESC LIMIT 1',
+    since,
+  );
+  return newest?.rev;
 }

@@ -27,3 +27,22 @@ export function parseCellUri(uri: string): CellName | undefined {
     return undefined;
   }
 }
+
+/**
+ * The cells that URIs name, each with the first URI that names it. Clients compare URIs as texts, so a client is notified
+ * of a cell under one URI that it has used: the first one.
+ */
+export function firstUris(uris: readonly string[]): (CellName & { readonly uri: string })[] {
+  const cells = new Map<string, CellName & { readonly uri: string }>();
+  for (const uri of uris) {
+    const cell = parseCellUri(uri);
+    if (cell === undefined) continue;
+    const canonical = canonicalUri(cell);
+    if (!cells.has(canonical)) cells.set(canonical, { uri, ...cell });
+  }
+  return [...cells.values()];
+}
+
+/** One URI for all spellings of a cell: names are stored in Unicode's composed form. */
+export const canonicalUri = ({ run_id, key }: CellName) =>
+  cellUri({ run_id: run_id.normalize('NFC'), key: key.normalize('NFC') });
