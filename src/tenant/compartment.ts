@@ -58,12 +58,9 @@ export class Compartment implements CallHandler {
   constructor(host: Host) {
     this.#host = host;
     this.#waiters = new Waiters(host.later);
-    this.#listeners = new Listeners({
-      db: host.db,
-      later: host.later,
-      open: host.listeners,
-      report: (cause) => this.#report('tenant.notify_failed', cause),
-    });
+    const { db, later, wakeWithin, listeners } = host;
+    const report = (cause: unknown) => this.#report('tenant.notify_failed', cause);
+    this.#listeners = new Listeners({ db, later, wakeWithin, report }, listeners);
     this.administration = new Administration({
       host,
       listeners: this.#listeners,
@@ -73,7 +70,7 @@ export class Compartment implements CallHandler {
       forget: () => this.forget(),
     });
     // Streams that have survived a hibernation may not have been sent everything before it.
-    if (host.listeners.length > 0) host.later(0, () => this.#resumeStreams());
+    if (listeners.length > 0) later(0, () => this.#resumeStreams());
   }
 
   admit(tokenId: TokenId, session: SessionId | undefined): Result<Admission, Refusal> {

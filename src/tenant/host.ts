@@ -59,6 +59,11 @@ export interface Host {
   readonly listeners: readonly Listener[];
   /** The sessions that have a stream open in another process; none for a host that is the only process. */
   readonly openElsewhere?: () => readonly string[];
+  /**
+   * Makes sure that a host that is evicted from memory is loaded again within `ms` milliseconds, if it has anything to do
+   * then. A host that is never evicted has none.
+   */
+  readonly wakeWithin?: (ms: number) => void;
   /** Runs `body` while no other process can write to the database. @throws Error when the database cannot be locked */
   exclusively<T>(body: () => T): T;
 }

@@ -69,6 +69,7 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
       storageQuotaBytes: config.storageQuotaBytes,
       sweepers: served.sweepers,
       listeners: openListeners(ctx),
+      wakeWithin: (ms) => void this.#wakeWithin(ms),
       // A Durable Object is the only writer of its database.
       exclusively: (body) => body(),
     });
@@ -163,6 +164,13 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
   override async alarm(): Promise<void> {
     const swept = this.#compartment.sweep();
     if (swept !== 'absent') await this.#sweepIn(swept === 'more' ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
+  }
+
+  /** Brings the alarm of the next sweep forward: whatever loads the object lets its streams continue. */
+  async #wakeWithin(ms: number): Promise<void> {
+    const alarm = await this.ctx.storage.getAlarm();
+    // A tenant that was erased has none.
+    if (alarm !== null && alarm > Date.now() + ms) await this.#sweepIn(ms);
   }
 
   async #sweepIn(ms: number): Promise<void> {

@@ -18,6 +18,8 @@ export class FakeListener implements Listener {
   state: StreamState;
   readonly notices: StreamEvent[] = [];
   ended: StreamEnd | undefined;
+  /** How often its state was saved. */
+  saves = 0;
   /** Whether its other end is gone, so that it hears nothing more. */
   deaf = false;
 
@@ -33,6 +35,7 @@ export class FakeListener implements Listener {
 
   saveState(state: StreamState): void {
     this.state = state;
+    this.saves++;
   }
 
   end(end: StreamEnd): void {

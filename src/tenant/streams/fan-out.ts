@@ -14,12 +14,26 @@ export const SLICE_BYTES = 262_144;
 export const FIRST_SLICE_MS = 2;
 /** The time between two slices, in milliseconds. It leaves most of the tenant's time to calls. */
 export const SLICE_PAUSE_MS = 4;
+/**
+ * If the host is evicted between two slices, it is loaded again within this time, in milliseconds, and continues. An
+ * eviction takes long enough that an earlier time would not help.
+ */
+export const WAKE_WITHIN_MS = 5000;
 /** The time after which a slice that failed is tried again, in milliseconds. */
 const RETRY_MS = 1000;
 /** A stream without news is still sent the revision this often, so that a reconnect does not replay so many. */
 const SEND_REV_EVERY = 256;
 /** Calls whose changes are not sent yet and that are told apart; a tenant that is further behind sends resets anyway. */
 const MAX_PENDING_CALLS = 1000;
+
+export interface FanOutOptions {
+  readonly db: Database;
+  readonly later: Later;
+  /** Makes sure that the host is in memory again within this time, in milliseconds, should it be evicted. */
+  readonly wakeWithin: ((ms: number) => void) | undefined;
+  /** Called when a slice has failed, for the log; it is tried again. */
+  readonly report: (cause: unknown) => void;
+}
 
 /**
  * Sends the changes of the blackboard to the streams of changes, after the writer was answered.
@@ -35,6 +49,7 @@ const MAX_PENDING_CALLS = 1000;
 export class FanOut {
   readonly #db: Database;
   readonly #later: Later;
+  readonly #wakeWithin: (ms: number) => void;
   readonly #report: (cause: unknown) => void;
   /** By session. Those that were sent something longest ago come first. */
   readonly #streams = new Map<string, Listener>();
@@ -50,14 +65,14 @@ export class FanOut {
   /** Up to this revision it is not known which changes one call made. */
   #callsUnknownUpTo: number | undefined;
   #scheduled = false;
+  /** Whether the host was asked to wake for what is being sent now. */
+  #wakes = false;
 
-  /**
-   * @param survivors the streams of changes that have survived a hibernation of the host
-   * @param report called when a slice fails
-   */
-  constructor(db: Database, later: Later, survivors: readonly Listener[], report: (cause: unknown) => void) {
+  /** @param survivors the streams of changes that have survived a hibernation of the host */
+  constructor({ db, later, wakeWithin, report }: FanOutOptions, survivors: readonly Listener[]) {
     this.#db = db;
     this.#later = later;
+    this.#wakeWithin = wakeWithin ?? (() => {});
     this.#report = report;
     for (const listener of survivors.toSorted((a, b) => a.state.rev - b.state.rev)) this.#insert(listener);
     this.#position = survivors.length === 0 ? 0 : Math.min(...survivors.map(({ state }) => state.rev));
@@ -127,7 +142,10 @@ export class FanOut {
     this.#later(ms, () => {
       this.#scheduled = false;
       try {
-        if (this.#slice() === 'more') this.#schedule(SLICE_PAUSE_MS);
+        const isDone = this.#slice() === 'done';
+        if (!isDone && !this.#wakes) this.#wakeWithin(WAKE_WITHIN_MS);
+        this.#wakes = !isDone;
+        if (!isDone) this.#schedule(SLICE_PAUSE_MS);
       } catch (cause) {
         this.#report(cause);
         this.#schedule(RETRY_MS);

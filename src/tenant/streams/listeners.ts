@@ -6,22 +6,12 @@ import {
   type SessionRow,
 } from '../../transport-tools/session-store.ts';
 import type { ClientMessage, SessionId } from '../contract/call.ts';
-import type { Later } from '../contract/timer.ts';
 import type { Database } from '../storage/database.ts';
-import { FanOut } from './fan-out.ts';
+import { FanOut, type FanOutOptions } from './fan-out.ts';
 import { isChangeStreamOf, type Listener, type StreamEnd, type StreamState } from './stream.ts';
 
 /** Streams that one tenant can have open at once, including those of requests that wait for a client's response. */
 export const MAX_LISTENERS = 1024;
-
-export interface ListenersOptions {
-  readonly db: Database;
-  readonly later: Later;
-  /** The streams that have survived a hibernation of the host. */
-  readonly open: readonly Listener[];
-  /** Called when notifications could not be sent, for the log; they are tried again. */
-  readonly report: (cause: unknown) => void;
-}
 
 /**
  * The tenant's open streams: notification streams, and those on which a request receives its client's responses.
@@ -39,11 +29,12 @@ export class Listeners {
   readonly #open = new Map<string, Listener>();
   readonly #fanOut: FanOut;
 
-  constructor({ db, later, open, report }: ListenersOptions) {
-    this.#db = db;
+  /** @param open the streams that have survived a hibernation of the host */
+  constructor(options: FanOutOptions, open: readonly Listener[]) {
+    this.#db = options.db;
     for (const listener of open) this.#open.set(listener.state.id, listener);
     const streams = open.filter(({ state }) => state.purpose.kind === 'changes');
-    this.#fanOut = new FanOut(db, later, streams, report);
+    this.#fanOut = new FanOut(options, streams);
   }
 
   get count(): number {
