@@ -1,4 +1,4 @@
-import { evictDurableObject } from 'cloudflare:test';
+import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
 import { MAX_SUBSCRIPTIONS } from '../../src/transport-tools/session-room.ts';
@@ -55,6 +55,24 @@ describe.each(OPENERS)('a stream of %s', (era, open) => {
     await stream.untilTold(END);
     expect(stream.told.filter((item) => item !== 'list')).toHaveLength(30 * keys.length + 1);
     await stream.leave();
+  });
+
+  test('continues by itself when its tenant’s object is evicted before it was notified', async () => {
+    const tenant = await HttpTenant.create();
+    const streams = await Promise.all(Array.from({ length: 3 }, () => open(tenant, [A])));
+    const object = env.TENANTS.getByName(tenant.id);
+    for (let round = 1; round <= 5; round++) {
+      await write(tenant, 'a', round);
+      await evictDurableObject(object, { webSockets: 'hibernate' });
+      // The alarm of the next sweep loads the object, and nothing else does.
+      expect(await runDurableObjectAlarm(object)).toBe(true);
+      for (const stream of streams)
+        await stream.events.until(() => stream.told.filter((item) => item === A).length >= round);
+    }
+    for (const stream of streams) {
+      expect(stream.told.filter((item) => item !== 'list')).toEqual(Array(5).fill(A));
+      await stream.leave();
+    }
   });
 
   test('that loses its tenant’s object is told of everything all the same, and of nothing twice', async () => {
@@ -161,6 +179,26 @@ describe('what a token may read decides what its streams tell', () => {
   });
 });
 
+describe('a session', () => {
+  test('that subscribes under many URIs is notified once, and unsubscribes under any of them', async () => {
+    const tenant = await HttpTenant.create();
+    const session = inSession(await openSession(tenant));
+    const ask = async (method: string, uri: string) =>
+      expect((await jsonOf(await tenant.rpc(method, { uri }, session))).result).toEqual({});
+    for (const uri of ['blackboard://default/%61', A, 'BLACKBOARD://default/a', END])
+      await ask('resources/subscribe', uri);
+    const stream = new EventReader(await getStream(tenant, '/mcp', session));
+    await write(tenant, 'a', 1);
+    await stream.untilTold('blackboard://default/%61');
+    await ask('resources/unsubscribe', A);
+    await write(tenant, 'a', 2);
+    await write(tenant, 'end', 1);
+    await stream.untilTold(END);
+    expect(stream.told.filter((item) => item !== 'list')).toEqual(['blackboard://default/%61', END]);
+    await stream.leave();
+  });
+});
+
 describe('subscriptions/listen', () => {
   test('is told of the list only if it asked', async () => {
     const tenant = await HttpTenant.create();
@@ -169,6 +207,21 @@ describe('subscriptions/listen', () => {
     await write(tenant, 'end', 1);
     await stream.untilTold(END);
     expect(stream.told).toEqual([END]);
+    await stream.leave();
+  });
+
+  test('of one cell under many URIs is honored for the first, and notified once', async () => {
+    const tenant = await HttpTenant.create();
+    const uris = ['blackboard://default/%61', A, 'BLACKBOARD://default/a', 'file:///etc/passwd', END];
+    const stream = new EventReader(await listen(tenant, { resourceSubscriptions: uris }));
+    await write(tenant, 'a', 1);
+    await write(tenant, 'end', 1);
+    await stream.untilTold(END);
+    expect(stream.messages[0]).toMatchObject({
+      method: 'notifications/subscriptions/acknowledged',
+      params: { notifications: { resourceSubscriptions: ['blackboard://default/%61', END] } },
+    });
+    expect(stream.told).toEqual(['blackboard://default/%61', END]);
     await stream.leave();
   });
 

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
+import { problemSchema } from '../../src/edge/api/openapi.ts';
 import { COALESCE_MS } from '../../src/telemetry/coalesce.ts';
 import { blackboardWrite } from '../../src/tools/blackboard/write.ts';
 import { isRemoteTool } from '../../src/tools/remote-tool.ts';
+
 import { HttpTenant, jsonOf, listTools, operate, send } from '../support/http.ts';
 import { storedBy } from '../support/storage.ts';
 import type { Answer } from '../support/tenant.ts';
@@ -39,6 +41,41 @@ describe('a call', () => {
     const response = await call(tenant.token, 'blackboard_write', { ...write, if_rev: 0 });
     expect(response.status).toBe(200);
     expect(await jsonOf(response)).toMatchObject({ status: 'conflict' });
+  });
+});
+
+describe('a call that waits', () => {
+  const watch = { since_rev: 1, wait_s: 25 };
+
+  test('begins its response, and ends it with the answer', async () => {
+    const tenant = await HttpTenant.create();
+    await call(tenant.token, 'blackboard_write', write);
+    const response = await call(tenant.token, 'blackboard_watch', watch);
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json']);
+    await call(tenant.token, 'blackboard_write', { key: 'news', value: 1 });
+    const text = await response.text();
+    expect(text).toMatch(/^\n+\{/);
+    expect(JSON.parse(text)).toMatchObject({ events: [{ key: 'news' }] });
+  });
+
+  test('is told of a late refusal in its body', async () => {
+    const tenant = await HttpTenant.create();
+    const other = await HttpTenant.issue(tenant.id);
+    await call(tenant.token, 'blackboard_write', write);
+    const response = await call(other.token, 'blackboard_watch', watch);
+    await operate('DELETE', `/tenants/${tenant.id}/tokens/${other.tokenId}`);
+    expect(response.status).toBe(200);
+    const problem = await jsonOf(response);
+    problemSchema.parse(problem);
+    expect(problem).toMatchObject({ status: 401, code: 'invalid_token' });
+  });
+
+  test('has its own status when it ends quickly', async () => {
+    const tenant = await HttpTenant.create();
+    const response = await call(tenant.token, 'blackboard_watch', { ...watch, limit: 0 });
+    expect([response.status, (await problemOf(response)).field]).toEqual([400, 'limit']);
+    const answered = await call(tenant.token, 'blackboard_watch', { since_rev: 7, wait_s: 25 });
+    expect(await answered.text()).toMatch(/^\{/);
   });
 });
 

@@ -41,7 +41,8 @@ export interface FanOutOptions {
  * The log of revisions is the queue, and the state of each stream its position: nothing else must survive. Changes are
  * sent in bounded slices. A change costs one query and what is sent to the streams that it concerns; other streams cost
  * nothing, because all of them share one position, which is in memory only.
- * Guarantees: each stream receives its changes in revision order. After an eviction the streams continue from the
+ * Guarantees: each stream receives the changes of its subscriptions in revision order; a subscription that has ended by the
+ * time of the slice receives nothing more. After an eviction the streams continue from the
  * positions that were saved when something was last sent to each, so that nothing is lost and nothing sent twice.
  * Failure: a stream whose socket is closing is skipped from then on, and its session resumes from the saved position. A
  * slice that throws is reported and tried again.
