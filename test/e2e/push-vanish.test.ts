@@ -124,6 +124,20 @@ const FILLS: readonly (readonly [name: string, fill: Fill])[] = [
       };
     },
   ],
+  [
+    'by plain HTTP, by leaving',
+    async ({ url, token }, ids) => {
+      const leave = new AbortController();
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const body = JSON.stringify(watch.arguments);
+      for (const _ of ids)
+        fetch(`${url}/v1/tools/${watch.name}`, { method: 'POST', headers, body, signal: leave.signal }).catch(
+          // It fails, for it is left.
+          () => {},
+        );
+      return async () => leave.abort();
+    },
+  ],
   ['of 2025 without a session, by leaving', leaving({ 'mcp-protocol-version': '2025-11-25' }, watch)],
   [
     'of 2026, by leaving',
@@ -138,6 +152,34 @@ const FILLS: readonly (readonly [name: string, fill: Fill])[] = [
   ],
 ];
 
+/** How long the calls of a tenant that wait took, in milliseconds, by its log. */
+const durationsOf = ({ id }: PushTenant): number[] =>
+  rig.server
+    .lines()
+    .filter((line) => line.includes('"blackboard_watch"'))
+    .map((line) => JSON.parse(line) as { tenant: string; duration_ms: number; outcome: string })
+    .filter(({ tenant, outcome }) => tenant === id && outcome === 'answer')
+    .map(({ duration_ms }) => duration_ms);
+
+/** One call more than can wait is told when to repeat it, by plain HTTP and by MCP. */
+async function expectToldToWait({ url, token }: PushTenant): Promise<void> {
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  };
+  const told = { code: 'unavailable', retryable: true, retry_after_ms: 1000 };
+  const args = { ...watch.arguments, run_id: 'nobody-writes-here' };
+  const body = JSON.stringify(args);
+  const refused = await fetch(`${url}/v1/tools/${watch.name}`, { method: 'POST', headers, body });
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(await refused.json()).toMatchObject(told);
+  const call = JSON.stringify(rpc('tools/call', { ...watch, arguments: args }, 'one more'));
+  const answer = await fetch(`${url}/mcp`, { method: 'POST', headers, body: call });
+  const [, data = ''] = /^data: (\{.*)$/m.exec(await answer.text()) ?? [];
+  expect(JSON.parse(data).result).toMatchObject({ isError: true, structuredContent: { error: told } });
+}
+
 test.concurrent.each(FILLS)(
   'a call that waits can be cancelled, and waits no longer: %s',
   async (_name, fill) => {
@@ -149,10 +191,17 @@ test.concurrent.each(FILLS)(
       () => hasRoom(tenant),
       (room) => !room,
     );
+    await expectToldToWait(tenant);
     await cancel();
     await eventually(
       () => hasRoom(tenant),
       (room) => room,
     );
+    const durations = await eventually(
+      async () => durationsOf(tenant),
+      (all) => all.length >= MAX_WAITERS,
+    );
+    // None of them has waited to its end: that their clients are gone was noticed before.
+    expect(Math.max(...durations)).toBeLessThan(WAIT_S * 1000);
   },
 );

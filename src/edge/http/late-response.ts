@@ -8,6 +8,14 @@ export const QUICK_ANSWER_MS = 1000;
 /** JSON allows white space before a value (RFC 8259, section 2). */
 const WHITE_SPACE = '\n';
 
+const HEADERS = {
+  'content-type': 'application/json',
+  // A proxy that compresses would hold white space back, and nothing would be written to the client. The platform leaves
+  // alone what must not be transformed, and its local simulation what has an encoding.
+  'cache-control': 'no-store, no-transform',
+  'content-encoding': 'identity',
+};
+
 /**
  * A response to a client that may have to wait for it: a client that disconnects is noticed only while something is
  * written to it.
@@ -31,7 +39,7 @@ export async function respondLate(
     stopWaiting();
   }
   const body = bodyOf(response, onGone, later);
-  return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } });
+  return new Response(body, { headers: HEADERS });
 }
 
 function bodyOf(response: Promise<Response>, onGone: () => void, later: Later): ReadableStream<Uint8Array> {
