@@ -101,18 +101,34 @@ test.concurrent('changes of several cells by one call have an id each: none is l
   }
 });
 
-test.concurrent('two names of one cell are told each, and one who has seen the first gets the second', async () => {
+test.concurrent('a new cell and the list have an id each: one who has received the first gets the second', async () => {
   const { tenant, session, write } = await opened();
-  const names = ['blackboard://default/%61', 'blackboard://default/a'];
-  await session.ask('resources/subscribe', { uri: names[0] });
+  await session.ask('resources/subscribe', { uri: uriOf('new') });
   const first = await session.stream();
-  await write('a');
-  expect(await told(first, 2)).toEqual(names);
+  await write('new');
+  expect(await told(first, 2)).toEqual(uris('new'));
   first.vanish();
   await rig.untilOpen(tenant.id, 0);
   const again = await session.stream(first.events.all[0]?.id);
   await write('end');
-  expect(await told(again, 2)).toEqual([names[1], uriOf('end')]);
+  expect(await told(again, 2)).toEqual(uris('end'));
+  expect(again.messages[0]).toMatchObject({ method: 'notifications/resources/list_changed' });
+});
+
+test.concurrent('two URIs of one cell are one subscription: its stream is notified once, by the first', async () => {
+  const { tenant, session, write } = await opened();
+  const [first, second] = ['blackboard://default/%61', uriOf('a')];
+  const other = await RawSession.open(tenant);
+  for (const uri of [first, second]) {
+    await session.ask('resources/subscribe', { uri });
+    await other.ask('resources/subscribe', { uri });
+  }
+  const [stream, ofOther] = [await session.stream(), await other.stream()];
+  await write('a');
+  await other.ask('resources/subscribe', { uri: uriOf('end') });
+  await write('end');
+  expect(await told(stream, 2)).toEqual([second, uriOf('end')]);
+  expect(await told(ofOther, 2)).toEqual([first, uriOf('end')]);
 });
 
 test.concurrent('a second stream of a session takes the place of the first', async () => {

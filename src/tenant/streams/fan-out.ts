@@ -13,7 +13,7 @@ export const SLICE_BYTES = 262_144;
 /** The time from a write to the first slice, in milliseconds: the writer is answered first. */
 export const FIRST_SLICE_MS = 2;
 /** The time between two slices, in milliseconds. It leaves most of the tenant's time to calls. */
-export const SLICE_PAUSE_MS = 4;
+export const SLICE_PAUSE_MS = 8;
 /**
  * If the host is evicted between two slices, it is loaded again within this time, in milliseconds, and continues. An
  * eviction takes long enough that an earlier time would not help.
