@@ -143,6 +143,25 @@ describe('notifications that are still to be sent', () => {
     }
   });
 
+  test('survive the end of the process between two slices: each client resumes from what it received', () => {
+    const here = tenant();
+    const sessions = many(SLICE_STREAMS * 3, () => here.session('a'));
+    const before = sessions.map((session) => here.listen(session));
+    const revs = many(5, (n) => here.callOnly('blackboard_write', { key: 'a', value: n }).rev);
+    here.notifySome();
+    // No socket survives, and no state that was saved with one.
+    const again = evicted(here, []);
+    const last = here.callOnly('blackboard_write', { key: 'a', value: 'the last' }).rev;
+    const after = sessions.map((session, n) =>
+      again.listen(session, { kind: 'changes', since: before[n]?.changes.at(-1)?.rev ?? 0 }),
+    );
+    for (const [n, { changes }] of after.entries()) {
+      const received = [...(before[n]?.changes ?? []), ...changes].map(({ rev }) => rev);
+      expect(received).toEqual([...revs, last]);
+    }
+    expect(new Set(before.map(({ changes }) => changes.length))).toEqual(new Set([0, 5]));
+  });
+
   test('are sent after an eviction without a further call', () => {
     const here = tenant();
     const listeners = many(SLICE_STREAMS * 2, () => here.listen(here.session('a')));

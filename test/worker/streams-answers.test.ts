@@ -53,6 +53,24 @@ describe('an answer in a stream', () => {
   );
 });
 
+test.each([
+  ['2025-11-25', false],
+  ['2025-03-26', true],
+])(
+  'a call of %s that waits is answered in a stream, so that a client that leaves is noticed',
+  async (version, batch) => {
+    const tenant = await HttpTenant.create();
+    await tenant.call('blackboard_write', { key: 'a', value: 1 });
+    const waits = callTool('blackboard_watch', { since_rev: 1, wait_s: 25 });
+    const response = await tenant.post(batch ? [waits] : waits, { 'mcp-protocol-version': version });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+    await tenant.call('blackboard_write', { key: 'news', value: 1 });
+    const stream = new EventReader(response);
+    await soon(stream.ended, 'the end of the stream');
+    expect(stream.messages).toMatchObject([{ result: { structuredContent: { events: [{ key: 'news' }] } } }]);
+  },
+);
+
 describe('POST /messages', () => {
   const post = (tenant: HttpTenant, path: string, body: unknown) =>
     send(path, {

@@ -59,10 +59,15 @@ export function cancelledOf(message: unknown): string | number | undefined {
   return asId(getOwn(getOwn(message, 'params'), 'requestId'));
 }
 
-/** Whether a call may wait. A client that disconnects meanwhile is noticed only while something is written to it. */
-export function mayWait(message: unknown): boolean {
-  const waitS = getOwn(getOwn(getOwn(message, 'params'), 'arguments'), 'wait_s');
-  return typeof waitS === 'number' && waitS > 0;
+/**
+ * Whether a call, or one of a batch, may wait. A client that disconnects meanwhile is noticed only while something is
+ * written to it.
+ */
+export function mayWait(body: unknown): boolean {
+  return (Array.isArray(body) ? body : [body]).some((message) => {
+    const waitS = getOwn(getOwn(getOwn(message, 'params'), 'arguments'), 'wait_s');
+    return typeof waitS === 'number' && waitS > 0;
+  });
 }
 
 export function parseMessage(message: unknown): JSONRPCMessage | undefined {
