@@ -219,7 +219,7 @@ describe('notifications that are still to be sent', () => {
     here.notifyAll();
     expect([first.told, second.told]).toEqual([[], [A, 'list']]);
     here.callOnly('blackboard_write', { key: 'a', value: 2 });
-    here.test.compartment.revokeToken(here.tokenId);
+    here.test.compartment.administration.revokeToken(here.tokenId);
     here.notifyAll();
     expect([second.ended, second.told]).toEqual(['revoked', [A, 'list']]);
   });
