@@ -41,7 +41,7 @@ export async function admitFirst(
   respond: Respond,
   message?: unknown,
 ): Promise<Response> {
-  const admission = await context.tenant.admit(context.session);
+  const admission = await context.tenant.admit(context.session, isCall(message));
   if (!admission.ok) return context.deny(admission.error);
   const { scopes, session } = admission.value;
   const needed = neededScope(context, message);

@@ -48,7 +48,8 @@ export interface OpenedStream {
  * ```
  */
 export interface TenantClient {
-  admit(session?: SessionId): Promise<Result<Admission, Refusal>>;
+  /** @param beforeCall whether a call follows, which the tenant charges; anything else is charged to the token's guard */
+  admit(session?: SessionId, beforeCall?: boolean): Promise<Result<Admission, Refusal>>;
   call(request: CallRequest): Promise<CallOutcome>;
   completeRemoteCall(request: CallRequest, completion: RemoteCompletion): Promise<void>;
   cancel(cancelKey: string): Promise<void>;
@@ -88,12 +89,15 @@ export function createTenantClient(
     }
   };
   /** A request that its tenant does not charge: the guard of the token does. */
-  const uncharged = async <T>(request: () => Promise<Result<T, Refusal>>): Promise<Result<T, Refusal>> => {
+  const uncharged = async <T>(
+    request: () => Promise<Result<T, Refusal>>,
+    beforeCall = false,
+  ): Promise<Result<T, Refusal>> => {
     const refusal = guard.check(tokenId);
     if (refusal !== undefined) return fail(refusal);
     const result = await callTenant(request, fail(UNAVAILABLE));
-    if (result.ok) guard.spend(tokenId);
-    else guard.noteRefusal(tokenId, result.error);
+    if (!result.ok) guard.noteRefusal(tokenId, result.error);
+    else if (!beforeCall) guard.spend(tokenId);
     return result;
   };
   /** Refuses a call that the guard of its token does not let pass, and logs it as the tenant would. */
@@ -125,7 +129,8 @@ export function createTenantClient(
   };
   return {
     call,
-    admit: (session) => uncharged<Admission>(async () => await stub().admit(tokenId, session)),
+    admit: (session, beforeCall) =>
+      uncharged<Admission>(async () => await stub().admit(tokenId, session), beforeCall),
     completeRemoteCall: (request, completion) =>
       callTenant(async () => await stub().completeRemoteCall(request, completion), undefined),
     cancel: (cancelKey) => callTenant(async () => await stub().cancel(tokenId, cancelKey), undefined),
