@@ -96,10 +96,13 @@ export interface ToolContext {
   readonly waited: boolean;
   /** After this call has committed, runs the calls again that returned `NotYet` for this topic. */
   touch(topic: string): void;
-  /** Signs a text (HMAC-SHA-256) that the caller is to send back, such as a cursor. The text stays readable. */
-  seal(payload: string): string;
-  /** Returns the payload of a sealed text, or undefined if this tenant did not seal it or it was changed. */
-  unseal(sealed: string): string | undefined;
+  /**
+   * Signs a text (HMAC-SHA-256) that the caller is to send back, such as a cursor. The text stays readable.
+   * @param purpose what the text is for; the signature covers it, so the text can be unsealed for this purpose only
+   */
+  seal(purpose: string, payload: string): string;
+  /** Returns the payload of a sealed text, or undefined if this tenant did not seal it for `purpose` or it was changed. */
+  unseal(purpose: string, sealed: string): string | undefined;
 }
 
 /**

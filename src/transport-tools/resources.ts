@@ -1,9 +1,9 @@
 /** Serve MCP's `resources/list` and `resources/read`: every unexpired cell of every board is a resource. */
 import * as z from 'zod';
 import { loadCells, NOT_EXPIRED, unlessExpired } from '../tools/blackboard/cell.ts';
-import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from '../tools/blackboard/cursor.ts';
 import { revision } from '../tools/blackboard/fields.ts';
 import { MAX_VALUE_BYTES } from '../tools/blackboard/value.ts';
+import { cursorsOf, MAX_CURSOR_CHARS } from '../tools/cursor.ts';
 import { count, keyPath, limit, shortName } from '../tools/fields.ts';
 import { defineTool } from '../tools/tool.ts';
 
@@ -16,8 +16,8 @@ const annotations = {
   openWorldHint: false,
 } as const;
 
-/** Content of a cursor: board and key of the last entry of the page. */
-const position = z.tuple([z.string(), z.string()]);
+/** A position is the board and key of the last entry of the page. */
+const CURSORS = cursorsOf('resources_list', z.tuple([z.string(), z.string()]));
 
 type Row = { run_id: string; key: string; rev: number; bytes: number; updated_at: number };
 
@@ -48,11 +48,7 @@ export const resourcesList = defineTool({
   }),
   log: { cursor: 'length', limit: 'plain' },
   run(args, context) {
-    const filters = 'resources';
-    const [runId, key] =
-      args.cursor === undefined
-        ? ['', '']
-        : position.parse(JSON.parse(decodeCursor(context, filters, args.cursor)));
+    const [runId, key] = args.cursor === undefined ? ['', ''] : CURSORS.decode(context, 'all', args.cursor);
     const rows = context.sql.exec<Row>(
       `SELECT run_id, key, rev, bytes, updated_at FROM board_cells
        WHERE (run_id, key) > (?, ?) AND ${NOT_EXPIRED} ORDER BY run_id, key LIMIT ?`,
@@ -71,10 +67,7 @@ export const resourcesList = defineTool({
         bytes,
         updated_at: new Date(updated_at).toISOString(),
       })),
-      next_cursor:
-        last === undefined
-          ? undefined
-          : encodeCursor(context, filters, JSON.stringify([last.run_id, last.key])),
+      next_cursor: last === undefined ? undefined : CURSORS.encode(context, 'all', [last.run_id, last.key]),
     };
   },
 });

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { seal, unseal } from '../../src/tenant/storage/seal.ts';
 import { prefixRange } from '../../src/tools/blackboard/cell.ts';
-import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from '../../src/tools/blackboard/cursor.ts';
 import {
   boardQuery,
   boardToken,
@@ -11,12 +11,14 @@ import {
   searchText,
 } from '../../src/tools/blackboard/search-text.ts';
 import { preview, sameJson, showValue } from '../../src/tools/blackboard/value.ts';
+import { cursorsOf, MAX_CURSOR_CHARS } from '../../src/tools/cursor.ts';
 
 const KEY = 'k'.repeat(64);
 const sealer = {
-  seal: (payload: string) => seal(KEY, payload),
-  unseal: (sealed: string) => unseal(KEY, sealed),
+  seal: (purpose: string, payload: string) => seal(KEY, purpose, payload),
+  unseal: (purpose: string, sealed: string) => unseal(KEY, purpose, sealed),
 };
+const TEXTS = cursorsOf('texts', z.string());
 
 const text = () => fc.string({ unit: 'binary' });
 
@@ -50,10 +52,10 @@ describe('a cursor', () => {
         fc.jsonValue(),
         text().filter((position) => position !== ''),
         (a, b, position) => {
-          const cursor = encodeCursor(sealer, a, position);
-          expect(decodeCursor(sealer, a, cursor)).toBe(position);
+          const cursor = TEXTS.encode(sealer, a, position);
+          expect(TEXTS.decode(sealer, a, cursor)).toBe(position);
           if (!sameJson(JSON.stringify(a), JSON.stringify(b)))
-            expect(() => decodeCursor(sealer, b, cursor)).toThrow('does not belong to this list');
+            expect(() => TEXTS.decode(sealer, b, cursor)).toThrow('does not belong to this list');
         },
       ),
     );
@@ -62,14 +64,16 @@ describe('a cursor', () => {
   test('made of any other text is refused', () => {
     fc.assert(
       fc.property(text(), (cursor) => {
-        expect(() => decodeCursor(sealer, ['r'], cursor)).toThrow('does not belong to this list');
+        expect(() => TEXTS.decode(sealer, ['r'], cursor)).toThrow('does not belong to this list');
       }),
     );
   });
 
   test('fits the longest board and key', () => {
-    const longest = JSON.stringify(['🛶'.repeat(128), '🛶'.repeat(256)]);
-    expect(encodeCursor(sealer, '', longest).length).toBeLessThanOrEqual(MAX_CURSOR_CHARS);
+    const pairs = cursorsOf('a list with a long name', z.tuple([z.string(), z.string()]));
+    expect(pairs.encode(sealer, '', ['🛶'.repeat(128), '🛶'.repeat(256)]).length).toBeLessThanOrEqual(
+      MAX_CURSOR_CHARS,
+    );
   });
 });
 

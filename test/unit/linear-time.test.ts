@@ -1,16 +1,17 @@
 import { createHmac } from 'node:crypto';
 import { validateHostHeader } from '@modelcontextprotocol/server';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { checkAccept, prefersStream } from '../../src/edge/mcp/accept.ts';
 import { findInexactNumber } from '../../src/json/inexact-number.ts';
 import { describeCause, redactArgs, redactForLog } from '../../src/telemetry/redact.ts';
 import { redactSecrets } from '../../src/telemetry/secrets.ts';
 import { continueTrace } from '../../src/telemetry/trace.ts';
 import { unseal } from '../../src/tenant/storage/seal.ts';
-import { decodeCursor } from '../../src/tools/blackboard/cursor.ts';
 import { parsePointer } from '../../src/tools/blackboard/json-pointer.ts';
 import { searchText } from '../../src/tools/blackboard/search-text.ts';
 import { previewLine, termsOf } from '../../src/tools/cache/question-text.ts';
+import { cursorsOf } from '../../src/tools/cursor.ts';
 import { normaliseV1 } from '../../src/tools/scar/fingerprint-v1/normalise.ts';
 import { tokensOf } from '../../src/tools/scar/tokens.ts';
 import { queryTerms } from '../../src/tools/search.ts';
@@ -91,7 +92,7 @@ const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
   ['normalisation and words of a failure', (text) => tokensOf(text)],
   ['terms of a search', queryTerms],
   ['JSON Pointers', (text) => parsePointer(`/${text}`)],
-  ['cursors', (text) => unseal('k', sealed(text))],
+  ['cursors', (text) => unseal('k', 'test', sealed(text))],
   ['URIs of cells', (text) => parseCellUri(`blackboard://${text}`)],
   ['numbers in JSON', (text) => findInexactNumber(JSON.stringify([text]))],
   ['the Host header', (text) => validateHostHeader(text, ['localhost'])],
@@ -120,7 +121,8 @@ test.each(READERS)(
 
 test('the cursor of another list is refused whatever it holds', () => {
   const position = repeatTo('.', 1024 * 1024);
-  expect(() => decodeCursor({ unseal: () => position }, {}, 'x')).toThrow('cursor does not belong');
+  const cursors = cursorsOf('test', z.string());
+  expect(() => cursors.decode({ unseal: () => position }, {}, 'x')).toThrow('cursor does not belong');
 });
 
 describe('what is logged depends on the beginning of a text only', () => {

@@ -289,8 +289,8 @@ export class Pipeline {
       headRev: () => state.rev,
       allowance: () => this.#allowance(token),
       touch: (topic) => void state.touched.add(topic),
-      seal: (payload) => seal(profile.sealKey, payload),
-      unseal: (sealed) => unseal(profile.sealKey, sealed),
+      seal: (purpose, payload) => seal(profile.sealKey, purpose, payload),
+      unseal: (purpose, sealed) => unseal(profile.sealKey, purpose, sealed),
     };
   }
 

@@ -41,7 +41,7 @@ export function findHeldCell(
 /** Derives the id of a claim from its fence with the tenant's secret, so that others cannot compute it. */
 function claimIdOf({ seal }: ToolContext, fence: number): string {
   return createHash('sha256')
-    .update(seal(`claim ${fence}`))
+    .update(seal('claim', String(fence)))
     .digest('hex')
     .slice(0, 32);
 }

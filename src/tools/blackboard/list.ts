@@ -1,11 +1,11 @@
 import * as z from 'zod';
+import { cursorsOf, MAX_CURSOR_CHARS } from '../cursor.ts';
 import { count, limit, optionalName, tags, text } from '../fields.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { listBoards } from './boards.ts';
-import { parseTags } from './cell.ts';
+import { type Condition, parseTags } from './cell.ts';
 import { CLAIM_STATES, isHeldUntil } from './claim-state.ts';
-import { decodeCursor, encodeCursor, MAX_CURSOR_CHARS } from './cursor.ts';
 import { DEFAULT_RUN, prefixFilter } from './fields.ts';
 import { cellFilter, type ListedCell, pageByKey, pageByScore } from './listing.ts';
 import { indexPending } from './search-index.ts';
@@ -13,6 +13,10 @@ import { boardQuery } from './search-text.ts';
 import { preview } from './value.ts';
 
 const MAX_QUERY_CHARS = 512;
+/** Their positions are the last board, the last key and the number of results of the previous page. */
+const BOARD_CURSORS = cursorsOf('blackboard_list boards', z.string());
+const KEY_CURSORS = cursorsOf('blackboard_list keys', z.string());
+const SCORE_CURSORS = cursorsOf('blackboard_list scores', count());
 
 const input = z.strictObject({
   run_id: optionalName().describe('The board. Omit it and all filters to list boards.'),
@@ -98,8 +102,7 @@ export const blackboardList = defineTool({
 
 function listBoardPage(args: Args, context: ToolContext): Answer {
   const { sql, now } = context;
-  const filters = 'boards';
-  const after = args.cursor === undefined ? '' : decodeCursor(context, filters, args.cursor);
+  const after = args.cursor === undefined ? '' : BOARD_CURSORS.decode(context, 'all', args.cursor);
   const { boards, more, total, isMinimum } = listBoards(sql, after, args.limit, now);
   const last = boards.at(-1);
   return {
@@ -110,29 +113,52 @@ function listBoardPage(args: Args, context: ToolContext): Answer {
     })),
     total,
     total_is_minimum: isMinimum ? true : undefined,
-    next_cursor: more && last !== undefined ? encodeCursor(context, filters, last.run_id) : undefined,
+    next_cursor: more && last !== undefined ? BOARD_CURSORS.encode(context, 'all', last.run_id) : undefined,
   };
 }
 
 function listCells(args: Args, context: ToolContext): Answer {
-  const { sql, now } = context;
+  const { now } = context;
   const runId = args.run_id ?? DEFAULT_RUN;
   const prefix = `${args.agent === undefined ? '' : `${args.agent}/`}${args.prefix ?? ''}`;
   const tags = [...new Set(args.tags)].sort();
   const state = args.claimed === 'any' ? undefined : args.claimed;
   const filters = [runId, prefix, tags, args.query ?? null, state ?? null];
   const filter = cellFilter(runId, prefix, tags, now, state);
-  const after = args.cursor === undefined ? undefined : decodeCursor(context, filters, args.cursor);
-  if (args.query !== undefined) indexPending(sql);
   const page =
     args.query === undefined
-      ? pageByKey(sql, filter, after, args.limit)
-      : pageByScore(sql, filter, boardQuery(runId, args.query), after, args.limit);
+      ? keyPage(args, filters, filter, context)
+      : scorePage(args, args.query, filters, filter, context);
   return {
     entries: page.cells.map((cell) => describe(cell, now)),
     total: page.total,
     total_is_minimum: page.isMinimum ? true : undefined,
-    next_cursor: page.next === undefined ? undefined : encodeCursor(context, filters, page.next),
+    next_cursor: page.next_cursor,
+  };
+}
+
+function keyPage({ cursor, limit }: Args, filters: unknown, filter: Condition, context: ToolContext) {
+  const after = cursor === undefined ? undefined : KEY_CURSORS.decode(context, filters, cursor);
+  const { next, ...page } = pageByKey(context.sql, filter, after, limit);
+  return {
+    ...page,
+    next_cursor: next === undefined ? undefined : KEY_CURSORS.encode(context, filters, next),
+  };
+}
+
+function scorePage(
+  { run_id = DEFAULT_RUN, cursor, limit }: Args,
+  query: string,
+  filters: unknown,
+  filter: Condition,
+  context: ToolContext,
+) {
+  const offset = cursor === undefined ? 0 : SCORE_CURSORS.decode(context, filters, cursor);
+  indexPending(context.sql);
+  const { next, ...page } = pageByScore(context.sql, filter, boardQuery(run_id, query), offset, limit);
+  return {
+    ...page,
+    next_cursor: next === undefined ? undefined : SCORE_CURSORS.encode(context, filters, next),
   };
 }
 

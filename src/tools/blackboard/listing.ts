@@ -28,10 +28,10 @@ export interface CellCount {
   readonly isMinimum: boolean;
 }
 
-export interface Page extends CellCount {
+export interface Page<Position> extends CellCount {
   readonly cells: ListedCell[];
   /** The position of the next page, for its cursor; undefined on the last page. */
-  readonly next: string | undefined;
+  readonly next: Position | undefined;
 }
 
 /** Matches the unexpired cells of a board whose key starts with `prefix`, that have all `tags` and are in claim state `state`. */
@@ -80,7 +80,7 @@ export function pageByKey(
   { where, bindings }: Condition,
   after: string | undefined,
   limit: number,
-): Page {
+): Page<string> {
   const rows = sql.exec<ListedCell>(
     `SELECT ${COLUMNS}, NULL AS score FROM board_cells WHERE ${where} AND key > ? ORDER BY key LIMIT ?`,
     ...bindings,
@@ -98,21 +98,20 @@ export function pageByKey(
 /**
  * One page of search results, best first: the score is the sum of the BM25 ranks in both indexes.
  * @param expressions from `boardQuery`
- * @param after how many results the previous pages had
+ * @param offset how many results the previous pages had
  */
 export function pageByScore(
   sql: Sql,
   { where, bindings }: Condition,
   expressions: { words: string | undefined; grams: string | undefined },
-  after: string | undefined,
+  offset: number,
   limit: number,
-): Page {
+): Page<number> {
   const sources = (['words', 'grams'] as const).flatMap((name) => {
     const expression = expressions[name];
     return expression === undefined ? [] : [{ select: selectHits(`board_${name}`), expression }];
   });
   if (sources.length === 0) return { cells: [], next: undefined, total: 0, isMinimum: false };
-  const offset = Number(after ?? 0);
   const rows = sql.exec<ListedCell & { n: number }>(
     `WITH hits AS (${sources.map(({ select }) => select).join(' UNION ALL ')}),
        scores AS (SELECT id, -sum(rank) AS score FROM hits GROUP BY id)
@@ -125,7 +124,7 @@ export function pageByScore(
   );
   const n = rows[0]?.n ?? offset;
   const end = offset + rows.length;
-  return { cells: rows, next: rows.length > 0 && end < n ? String(end) : undefined, ...counted(n) };
+  return { cells: rows, next: rows.length > 0 && end < n ? end : undefined, ...counted(n) };
 }
 
 /** BM25 weights: 0 for the board token, 4 for a match in the key or the tags, 1 for a match in the value. */

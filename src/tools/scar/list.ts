@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { invalidInput } from '../errors.ts';
+import { cursorsOf } from '../cursor.ts';
 import { count, cursor, limit, optionalName, tags, text } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { countStates, type Index, type ListFilter, listIdentity, pageOfScars, SORTS } from './list-query.ts';
@@ -27,17 +26,17 @@ const input = z.strictObject({
   limit: limit(DEFAULT_LISTED, MAX_LISTED),
   cursor: cursor(),
 });
-type Args = z.output<typeof input>;
 
-/** Content of a sealed cursor: which list it belongs to and where its next page begins. */
-const cursorSchema = z.strictObject({
-  list: z.string(),
-  place: z.number(),
-  id: z.int(),
-  index: z.enum(['scar_words', 'scar_trigrams']),
-  as_of: z.int(),
-});
-type Cursor = z.output<typeof cursorSchema>;
+/** A position is the last entry of the page, with what all pages of one list share. */
+const CURSORS = cursorsOf(
+  'scar_list',
+  z.strictObject({
+    place: z.number(),
+    id: z.int(),
+    index: z.enum(['scar_words', 'scar_trigrams']),
+    as_of: z.int(),
+  }),
+);
 
 export const scarList = defineTool({
   name: 'scar_list',
@@ -80,8 +79,8 @@ export const scarList = defineTool({
       tags: JSON.stringify([...new Set((args.tags ?? []).map((tag) => redacted(tag)))].sort()),
     };
     const sort = args.sort ?? (args.query === undefined ? 'recent' : 'relevant');
-    const list = digest(listIdentity(wanted, sort, args.status));
-    const from = readCursor(args, list, context);
+    const identity = listIdentity(wanted, sort, args.status);
+    const from = args.cursor === undefined ? undefined : CURSORS.decode(context, identity, args.cursor);
     const { index, counts } = countMatches(sql, wanted, from?.index);
     const states = args.status === undefined ? STATES.filter((state) => !isHidden(state)) : [args.status];
     const asOf = from?.as_of ?? now;
@@ -90,9 +89,9 @@ export const scarList = defineTool({
     const found = pageOfScars(sql, wanted, page);
     const shown = found.slice(0, args.limit);
     const last = shown.at(-1);
-    const next: Cursor | undefined =
+    const next =
       last && found.length > shown.length
-        ? { list, place: last.place, id: last.id, index, as_of: asOf }
+        ? { place: last.place, id: last.id, index, as_of: asOf }
         : undefined;
     const hiddenOf = (state: (typeof HIDDEN)[number]) =>
       args.status === state ? 0 : (counts.get(state) ?? 0);
@@ -100,13 +99,12 @@ export const scarList = defineTool({
       scars: shown.map((scar) => listedView(scar, scar.fixes, now)),
       total: states.reduce<number>((sum, state) => sum + (counts.get(state) ?? 0), 0),
       hidden: { muted: hiddenOf('muted'), archived: hiddenOf('archived') },
-      next_cursor: next && context.seal(JSON.stringify(next)),
+      next_cursor: next && CURSORS.encode(context, identity, next),
     };
   },
 });
 
 const isHidden = (state: (typeof STATES)[number]) => HIDDEN.some((hidden) => hidden === state);
-const digest = (identity: string) => createHash('sha256').update(identity).digest('hex').slice(0, 16);
 
 /** Counts the matches per state. A query without a match among whole words is searched by trigrams instead. */
 function countMatches(
@@ -118,16 +116,4 @@ function countMatches(
   const counts = countStates(sql, wanted, first);
   if (index !== undefined || wanted.query === undefined || counts.size > 0) return { index: first, counts };
   return { index: 'scar_trigrams', counts: countStates(sql, wanted, 'scar_trigrams') };
-}
-
-/** @throws ToolError `invalid_input` when the cursor is not one of this list */
-function readCursor(args: Args, list: string, context: ToolContext): Cursor | undefined {
-  if (args.cursor === undefined) return undefined;
-  const payload = context.unseal(args.cursor);
-  const cursor = payload === undefined ? undefined : cursorSchema.safeParse(JSON.parse(payload));
-  if (cursor?.success && cursor.data.list === list) return cursor.data;
-  throw invalidInput(
-    'cursor',
-    'cursor does not belong to this list. Repeat the other arguments unchanged, or omit cursor to start again.',
-  );
 }
