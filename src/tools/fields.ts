@@ -58,6 +58,13 @@ export const idempotencyKey = () =>
 /** Seconds to live: from one second to one year. */
 export const ttlSeconds = () => z.int().min(1).max(31_536_000);
 
+/** For tools with `storedFields`: the fields that the pipeline has left out of the answer, and the scope that shows them. */
+export const withheld = () =>
+  z
+    .strictObject({ fields: z.array(z.string()), scope: z.string() })
+    .optional()
+    .describe('Fields left out because the token lacks this scope.');
+
 /** How long a call may wait when it has nothing to return yet, in seconds. */
 export const waitSeconds = () => z.int().min(0).max(25).default(0);
 

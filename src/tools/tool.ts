@@ -158,6 +158,12 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   /** A strict object that describes every answer. */
   readonly output: Output;
   /**
+   * The fields of an answer that show what others have stored, such as `current` or `entries[].current`; for tools with a
+   * write scope. They are left out for a token without the family's read scope, and `withheld`, which `output` must
+   * have, names them.
+   */
+  readonly storedFields?: readonly string[];
+  /**
    * Runs one call in one transaction, which is rolled back if this throws. It must be synchronous.
    * @returns an object that `output` describes, or `NotYet` to wait
    * @throws ToolError for an expected failure, which the caller sees; anything else is reported as `internal`

@@ -2,7 +2,7 @@ import { openDatabase } from '../../src/local/database.ts';
 import { LocalTenant } from '../../src/local/tenant.ts';
 import type { BucketLimit } from '../../src/tenant/contract/limit-settings.ts';
 import { forwardOnly } from '../../src/tenant/contract/timer.ts';
-import { SCOPES } from '../../src/tools/tool.ts';
+import { SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { GENEROUS } from './compartment.ts';
 import { FakeTime } from './fake-time.ts';
 import { TestTenant } from './tenant.ts';
@@ -18,8 +18,8 @@ export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTen
     log: () => {},
     host: { clock, monotonic: forwardOnly(clock), later: time.later, limits: { tenant: limit, tool: limit } },
   });
-  const issue = async () => {
-    const options = { label: 'test', scopes: SCOPES, ttlMs: TEN_YEARS_MS };
+  const issue = async (scopes: readonly Scope[] = SCOPES) => {
+    const options = { label: 'test', scopes, ttlMs: TEN_YEARS_MS };
     const issued = local.compartment.administration.issueToken(options);
     if (!issued.ok) throw new Error(issued.error.message);
     return issued.value.id;

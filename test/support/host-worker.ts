@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { type CallRequest, parseTenantId } from '../../src/tenant/contract/call.ts';
 import type { BucketLimit } from '../../src/tenant/contract/limit-settings.ts';
-import { SCOPES } from '../../src/tools/tool.ts';
+import { SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { TestTenant } from './tenant.ts';
 
 const START = Date.UTC(2026, 0, 1);
@@ -21,10 +21,10 @@ export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTen
   await stub.changeLimits(limit);
   const limited = await stub.changeLimits({ ...limit, tool: '*' });
   if (!created.ok || !limited.ok) throw new Error('the tenant was not created');
-  const issue = async () => {
+  const issue = async (scopes: readonly Scope[] = SCOPES) => {
     const issued = await stub.issueToken({
       label: 'test',
-      scopes: [...SCOPES],
+      scopes: [...scopes],
       ttlMs: 365 * 86_400_000 * 10,
     });
     if (!issued.ok) throw new Error(issued.error.message);

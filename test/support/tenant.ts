@@ -2,13 +2,14 @@ import { catalogue } from '../../src/catalogue.ts';
 import type { CallOutcome, CallRequest, TokenId } from '../../src/tenant/contract/call.ts';
 import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
 import { isRemoteTool } from '../../src/tools/remote-tool.ts';
+import type { Scope } from '../../src/tools/tool.ts';
 
 /** What both hosts of the compartment give to the tests. */
 export interface TestHost {
   readonly tokenId: TokenId;
   call(request: CallRequest): Promise<CallOutcome>;
-  /** Another token of the same tenant. */
-  issue(): Promise<TokenId>;
+  /** Another token of the same tenant, by default with every scope. */
+  issue(scopes?: readonly Scope[]): Promise<TokenId>;
   now(): number;
   setNow(ms: number): void;
   /** Moves the clock and runs what is due meanwhile, each at its time. */
@@ -49,8 +50,8 @@ export class TestTenant {
     return this.#host.elapse(ms);
   }
 
-  async otherPrincipal(): Promise<TestTenant> {
-    return new TestTenant(this.#host, await this.#host.issue());
+  async otherPrincipal(scopes?: readonly Scope[]): Promise<TestTenant> {
+    return new TestTenant(this.#host, await this.#host.issue(scopes));
   }
 
   /** The same tenant asked with any token at all. */

@@ -61,6 +61,14 @@ describe('a cursor', () => {
     );
   });
 
+  test('of one list is refused by another, and so is one whose position has another shape', () => {
+    const cursor = TEXTS.encode(sealer, 'all', 'a');
+    for (const others of [cursorsOf('other texts', z.string()), cursorsOf('texts', z.int())])
+      expect(() => others.decode(sealer, 'all', cursor)).toThrow('does not belong to this list');
+    const sealed = sealer.seal('cursor texts', 'not JSON');
+    expect(() => TEXTS.decode(sealer, 'all', sealed)).toThrow('does not belong to this list');
+  });
+
   test('made of any other text is refused', () => {
     fc.assert(
       fc.property(text(), (cursor) => {

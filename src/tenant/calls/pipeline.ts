@@ -28,6 +28,7 @@ import { expected, internal, rateLimited, recordOf, toJson, tooManyWaiting, wait
 import type { Records } from './records.ts';
 import { MAX_REMOTE_CALLS, type RemoteCallSlots } from './remote-call-slots.ts';
 import type { StorageQuota } from './storage-quota.ts';
+import { withholdStored } from './withhold.ts';
 import { tokensForArgs, WorkMeter } from './work.ts';
 import type { WriteBehind } from './write-behind.ts';
 
@@ -256,7 +257,8 @@ export class Pipeline {
         return toJson(answered);
       });
       this.#chargeWork(tool, meter, json.length);
-      return { kind: 'answer', json };
+      // The stored answer is whole: a token with other scopes may repeat the call.
+      return { kind: 'answer', json: withholdStored(json, tool, token.scopes) };
     };
     if (tool.annotations.readOnlyHint) {
       const outcome = db.transaction(answer);

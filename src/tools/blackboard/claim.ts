@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
-import { count, idempotencyKey, keyPath, optionalName, shortName, tags } from '../fields.ts';
+import { count, idempotencyKey, keyPath, optionalName, shortName, tags, withheld } from '../fields.ts';
 import { secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { type Cell, loadCells, parseTags, selectCells, unlessExpired } from './cell.ts';
@@ -45,6 +45,7 @@ const output = z.strictObject({
   held_by: z.string().optional(),
   retry_after_ms: count().optional().describe('Time until the other claim ends, unless renewed.'),
   dead: count().optional().describe('With none: matching cells skipped after 5 failed claims.'),
+  withheld: withheld(),
 });
 
 type Args = z.output<typeof input>;
@@ -64,6 +65,7 @@ export const blackboardClaim = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   input,
   output,
+  storedFields: ['value', 'truncated', 'bytes', 'tags', 'held_by'],
   log: {
     run_id: 'plain',
     by: 'plain',

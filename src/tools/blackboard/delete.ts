@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
-import { count, keyPath, runId } from '../fields.ts';
+import { count, keyPath, runId, withheld } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import type { Condition } from './cell.ts';
 import { isHeldUntil } from './claim-state.ts';
@@ -37,9 +37,10 @@ const output = z.strictObject({
   matched_is_minimum: z.literal(true).optional().describe('More cells match than were counted.'),
   deleted: count(),
   held: count().optional().describe('How many of these cells are claimed; omitted if none.'),
-  keys: z.array(z.string()).describe('The first 20 deleted or matching keys.'),
+  keys: z.array(z.string()).optional().describe('The first 20 deleted or matching keys.'),
   rev: count().optional().describe('On conflict: current rev of the cell; 0: absent.'),
   more: z.literal(true).optional().describe('Matching cells remain: repeat the call.'),
+  withheld: withheld(),
 });
 
 type Args = z.output<typeof input>;
@@ -60,6 +61,7 @@ export const blackboardDelete = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   input,
   output,
+  storedFields: ['keys'],
   log: {
     run_id: 'plain',
     keys: 'plain',

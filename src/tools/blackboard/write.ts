@@ -11,7 +11,16 @@
  */
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
-import { count, idempotencyKey, keyPath, optionalName, runId, tags, ttlSeconds } from '../fields.ts';
+import {
+  count,
+  idempotencyKey,
+  keyPath,
+  optionalName,
+  runId,
+  tags,
+  ttlSeconds,
+  withheld,
+} from '../fields.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { type Cell, cellKey, loadCells, parseTags, unlessExpired } from './cell.ts';
@@ -98,6 +107,7 @@ const output = z.strictObject({
       }),
     )
     .optional(),
+  withheld: withheld(),
 });
 
 type Args = z.output<typeof input>;
@@ -128,6 +138,7 @@ export const blackboardWrite = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   input,
   output,
+  storedFields: ['current', 'held_by', 'entries[].current', 'entries[].held_by'],
   log: {
     run_id: 'plain',
     by: 'plain',

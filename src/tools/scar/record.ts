@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { count, idempotencyKey, optionalName, shortName, tags } from '../fields.ts';
+import { count, idempotencyKey, optionalName, shortName, tags, withheld } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { FINGERPRINT_VERSION, findExact, fingerprintOf } from './fingerprint.ts';
 import { findOrAddFix, fixesOf, recommendedFix } from './fixes.ts';
@@ -164,7 +164,9 @@ export const scarRecord = defineTool({
     verdict: z.enum(VERDICTS),
     known_fix: knownFixSchema.optional().describe('Best fix known before this call.'),
     redacted: count().describe('Number of credentials redacted.'),
+    withheld: withheld(),
   }),
+  storedFields: ['known_fix'],
   log: {
     error_type: 'plain',
     agent: 'plain',
