@@ -90,6 +90,7 @@ export class Connection {
       cancel: (cancelKey) => tenant.compartment.cancel(tenant.tokenId, cancelKey),
       // A refusal is shown in the result; stdio has no status code for it.
       refused: () => undefined,
+      protocolError: (failure) => tenant.logProtocolError(failure),
     };
   }
 

@@ -1,6 +1,7 @@
 import { catalogue, sweepers } from '../catalogue.ts';
 import { DEFAULT_LIMITS, DEFAULT_STORAGE_QUOTA_BYTES } from '../config.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { ProtocolFailure } from '../mcp/server-binding.ts';
+import { type Log, traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import { Compartment } from '../tenant/compartment.ts';
@@ -204,6 +205,19 @@ export class LocalTenant {
       tenant: TENANT,
       code: 'unavailable',
       cause: describeCause(cause, undefined, {}),
+    });
+  }
+
+  /** Logs an error with which the protocol server itself has answered a request. */
+  logProtocolError({ arrival, cause }: ProtocolFailure): void {
+    this.#log({
+      level: 'warn',
+      event: 'request.refused',
+      tenant: TENANT,
+      code: cause === undefined ? 'protocol' : 'internal',
+      cause,
+      ...traceFields(arrival.trace),
+      request_id: arrival.id,
     });
   }
 

@@ -6,6 +6,7 @@ import {
   TRACEPARENT_META_KEY,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
+import type { Cause } from '../telemetry/redact.ts';
 import { continueTrace, type TraceContext } from '../telemetry/trace.ts';
 import type {
   CallerInfo,
@@ -27,6 +28,13 @@ export interface Arrival {
   readonly trace: TraceContext;
   /** Milliseconds since the epoch. */
   readonly receivedAt: number;
+}
+
+/** An error with which the protocol server itself answers a request. */
+export interface ProtocolFailure {
+  readonly arrival: Arrival;
+  /** What failed inside the server, for the log only. */
+  readonly cause?: Cause | undefined;
 }
 
 /** What a transport provides to the protocol server of one request or one connection. */
@@ -57,6 +65,8 @@ export interface ServerBinding {
   cancel(cancelKey: string): void;
   /** Called when the tenant refuses a call, so that a transport can answer with a status of its own. */
   refused(refusal: Refusal, traceId: string): void;
+  /** Called for each error that the protocol server itself answers with, and that is to be logged. */
+  protocolError(failure: ProtocolFailure): void;
 }
 
 const MAX_CLIENT_CHARS = 64;

@@ -3,10 +3,11 @@ import {
   type InputRequiredResult,
   ProtocolError,
   ProtocolErrorCode,
-  Server,
+  type Server,
 } from '@modelcontextprotocol/server';
 import type { CallOutcome, CallRequest } from '../tenant/contract/call.ts';
 import { VERSION } from '../version.ts';
+import { AnsweringServer } from './answering-server.ts';
 import { type DeferredCall, runRemoteTool } from './remote-tools.ts';
 import { requestStateOf } from './request-state.ts';
 import { serveResources } from './resources.ts';
@@ -32,7 +33,11 @@ export type ServerFactory = (binding: ServerBinding) => Server;
 /** A protocol server for one request or one connection. All it can do is pass calls to the tenant of its binding. */
 export function createServer(binding: ServerBinding): Server {
   const state = requestStateOf(binding);
-  const server = new Server(SERVER_INFO, { ...OPTIONS, requestState: { verify: state.verify } });
+  const server = new AnsweringServer(
+    SERVER_INFO,
+    { ...OPTIONS, requestState: { verify: state.verify } },
+    binding,
+  );
   if (binding.tools.hasRemoteTools) server.registerCapabilities({ logging: {} });
   server.setRequestHandler('tools/list', { params: onePageParams }, () => ({
     tools: binding.tools.list(binding.scopes, binding.toolFilter),

@@ -71,6 +71,7 @@ export async function opened(
     cancelKey: (id) => `key-${id}`,
     cancel: (key) => compartment.cancel(binding.tokenId, key),
     refused: (refusal) => void refused.push(refusal.reason),
+    protocolError: () => undefined,
   };
   const [client, server] = InMemoryTransport.createLinkedPair();
   const received = new Heard<Answer>();

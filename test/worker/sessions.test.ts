@@ -108,11 +108,13 @@ describe('a session', () => {
   const REQUESTS: readonly (readonly [
     name: string,
     ask: (tenant: HttpTenant, session: string) => Promise<Response>,
+    /** The id of the request, which the refusal has too. */
+    id?: number,
   ])[] = [
-    ['a call', (tenant, id) => tenant.rpc('tools/call', { name: 'tenant_limits' }, inSession(id))],
-    ['a list', (tenant, id) => tenant.post(listTools, inSession(id))],
-    ['an unknown tool', (tenant, id) => tenant.rpc('tools/call', { name: 'nothing' }, inSession(id))],
-    ['a subscription', (tenant, id) => tenant.rpc('resources/subscribe', { uri: A }, inSession(id))],
+    ['a call', (tenant, id) => tenant.rpc('tools/call', { name: 'tenant_limits' }, inSession(id)), 1],
+    ['a list', (tenant, id) => tenant.post(listTools, inSession(id)), 1],
+    ['an unknown tool', (tenant, id) => tenant.rpc('tools/call', { name: 'nothing' }, inSession(id)), 1],
+    ['a subscription', (tenant, id) => tenant.rpc('resources/subscribe', { uri: A }, inSession(id)), 1],
     [
       'a notification',
       (tenant, id) => tenant.post({ jsonrpc: '2.0', method: 'notifications/initialized' }, inSession(id)),
@@ -130,9 +132,9 @@ describe('a session', () => {
     ['an end', (tenant, id) => del(tenant, inSession(id))],
   ];
 
-  test.each(REQUESTS)(
+  test.each(REQUESTS.map(([name, ask, id = null]) => [name, ask, id] as const))(
     'is nobody else’s: %s in it is 404, like in one that is not there',
-    async (_name, ask) => {
+    async (_name, ask, id) => {
       const tenant = await HttpTenant.create();
       const [colleague, stranger] = [await HttpTenant.issue(tenant.id), await HttpTenant.create()];
       const session = await openSession(tenant);
@@ -147,7 +149,7 @@ describe('a session', () => {
         expect(answer.status).toBe(404);
         expect(await jsonOf(answer)).toEqual({
           jsonrpc: '2.0',
-          id: null,
+          id,
           error: {
             code: -32000,
             message: expect.any(String),

@@ -18,18 +18,28 @@ export type RefusalFormat = (refusal: HttpRefusal, traceId: string) => Response;
 /** JSON-RPC error codes that this server uses outside the SDK (JSON-RPC 2.0, section 5.1). */
 const RPC_CODE = { parse_error: -32700, invalid_request: -32600, other: -32000 } as const;
 
-/** A refusal as JSON-RPC, which MCP clients show. `data` holds the code, and the trace id to give to the operator. */
-export const rpcRefusal: RefusalFormat = (refusal, traceId) => {
-  const code =
-    refusal.code === 'parse_error' || refusal.code === 'invalid_request'
-      ? RPC_CODE[refusal.code]
-      : RPC_CODE.other;
-  const error = { code, message: refusal.message, data: { code: refusal.code, trace_id: traceId } };
-  return Response.json(
-    { jsonrpc: '2.0', error, id: null },
-    { status: refusal.status, headers: refusal.headers ?? {} },
-  );
-};
+/**
+ * A refusal as JSON-RPC, which MCP clients show. `data` holds the code, and the trace id to give to the operator.
+ * @param id the id of the refused request; left out where it was not read (JSON-RPC 2.0, section 5)
+ */
+export const rpcRefusalOf =
+  (id: string | number | null = null): RefusalFormat =>
+  (refusal, traceId) => {
+    const code =
+      refusal.code === 'parse_error' || refusal.code === 'invalid_request'
+        ? RPC_CODE[refusal.code]
+        : RPC_CODE.other;
+    // Every token that is not valid gets the same answer, before the body is read or after.
+    const answered = refusal.status === 401 ? null : id;
+    const error = { code, message: refusal.message, data: { code: refusal.code, trace_id: traceId } };
+    return Response.json(
+      { jsonrpc: '2.0', error, id: answered },
+      { status: refusal.status, headers: refusal.headers ?? {} },
+    );
+  };
+
+/** The refusal of a request whose id was not read. */
+export const rpcRefusal = rpcRefusalOf();
 
 const TITLES: Readonly<Record<HttpRefusal['status'], string>> = {
   400: 'Bad Request',

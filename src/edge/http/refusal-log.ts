@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
+import type { Arrival } from '../../mcp/server-binding.ts';
 import { type LogRecord, traceFields } from '../../telemetry/log.ts';
-import { redactForLog } from '../../telemetry/redact.ts';
+import { type Cause, redactForLog } from '../../telemetry/redact.ts';
 import type { TenantId, TokenId } from '../../tenant/contract/call.ts';
 import type { HttpRefusal, RefusalFormat } from './http-errors.ts';
 import type { AppEnv } from './isolate.ts';
@@ -10,11 +11,11 @@ const MAX_PATH_CHARS = 256;
 /** The fields by which a log line names its HTTP request. */
 export function requestFields(
   c: Context<AppEnv>,
+  { id, trace, receivedAt }: Arrival = c.var.arrival,
 ): Pick<
   LogRecord,
   'http_method' | 'path' | 'duration_ms' | 'request_id' | 'trace_id' | 'span_id' | 'parent_span_id'
 > {
-  const { id, trace, receivedAt } = c.var.arrival;
   return {
     http_method: c.req.method,
     path: redactForLog(c.req.path, MAX_PATH_CHARS),
@@ -27,11 +28,19 @@ export function requestFields(
 /** Whose request it is, where that is known. */
 type Caller = { readonly tenant: TenantId; readonly tokenId: TokenId };
 
+interface RefusalDetail {
+  readonly caller?: Caller | undefined;
+  /** The message that was refused, where it did not arrive with the request itself. */
+  readonly arrival?: Arrival;
+  /** What failed inside the server. */
+  readonly cause?: Cause | undefined;
+}
+
 /** Writes the one line of a request that was refused before a tenant took it as a call. */
 export function logRefusal(
   c: Context<AppEnv>,
   refusal: Pick<HttpRefusal, 'code'> & { readonly status: number },
-  caller?: Caller,
+  { caller, arrival, cause }: RefusalDetail = {},
 ): void {
   c.var.isolate.log({
     level: 'warn',
@@ -39,7 +48,8 @@ export function logRefusal(
     tenant: caller?.tenant,
     code: refusal.code,
     http_status: refusal.status,
-    ...requestFields(c),
+    cause,
+    ...requestFields(c, arrival),
     token_id: caller?.tokenId,
   });
 }
@@ -51,7 +61,7 @@ export async function refuse(
   refusal: HttpRefusal,
   caller?: Caller,
 ): Promise<Response> {
-  logRefusal(c, refusal, caller);
+  logRefusal(c, refusal, { caller });
   return respondRefused(c, format, refusal);
 }
 

@@ -36,6 +36,7 @@ export function bindServer(context: RequestContext, scopes: readonly Scope[]): B
       outcome.refusal = refusal;
       outcome.traceId = traceId;
     },
+    protocolError: (failure) => context.protocolErrors.report(failure),
     call: (call) => {
       outcome.calledTenant = true;
       return tenant.call(call);

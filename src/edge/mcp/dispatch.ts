@@ -28,7 +28,6 @@ export async function admitUncalled(context: RequestContext, response: Response)
     await response.body?.cancel();
     return context.deny(admission.error);
   }
-  context.logErrorResponse(response);
   return response;
 }
 
@@ -47,9 +46,7 @@ export async function admitFirst(
   const needed = neededScope(context, message);
   if (needed !== undefined && !scopes.includes(needed))
     return context.deny({ reason: 'insufficient_scope', scope: needed });
-  const response = await respond(bindServer(context, scopes), session);
-  if (response.status >= 400) context.logErrorResponse(response);
-  return response;
+  return respond(bindServer(context, scopes), session);
 }
 
 function neededScope({ isolate, toolFilter }: RequestContext, message: unknown): Scope | undefined {

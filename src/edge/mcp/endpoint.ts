@@ -2,14 +2,20 @@ import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/serve
 import type { Context } from 'hono';
 import { authenticate } from '../auth/authenticate.ts';
 import { readJson } from '../http/body.ts';
-import { type HttpRefusal, methodNotAllowed, rpcRefusal } from '../http/http-errors.ts';
+import {
+  type HttpRefusal,
+  methodNotAllowed,
+  type RefusalFormat,
+  rpcRefusal,
+  rpcRefusalOf,
+} from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { refuse } from '../http/refusal-log.ts';
-import { createContext } from '../tenant-client/request-context.ts';
+import { createContext, type RequestContext } from '../tenant-client/request-context.ts';
 import { checkAccept } from './accept.ts';
 import { handle2025 } from './era-2025.ts';
 import { handle2026, isEra2026 } from './era-2026.ts';
-import { hasValidIds } from './message.ts';
+import { hasValidIds, requestIdOf } from './message.ts';
 import { deleteSession, sessionOf, streamSession } from './sessions.ts';
 import { parseToolFilter } from './tool-filter.ts';
 
@@ -34,20 +40,23 @@ export async function handleMcp(c: Context<AppEnv>): Promise<Response> {
   const toolFilter = parseToolFilter(request.url, isolate.tools);
   if (!toolFilter.ok) return reject(toolFilter.error);
   const session = sessionOf(request);
-  const context = createContext(c, principal.value, {
-    format: rpcRefusal,
-    session,
-    toolFilter: toolFilter.value,
-  });
-  if (request.method === 'GET') return streamSession(context);
-  if (request.method === 'DELETE') return deleteSession(context);
+  const contextOf = (format: RefusalFormat) =>
+    createContext(c, principal.value, { format, session, toolFilter: toolFilter.value });
+  if (request.method === 'GET') return streamSession(contextOf(rpcRefusal));
+  if (request.method === 'DELETE') return deleteSession(contextOf(rpcRefusal));
   const body = await readJson(request, isolate.config.maxBodyBytes);
   if (!body.ok) return reject(body.error);
   const invalid = checkMessages(request, body.value);
   if (invalid !== undefined) return reject(invalid);
-  return (await isEra2026(request, body.value))
-    ? handle2026({ ...context, session: undefined }, body.value)
-    : handle2025(context, body.value);
+  return serveMessages(contextOf(rpcRefusalOf(requestIdOf(body.value))), body.value);
+}
+
+async function serveMessages(context: RequestContext, body: unknown): Promise<Response> {
+  const { request, protocolErrors, arrival } = context;
+  const response = (await isEra2026(request, body))
+    ? await handle2026({ ...context, session: undefined }, body)
+    : await handle2025(context, body);
+  return protocolErrors.complete(response, arrival, requestIdOf(body));
 }
 
 function checkMessages(request: Request, body: unknown): HttpRefusal | undefined {

@@ -5,14 +5,14 @@ import type { Refusal, SessionId } from '../../tenant/contract/call.ts';
 import { sessionOpen } from '../../transport-tools/session-open.ts';
 import { authenticate } from '../auth/authenticate.ts';
 import { readJson } from '../http/body.ts';
-import { type HttpRefusal, methodNotAllowed, rpcRefusal } from '../http/http-errors.ts';
+import { type HttpRefusal, methodNotAllowed, rpcRefusal, rpcRefusalOf } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { refuse } from '../http/refusal-log.ts';
 import { failedCall, internalCall } from '../tenant-client/internal-call.ts';
 import { createContext, type RequestContext } from '../tenant-client/request-context.ts';
 import { StreamRelay } from '../tenant-client/stream-relay.ts';
 import { bindServer, sessionCancelKey } from './bind-server.ts';
-import { hasValidIds, parseMessage } from './message.ts';
+import { hasValidIds, parseMessage, requestIdOf } from './message.ts';
 import { toSessionId } from './sessions.ts';
 import { SseTransport } from './sse-transport.ts';
 import { parseToolFilter } from './tool-filter.ts';
@@ -60,6 +60,8 @@ async function serveStream(
     return new Response(null, { status: CLIENT_CLOSED_REQUEST });
   }
   const transport = new SseTransport(request.signal, relay);
+  // Errors are sent on the stream, whose status is known already.
+  context.protocolErrors.answered(transport.response.status);
   const server = isolate.serve({
     ...bindServer(context, relay.scopes),
     arrival: () => arrivalOfMessage(request),
@@ -92,11 +94,13 @@ export async function handleMessages(c: Context<AppEnv>): Promise<Response> {
   if (!principal.ok) return refuse(c, rpcRefusal, principal.error);
   const named = c.req.query(SESSION_PARAMETER);
   const session = named === undefined ? undefined : toSessionId(named);
-  const context = createContext(c, principal.value, { format: rpcRefusal, session });
-  if (session === undefined) return context.refuse(SESSION_REQUIRED);
+  const reject = (refusal: HttpRefusal) => refuse(c, rpcRefusal, refusal, principal.value);
+  if (session === undefined) return reject(SESSION_REQUIRED);
   const body = await readJson(c.req.raw, c.var.isolate.config.maxBodyBytes);
-  if (!body.ok) return context.refuse(body.error);
-  if (parseMessage(body.value) === undefined || !hasValidIds(body.value)) return context.refuse(NO_MESSAGE);
+  if (!body.ok) return reject(body.error);
+  if (parseMessage(body.value) === undefined || !hasValidIds(body.value)) return reject(NO_MESSAGE);
+  const format = rpcRefusalOf(requestIdOf(body.value));
+  const context = createContext(c, principal.value, { format, session });
   const delivered = await context.tenant.deliver(session, [{ kind: 'posted', message: body.value }]);
   if (!delivered.ok) return context.deny(delivered.error);
   if (!delivered.value) return context.deny({ reason: 'unknown_session' });

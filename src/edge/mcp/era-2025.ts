@@ -41,8 +41,9 @@ function callsRemoteTool({ isolate, toolFilter }: RequestContext, message: unkno
   return tool !== undefined && isRemoteTool(tool);
 }
 
+/** A notification is answered without a body. */
 const hasResult = async (response: Response) =>
-  response.ok && getOwn(await response.clone().json(), 'result') !== undefined;
+  response.ok && response.body !== null && getOwn(await response.clone().json(), 'result') !== undefined;
 
 /**
  * Answers `initialize` and opens the client's session, in one request to the tenant. The answer itself does not depend

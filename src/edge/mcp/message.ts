@@ -35,6 +35,10 @@ const asId = (id: unknown) => (typeof id === 'string' || typeof id === 'number' 
 /** The id of a request or a response. */
 export const idOf = (message: unknown) => asId(getOwn(message, 'id'));
 
+/** The id of a request, for the error that answers it; undefined for a notification, a response and a batch. */
+export const requestIdOf = (message: unknown) =>
+  methodOf(message) === undefined ? undefined : idOf(message);
+
 /** Longer ids are refused, because the server stores the id of a request that waits. */
 const MAX_ID_CHARS = 256;
 

@@ -6,6 +6,7 @@ import { toHttpRefusal } from '../auth/refusals.ts';
 import type { Principal } from '../auth/tokens.ts';
 import type { HttpRefusal, RefusalFormat } from '../http/http-errors.ts';
 import type { AppEnv, Isolate } from '../http/isolate.ts';
+import { ProtocolErrors } from '../http/protocol-errors.ts';
 import { logRefusal, refuse, respondRefused } from '../http/refusal-log.ts';
 import { logRefusedCall } from './refused-call-log.ts';
 import { createTenantClient, type TenantClient } from './tenant-client.ts';
@@ -36,8 +37,8 @@ export interface RequestContext {
   respondRefused(refusal: HttpRefusal, traceId?: string): Promise<Response>;
   /** Logs a call that was refused before it reached the tenant. */
   logRefusedCall(tool: string, code: string): void;
-  /** Logs an error response that the protocol server has made. */
-  logErrorResponse(response: Response): void;
+  /** The errors that the protocol server itself answers with. */
+  readonly protocolErrors: ProtocolErrors;
 }
 
 export interface ContextOptions {
@@ -52,6 +53,18 @@ export function createContext(
   { format, session, toolFilter }: ContextOptions,
 ): RequestContext {
   const { isolate, arrival } = c.var;
+  const protocolErrors = new ProtocolErrors((status, { arrival, cause }) =>
+    logRefusal(
+      c,
+      { status, code: cause === undefined ? 'protocol' : 'internal' },
+      { caller: principal, arrival, cause },
+    ),
+  );
+  // The line of a refusal takes the place of the lines of the response that it replaces.
+  const refuseRequest = (refusal: HttpRefusal) => {
+    protocolErrors.discard();
+    return refuse(c, format, refusal, principal);
+  };
   return {
     request: c.req.raw,
     isolate,
@@ -70,11 +83,14 @@ export function createContext(
     },
     waitUntil: (work) => c.executionCtx.waitUntil(work),
     toHttpRefusal: (refusal) => toHttpRefusal(c, refusal),
-    refuse: (refusal) => refuse(c, format, refusal, principal),
-    deny: (refusal) => refuse(c, format, toHttpRefusal(c, refusal), principal),
-    respondRefused: (refusal, traceId) => respondRefused(c, format, refusal, traceId),
     logRefusedCall: (tool, code) => logRefusedCall(isolate.log, arrival, principal, { tool, code }),
-    logErrorResponse: ({ status }) => logRefusal(c, { status, code: 'protocol' }, principal),
+    refuse: refuseRequest,
+    deny: (refusal) => refuseRequest(toHttpRefusal(c, refusal)),
+    respondRefused: (refusal, traceId) => {
+      protocolErrors.discard();
+      return respondRefused(c, format, refusal, traceId);
+    },
+    protocolErrors,
   };
 }
 
