@@ -43,6 +43,10 @@ export default defineConfig({
         test: {
           name: 'worker',
           include: ['test/worker/**/*.test.ts', 'test/tools/**/*.test.ts'],
+          provide: {
+            fuzzSeed: process.env.FUZZ_SEED ?? String(Date.now() % 1_000_000),
+            fuzzRequests: process.env.FUZZ_REQUESTS ?? '20000',
+          },
           // One isolate for all files: loading the Worker anew for each takes longer than its tests.
           isolate: false,
           sequence: { groupOrder: 1 },

@@ -1,17 +1,28 @@
 import {
   type JSONRPCErrorResponse,
+  type JSONRPCRequest,
+  ProtocolError,
   ProtocolErrorCode,
+  type Result,
   Server,
+  type ServerContext,
   type ServerOptions,
   type Transport,
 } from '@modelcontextprotocol/server';
-import { describeCause } from '../telemetry/redact.ts';
+import { clip, describeCause } from '../telemetry/redact.ts';
 import type { ServerBinding } from './server-binding.ts';
+
+type Handler = (request: JSONRPCRequest, context: ServerContext) => Promise<Result>;
+
+const MAX_ISSUE_CHARS = 300;
 
 /**
  * The SDK's server, whose own errors can be traced: an error that the server itself answers with (an unknown method, wrong
  * parameters) was logged by no call of a tool and has no trace id. It gets both here, in every protocol era and on every
- * transport. What is wrong inside the server stays inside: an internal error is answered without its message.
+ * transport.
+ *
+ * This is also the error boundary of the protocol: whatever a handler throws that is no `ProtocolError` is answered without
+ * its message, which is in the log only.
  */
 export class AnsweringServer extends Server {
   readonly #binding: ServerBinding;
@@ -28,20 +39,43 @@ export class AnsweringServer extends Server {
     await super.connect(transport);
   }
 
+  protected override _wrapHandler(method: string, handler: Handler): Handler {
+    const wrapped = super._wrapHandler(method, handler);
+    return async (request, context) => {
+      try {
+        return await wrapped(request, context);
+      } catch (thrown) {
+        // Nobody waits for the answer to a request that was cancelled.
+        if (thrown instanceof ProtocolError || context.mcpReq.signal.aborted) throw thrown;
+        throw wrongParams(thrown) ?? this.#internal(thrown);
+      }
+    };
+  }
+
+  #internal(thrown: unknown): ProtocolError {
+    const arrival = this.#binding.arrival();
+    this.#binding.protocolError({ arrival, cause: describeCause(thrown, undefined, {}) });
+    const data = { trace_id: arrival.trace.traceId };
+    return new ProtocolError(ProtocolErrorCode.InternalError, 'The request failed.', data);
+  }
+
   #traced(response: JSONRPCErrorResponse): JSONRPCErrorResponse {
     const { error } = response;
     if (hasTraceId(error.data)) return response;
     const arrival = this.#binding.arrival();
-    const internal = error.code === ProtocolErrorCode.InternalError;
-    this.#binding.protocolError({
-      arrival,
-      cause: internal ? describeCause(error.message, undefined, {}) : undefined,
-    });
-    const message = internal ? 'The request failed.' : error.message;
-    return {
-      ...response,
-      error: { ...error, message, data: withTraceId(error.data, arrival.trace.traceId) },
-    };
+    this.#binding.protocolError({ arrival });
+    return { ...response, error: { ...error, data: withTraceId(error.data, arrival.trace.traceId) } };
+  }
+}
+
+/** The SDK reports parameters that do not fit its schema by an error whose message is the list of issues, as JSON. */
+function wrongParams(thrown: unknown): ProtocolError | undefined {
+  try {
+    const [issue] = JSON.parse(Object(thrown).message);
+    const message = `${issue.path.join('.')}: ${clip(issue.message, MAX_ISSUE_CHARS)}`;
+    return new ProtocolError(ProtocolErrorCode.InvalidParams, message);
+  } catch {
+    return undefined;
   }
 }
 

@@ -54,12 +54,13 @@ export function serveResources(server: Server, binding: ServerBinding): void {
   server.setRequestHandler('resources/read', { params: readParams }, async ({ uri }, context) => {
     const cell = parseCellUri(uri);
     if (cell === undefined) throw new ResourceNotFoundError(uri);
-    const outcome = await ask(binding, resourcesRead, { ...cell }, caller(context));
+    const asker = caller(context);
+    const outcome = await ask(binding, resourcesRead, { ...cell }, asker);
     // Refused arguments are a name that no cell can have.
-    if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);
+    if (!outcome.ok && outcome.error.code === 'invalid_input') throw notFound(uri, asker);
     if (!outcome.ok) throw protocolError(outcome.error);
     const { json } = outcome.value;
-    if (json === undefined) throw new ResourceNotFoundError(uri);
+    if (json === undefined) throw notFound(uri, asker);
     return { contents: [{ uri, mimeType: MIME_TYPE, text: json }] };
   });
 
@@ -70,8 +71,9 @@ export function serveResources(server: Server, binding: ServerBinding): void {
       if (cell === undefined) throw new ResourceNotFoundError(uri);
       const named = tool === resourcesSubscribe ? { uri, ...cell } : cell;
       const args = { session_id: requireSession(binding), ...named };
-      const outcome = await ask(binding, tool, args, caller(context));
-      if (!outcome.ok && outcome.error.code === 'invalid_input') throw new ResourceNotFoundError(uri);
+      const asker = caller(context);
+      const outcome = await ask(binding, tool, args, asker);
+      if (!outcome.ok && outcome.error.code === 'invalid_input') throw notFound(uri, asker);
       if (!outcome.ok) throw protocolError(outcome.error);
       return {};
     };
@@ -81,6 +83,12 @@ export function serveResources(server: Server, binding: ServerBinding): void {
     { params: readParams },
     subscription(resourcesUnsubscribe),
   );
+}
+
+/** A resource that the tenant was asked for and does not have. Its call is in the log, under the trace id. */
+function notFound(uri: string, { trace }: CallerInfo): ProtocolError {
+  const { code, message, data } = new ResourceNotFoundError(uri);
+  return new ProtocolError(code, message, { ...Object(data), trace_id: trace.traceId });
 }
 
 function requireSession({ sessionId }: ServerBinding): string {

@@ -276,3 +276,8 @@ admin.delete('/tenants/:id/tokens/:token', async (c) => {
   const { tenant } = await tenantOf(c);
   return c.json(tokenJson(unwrap(await tenant.revokeToken(c.req.param('token')))));
 });
+
+// Answered here and not by the Worker's own handler, which would log the request a second time.
+admin.all('*', () => {
+  throw new AdminRefusal(404, 'not_found', 'The operator’s API has nothing at this path for this method.');
+});

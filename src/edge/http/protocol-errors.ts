@@ -41,16 +41,18 @@ export class ProtocolErrors {
   async complete(response: Response, arrival: Arrival, id: string | number | undefined): Promise<Response> {
     const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
     const completed =
-      response.status >= 400 && isJson ? await this.#completeError(response, arrival, id) : response;
+      response.status >= 400 && isJson ? await this.completeError(response, arrival, id) : response;
     this.answered(completed.status);
     return completed;
   }
 
-  async #completeError(
+  /** Completes a response that holds an error, whatever its status is. */
+  async completeError(
     response: Response,
     arrival: Arrival,
     id: string | number | undefined,
   ): Promise<Response> {
+    if (response.body === null) return response;
     const body = Object(await response.json());
     if (!hasTraceId(body.error?.data)) {
       this.report({ arrival });

@@ -2,7 +2,6 @@ import { createMcpHandler, type ServerEvent, type ServerEventBus } from '@modelc
 import * as z from 'zod';
 import type { SessionId } from '../../tenant/contract/call.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
-import type { Scope } from '../../tools/tool.ts';
 import { firstUris } from '../../transport-tools/cell-uri.ts';
 import { streamOpen } from '../../transport-tools/session-open.ts';
 import { KEEP_ALIVE_MS } from '../http/event-stream.ts';
@@ -11,7 +10,8 @@ import { failedCall, internalCall } from '../tenant-client/internal-call.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import { StreamRelay } from '../tenant-client/stream-relay.ts';
 import { bindServer } from './bind-server.ts';
-import { admitFirst } from './dispatch.ts';
+import { admitUncalled } from './dispatch.ts';
+import { idOf } from './message.ts';
 
 /** `subscriptions/listen` of the 2026-07-28 revision: the SDK writes the stream, the tenant supplies the changes. */
 
@@ -28,32 +28,31 @@ const listenRequest = z.object({
   }),
 });
 
+/** The SDK checks the request first, so that no stream is opened for one that it refuses. */
 export async function serveListen(context: RequestContext, message: unknown): Promise<Response> {
-  const { tenant, principal, request } = context;
+  const { request, protocolErrors, arrival } = context;
   const wanted = listenRequest.safeParse(message).data?.params.notifications;
   const uris = wanted?.resourceSubscriptions ?? [];
-  // The SDK answers what is malformed, and what asks for nothing that the tenant has.
-  if (wanted === undefined || (uris.length === 0 && wanted.resourcesListChanged !== true))
-    return admitFirst(context, ({ scopes }) =>
-      listenHandler(context, scopes, undefined).fetch(request, { parsedBody: message }),
-    );
+  const bus = new StreamBus();
+  const handler = listenHandler(context, bus);
   const cells = firstUris(uris);
-  const session = crypto.randomUUID() as SessionId;
-  const args = { session_id: session, list_changed: wanted.resourcesListChanged === true, cells };
-  const opening = internalCall(context, streamOpen, args);
-  const relay = await StreamRelay.open(
-    tenant,
-    { session, purpose: { kind: 'changes' }, opening },
-    principal.expiresAt,
-  );
-  if (!relay.ok) return context.respondRefused(failedCall(context, relay.error));
-  const bus = new StreamBus(relay.value);
-  const handler = listenHandler(context, relay.value.scopes, bus);
-  bus.onEnd = () => void handler.close();
   const honored = cells.map(({ uri }) => uri);
-  return withOneLineEvents(
-    bus.limit(await handler.fetch(request, { parsedBody: withUris(message, honored) })),
-  );
+  const parsedBody = uris.length === 0 ? message : withUris(message, honored);
+  const response = await handler.fetch(request, { parsedBody });
+  const isStream = response.headers.get('content-type') === 'text/event-stream';
+  if (!isStream)
+    return admitUncalled(context, await protocolErrors.completeError(response, arrival, idOf(message)));
+  // Other notifications exist in the protocol, but this server sends none of them.
+  if (wanted === undefined || (uris.length === 0 && wanted.resourcesListChanged !== true))
+    return admitUncalled(context, response);
+  bus.onEnd = () => void handler.close();
+  const relay = await openRelay(context, cells, wanted.resourcesListChanged === true);
+  if (!relay.ok) {
+    await response.body?.cancel();
+    return context.respondRefused(failedCall(context, relay.error));
+  }
+  bus.connect(relay.value);
+  return withOneLineEvents(bus.limit(response, relay.value));
 }
 
 /** The request with the URIs under which the client is notified: the SDK acknowledges these, and passes only these. */
@@ -63,53 +62,61 @@ function withUris(message: unknown, resourceSubscriptions: readonly string[]): u
   return { ...request, params: { ...params, notifications } };
 }
 
+function openRelay(context: RequestContext, cells: ReturnType<typeof firstUris>, list_changed: boolean) {
+  const session = crypto.randomUUID() as SessionId;
+  const opening = internalCall(context, streamOpen, { session_id: session, list_changed, cells });
+  const stream = { session, purpose: { kind: 'changes' }, opening } as const;
+  return StreamRelay.open(context.tenant, stream, context.principal.expiresAt);
+}
+
 /** One handler for each stream, because the bus belongs to one stream. */
-function listenHandler(context: RequestContext, scopes: readonly Scope[], bus: ServerEventBus | undefined) {
-  return createMcpHandler(() => context.isolate.serve(bindServer(context, scopes)), {
+function listenHandler(context: RequestContext, bus: ServerEventBus) {
+  return createMcpHandler(() => context.isolate.serve(bindServer(context, [])), {
     legacy: 'reject',
     keepAliveMs: KEEP_ALIVE_MS,
     maxSubscriptions: 1,
-    ...(bus === undefined ? {} : { bus }),
+    bus,
   });
 }
 
 /** The SDK's event bus of one stream: publishes what the tenant sends, as fast as the client reads. */
 class StreamBus implements ServerEventBus {
-  readonly #relay: StreamRelay;
-  #subscribed = false;
+  #listener: ((event: ServerEvent) => void) | undefined;
+  #relay: StreamRelay | undefined;
   onEnd = () => {};
-
-  constructor(relay: StreamRelay) {
-    this.#relay = relay;
-  }
 
   publish(): void {
     throw new Error('changes are published by the tenant');
   }
 
   subscribe(listener: (event: ServerEvent) => void): () => void {
-    this.#subscribed = true;
-    this.#relay.onEvents({
-      changes: (changes) => publish(changes, listener),
+    this.#listener = listener;
+    return () => this.#relay?.close();
+  }
+
+  /** Passes the tenant's changes on to the SDK. */
+  connect(relay: StreamRelay): void {
+    this.#relay = relay;
+    relay.onEvents({
+      changes: (changes) => publish(changes, (event) => this.#listener?.(event)),
       message: () => {},
       cancelled: () => {},
       ended: () => this.onEnd(),
     });
-    return () => this.#relay.close();
   }
 
   /** The SDK applies no back-pressure: this ends the stream of a client that does not read it. */
-  limit(response: Response): Response {
-    if (!this.#subscribed || response.body === null) {
-      this.#relay.close();
+  limit(response: Response, relay: StreamRelay): Response {
+    if (response.body === null) {
+      relay.close();
       return response;
     }
     const reader = response.body.getReader();
     const body = new ReadableStream<Uint8Array>(
       {
-        start: (controller) => void this.#pump(reader, controller).catch(() => this.#relay.close()),
+        start: (controller) => void this.#pump(reader, controller).catch(() => relay.close()),
         cancel: async () => {
-          this.#relay.close();
+          relay.close();
           await reader.cancel();
         },
       },

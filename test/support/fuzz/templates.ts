@@ -1,0 +1,242 @@
+import { ISOLATION_SCRIPT } from '../isolation-script.ts';
+import { TEST_SECRETS } from '../secrets.ts';
+import type { Random } from './random.ts';
+import { type FuzzRequest, json } from './request.ts';
+import type { World } from './world.ts';
+
+/** Valid requests of every route and era, which the mutations then spoil. */
+
+type Template = (random: Random, world: World) => FuzzRequest;
+
+const MODERN = '2026-07-28';
+const LEGACY = '2025-11-25';
+const BATCHES = '2025-03-26';
+const INFO = { name: 'fuzz', version: '1.0.0' };
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const JSON_TYPE = { 'content-type': 'application/json' };
+const ACCEPT = { accept: 'application/json, text/event-stream' };
+
+const tokenOf = (random: Random, { tokens }: World) =>
+  random.chance(0.85) ? (tokens.all ?? '') : random.pick(Object.values(tokens));
+
+/** A call of any tool with arguments that fit; nothing waits. */
+function toolCall(random: Random, { handles }: World) {
+  const { tool, args } = random.pick(ISOLATION_SCRIPT);
+  const given = args('mark', []);
+  if (random.chance(0.15)) given.cursor = random.pick(handles);
+  if (random.chance(0.05)) given.claim_id = random.pick(handles);
+  if (random.chance(0.05)) given.scar_id = random.pick(handles);
+  if ('wait_s' in given) given.wait_s = 0;
+  return { name: tool, arguments: given };
+}
+
+const URIS = ['blackboard://shared-run/plan/1', 'blackboard://default/a', 'nothing', 'file:///etc/passwd'];
+
+/** The parameters of each method, valid as far as the server can know. */
+const METHODS: Readonly<Record<string, (random: Random, world: World) => unknown>> = {
+  ping: () => ({}),
+  'tools/list': (random, { handles }) => (random.chance(0.2) ? { cursor: random.pick(handles) } : {}),
+  'tools/call': toolCall,
+  'resources/list': (random, { handles }) => (random.chance(0.5) ? { cursor: random.pick(handles) } : {}),
+  'resources/read': (random) => ({ uri: random.pick(URIS) }),
+  'resources/templates/list': () => ({}),
+  'resources/subscribe': (random) => ({ uri: random.pick(URIS) }),
+  'resources/unsubscribe': (random) => ({ uri: random.pick(URIS) }),
+  'logging/setLevel': (random) => ({ level: random.pick(['debug', 'error', 'loud']) }),
+  'prompts/list': () => ({}),
+  'completion/complete': () => ({
+    ref: { type: 'ref/prompt', name: 'x' },
+    argument: { name: 'a', value: '' },
+  }),
+  initialize: () => ({ protocolVersion: LEGACY, capabilities: {}, clientInfo: INFO }),
+  'server/discover': () => ({}),
+  'tasks/get': () => ({ taskId: 'x' }),
+  'no/such/method': () => ({}),
+};
+const CALLS = ['tools/call', 'tools/call', 'tools/call', 'tools/call'];
+
+function message(random: Random, world: World) {
+  const method = random.pick([...CALLS, ...Object.keys(METHODS)]);
+  const id = random.chance(0.9) ? random.below(1000) : random.pick(['a', 'request-7', '']);
+  const params = METHODS[method]?.(random, world);
+  return { jsonrpc: '2.0', ...(random.chance(0.95) ? { id } : {}), method, params };
+}
+
+const NOTICES = ['notifications/initialized', 'notifications/cancelled', 'notifications/progress'];
+
+function notice(random: Random) {
+  return { jsonrpc: '2.0', method: random.pick(NOTICES), params: { requestId: random.below(1000) } };
+}
+
+const post = (era: string, headers: Record<string, string>, body: unknown, path = '/mcp'): FuzzRequest => ({
+  route: path.split('?')[0] ?? path,
+  era,
+  method: 'POST',
+  path,
+  headers: { ...JSON_TYPE, ...ACCEPT, ...headers },
+  body: json(body),
+  mutations: [],
+});
+
+const get = (
+  path: string,
+  headers: Record<string, string> = {},
+  era = 'plain',
+  route = path,
+): FuzzRequest => ({
+  route,
+  era,
+  method: 'GET',
+  path,
+  headers,
+  mutations: [],
+});
+
+const sessionless: Template = (random, world) =>
+  post(LEGACY, { ...bearer(tokenOf(random, world)), 'mcp-protocol-version': LEGACY }, message(random, world));
+
+const inSession: Template = (random, world) =>
+  post(
+    `${LEGACY} in a session`,
+    {
+      ...bearer(tokenOf(random, world)),
+      'mcp-protocol-version': LEGACY,
+      'mcp-session-id': random.pick(world.sessions),
+    },
+    random.chance(0.9) ? message(random, world) : notice(random),
+  );
+
+const batch: Template = (random, world) =>
+  post(
+    BATCHES,
+    { ...bearer(tokenOf(random, world)), 'mcp-protocol-version': BATCHES },
+    Array.from({ length: 1 + random.below(4) }, () =>
+      random.chance(0.9) ? message(random, world) : notice(random),
+    ),
+  );
+
+const modern: Template = (random, world) => {
+  const { params, ...rest } = message(random, world);
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': MODERN,
+    'io.modelcontextprotocol/clientInfo': INFO,
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const { name, uri } = Object(params);
+  const named = typeof name === 'string' ? name : typeof uri === 'string' ? uri : undefined;
+  const headers = {
+    ...bearer(tokenOf(random, world)),
+    'mcp-protocol-version': MODERN,
+    'mcp-method': rest.method,
+    ...(named === undefined ? {} : { 'mcp-name': named }),
+  };
+  return post(MODERN, headers, { ...rest, params: { ...Object(params), _meta } });
+};
+
+const listen: Template = (random, world) => {
+  const made = modern(random, world);
+  const notifications = random.chance(0.7)
+    ? { resourcesListChanged: true, resourceSubscriptions: [random.pick(URIS)] }
+    : {};
+  const body = made.body?.kind === 'json' ? Object(made.body.value) : {};
+  const params = { ...body.params, notifications };
+  return {
+    ...made,
+    headers: { ...made.headers, 'mcp-method': 'subscriptions/listen' },
+    body: json({ ...body, method: 'subscriptions/listen', params }),
+  };
+};
+
+const messages: Template = (random, world) =>
+  post(
+    '2024-11-05',
+    bearer(tokenOf(random, world)),
+    message(random, world),
+    `/messages?sessionId=${random.pick(world.sessions)}`,
+  );
+
+const restCall: Template = (random, world) => {
+  const { name, arguments: args } = toolCall(random, world);
+  const request = post('plain', bearer(tokenOf(random, world)), args, `/v1/tools/${name}`);
+  return { ...request, route: '/v1/tools/:name' };
+};
+
+const disposable = (random: Random) => `fuzz-${random.below(4)}`;
+const OPERATIONS: readonly ((random: Random) => [method: string, path: string, body?: unknown])[] = [
+  () => ['GET', '/tenants?limit=5'],
+  (random) => ['POST', '/tenants', { id: disposable(random) }],
+  (random) => ['GET', `/tenants/${disposable(random)}`],
+  (random) => ['POST', `/tenants/${disposable(random)}/suspend`],
+  (random) => ['POST', `/tenants/${disposable(random)}/resume`],
+  (random) => ['PATCH', `/tenants/${disposable(random)}/limits`, { rate: 5, burst: 50 }],
+  (random) => ['GET', `/tenants/${disposable(random)}/tokens`],
+  (random) => ['POST', `/tenants/${disposable(random)}/tokens`, { label: 'fuzz', ttl_s: 600 }],
+  (random) => ['DELETE', `/tenants/${disposable(random)}/tokens/${random.hex(24)}`],
+  (random) => ['DELETE', `/tenants/${disposable(random)}`],
+];
+
+const admin: Template = (random) => {
+  const [method, path, body] = random.pick(OPERATIONS)(random);
+  return {
+    route: '/admin/**',
+    era: 'plain',
+    method,
+    path: `/admin${path}`,
+    headers: { ...bearer(TEST_SECRETS.ADMIN_KEY), ...(body === undefined ? {} : JSON_TYPE) },
+    ...(body === undefined ? {} : { body: json(body) }),
+    mutations: [],
+  };
+};
+
+const METADATA = ['', '/mcp', '/sse', '/other'].map((path) => `/.well-known/oauth-protected-resource${path}`);
+const UNKNOWN = ['/nothing', '/mcp/', '/v1', '/v1/tools/a/b', '/admin', '/.env', '/sse/x', '/v2/tools'];
+
+/** Each with how often it is taken. */
+const TEMPLATES: readonly (readonly [weight: number, template: Template])[] = [
+  [26, sessionless],
+  [20, inSession],
+  [12, batch],
+  [30, modern],
+  [2, listen],
+  [6, messages],
+  [26, restCall],
+  [5, admin],
+  [
+    2,
+    (random, world) =>
+      get(
+        '/mcp',
+        { ...bearer(tokenOf(random, world)), ...ACCEPT, 'mcp-session-id': random.pick(world.sessions) },
+        LEGACY,
+      ),
+  ],
+  [
+    1,
+    (random, world) => ({
+      ...get(
+        '/mcp',
+        { ...bearer(tokenOf(random, world)), 'mcp-session-id': random.pick(world.endable) },
+        LEGACY,
+      ),
+      method: 'DELETE',
+    }),
+  ],
+  [1, (random, world) => get('/sse', bearer(tokenOf(random, world)), '2024-11-05')],
+  [3, (random, world) => get('/v1/tools', bearer(tokenOf(random, world)))],
+  [1, () => get('/')],
+  [2, () => get('/health')],
+  [1, () => get('/openapi.json')],
+  [2, (random) => get(random.pick(METADATA), {}, 'plain', '/.well-known/*')],
+  [3, (random, world) => get(random.pick(UNKNOWN), bearer(tokenOf(random, world)), 'plain', 'unknown path')],
+];
+const TOTAL = TEMPLATES.reduce((sum, [weight]) => sum + weight, 0);
+
+export function makeRequest(random: Random, world: World): FuzzRequest {
+  let at = random.below(TOTAL);
+  for (const [weight, template] of TEMPLATES) {
+    at -= weight;
+    if (at < 0) return template(random, world);
+  }
+  throw new Error('the weights add up to their sum');
+}
