@@ -1,5 +1,6 @@
 import { afterEach, expect, inject, test, vi } from 'vitest';
-import { type Answered, faultsOf, type Line, lineFaults } from '../support/fuzz/invariants.ts';
+import { COALESCE_MS } from '../../src/telemetry/coalesce.ts';
+import { type Answered, faultsOf, type Line, lineFaults, missingFaults } from '../support/fuzz/invariants.ts';
 import { MUTATION_NAMES, mutate } from '../support/fuzz/mutations.ts';
 import { Random } from '../support/fuzz/random.ts';
 import { bytesOf, type FuzzRequest } from '../support/fuzz/request.ts';
@@ -21,7 +22,7 @@ declare module 'vitest' {
   }
 }
 
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 600_000;
 const AT_ONCE = 24;
 /** How long an endless stream is read, and how long any answer may take. */
 const STREAM_MS = 20;
@@ -164,6 +165,9 @@ test(
     const world = await createWorld();
     const report = new Report();
     const answers = await run(world, new Random(seed), report);
+    // The counts of repeated refusals are written a second later, at the latest with another line.
+    await new Promise((resolve) => setTimeout(resolve, 2 * COALESCE_MS));
+    await (await send('/nothing')).body?.cancel();
     const lines = linesByTrace(printed.mock.calls);
     for (const answer of answers) {
       // A trace that the server has drawn itself is known from the answer only.
@@ -176,6 +180,7 @@ test(
           `${answer.status} ${answer.text} ${JSON.stringify(lines.get(answer.traceId) ?? [])}`,
         );
     }
+    report.faults.push(...missingFaults(answers, lines));
     await annotate(`seed ${seed}\n${report}`, 'fuzz');
     const shown = [
       ...new Map(report.faults.map((fault) => [fault.split('\n').slice(0, 1).join(), fault])).values(),

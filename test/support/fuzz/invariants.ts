@@ -152,7 +152,11 @@ function idFaults(answer: Answered): string[] {
   });
 }
 
-/** @param lines all lines with the trace id of the request */
+/**
+ * Repeats of a refusal within a second share one line, so a refused request can have none; how many may is for
+ * `missingFaults` to check.
+ * @param lines all lines with the trace id of the request
+ */
 export function lineFaults(answer: Answered, lines: readonly Line[]): string[] {
   const shown = JSON.stringify(lines);
   const faults = lines.some(({ level, event }) => level === 'error' || event === 'edge.error')
@@ -160,14 +164,29 @@ export function lineFaults(answer: Answered, lines: readonly Line[]): string[] {
     : [];
   if (shown.includes(CANARY)) faults.push('a line shows what another tenant stored');
   if (Array.isArray(readBody(answer.request.body))) return faults;
-  if (isRefused(answer) ? lines.length !== 1 : lines.length > 1) faults.push(`${lines.length} lines`);
+  if (lines.length > 1) faults.push(`${lines.length} lines`);
   if (!isRefused(answer)) return faults;
   for (const { request_id, code, outcome, http_status, event } of lines) {
     const named =
       event === 'tool.call'
         ? typeof outcome === 'string'
-        : typeof code === 'string' && http_status === answer.status;
+        : typeof code === 'string' && [answer.status, undefined].includes(http_status as number | undefined);
     if (typeof request_id !== 'string' || !named) faults.push('a line that names not enough');
   }
   return faults;
+}
+
+/** What the lines with `times` do not account for: refused requests without a line, beyond the repeats that share one. */
+export function missingFaults(
+  answers: readonly Answered[],
+  lines: ReadonlyMap<string, readonly Line[]>,
+): string[] {
+  const silent = answers.filter((answer) => {
+    const known = !('traceparent' in answer.request.headers) && !Array.isArray(readBody(answer.request.body));
+    return known && isRefused(answer) && !lines.has(answer.traceId);
+  }).length;
+  const shared = [...lines.values()]
+    .flat()
+    .reduce((sum, { times }) => sum + Math.max(0, Number(times ?? 1) - 1), 0);
+  return silent > shared ? [`${silent} refusals without a line, but only ${shared} repeats share one`] : [];
 }

@@ -17,8 +17,8 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const JSON_TYPE = { 'content-type': 'application/json' };
 const ACCEPT = { accept: 'application/json, text/event-stream' };
 
-const tokenOf = (random: Random, { tokens }: World) =>
-  random.chance(0.85) ? (tokens.all ?? '') : random.pick(Object.values(tokens));
+const tokenOf = (random: Random, { tokens, ordinary }: World) =>
+  random.chance(0.85) ? random.pick(ordinary) : random.pick(Object.values(tokens));
 
 /** A call of any tool with arguments that fit; nothing waits. */
 function toolCall(random: Random, { handles }: World) {
@@ -100,7 +100,7 @@ const inSession: Template = (random, world) =>
   post(
     `${LEGACY} in a session`,
     {
-      ...bearer(tokenOf(random, world)),
+      ...bearer(random.chance(0.9) ? world.tenant.token : tokenOf(random, world)),
       'mcp-protocol-version': LEGACY,
       'mcp-session-id': random.pick(world.sessions),
     },

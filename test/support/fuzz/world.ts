@@ -8,6 +8,8 @@ export const CANARY = 'canary-7f3a91';
 export interface World {
   readonly tenant: HttpTenant;
   readonly canary: HttpTenant;
+  /** Tokens with every scope: so many that what one token may waste in a second is no limit. */
+  readonly ordinary: readonly string[];
   /** Tokens by what is special about them. */
   readonly tokens: Readonly<Record<string, string>>;
   readonly sessions: readonly string[];
@@ -17,6 +19,7 @@ export interface World {
   readonly handles: readonly string[];
 }
 
+const ORDINARY_TOKENS = 40;
 const BOARD = 'shared-run';
 
 export async function createWorld(): Promise<World> {
@@ -39,6 +42,9 @@ export async function createWorld(): Promise<World> {
   return {
     tenant,
     canary,
+    ordinary: await Promise.all(
+      Array.from({ length: ORDINARY_TOKENS }, async () => (await HttpTenant.issue(tenant.id)).token),
+    ),
     tokens: {
       all: tenant.token,
       reader: reader.token,
