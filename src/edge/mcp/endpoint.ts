@@ -15,7 +15,7 @@ import { createContext, type RequestContext } from '../tenant-client/request-con
 import { checkAccept } from './accept.ts';
 import { handle2025 } from './era-2025.ts';
 import { handle2026, isEra2026 } from './era-2026.ts';
-import { hasValidIds, requestIdOf } from './message.ts';
+import { hasValidIds, requestIdOf, withoutOwnCancellations } from './message.ts';
 import { deleteSession, sessionOf, streamSession } from './sessions.ts';
 import { parseToolFilter } from './tool-filter.ts';
 
@@ -55,7 +55,7 @@ async function serveMessages(context: RequestContext, body: unknown): Promise<Re
   const { request, protocolErrors, arrival } = context;
   const response = (await isEra2026(request, body))
     ? await handle2026({ ...context, session: undefined }, body)
-    : await handle2025(context, body);
+    : await handle2025(context, withoutOwnCancellations(body));
   return protocolErrors.complete(response, arrival, requestIdOf(body));
 }
 

@@ -74,6 +74,19 @@ export function mayWait(body: unknown): boolean {
   });
 }
 
+/**
+ * A batch without cancellations of its own requests. The protocol server does not answer a cancelled request, and a batch is
+ * answered when all of its requests are, so it would never be. A receiver may ignore a cancellation (MCP, "Cancellation").
+ */
+export function withoutOwnCancellations(body: unknown): unknown {
+  if (!Array.isArray(body)) return body;
+  const requested = new Set(body.map(requestIdOf));
+  return body.filter((message) => {
+    const cancelled = cancelledOf(message);
+    return cancelled === undefined || !requested.has(cancelled);
+  });
+}
+
 export function parseMessage(message: unknown): JSONRPCMessage | undefined {
   try {
     return parseJSONRPCMessage(message);

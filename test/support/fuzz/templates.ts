@@ -107,13 +107,21 @@ const inSession: Template = (random, world) =>
     random.chance(0.9) ? message(random, world) : notice(random),
   );
 
+/** Messages of which one may cancel another. */
+function messagesOfBatch(random: Random, world: World): unknown[] {
+  const list = Array.from({ length: 1 + random.below(4) }, () =>
+    random.chance(0.9) ? message(random, world) : notice(random),
+  );
+  if (!random.chance(0.1)) return list;
+  const params = { requestId: Object(random.pick(list)).id };
+  return [...list, { jsonrpc: '2.0', method: 'notifications/cancelled', params }];
+}
+
 const batch: Template = (random, world) =>
   post(
     BATCHES,
     { ...bearer(tokenOf(random, world)), 'mcp-protocol-version': BATCHES },
-    Array.from({ length: 1 + random.below(4) }, () =>
-      random.chance(0.9) ? message(random, world) : notice(random),
-    ),
+    messagesOfBatch(random, world),
   );
 
 const modern: Template = (random, world) => {
