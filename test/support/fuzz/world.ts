@@ -1,3 +1,4 @@
+import { SCOPES } from '../../../src/tools/tool.ts';
 import { HttpTenant, jsonOf, operate } from '../http.ts';
 import type { Answer } from '../tenant.ts';
 
@@ -33,10 +34,10 @@ export async function createWorld(): Promise<World> {
   await operate('POST', `/tenants/${suspended.id}/suspend`);
   await operate('PATCH', `/tenants/${limited.id}/limits`, { rate: 0.01, burst: 20 });
   const reader = await HttpTenant.issue(tenant.id, {
-    scopes: ['blackboard:read', 'scar:read', 'cache:read'],
+    scopes: SCOPES.filter((scope) => scope.endsWith(':read')),
   });
   const writer = await HttpTenant.issue(tenant.id, {
-    scopes: ['blackboard:write', 'scar:write', 'cache:write'],
+    scopes: SCOPES.filter((scope) => scope.endsWith(':write')),
   });
   await fill(canary, CANARY);
   return {
