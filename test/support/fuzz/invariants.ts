@@ -114,6 +114,8 @@ function bodyFaults(answer: Answered): string[] {
         )
         ? ['an event that is not JSON']
         : [];
+    case 'text/html':
+      return request.route === '/' && text.endsWith('</html>\n') ? [] : ['a page where there is none'];
     default:
       return status === 202 && text === 'Accepted' ? [] : [`a body of type ${type}`];
   }
