@@ -26,8 +26,10 @@ const text = () => printed.mock.calls.map((args) => args.join(' '));
 
 /** The lines that `act` leads to, each of which must be one JSON document. */
 async function linesOf(act: () => Promise<unknown>): Promise<Line[]> {
-  // Refusals that repeat those of an earlier test would only be counted.
+  // Refusals that repeat those of an earlier test would only be counted, and its counts would be written now.
   vi.useFakeTimers({ now: Date.now() + COALESCE_MS, toFake: ['Date'] });
+  await (await send('/nothing')).body?.cancel();
+  vi.setSystemTime(Date.now() + COALESCE_MS);
   printed.mockClear();
   await act();
   const lines = text();
