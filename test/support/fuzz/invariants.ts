@@ -122,7 +122,8 @@ function bodyFaults(answer: Answered): string[] {
 }
 
 function rpcErrorFaults({ request }: Answered, value: unknown): string[] {
-  if (!RPC_ROUTES.includes(request.route)) return ['a refusal that is no problem details'];
+  const { pathname } = new URL(request.path, 'https://mcp.test');
+  if (!RPC_ROUTES.includes(pathname.replace(/\/+$/, ''))) return ['a refusal that is no problem details'];
   const { error, jsonrpc } = record(value);
   const { code, message, data } = record(error);
   const complete = jsonrpc === '2.0' && Number.isInteger(code) && typeof message === 'string';
