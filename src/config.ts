@@ -5,6 +5,9 @@ import { LOG_FORMATS, LOG_LEVELS } from './telemetry/log.ts';
 
 /** The limits that `wrangler.toml` sets and that the local server uses. */
 export const DEFAULT_LIMITS = { tenant: { rate: 50, burst: 200 }, tool: { rate: 20, burst: 60 } };
+/** The range of a storage quota in bytes: a Durable Object can hold 10 GB. */
+export const MIN_STORAGE_QUOTA_BYTES = 1_048_576;
+export const MAX_STORAGE_QUOTA_BYTES = 10_000_000_000;
 /** The storage quota that `wrangler.toml` sets and that the local server uses, in bytes. */
 export const DEFAULT_STORAGE_QUOTA_BYTES = 1_073_741_824;
 
@@ -102,7 +105,7 @@ const settings = z.object({
   TOOL_BURST: integer(1, 1_000_000),
   REQUEST_RATE: rate(),
   REQUEST_BURST: integer(1, 1_000_000),
-  STORAGE_QUOTA_BYTES: integer(1_048_576, 10_000_000_000),
+  STORAGE_QUOTA_BYTES: integer(MIN_STORAGE_QUOTA_BYTES, MAX_STORAGE_QUOTA_BYTES),
   MAX_BODY_BYTES: integer(1024, 33_554_432),
   ALLOWED_ORIGINS: z
     .string({ error: ORIGINS })

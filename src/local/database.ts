@@ -1,8 +1,8 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { Database } from '../tenant/storage/database.ts';
+import { type Database, StorageFailure } from '../tenant/storage/database.ts';
 
-/** How long a process waits for another one's write lock before the call fails as `unavailable`. */
-const BUSY_MS = 5000;
+/** How long a process waits for another one's write lock before the call fails as `unavailable`, in milliseconds. */
+export const BUSY_MS = 900;
 /** Size of the cache of prepared statements. Only queries with lists of varying length can exceed it. */
 const MAX_STATEMENTS = 512;
 
@@ -10,9 +10,9 @@ const MAX_STATEMENTS = 512;
 export interface LocalDatabase extends Database {
   /** A number that changes when another connection has committed a change. */
   dataVersion(): number;
-  /**
-   * Takes the write lock until `commit` or `rollback`. @throws when another process holds it for longer than 5 seconds
-   */
+  /** The rows that this connection has changed so far. */
+  changes(): number;
+  /** Takes the write lock until `commit` or `rollback`. @throws StorageFailure `locked` when another process holds it too long */
   begin(): void;
   commit(): void;
   /** Undoes what was written since `begin`. Does nothing if SQLite has already done so. */
@@ -22,11 +22,14 @@ export interface LocalDatabase extends Database {
 
 /**
  * Opens a database file, or one in memory.
- * @throws when the file cannot be opened or is not a database
+ * @param check called before anything is written; when it throws, the file stays as it is
+ * @throws when the file cannot be opened or is not a database, or what `check` throws
  */
-export function openDatabase(path = ':memory:'): LocalDatabase {
+export function openDatabase(path = ':memory:', check?: (db: LocalDatabase) => void): LocalDatabase {
   const sqlite = new DatabaseSync(path, { timeout: BUSY_MS });
+  const db = databaseOn(sqlite);
   try {
+    check?.(db);
     // Commits do not wait for the disk. A crash of the machine, but not of a process, can lose the newest ones.
     useWriteAheadLog(sqlite);
     sqlite.exec('PRAGMA synchronous = NORMAL');
@@ -34,24 +37,48 @@ export function openDatabase(path = ':memory:'): LocalDatabase {
     sqlite.close();
     throw cause;
   }
+  return db;
+}
+
+function databaseOn(sqlite: DatabaseSync): LocalDatabase {
   const prepare = statements(sqlite);
   const number = (query: string) => Number(Object.values(prepare(query).get() ?? {})[0]);
   return {
-    exec: (query, ...bindings) => prepare(query).all(...bindings) as never,
-    script: (text) => sqlite.exec(text),
+    exec: (query, ...bindings) => guarded(() => prepare(query).all(...bindings)) as never,
+    script: (text) => guarded(() => sqlite.exec(text)),
     transaction: nested(sqlite),
     sizeBytes: () =>
       number(
         'SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size',
       ),
+    freeBytes: () => number('SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size'),
     dataVersion: () => number('PRAGMA data_version'),
-    begin: () => sqlite.exec('BEGIN IMMEDIATE'),
-    commit: () => sqlite.exec('COMMIT'),
+    changes: () => number('SELECT total_changes()'),
+    begin: () => guarded(() => sqlite.exec('BEGIN IMMEDIATE')),
+    commit: () => guarded(() => sqlite.exec('COMMIT')),
     rollback: () => {
       if (sqlite.isTransaction) sqlite.exec('ROLLBACK');
     },
     close: () => sqlite.close(),
   };
+}
+
+/** SQLite's primary result codes, see https://sqlite.org/rescode.html */
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+const SQLITE_FULL = 13;
+
+/** Runs one statement. @throws StorageFailure when the disk is full or the file is locked */
+function guarded<T>(statement: () => T): T {
+  try {
+    return statement();
+  } catch (cause) {
+    // The lower byte of an extended result code is the primary one.
+    const code = cause instanceof Error && 'errcode' in cause ? Number(cause.errcode) & 0xff : 0;
+    if (code === SQLITE_FULL) throw new StorageFailure('full', cause);
+    if (code === SQLITE_BUSY || code === SQLITE_LOCKED) throw new StorageFailure('locked', cause);
+    throw cause;
+  }
 }
 
 /** SQLite's busy timeout does not cover this change, so processes that open a new file at the same time must retry. */
@@ -86,11 +113,11 @@ function nested(sqlite: DatabaseSync): Database['transaction'] {
   let depth = 0;
   return (body) => {
     const name = `level_${depth}`;
-    sqlite.exec(`SAVEPOINT ${name}`);
+    guarded(() => sqlite.exec(`SAVEPOINT ${name}`));
     depth++;
     try {
       const result = body();
-      sqlite.exec(`RELEASE ${name}`);
+      guarded(() => sqlite.exec(`RELEASE ${name}`));
       return result;
     } catch (error) {
       // On a full disk SQLite has already rolled back everything, savepoints included.

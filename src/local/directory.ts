@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { requireOwnSchema } from '../tenant/storage/migrate.ts';
 import { type LocalDatabase, openDatabase } from './database.ts';
+import { readMigrations } from './migrations.ts';
 
 /** Only the owner can read the data. */
 const DIRECTORY_MODE = 0o700;
@@ -49,7 +51,8 @@ export function openDirectory(directory: string): LocalDatabase {
   process.umask(UMASK);
   try {
     createDirectory(directory);
-    const db = openDatabase(join(directory, FILE));
+    // Checked first: a file of another program, or of a newer version, is not changed.
+    const db = openDatabase(join(directory, FILE), (opened) => requireOwnSchema(opened, readMigrations()));
     try {
       // Fails now, instead of in the first call, if the file is read-only or not a database.
       db.begin();

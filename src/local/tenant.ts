@@ -15,6 +15,7 @@ import {
 } from '../tenant/contract/call.ts';
 import type { Host } from '../tenant/host.ts';
 import type { Operation } from '../tenant/operation.ts';
+import { StorageFailure } from '../tenant/storage/database.ts';
 import { SCOPES } from '../tools/families.ts';
 import type { LocalDatabase } from './database.ts';
 import { DataError } from './directory.ts';
@@ -52,8 +53,8 @@ export interface LocalTenantOptions {
  * file. It reloads the tenant's memory first if another process has committed, so every process sees the same limits,
  * revisions and tokens. If an entry throws, neither the file nor the memory has changed. Waiting calls and open streams
  * learn of another process's writes within 100 ms.
- * A file that stays locked for 5 seconds, a full disk and a damaged file fail the call as `unavailable` and write one
- * log line.
+ * A file that stays locked for 0.9 seconds and a full disk fail the call as `unavailable`, with a message that says which;
+ * so does a damaged file. Each writes one log line. Reads are answered on a full disk.
  * Streams of killed processes are recognized by the process id in their session id; a reused process id can hide one
  * until its session expires.
  */
@@ -128,9 +129,10 @@ export class LocalTenant {
     this.#isInTransaction = true;
     try {
       this.#reloadIfChanged();
+      const before = this.#db.changes();
       const result = body();
-      this.compartment.flush();
-      this.#db.commit();
+      const hasWritten = this.#db.changes() !== before;
+      this.#commit(hasWritten);
       return result;
     } catch (cause) {
       this.#db.rollback();
@@ -141,6 +143,18 @@ export class LocalTenant {
     }
   }
 
+  /** Commits, with the records of reads. A read is answered even if its record cannot be stored. */
+  #commit(hasWritten: boolean): void {
+    try {
+      this.compartment.flush();
+      this.#db.commit();
+    } catch (cause) {
+      if (hasWritten) throw cause;
+      this.#db.rollback();
+      this.#logUnavailable(cause);
+    }
+  }
+
   #reloadIfChanged(): void {
     const version = this.#db.dataVersion();
     if (version === this.#loadedVersion) return;
@@ -148,13 +162,41 @@ export class LocalTenant {
     this.#loadedVersion = version;
   }
 
-  /** Runs a call. If the file cannot be written, the call is refused as `unavailable` and nothing has changed. */
+  /**
+   * Runs a call. If the file cannot be written, the call fails as `unavailable` and nothing has changed. On a full disk
+   * old versions and records are dropped first, and the call is run once more.
+   */
   async call(request: CallRequest): Promise<CallOutcome> {
     try {
       return await this.compartment.call(request);
     } catch (cause) {
+      if (isFull(cause) && this.#freePages()) return this.#lastTry(request);
+      return this.#failed(cause, request);
+    }
+  }
+
+  async #lastTry(request: CallRequest): Promise<CallOutcome> {
+    try {
+      return await this.compartment.call(request);
+    } catch (cause) {
+      return this.#failed(cause, request);
+    }
+  }
+
+  #failed(cause: unknown, { caller }: CallRequest): CallOutcome {
+    this.#logUnavailable(cause);
+    if (!(cause instanceof StorageFailure)) return { kind: 'refused', refusal: { reason: 'unavailable' } };
+    const about = { code: 'unavailable', retryable: true, trace_id: caller.trace.traceId } as const;
+    return { kind: 'error', error: { ...about, ...FAILURES[cause.reason] } };
+  }
+
+  /** Makes pages of the file free for use. @returns whether it could */
+  #freePages(): boolean {
+    try {
+      return this.exclusively(() => this.compartment.freePages());
+    } catch (cause) {
       this.#logUnavailable(cause);
-      return { kind: 'refused', refusal: { reason: 'unavailable' } };
+      return false;
     }
   }
 
@@ -243,6 +285,20 @@ export class LocalTenant {
     this.#db.close();
   }
 }
+
+/** What the caller is told of a file that cannot be written. */
+const FAILURES = {
+  full: {
+    message:
+      'The disk that holds the data file is full, so nothing was written. Free space on the disk or delete entries, then repeat the call.',
+  },
+  locked: {
+    message: 'Another process has locked the data file, so nothing was written. Repeat the call shortly.',
+    retry_after_ms: 1000,
+  },
+} as const;
+
+const isFull = (cause: unknown) => cause instanceof StorageFailure && cause.reason === 'full';
 
 function isOtherRunningProcess(pid: number): boolean {
   if (pid === process.pid) return false;

@@ -3,6 +3,7 @@ import { randomHex } from '../telemetry/trace.ts';
 import { SCOPES, type Scope } from '../tools/tool.ts';
 import { deleteSessionsOfToken } from '../transport-tools/session-store.ts';
 import { changedLimits, limitsProblem } from './calls/limits.ts';
+import { type Compacted, compactStorage } from './compact.ts';
 import type { TenantId } from './contract/call.ts';
 import type { LimitChange } from './contract/limit-settings.ts';
 import type { Host } from './host.ts';
@@ -21,6 +22,7 @@ import {
 import { hasSchema, migrate } from './storage/migrate.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
 import type { ScopeChange, Token } from './storage/tokens.ts';
+import { type StorageUsage, storageUsage } from './storage/usage.ts';
 import type { Listeners } from './streams/listeners.ts';
 import type { Waiters } from './streams/waiters.ts';
 
@@ -64,7 +66,9 @@ export class Administration {
 
   describe(): Operation<TenantInfo> {
     const { host, listeners } = this.#tenant;
-    return this.#operate(({ profile }) => succeed(tenantInfo(host, profile, listeners.count)));
+    return this.#operate(({ profile, quota }) =>
+      succeed(tenantInfo(host, profile, { storageBytes: quota.used(), streams: listeners.count })),
+    );
   }
 
   setStatus(status: TenantStatus): Operation<TenantInfo> {
@@ -87,6 +91,21 @@ export class Administration {
       if (problem !== undefined) return invalid(`The limits do not fit: ${problem}.`);
       return this.#change((current) => ({ ...current, overrides }));
     });
+  }
+
+  /** Sets the tenant's own storage quota, or removes it, so that the one of the deployment applies. */
+  setStorageQuota(bytes: number | null): Operation<TenantInfo> {
+    return this.#change((profile) => ({ ...profile, storageQuotaBytes: bytes ?? undefined }));
+  }
+
+  /** What takes the room of the tenant's storage. */
+  storage(): Operation<StorageUsage> {
+    return this.#operate(() => succeed(storageUsage(this.#tenant.host.db)));
+  }
+
+  /** Deletes expired rows and the history of the blackboard, a bounded number of steps. */
+  compact(): Operation<Compacted> {
+    return this.#operate(() => succeed(compactStorage(this.#tenant.host)));
   }
 
   issueToken(options: { label: string; scopes: readonly Scope[]; ttlMs: number }): Operation<Token> {

@@ -6,6 +6,7 @@ import { Administration } from './administration.ts';
 import { unloadedLine } from './calls/call-log.ts';
 import type { Retry, Waiting } from './calls/pipeline.ts';
 import { RemoteCallSlots } from './calls/remote-call-slots.ts';
+import { freePages } from './compact.ts';
 import type {
   Admission,
   CallHandler,
@@ -225,6 +226,11 @@ export class Compartment implements CallHandler {
     const loaded = this.#requireLoaded();
     if (loaded.ok) return sweepStep(this.#host, loaded.value.profile.id);
     return loaded.error.reason === 'unavailable' ? 'done' : 'absent';
+  }
+
+  /** Drops old versions and records when the disk is full, so that pages are free. @returns whether there were any */
+  freePages(): boolean {
+    return this.#requireLoaded().ok && freePages(this.#host.db);
   }
 
   /** Saves the charges and records of reads that are still in memory. */

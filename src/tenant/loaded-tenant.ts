@@ -9,6 +9,7 @@ import type { Host } from './host.ts';
 import { migrate } from './storage/migrate.ts';
 import { type Profile, readProfile } from './storage/profile.ts';
 import { TokenList } from './storage/tokens.ts';
+import { sweepExpired } from './sweep.ts';
 
 /** What is in memory of a tenant whose storage was read. */
 export interface LoadedTenant {
@@ -16,6 +17,7 @@ export interface LoadedTenant {
   readonly tokens: TokenList;
   readonly pipeline: Pipeline;
   readonly writeBehind: WriteBehind;
+  readonly quota: StorageQuota;
 }
 
 /** What stays when the storage is read again. */
@@ -43,6 +45,9 @@ export function loadTenant(host: Host, { attached, ...lasting }: Lasting): Loade
     rev: pipeline.rev,
     buckets: limiter.save(moment()),
   }));
+  const quota = new StorageQuota(db, profile.storageQuotaBytes ?? storageQuotaBytes, (limit) =>
+    sweepExpired(host, limit).reduce((sum, rows) => sum + rows, 0),
+  );
   const pipeline: Pipeline = new Pipeline({
     db,
     clock,
@@ -54,9 +59,9 @@ export function loadTenant(host: Host, { attached, ...lasting }: Lasting): Loade
     limiter,
     records,
     writeBehind,
-    quota: new StorageQuota(db, storageQuotaBytes),
+    quota,
     rev: ledger.rev,
     ...lasting,
   });
-  return { profile, tokens, pipeline, writeBehind };
+  return { profile, tokens, pipeline, writeBehind, quota };
 }

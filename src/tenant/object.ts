@@ -5,6 +5,7 @@ import { coalescingLog } from '../telemetry/coalesce.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
 import type { Scope, Sweeper } from '../tools/tool.ts';
+import type { Compacted } from './compact.ts';
 import { Compartment } from './compartment.ts';
 import type {
   Admission,
@@ -25,6 +26,7 @@ import { durableDatabase } from './storage/durable-database.ts';
 import { MIGRATIONS } from './storage/migrations.ts';
 import type { TenantStatus } from './storage/profile.ts';
 import type { ScopeChange, Token } from './storage/tokens.ts';
+import type { StorageUsage } from './storage/usage.ts';
 import { listenerOf, openListeners } from './streams/durable-listener.ts';
 import { decodeStreamRequest, NORMAL_CLOSURE, SCOPES_HEADER } from './streams/stream-protocol.ts';
 
@@ -142,6 +144,18 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
 
   changeLimits(change: LimitChange): Operation<TenantInfo> {
     return this.#compartment.administration.changeLimits(change);
+  }
+
+  setStorageQuota(bytes: number | null): Operation<TenantInfo> {
+    return this.#compartment.administration.setStorageQuota(bytes);
+  }
+
+  storage(): Operation<StorageUsage> {
+    return this.#compartment.administration.storage();
+  }
+
+  compact(): Operation<Compacted> {
+    return this.#compartment.administration.compact();
   }
 
   issueToken(options: { label: string; scopes: Scope[]; ttlMs: number }): Operation<Token> {

@@ -12,14 +12,21 @@ export interface TenantInfo {
   readonly createdAt: number;
   readonly overrides: LimitOverrides;
   readonly effective: Limits;
+  /** The bytes that count against the quota. */
   readonly storageBytes: number;
   readonly storageQuotaBytes: number;
+  /** Whether the quota is the tenant's own, not the deployment's. */
+  readonly hasOwnQuota: boolean;
   /** The sessions of clients, and the streams that are open now. */
   readonly sessions: number;
   readonly streams: number;
 }
 
-export function tenantInfo(host: Host, profile: Profile, streams: number): TenantInfo {
+export function tenantInfo(
+  host: Host,
+  profile: Profile,
+  { storageBytes, streams }: Pick<TenantInfo, 'storageBytes' | 'streams'>,
+): TenantInfo {
   const { id, status, createdAt, overrides } = profile;
   return {
     id,
@@ -30,8 +37,9 @@ export function tenantInfo(host: Host, profile: Profile, streams: number): Tenan
       tenant: overrides.tenant ?? host.limits.tenant,
       tool: overrides.tool ?? host.limits.tool,
     },
-    storageBytes: host.db.sizeBytes(),
-    storageQuotaBytes: host.storageQuotaBytes,
+    storageBytes,
+    storageQuotaBytes: profile.storageQuotaBytes ?? host.storageQuotaBytes,
+    hasOwnQuota: profile.storageQuotaBytes !== undefined,
     sessions: countSessions(host.db),
     streams,
   };

@@ -2,21 +2,29 @@ import { describeCause } from '../telemetry/redact.ts';
 import { sweepIdempotency } from './calls/idempotency.ts';
 import type { TenantId } from './contract/call.ts';
 import type { Host } from './host.ts';
+import { StorageFailure } from './storage/database.ts';
 
 /** Rows that one step of a sweep deletes, which takes a few milliseconds. */
 const SWEEP_STEP = 200;
 
-/** Deletes expired rows, a bounded step of each kind. @returns whether there is more to delete */
-export function sweepStep({ db, clock, log, sweepers }: Host, tenant: TenantId): 'more' | 'done' {
-  const reclaimed = [sweepIdempotency, ...sweepers].map((sweeper) => {
+/** Deletes at most about `limit` expired rows of each kind. A kind that fails is logged. @returns the rows of each kind */
+export function sweepExpired({ db, clock, log, sweepers }: Host, limit: number): number[] {
+  return [sweepIdempotency, ...sweepers].map((sweeper) => {
     try {
-      return db.transaction(() => sweeper(db, clock(), SWEEP_STEP));
+      return db.transaction(() => sweeper(db, clock(), limit));
     } catch (cause) {
+      // The whole transaction is undone then, not only this step.
+      if (cause instanceof StorageFailure) throw cause;
       log({ level: 'error', event: 'tenant.sweep_failed', cause: describeCause(cause, undefined, {}) });
       return 0;
     }
   });
-  const rows = reclaimed.reduce((sum, count) => sum + count, 0);
-  if (rows > 0) log({ level: 'info', event: 'tenant.swept', tenant, rows });
-  return reclaimed.some((count) => count >= SWEEP_STEP) ? 'more' : 'done';
+}
+
+/** Deletes expired rows, a bounded step of each kind. @returns whether there is more to delete */
+export function sweepStep(host: Host, tenant: TenantId): 'more' | 'done' {
+  const deleted = sweepExpired(host, SWEEP_STEP);
+  const rows = deleted.reduce((sum, count) => sum + count, 0);
+  if (rows > 0) host.log({ level: 'info', event: 'tenant.swept', tenant, rows });
+  return deleted.some((count) => count >= SWEEP_STEP) ? 'more' : 'done';
 }

@@ -147,11 +147,19 @@ export interface ToolDeclaration<Input extends z.ZodObject = z.ZodObject> {
   readonly log: { readonly [Field in keyof z.output<Input>]-?: LogPolicy };
 }
 
+/**
+ * How a call counts when the storage quota is reached: `none` is never refused, `data` is refused at the quota, and
+ * `reserve` only beyond a small reserve, because a refusal would lose work that is done.
+ */
+export type Growth = 'none' | 'data' | 'reserve';
+
 /** A tool on the tenant's own data. `defineTool` shows one. */
 export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject>
   extends ToolDeclaration<Input> {
   /** True if a call can add stored data: such a call is refused while the storage quota is exhausted. */
   readonly grows: boolean;
+  /** For a tool that grows by some calls only: how this call counts. Without it, every call of a tool that grows counts as `data`. */
+  growthOf?(args: z.output<Input>): Growth;
   /** Deletes the expired rows of this tool's tables. One tool of a family declares it for all tables of the family. */
   readonly sweep?: Sweeper;
   readonly annotations: Annotations;

@@ -9,8 +9,14 @@ import { TestTenant } from './tenant.ts';
 
 const TEN_YEARS_MS = 10 * 365 * 86_400_000;
 
-/** A new tenant of the local server; `limit` holds for the tenant and each of its tools. */
-export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTenant> {
+/**
+ * A new tenant of the local server; `limit` holds for the tenant and each of its tools.
+ * @param quota its storage quota in bytes, if it has one of its own
+ */
+export async function openTenant(
+  limit: BucketLimit = GENEROUS,
+  quota: number | null = null,
+): Promise<TestTenant> {
   const time = new FakeTime();
   const clock = () => time.now;
   const local = new LocalTenant({
@@ -18,6 +24,7 @@ export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTen
     log: () => {},
     host: { clock, monotonic: forwardOnly(clock), later: time.later, limits: { tenant: limit, tool: limit } },
   });
+  if (quota !== null) local.compartment.administration.setStorageQuota(quota);
   const issue = async (scopes: readonly Scope[] = SCOPES) => {
     const options = { label: 'test', scopes, ttlMs: TEN_YEARS_MS };
     const issued = local.compartment.administration.issueToken(options);

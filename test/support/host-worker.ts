@@ -10,8 +10,14 @@ const GENEROUS = { rate: 100_000, burst: 1_000_000 };
 
 let opened = 0;
 
-/** A new tenant in its Durable Object; `limit` holds for the tenant and each of its tools. */
-export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTenant> {
+/**
+ * A new tenant in its Durable Object; `limit` holds for the tenant and each of its tools.
+ * @param quota its storage quota in bytes, if it has one of its own
+ */
+export async function openTenant(
+  limit: BucketLimit = GENEROUS,
+  quota: number | null = null,
+): Promise<TestTenant> {
   vi.useFakeTimers({ toFake: ['Date'] });
   vi.setSystemTime(START);
   const id = parseTenantId(`test-${++opened}-${crypto.randomUUID().slice(0, 8)}`);
@@ -21,6 +27,7 @@ export async function openTenant(limit: BucketLimit = GENEROUS): Promise<TestTen
   await stub.changeLimits(limit);
   const limited = await stub.changeLimits({ ...limit, tool: '*' });
   if (!created.ok || !limited.ok) throw new Error('the tenant was not created');
+  if (quota !== null) await stub.setStorageQuota(quota);
   const issue = async (scopes: readonly Scope[] = SCOPES) => {
     const issued = await stub.issueToken({
       label: 'test',

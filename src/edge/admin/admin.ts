@@ -3,7 +3,11 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import * as z from 'zod';
 import { clip } from '../../telemetry/redact.ts';
 import { parseTenantId, type TenantId } from '../../tenant/contract/call.ts';
-import { bucketLimitSchema } from '../../tenant/contract/limit-settings.ts';
+import {
+  bucketLimitSchema,
+  type LimitChange,
+  storageQuotaSchema,
+} from '../../tenant/contract/limit-settings.ts';
 import type { Operation, TenantInfo } from '../../tenant/operation.ts';
 import type { Token } from '../../tenant/storage/tokens.ts';
 import { SCOPES } from '../../tools/tool.ts';
@@ -33,16 +37,20 @@ class AdminRefusal extends Error {
   }
 }
 
+const changesRates = ({ rate, burst, unset }: LimitChange) =>
+  rate !== undefined || burst !== undefined || unset === true;
+
 const newTenant = z.strictObject({ id: z.string() });
 const limitChange = z
   .strictObject({
     tool: z.string().min(1).max(64).optional(),
     rate: bucketLimitSchema.shape.rate.optional(),
     burst: bucketLimitSchema.shape.burst.optional(),
+    storage: storageQuotaSchema.nullable().optional(),
     unset: z.literal(true).optional(),
   })
-  .refine((change) => change.rate !== undefined || change.burst !== undefined || change.unset === true, {
-    error: 'rate or burst is required',
+  .refine((change) => changesRates(change) || change.storage !== undefined, {
+    error: 'rate, burst, storage or unset is required',
   })
   .refine((change) => change.unset === undefined || (change.rate ?? change.burst) === undefined, {
     path: ['unset'],
@@ -174,7 +182,7 @@ function tenantJson(info: TenantInfo) {
     status: info.status,
     created_at: isoTime(info.createdAt),
     limits: { tenant: info.effective.tenant, tool: info.effective.tool, tools: info.overrides.tools },
-    storage: { bytes: info.storageBytes, quota_bytes: info.storageQuotaBytes },
+    storage: { bytes: info.storageBytes, quota_bytes: info.storageQuotaBytes, own_quota: info.hasOwnQuota },
     clients: { sessions: info.sessions, open_streams: info.streams },
   };
 }
@@ -244,7 +252,30 @@ admin.post('/tenants/:id/resume', (c) => setStatus(c, 'active'));
 
 admin.patch('/tenants/:id/limits', async (c) => {
   const { tenant } = await tenantOf(c);
-  return c.json(tenantJson(unwrap(await tenant.changeLimits(await bodyOf(c, limitChange)))));
+  const { storage, ...change } = await bodyOf(c, limitChange);
+  if (changesRates(change)) unwrap(await tenant.changeLimits(change));
+  const info = storage === undefined ? await tenant.describe() : await tenant.setStorageQuota(storage);
+  return c.json(tenantJson(unwrap(info)));
+});
+
+admin.get('/tenants/:id/storage', async (c) => {
+  const { id, tenant } = await tenantOf(c);
+  const { counted, total, free, indexes, data, bookkeeping } = unwrap(await tenant.storage());
+  const { storageQuotaBytes, hasOwnQuota } = unwrap(await tenant.describe());
+  return c.json({
+    id,
+    storage: { bytes: counted, quota_bytes: storageQuotaBytes, own_quota: hasOwnQuota },
+    database_bytes: total,
+    free_bytes: free,
+    data: { ...data, indexes: { bytes: indexes } },
+    bookkeeping,
+  });
+});
+
+admin.post('/tenants/:id/compact', async (c) => {
+  const { id, tenant } = await tenantOf(c);
+  const { events, expired, freedBytes, more } = unwrap(await tenant.compact());
+  return c.json({ id, dropped: { history: events, expired }, freed_bytes: freedBytes, more });
 });
 
 admin.get('/tenants/:id/tokens', async (c) => {

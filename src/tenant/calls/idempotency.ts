@@ -2,9 +2,13 @@ import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../json/canonical.ts';
 import { invalidInput } from '../../tools/errors.ts';
 import type { Sql } from '../../tools/tool.ts';
+import { usedBy } from '../../tools/totals.ts';
 
 /** How long the answer of a call is stored for its repeats. */
 export const IDEMPOTENCY_MS = 24 * 3_600_000;
+/** What the stored answers of a tenant may take, beyond its storage quota. The oldest go first, before their time. */
+export const MAX_ANSWERS_BYTES = 32 * 1024 * 1024;
+const DROPPED_WHEN_FULL = 64;
 const EXPIRED_DROPPED_PER_CALL = 4;
 
 const argument = (args: Record<string, unknown>) =>
@@ -38,7 +42,6 @@ export function runIdempotent(
     );
   }
   const answer = act();
-  sweepIdempotency(db, call.now, EXPIRED_DROPPED_PER_CALL);
   db.exec(
     `INSERT INTO idempotency (tool, key, digest, answer, expires_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (tool, key) DO UPDATE SET digest = excluded.digest, answer = excluded.answer, expires_at = excluded.expires_at`,
@@ -48,7 +51,16 @@ export function runIdempotent(
     answer,
     call.now + IDEMPOTENCY_MS,
   );
+  sweepIdempotency(db, call.now, EXPIRED_DROPPED_PER_CALL);
+  keepWithinShare(db);
   return answer;
+}
+
+/** Drops the oldest answers until all of them take no more than they may. */
+function keepWithinShare(db: Sql): void {
+  let dropped = 1;
+  while (dropped > 0 && usedBy(db, 'idempotency').bytes > MAX_ANSWERS_BYTES)
+    dropped = sweepIdempotency(db, Number.MAX_SAFE_INTEGER, DROPPED_WHEN_FULL);
 }
 
 /** Deletes at most `limit` expired answers. @returns how many */

@@ -6,7 +6,7 @@ import { parseArguments } from '../../tools/arguments.ts';
 import type { Catalogue } from '../../tools/catalogue.ts';
 import { ToolError } from '../../tools/errors.ts';
 import { type AnyTool, isRemoteTool } from '../../tools/remote-tool.ts';
-import { NotYet, type Scope, type Tool, type ToolContext } from '../../tools/tool.ts';
+import { type Growth, NotYet, type Scope, type Tool, type ToolContext } from '../../tools/tool.ts';
 import { findSession, recordSessionUse, type SessionRow } from '../../transport-tools/session-store.ts';
 import type {
   Admission,
@@ -17,7 +17,7 @@ import type {
   SessionId,
   TokenId,
 } from '../contract/call.ts';
-import type { Database } from '../storage/database.ts';
+import { type Database, StorageFailure } from '../storage/database.ts';
 import type { Profile } from '../storage/profile.ts';
 import { seal, unseal } from '../storage/seal.ts';
 import type { Token, TokenList } from '../storage/tokens.ts';
@@ -224,12 +224,14 @@ export class Pipeline {
     let waitMs = 0;
     try {
       const args = parseArguments(tool, request.args);
-      if (tool.grows) this.#parts.quota.requireRoom();
+      if (!tool.annotations.readOnlyHint) this.#parts.quota.requireRoom(growthOf(tool, args));
       waitMs = retry === undefined ? waitOf(args) : 0;
       const mayWait = retry?.mayWait ?? waitMs > 0;
       const outcome = this.#transact(attempt, args, { token, mayWait, meter });
       return { kind: 'ended', outcome, recorded: true };
     } catch (cause) {
+      // The host undoes the transaction and answers, because it knows what its storage needs.
+      if (cause instanceof StorageFailure) throw cause;
       this.#chargeWork(tool, meter, 0);
       if (!(cause instanceof NotYet)) return failed(cause, request, tool);
       // Only now: a call that can be answered at once does not depend on how many others wait.
@@ -297,10 +299,10 @@ export class Pipeline {
   }
 
   #allowance(token: Token) {
-    const { db, limiter, catalogue, quota, monotonic } = this.#parts;
+    const { limiter, catalogue, quota, monotonic } = this.#parts;
     return {
       limits: limiter.status(catalogue.tools, monotonic()),
-      storage: { bytes: db.sizeBytes(), quota_bytes: quota.bytes },
+      storage: { bytes: quota.used(), quota_bytes: quota.bytes },
       token: { scopes: token.scopes, expires_at: new Date(token.expiresAt).toISOString() },
     };
   }
@@ -313,6 +315,11 @@ export class Pipeline {
       // A lost log line must not fail the call.
     }
   }
+}
+
+/** How a call counts when the storage quota is reached. */
+function growthOf(tool: Tool, args: Record<string, unknown>): Growth {
+  return tool.growthOf?.(args) ?? (tool.grows ? 'data' : 'none');
 }
 
 const unrecorded = (outcome: CallOutcome): Ended => ({ kind: 'ended', outcome, recorded: false });

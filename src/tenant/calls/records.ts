@@ -29,6 +29,15 @@ export function readLedger(db: Database): Ledger {
   return row ?? { rev: 0, buckets: '' };
 }
 
+/** Deletes at most `limit` of the oldest records, never the newest, which holds the ledger. @returns how many */
+export function dropOldRecords(db: Database, limit: number): number {
+  return db.exec(
+    `DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE id < (SELECT max(id) FROM calls) ORDER BY id LIMIT ?)
+     RETURNING id`,
+    limit,
+  ).length;
+}
+
 /** The tenant's table of calls. Its newest row holds the ledger. Every 256 records, those beyond the newest 10,000 are deleted. */
 export class Records {
   readonly #db: Database;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { MAX_STORAGE_QUOTA_BYTES, MIN_STORAGE_QUOTA_BYTES } from '../../config.ts';
 
 /** The limits of a tenant, as they are configured, changed and stored. */
 
@@ -13,6 +14,9 @@ export const bucketLimitSchema = z.strictObject({
 });
 /** `rate`: tokens a second; `burst`: capacity in tokens. */
 export type BucketLimit = z.infer<typeof bucketLimitSchema>;
+
+/** A storage quota in bytes. */
+export const storageQuotaSchema = z.int().min(MIN_STORAGE_QUOTA_BYTES).max(MAX_STORAGE_QUOTA_BYTES);
 
 /** A tenant's own limits, where they differ from the deployment's. `tool` applies to every tool that is not in `tools`. */
 export const limitOverridesSchema = z.strictObject({

@@ -1,5 +1,17 @@
 import type { Sql } from '../../tools/tool.ts';
 
+/** The storage of the host failed: nothing of the transaction was written, and the call may succeed later. */
+export class StorageFailure extends Error {
+  /** `full`: there is no room on the disk; `locked`: another process writes. */
+  readonly reason: 'full' | 'locked';
+
+  constructor(reason: 'full' | 'locked', cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = 'StorageFailure';
+    this.reason = reason;
+  }
+}
+
 /**
  * The database port: all that a compartment needs of its SQLite database. A host implements it, the Durable Object on its
  * storage and the local server on `node:sqlite`. The full-text search FTS5 must be available.
@@ -42,4 +54,6 @@ export interface Database extends Sql {
   script(statements: string): void;
   /** The bytes in use, without free pages. The storage quota is compared with it. */
   sizeBytes(): number;
+  /** Bytes of free pages, on hosts that tell. */
+  freeBytes?(): number;
 }

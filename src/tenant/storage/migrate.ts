@@ -18,6 +18,28 @@ export class MigrationError extends Error {
   }
 }
 
+/** A newer program has changed the schema: this one would read and write it wrongly. */
+export class NewerSchemaError extends Error {
+  /** The first migration that this program does not have. */
+  readonly migration: string;
+
+  constructor(migration: string) {
+    super(
+      `the database was written by a newer version of Bulkhead, which applied migration ${migration}. Start that version`,
+    );
+    this.name = 'NewerSchemaError';
+    this.migration = migration;
+  }
+}
+
+/** The database belongs to another program, or is damaged. */
+export class ForeignDatabaseError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ForeignDatabaseError';
+  }
+}
+
 const TABLE = '_sql_schema_migrations';
 
 /** Whether any migration was ever applied to this database. Writes nothing. */
@@ -26,13 +48,42 @@ export function hasSchema(db: Database): boolean {
 }
 
 /**
+ * Checks that this program may use the database: that it is empty or has a schema that these migrations have made. Reads
+ * only.
+ * @throws NewerSchemaError when a migration was applied that is not among these
+ * @throws ForeignDatabaseError when there are tables but no migrations, or migrations but no tenant
+ */
+export function requireOwnSchema(db: Database, migrations: readonly Migration[]): void {
+  if (hasSchema(db)) {
+    requireKnownSchema(db, migrations);
+    if (db.exec('SELECT 1 AS found FROM tenant').length === 0)
+      throw new ForeignDatabaseError('the database has the schema of Bulkhead but no tenant');
+    return;
+  }
+  const [foreign] = db.exec<{ name: string }>(
+    `SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name LIMIT 1`,
+  );
+  if (foreign === undefined) return;
+  throw new ForeignDatabaseError(`the database belongs to another program (it has a table ${foreign.name})`);
+}
+
+/** The names of the applied migrations. @throws NewerSchemaError when one of them is unknown */
+function requireKnownSchema(db: Database, migrations: readonly Migration[]): Set<string> {
+  const applied = hasSchema(db)
+    ? db.exec<{ name: string }>(`SELECT name FROM ${TABLE} ORDER BY name`).map((row) => row.name)
+    : [];
+  const unknown = applied.find((name) => !migrations.some((migration) => migration.name === name));
+  if (unknown !== undefined) throw new NewerSchemaError(unknown);
+  return new Set(applied);
+}
+
+/**
  * Applies the missing migrations in order, each in a transaction of its own.
+ * @throws NewerSchemaError when one was applied that is not among these; nothing is changed then
  * @throws MigrationError when one fails; the migrations before it stay applied
  */
 export function migrate(db: Database, migrations: readonly Migration[]): void {
-  const applied = new Set(
-    hasSchema(db) ? db.exec<{ name: string }>(`SELECT name FROM ${TABLE}`).map((row) => row.name) : [],
-  );
+  const applied = requireKnownSchema(db, migrations);
   for (const { name, sql } of [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (applied.has(name)) continue;
     try {

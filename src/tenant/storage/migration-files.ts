@@ -8,3 +8,4 @@ export { default as '0003_scar.sql' } from '../../../migrations/tenant/0003_scar
 export { default as '0004_cache.sql' } from '../../../migrations/tenant/0004_cache.sql';
 export { default as '0005_sessions.sql' } from '../../../migrations/tenant/0005_sessions.sql';
 export { default as '0007_subscriptions_of_cells.sql' } from '../../../migrations/tenant/0007_subscriptions_of_cells.sql';
+export { default as '0008_storage_totals.sql' } from '../../../migrations/tenant/0008_storage_totals.sql';

@@ -10,9 +10,20 @@ export interface Profile {
   readonly status: TenantStatus;
   readonly createdAt: number;
   readonly overrides: LimitOverrides;
+  /** The tenant's own storage quota; undefined: that of the deployment. */
+  readonly storageQuotaBytes: number | undefined;
   /** The key of `seal`, which only this tenant has. */
   readonly sealKey: string;
 }
+
+type TenantRow = {
+  id: string;
+  status: string;
+  created_at: number;
+  limits: string;
+  seal_key: string;
+  storage_quota: number | null;
+};
 
 export function insertProfile(db: Database, tenant: Pick<Profile, 'id' | 'sealKey'>, now: number): void {
   db.exec(
@@ -24,9 +35,7 @@ export function insertProfile(db: Database, tenant: Pick<Profile, 'id' | 'sealKe
 }
 
 export function readProfile(db: Database): Profile {
-  const [row] = db.exec<{ id: string; status: string; created_at: number; limits: string; seal_key: string }>(
-    'SELECT * FROM tenant',
-  );
+  const [row] = db.exec<TenantRow>('SELECT * FROM tenant');
   const id = parseTenantId(row?.id ?? '');
   if (row === undefined || id === undefined) throw new Error('the database has a schema but no tenant');
   return {
@@ -35,9 +44,15 @@ export function readProfile(db: Database): Profile {
     createdAt: row.created_at,
     sealKey: row.seal_key,
     overrides: limitOverridesSchema.parse(JSON.parse(row.limits)),
+    storageQuotaBytes: row.storage_quota ?? undefined,
   };
 }
 
 export function writeProfile(db: Database, profile: Profile): void {
-  db.exec('UPDATE tenant SET status = ?, limits = ?', profile.status, JSON.stringify(profile.overrides));
+  db.exec(
+    'UPDATE tenant SET status = ?, limits = ?, storage_quota = ?',
+    profile.status,
+    JSON.stringify(profile.overrides),
+    profile.storageQuotaBytes ?? null,
+  );
 }

@@ -1,6 +1,6 @@
 /** Which cells changed on any board after a revision. Notification streams are fed from it. */
 import type { Sql } from '../tool.ts';
-import { AGE_FLOOR } from './sweep.ts';
+import { LOG_FLOOR } from './sweep.ts';
 
 /** The most changes that are reported one by one. A stream that is further behind gets a reset: anything may have changed. */
 export const MAX_CHANGES = 1000;
@@ -17,8 +17,8 @@ export type CellChange = {
 export function keepsChangesSince(sql: Sql, since: number): boolean {
   const [floor] = sql.exec<{ rev: number }>(
     'SELECT rev FROM board_floors WHERE run_id = ? AND key = ?',
-    AGE_FLOOR.runId,
-    AGE_FLOOR.key,
+    LOG_FLOOR.runId,
+    LOG_FLOOR.key,
   );
   return (floor?.rev ?? 0) <= since;
 }

@@ -61,7 +61,8 @@ export const blackboardClaim = defineTool({
     'After 5, a cell is dead: only key can claim it until its value changes.',
   scope: 'blackboard:write',
   cost: 1,
-  grows: true,
+  // What a claim stores is part of its cell, or a mark, which has a share of its own. So workers can empty a queue when the quota is reached.
+  grows: false,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   input,
   output,

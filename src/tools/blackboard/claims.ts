@@ -14,6 +14,7 @@ import type { ToolContext } from '../tool.ts';
 import { type Cell, selectCells } from './cell.ts';
 import { clearClaim, type Holder, holderOf } from './claim-state.ts';
 import { boardTopic } from './fields.ts';
+import { limitClaimEvents } from './sweep.ts';
 import { MAX_VALUE_BYTES } from './value.ts';
 
 export interface HeldCell {
@@ -112,6 +113,7 @@ function logClaimEvent({ sql, author, now, touch }: ToolContext, cell: Cell, eve
     event.claimId,
     event.cellRev,
   );
+  limitClaimEvents(sql);
   touch(boardTopic(cell.run_id));
 }
 

@@ -4,17 +4,21 @@ import { boardTopic } from './fields.ts';
 /** Deletes cells of a board and logs a `delete` event with a revision of its own for each. Claims on them are lost. */
 export function deleteCells(context: ToolContext, runId: string, ids: readonly number[]): void {
   context.touch(boardTopic(runId));
-  const revs = ids.map((id) => [id, context.nextRev()]);
+  const cells = context.sql.exec<{ key: string }>(
+    'SELECT key FROM board_cells WHERE id IN (SELECT value FROM json_each(?)) ORDER BY key',
+    JSON.stringify(ids),
+  );
+  // The cells first: their pages are then free for the events, also on a full disk.
+  deleteCellRows(context.sql, ids);
   context.sql.exec(
     `INSERT INTO board_events (rev, run_id, key, op, author, principal, at, tags, listed)
-     SELECT pair.value ->> 1, cell.run_id, cell.key, 'delete', ?, ?, ?, '[]', 1
-     FROM json_each(?) AS pair JOIN board_cells AS cell ON cell.id = pair.value ->> 0`,
+     SELECT pair.value ->> 0, ?, pair.value ->> 1, 'delete', ?, ?, ?, '[]', 1 FROM json_each(?) AS pair`,
+    runId,
     context.author.principal,
     context.author.principal,
     context.now,
-    JSON.stringify(revs),
+    JSON.stringify(cells.map(({ key }) => [context.nextRev(), key])),
   );
-  deleteCellRows(context.sql, ids);
 }
 
 /** Removes the rows of cells, their tags and their index entries. Logs no event: used alone, it is for expired cells. */

@@ -3,7 +3,7 @@ import type { Sql } from '../tool.ts';
 import { keyCondition, NOT_EXPIRED } from './cell.ts';
 import { VERSION_MS } from './history.ts';
 import type { Mode } from './plan-write.ts';
-import { AGE_FLOOR } from './sweep.ts';
+import { LOG_FLOOR } from './sweep.ts';
 import { PREVIEW_SOURCE_CHARS } from './value.ts';
 
 /** The most events of a board that one call scans. The rest is left to the next call, however few of them matched. */
@@ -62,8 +62,8 @@ export function eventsSince(
 }
 
 /**
- * Whether events after `since` are no longer stored. Age alone does not count for a watcher that starts from 0, as long as
- * the last write of every unexpired cell is still stored: such a watcher still learns of every cell.
+ * Whether events after `since` are no longer stored. For a watcher that starts from 0 this does not count, as long as the last
+ * write of every unexpired cell is still stored: such a watcher still learns of every cell.
  */
 export function hasLostEvents(sql: Sql, { runId, prefix, since }: EventQuery, now: number): boolean {
   const { where, bindings } = keyCondition(runId, prefix);
@@ -75,8 +75,8 @@ export function hasLostEvents(sql: Sql, { runId, prefix, since }: EventQuery, no
        OR coalesce((SELECT at FROM board_marks WHERE rev > ? ORDER BY rev LIMIT 1) <= ?, 0) AS aged`,
     ...bindings,
     since,
-    AGE_FLOOR.runId,
-    AGE_FLOOR.key,
+    LOG_FLOOR.runId,
+    LOG_FLOOR.key,
     since,
     since,
     oldest,
@@ -87,10 +87,13 @@ export function hasLostEvents(sql: Sql, { runId, prefix, since }: EventQuery, no
   if (lost?.aged !== 1) return false;
   if (since > 0) return true;
   const old = sql.exec(
-    `SELECT 1 FROM board_cells WHERE ${where} AND updated_at <= ? AND ${NOT_EXPIRED} LIMIT 1`,
+    `SELECT 1 FROM board_cells WHERE ${where} AND ${NOT_EXPIRED}
+       AND (updated_at <= ? OR rev <= (SELECT rev FROM board_floors WHERE run_id = ? AND key = ?)) LIMIT 1`,
     ...bindings,
-    oldest,
     now,
+    oldest,
+    LOG_FLOOR.runId,
+    LOG_FLOOR.key,
   );
   return old.length > 0;
 }

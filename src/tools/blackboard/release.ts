@@ -39,6 +39,7 @@ export const blackboardRelease = defineTool({
   scope: 'blackboard:write',
   cost: 1,
   grows: true,
+  growthOf: ({ value, tags }) => (value === undefined && tags === undefined ? 'none' : 'reserve'),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input,
   output,

@@ -28,6 +28,19 @@ export function indexIfBehind(sql: Sql): void {
   if (head - indexed >= MAX_BEHIND) indexEvents(sql, { indexed, head });
 }
 
+/** Bytes that the index entries of a value take at most, for each byte of the value. */
+const INDEX_FACTOR = 3;
+
+/** About how many bytes the index will grow by when it learns of what was written lately. */
+export function pendingIndexBytes(sql: Sql): number {
+  const [row] = sql.exec<{ bytes: number }>(
+    `SELECT coalesce(sum(min(coalesce(bytes, 0), ?)), 0) AS bytes FROM board_events
+     WHERE rev > (SELECT rev FROM board_indexed)`,
+    MAX_INDEXED_CHARS,
+  );
+  return INDEX_FACTOR * (row?.bytes ?? 0);
+}
+
 /** Indexes every cell that is not indexed yet. */
 export function indexPending(sql: Sql): void {
   const behind = indexPosition(sql);

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { optionalName, text } from '../fields.ts';
 import type { Sql } from '../tool.ts';
+import { usedBy } from '../totals.ts';
 import { KEY_CHARS, KEY_PATTERN, MAX_QUESTION_CHARS, type QuestionInput, questionKey } from './key.ts';
 import { searchableText } from './question-text.ts';
 
@@ -11,7 +12,11 @@ const MAX_MODEL_CHARS = 256;
 export const DEFAULT_NAMESPACE = 'default';
 /** How many missed questions are stored. The oldest are deleted in batches, so up to 63 more can exist for a while. */
 export const MAX_MISSED_QUESTIONS = 2000;
+/** What they may take, beyond the storage quota. The oldest are deleted first. */
+export const MAX_MISSED_QUESTION_BYTES = 4 * 1024 * 1024;
 const PRUNE_EVERY = 64;
+/** How many are deleted when they take too much: the smallest of them take as much as the largest that there can be. */
+const PRUNED_AT_ONCE = 64;
 
 const NOT_A_KEY = { error: 'must be a key returned by the cache: 64 lower-case hex digits' };
 export const cacheKey = () => z.string().length(KEY_CHARS, NOT_A_KEY).regex(KEY_PATTERN, NOT_A_KEY);
@@ -132,8 +137,10 @@ export function requireSameNamespaceAndModel(
 
 /** Stores a missed question, so that its answer can be stored by the key alone. */
 export function saveMissedQuestion(sql: Sql, key: string, { ns, model, text: words }: QuestionInfo): void {
+  // Deleted first: a row that is replaced runs no trigger, and would be counted twice.
+  sql.exec('DELETE FROM cache_asked WHERE key = ?', key);
   const [row] = sql.exec<{ id: number }>(
-    'INSERT OR REPLACE INTO cache_asked (key, ns, model, text) VALUES (?, ?, ?, ?) RETURNING id',
+    'INSERT INTO cache_asked (key, ns, model, text) VALUES (?, ?, ?, ?) RETURNING id',
     key,
     ns,
     model,
@@ -141,6 +148,11 @@ export function saveMissedQuestion(sql: Sql, key: string, { ns, model, text: wor
   );
   if (row !== undefined && row.id % PRUNE_EVERY === 0)
     sql.exec('DELETE FROM cache_asked WHERE id <= ?', row.id - MAX_MISSED_QUESTIONS);
+  if (usedBy(sql, 'questions').bytes <= MAX_MISSED_QUESTION_BYTES) return;
+  sql.exec(
+    'DELETE FROM cache_asked WHERE id IN (SELECT id FROM cache_asked ORDER BY id LIMIT ?)',
+    PRUNED_AT_ONCE,
+  );
 }
 
 /** The question behind an entry: from the call itself, or from the miss that returned the key; undefined if unknown. */

@@ -69,8 +69,10 @@ interface LeaseRequest {
 export function grantLease({ sql, now, nextRev }: ToolContext, request: LeaseRequest): string | undefined {
   if (!hasFreeLease(sql, now)) return undefined;
   const rev = nextRev();
+  // Deleted first: a row that is replaced runs no trigger, and would be counted twice.
+  sql.exec('DELETE FROM cache_leases WHERE key = ?', request.key);
   sql.exec(
-    'INSERT OR REPLACE INTO cache_leases (rev, key, ns, model, expires_at) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO cache_leases (rev, key, ns, model, expires_at) VALUES (?, ?, ?, ?, ?)',
     rev,
     request.key,
     request.ns ?? null,

@@ -1,4 +1,5 @@
 import type { Sql } from '../tool.ts';
+import { usedBy } from '../totals.ts';
 
 /** What is stored about a run: how often it hit each scar, and which scars it was shown. */
 
@@ -8,6 +9,10 @@ const MAX_RUNS_PER_SCAR = 64;
 export const RUN_RETENTION_MS = 7 * 24 * 3_600_000;
 /** Maximum number of rows in `scar_shown` per tenant; the oldest are deleted, and their runs see the scar once more. */
 export const MAX_SHOWN = 20_000;
+/** What those notes may take, beyond the storage quota; the oldest go first. */
+export const MAX_SHOWN_BYTES = 8 * 1024 * 1024;
+/** Notes that go when they take too much: more than one call adds. */
+const SHOWN_DROPPED_AT_ONCE = 256;
 
 /** Counts one more occurrence of a scar in a run. @returns the new count */
 export function countRunOccurrence(sql: Sql, scarId: number, runId: string, now: number): number {
@@ -80,4 +85,9 @@ export function recordShown(sql: Sql, scarIds: readonly number[], runId: string,
     JSON.stringify(scarIds),
   );
   sql.exec('DELETE FROM scar_shown WHERE id <= (SELECT max(id) FROM scar_shown) - ?', MAX_SHOWN);
+  if (usedBy(sql, 'shown').bytes <= MAX_SHOWN_BYTES) return;
+  sql.exec(
+    'DELETE FROM scar_shown WHERE id IN (SELECT id FROM scar_shown ORDER BY id LIMIT ?)',
+    SHOWN_DROPPED_AT_ONCE,
+  );
 }
