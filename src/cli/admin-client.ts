@@ -6,6 +6,8 @@ import { CliError } from './terminal.ts';
 
 const TIMEOUT_MS = 15_000;
 const PAGE = 100;
+/** The requests that `compact` makes at most. */
+const MAX_COMPACT_REQUESTS = 10_000;
 /** The pages that `list` requests at most. */
 const MAX_PAGES = 100;
 
@@ -18,7 +20,7 @@ const tenantSchema = z.object({
     tool: bucketLimitSchema,
     tools: z.record(z.string(), bucketLimitSchema),
   }),
-  storage: z.object({ bytes: z.number(), quota_bytes: z.number() }),
+  storage: z.object({ bytes: z.number(), quota_bytes: z.number(), own_quota: z.boolean() }),
   clients: z.object({ sessions: z.number(), open_streams: z.number() }),
 });
 export type TenantAnswer = z.infer<typeof tenantSchema>;
@@ -28,6 +30,25 @@ const pageSchema = z.object({
   next_cursor: z.string().optional(),
 });
 export type TenantPage = z.infer<typeof pageSchema>;
+
+const usedSchema = z.object({ rows: z.number(), bytes: z.number() });
+const storageSchema = z.object({
+  id: z.string(),
+  storage: tenantSchema.shape.storage,
+  database_bytes: z.number(),
+  free_bytes: z.number().optional(),
+  data: z.record(z.string(), usedSchema.partial({ rows: true })),
+  bookkeeping: z.record(z.string(), usedSchema),
+});
+export type StorageAnswer = z.infer<typeof storageSchema>;
+
+const compactedSchema = z.object({
+  id: z.string(),
+  dropped: z.object({ history: z.number(), expired: z.number() }),
+  freed_bytes: z.number(),
+  more: z.boolean(),
+});
+export type CompactAnswer = z.infer<typeof compactedSchema>;
 
 const deletedSchema = z.object({ id: z.string(), status: z.literal('deleted') });
 
@@ -67,6 +88,8 @@ export interface LimitChange {
   readonly rate?: number | undefined;
   /** Calls that can be made at once. */
   readonly burst?: number | undefined;
+  /** The storage quota in bytes; null removes the tenant's own, so that the one of the deployment applies. */
+  readonly storage?: number | null | undefined;
   /** Removes the limit instead, so that the more general one applies. */
   readonly unset?: true | undefined;
 }
@@ -126,6 +149,24 @@ export class AdminClient {
 
   setLimits(id: string, change: LimitChange): Promise<TenantAnswer> {
     return this.#request('PATCH', `${tenantPath(id)}/limits`, tenantSchema, change);
+  }
+
+  storage(id: string): Promise<StorageAnswer> {
+    return this.#request('GET', `${tenantPath(id)}/storage`, storageSchema);
+  }
+
+  /** Deletes old versions and expired entries, until there are no more. @returns what all of its requests deleted */
+  async compact(id: string): Promise<CompactAnswer> {
+    const sum = { history: 0, expired: 0, freed: 0 };
+    for (let requests = 1; ; requests++) {
+      const part = await this.#request('POST', `${tenantPath(id)}/compact`, compactedSchema);
+      sum.history += part.dropped.history;
+      sum.expired += part.dropped.expired;
+      sum.freed += part.freed_bytes;
+      if (part.more && requests < MAX_COMPACT_REQUESTS) continue;
+      const { history, expired, freed } = sum;
+      return { id: part.id, dropped: { history, expired }, freed_bytes: freed, more: part.more };
+    }
   }
 
   issueToken(id: string, options: TokenOptions): Promise<IssuedToken> {

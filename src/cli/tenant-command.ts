@@ -8,7 +8,10 @@ import { optionProblem, usageError } from './terminal.ts';
 /** A parsed command line. */
 export type TenantCommand =
   | { name: 'help'; of: CommandName | undefined }
-  | { name: 'create' | 'show' | 'suspend' | 'resume' | 'delete' | 'tokens'; id: string }
+  | {
+      name: 'create' | 'show' | 'suspend' | 'resume' | 'delete' | 'tokens' | 'storage' | 'compact';
+      id: string;
+    }
   | { name: 'list' }
   | { name: 'token'; id: string; options: TokenOptions }
   | { name: 'scopes'; id: string; tokenId: string; change: ScopeChange }
@@ -46,6 +49,8 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   tokens: ONE_TENANT,
   scopes: { positionals: ['ID', 'TOKEN_ID'], options: ['add', 'remove'] },
   revoke: { positionals: ['ID', 'TOKEN_ID'], options: [] },
+  storage: ONE_TENANT,
+  compact: ONE_TENANT,
   limits: { positionals: ['ID'], options: ['tool', 'set', 'unset'] },
 };
 
@@ -106,18 +111,26 @@ function commandOf(
 /** `rate=50` and `burst=200` may follow `--set` as words of their own, and may stand before the id as well. */
 function limitsCommand(given: Values, words: readonly string[]): TenantCommand {
   const assignments = [...(given.set ?? []), ...words.filter((word) => word.includes('='))];
+  const unsetsStorage = given.unset === true && words.includes('storage');
   const [id = ''] = requirePositionals(
     'limits',
-    words.filter((word) => !word.includes('=')),
+    words.filter((word) => !word.includes('=') && !(unsetsStorage && word === 'storage')),
   );
   if (given.unset === true && assignments.length > 0) {
     throw usageError('limits takes --set or --unset, not both. Leave one of them out.');
+  }
+  if (unsetsStorage) {
+    if (given.tool !== undefined) throw usageError('The storage quota is not per tool. Leave out --tool.');
+    return { name: 'limits', id, change: { storage: null } };
   }
   if (given.unset === true) return { name: 'limits', id, change: { tool: given.tool, unset: true } };
   if (assignments.length === 0) {
     throw usageError('limits needs --set or --unset, for example --set rate=50 burst=200.');
   }
-  return { name: 'limits', id, change: { tool: given.tool, ...parseAssignments(assignments) } };
+  const change = parseAssignments(assignments);
+  if (change.storage !== undefined && given.tool !== undefined)
+    throw usageError('The storage quota is not per tool. Leave out --tool or storage.');
+  return { name: 'limits', id, change: { tool: given.tool, ...change } };
 }
 
 function requirePositionals(name: CommandName, words: readonly string[]): readonly string[] {

@@ -12,6 +12,8 @@ export const COMMAND_NAMES = [
   'scopes',
   'revoke',
   'limits',
+  'storage',
+  'compact',
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
@@ -63,12 +65,21 @@ const HELP: Readonly<Record<CommandName, Help>> = {
   revoke: { usage: 'ID TOKEN_ID', summary: 'refuse a token from its next call on' },
   limits: {
     usage: 'ID [--tool NAME|"*"] (--set rate=50 burst=200 | --unset)',
-    summary: 'change the rate limits',
+    summary: 'change the rate limits or the storage quota',
     details: [
       'rate is calls per second, burst the calls that can be made at once; what is not set stays the same.',
       "Without --tool this changes the tenant's own limit. --tool NAME changes the limit of one tool,",
       '--tool "*" that of every tool without a limit of its own.',
+      '--set storage=200MB sets the storage quota of the tenant (from 1MiB to 10GB), --unset storage removes it.',
       '--unset removes the limit, so that the more general one applies again.',
+    ],
+  },
+  storage: { usage: 'ID', summary: 'show what takes the room of the storage' },
+  compact: {
+    usage: 'ID',
+    summary: 'delete old versions and expired entries, so that there is room',
+    details: [
+      'Cells, failures and cached answers stay. Old versions of cells can no longer be read afterwards.',
     ],
   },
 };

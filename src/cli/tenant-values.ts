@@ -31,18 +31,45 @@ export function parseTtl(text: string): number {
 }
 
 /**
- * Limits from words such as `rate=50` and `burst=200`, either or both.
+ * Limits from words such as `rate=50`, `burst=200` and `storage=200MB`, at least one of them.
  * @throws CliError `usage`
  */
-export function parseAssignments(words: readonly string[]): Pick<LimitChange, 'rate' | 'burst'> {
-  const change: { rate?: number; burst?: number } = {};
+export function parseAssignments(words: readonly string[]): Pick<LimitChange, 'rate' | 'burst' | 'storage'> {
+  const change: { rate?: number; burst?: number; storage?: number } = {};
   for (const word of words) {
+    const size = storageSize(word);
+    if (size !== undefined) {
+      if (change.storage !== undefined) throw usageError('--set has storage twice. Give it once.');
+      change.storage = size;
+      continue;
+    }
     const [, name, digits] = /^(rate|burst)=(\d{1,9}(?:\.\d{1,3})?)$/.exec(word) ?? [];
     if ((name !== 'rate' && name !== 'burst') || (name === 'burst' && !Number.isInteger(Number(digits)))) {
-      throw usageError('--set takes rate=CALLS_PER_SECOND and burst=CALLS, for example rate=50 burst=200.');
+      throw usageError(
+        '--set takes rate=CALLS_PER_SECOND and burst=CALLS, for example rate=50 burst=200, or storage=SIZE.',
+      );
     }
     if (change[name] !== undefined) throw usageError(`--set has ${name} twice. Give it once.`);
     change[name] = Number(digits);
   }
   return change;
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+};
+
+/** The bytes of `storage=200MB` or `storage=1GiB`; undefined for a word that is not about the storage. */
+function storageSize(word: string): number | undefined {
+  if (!word.startsWith('storage=')) return undefined;
+  const [, digits = '', unit = ''] = /^storage=(\d{1,12})([a-z]{0,3})$/i.exec(word) ?? [];
+  const factor = SIZE_UNITS[unit.toLowerCase()];
+  if (digits !== '' && factor !== undefined) return Number(digits) * factor;
+  throw usageError('storage must be a whole number with a unit: storage=200MB, storage=1GiB.');
 }

@@ -1,5 +1,11 @@
 import { escapeSeparators } from '../json/json-line.ts';
-import { AdminClient, type TenantAnswer, type TokenAnswer } from './admin-client.ts';
+import {
+  AdminClient,
+  type CompactAnswer,
+  type StorageAnswer,
+  type TenantAnswer,
+  type TokenAnswer,
+} from './admin-client.ts';
 import { adminKey, serverAddress } from './server-address.ts';
 import { parseTenantCommand, type TenantCommand } from './tenant-command.ts';
 import { tenantHelp } from './tenant-help.ts';
@@ -27,6 +33,10 @@ async function perform(client: AdminClient, command: AdminCommand): Promise<Outp
       return tenantOutput(await client.resume(command.id));
     case 'limits':
       return tenantOutput(await client.setLimits(command.id, command.change));
+    case 'storage':
+      return storageOutput(await client.storage(command.id));
+    case 'compact':
+      return compactOutput(await client.compact(command.id));
     case 'list':
       return listOutput(client);
     case 'delete':
@@ -52,6 +62,34 @@ async function perform(client: AdminClient, command: AdminCommand): Promise<Outp
   }
 }
 
+function storageLine({ bytes, quota_bytes, own_quota }: TenantAnswer['storage']): string {
+  return `${humanBytes(bytes)} of ${humanBytes(quota_bytes)}${own_quota ? " (the tenant's own quota)" : ''}`;
+}
+
+function storageOutput(answer: StorageAnswer): Output {
+  const facts = [
+    ['tenant', answer.id],
+    ['storage', storageLine(answer.storage)],
+    ['database', humanBytes(answer.database_bytes)],
+    ...(answer.free_bytes === undefined ? [] : [['free pages', humanBytes(answer.free_bytes)]]),
+  ];
+  const rows = (kinds: StorageAnswer['data']) =>
+    Object.entries(kinds).map(([name, { rows, bytes }]) => [
+      name,
+      rows === undefined ? '' : String(rows),
+      humanBytes(bytes),
+    ]);
+  const data = table([['DATA', 'ROWS', 'SIZE'], ...rows(answer.data)]);
+  const bookkeeping = table([['OUTSIDE THE QUOTA', 'ROWS', 'SIZE'], ...rows(answer.bookkeeping)]);
+  return { document: answer, text: `${table(facts)}\n\n${data}\n\n${bookkeeping}` };
+}
+
+function compactOutput(answer: CompactAnswer): Output {
+  const { dropped, freed_bytes, more } = answer;
+  const done = `${counted(dropped.history, 'old version')} and ${counted(dropped.expired, 'expired row')} were deleted, ${humanBytes(freed_bytes)} freed.`;
+  return { document: answer, text: more ? `${done} There is more: repeat the command.` : done };
+}
+
 function tenantOutput(tenant: TenantAnswer): Output {
   const { limits, storage, clients } = tenant;
   const buckets = [
@@ -63,7 +101,7 @@ function tenantOutput(tenant: TenantAnswer): Output {
     ['tenant', tenant.id],
     ['status', tenant.status],
     ['created', tenant.created_at],
-    ['storage', `${humanBytes(storage.bytes)} of ${humanBytes(storage.quota_bytes)}`],
+    ['storage', storageLine(storage)],
     ['clients', `${counted(clients.sessions, 'session')}, ${counted(clients.open_streams, 'open stream')}`],
   ];
   const rows = buckets.map(([name, { rate, burst }]) => [name, String(rate), String(burst)]);
