@@ -33,7 +33,7 @@ describe('a tenant', () => {
       status: 'active',
       created_at: expect.stringMatching(ISO_TIME),
       limits: DEFAULTS,
-      storage: { bytes: expect.any(Number), quota_bytes: 1_073_741_824 },
+      storage: { bytes: expect.any(Number), quota_bytes: 1_073_741_824, own_quota: false },
       clients: { sessions: 0, open_streams: 0 },
     });
     expect(await operate('GET', `/tenants/${id}`)).toEqual(made.body);
@@ -149,8 +149,8 @@ describe('limits', () => {
     [{ tool: 'cache_gte', burst: 5 }, 'no tool named cache_gte'],
     [{ tool: '__proto__', burst: 5 }, 'no tool named __proto__'],
     [{ tool: 'constructor', rate: 5 }, 'no tool named constructor'],
-    [{}, 'rate or burst is required'],
-    [{ tool: 'cache_get' }, 'rate or burst is required'],
+    [{}, 'rate, burst, storage or unset is required'],
+    [{ tool: 'cache_get' }, 'rate, burst, storage or unset is required'],
     [{ rate: 0 }, 'rate'],
     [{ rate: -1 }, 'rate'],
     [{ rate: 0.0001 }, 'rate'],
@@ -300,6 +300,8 @@ describe('scopes of a token', () => {
 
 const ROUTES: readonly (readonly [method: string, path: string, body: object | undefined])[] = [
   ['GET', '/tenants/ID', undefined],
+  ['GET', '/tenants/ID/storage', undefined],
+  ['POST', '/tenants/ID/compact', undefined],
   ['DELETE', '/tenants/ID', undefined],
   ['POST', '/tenants/ID/suspend', undefined],
   ['POST', '/tenants/ID/resume', undefined],

@@ -1,0 +1,71 @@
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { describe, expect, test } from 'vitest';
+import { admin, HttpTenant, listTools, operate } from '../support/http.ts';
+
+const KIB = 1024;
+
+describe('what takes the room of a tenant', () => {
+  test('is shown by kind, and compact drops the history of it', async () => {
+    const tenant = await HttpTenant.create();
+    const value = 'x'.repeat(20 * KIB);
+    for (let n = 0; n < 10; n++) await tenant.call('blackboard_write', { key: 'k', value: `${n}${value}` });
+    await tenant.call('scar_record', { error_type: 'E', context: 'c', idempotency_key: 'once' });
+
+    const before = await operate('GET', `/tenants/${tenant.id}/storage`);
+    expect(before).toMatchObject({
+      storage: { quota_bytes: 1_073_741_824, own_quota: false },
+      data: { cells: { rows: 1 }, history: { rows: 10 }, scars: { rows: 1 }, cache: { rows: 0, bytes: 0 } },
+      bookkeeping: { idempotency: { rows: 1 }, records: { rows: 11 } },
+    });
+    expect(before.data.history.bytes).toBeGreaterThan(200 * KIB);
+    expect(before.storage.bytes).toBeLessThan(before.database_bytes);
+
+    const compacted = await operate('POST', `/tenants/${tenant.id}/compact`);
+    expect(compacted).toMatchObject({ dropped: { history: 10, expired: 0 }, more: false });
+    expect(compacted.freed_bytes).toBeGreaterThan(150 * KIB);
+    const after = await operate('GET', `/tenants/${tenant.id}/storage`);
+    expect(after.data).toMatchObject({ cells: { rows: 1 }, history: { rows: 0, bytes: 0 } });
+    expect(after.storage.bytes).toBeLessThan(before.storage.bytes - 150 * KIB);
+    expect((await tenant.call('blackboard_read', { key: 'k' })).structuredContent).toMatchObject({
+      entries: [{ found: true }],
+    });
+  });
+
+  test('is bounded by a quota of its own, which can be removed', async () => {
+    const tenant = await HttpTenant.create();
+    const limits = `/tenants/${tenant.id}/limits`;
+    const set = await operate('PATCH', limits, { storage: 2_000_000, rate: 7 });
+    expect(set).toMatchObject({
+      storage: { quota_bytes: 2_000_000, own_quota: true },
+      limits: { tenant: { rate: 7 } },
+    });
+    expect((await tenant.call('tenant_limits')).structuredContent).toMatchObject({
+      storage: { quota_bytes: 2_000_000 },
+    });
+    expect(await operate('PATCH', limits, { storage: null })).toMatchObject({
+      storage: { quota_bytes: 1_073_741_824, own_quota: false },
+      limits: { tenant: { rate: 7 } },
+    });
+    for (const storage of [1, 10_000_000_001, 1.5, '2MB'])
+      expect((await admin('PATCH', limits, { storage })).body).toMatchObject({
+        status: 400,
+        field: 'storage',
+      });
+  });
+});
+
+test('an object whose storage was written by a newer version is unavailable, and changes nothing', async () => {
+  const tenant = await HttpTenant.create();
+  const stub = env.TENANTS.getByName(tenant.id);
+  await runInDurableObject(stub, (_, state) => {
+    state.storage.sql.exec("INSERT INTO _sql_schema_migrations VALUES ('9999_future.sql')");
+  });
+  await evictDurableObject(stub);
+  expect((await tenant.post(listTools)).status).toBe(503);
+  expect((await admin('GET', `/tenants/${tenant.id}`)).body).toMatchObject({ code: 'unavailable' });
+  const rows = await runInDurableObject(stub, (_, state) =>
+    state.storage.sql.exec('SELECT count(*) AS calls FROM calls').toArray(),
+  );
+  expect(rows).toEqual([{ calls: 0 }]);
+});
