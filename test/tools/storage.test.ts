@@ -17,14 +17,16 @@ const words = (n: number, chars: number) =>
 
 type Write = readonly [tool: string, args: object];
 const writes = {
-  blackboard: (n: number): Write => ['blackboard_write', { key: `k/${n}`, value: words(n, 8000) }],
-  scar: (n: number): Write => [
+  cells: (n: number): Write => ['blackboard_write', { key: `k/${n}`, value: words(n, 8000) }],
+  failures: (n: number): Write => [
     'scar_record',
     { error_type: `E${n}`, error_message: words(n, 300), context: words(n + 1, 3000) },
   ],
-  cache: (n: number): Write => ['cache_set', { model: 'm', prompt: `prompt ${n}`, response: words(n, 8000) }],
-  mixed: (n: number): Write =>
-    [writes.blackboard, writes.scar, writes.cache][n % 3]?.(n) ?? writes.blackboard(n),
+  answers: (n: number): Write => [
+    'cache_set',
+    { model: 'm', prompt: `prompt ${n}`, response: words(n, 8000) },
+  ],
+  mixed: (n: number): Write => [writes.cells, writes.failures, writes.answers][n % 3]?.(n) ?? writes.cells(n),
 };
 
 /** Writes until the quota refuses a call. @returns how many calls were answered */
@@ -53,7 +55,7 @@ async function empty(tenant: TestTenant): Promise<void> {
 }
 
 describe('a tenant that fills its quota and deletes everything', () => {
-  test.each(['blackboard', 'scar', 'cache', 'mixed'] as const)(
+  test.each(['cells', 'failures', 'answers', 'mixed'] as const)(
     'has as much room as before: %s',
     async (kind) => {
       const tenant = await open();
@@ -77,7 +79,7 @@ describe('at the quota', () => {
     expect(await tenant.ok('blackboard_read', { key: 'first', at_rev: rev })).toMatchObject({
       entries: [{ found: true, value: 1 }],
     });
-    await fill(tenant, writes.blackboard);
+    await fill(tenant, writes.cells);
     expect(await tenant.ok('blackboard_read', { key: 'first', at_rev: rev })).toMatchObject({
       entries: [{ found: false, reason: 'version_not_kept' }],
     });
@@ -91,7 +93,7 @@ describe('at the quota', () => {
 
   test('claiming, releasing and deleting go on, and what was written last is found', async () => {
     const tenant = await open();
-    const cells = await fill(tenant, writes.blackboard);
+    const cells = await fill(tenant, writes.cells);
     expect(await tenant.error('blackboard_write', { key: 'more', value: 1 })).toMatchObject(FULL);
     for (const result of [{}, { value: 'a small result' }, { tags: ['done'] }, { delete: true }]) {
       const { claim_id } = await tenant.ok('blackboard_claim', { key: 'k/0', by: 'worker' });
@@ -109,7 +111,7 @@ describe('at the quota', () => {
 
   test('the bytes that tenant_limits shows are those that the quota counts', async () => {
     const tenant = await open();
-    await fill(tenant, writes.blackboard);
+    await fill(tenant, writes.cells);
     const { storage } = await tenant.ok('tenant_limits');
     expect(storage.quota_bytes).toBe(QUOTA);
     expect(storage.bytes).toBeGreaterThanOrEqual(QUOTA);
