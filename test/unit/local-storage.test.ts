@@ -72,8 +72,14 @@ describe('a data file that is not for this version', () => {
 describe('a disk that is full', () => {
   let local: TestLocal;
   let db: LocalDatabase;
-  /** Lets the file take no further page: SQLite then fails as it does on a full disk. */
-  const fill = () => db.exec('PRAGMA max_page_count = 1');
+  /** Uses every free page and lets the file take no further one: SQLite then fails as it does on a full disk. */
+  const fill = () => {
+    db.script('CREATE TABLE filler (x BLOB)');
+    db.exec('PRAGMA max_page_count = 1');
+    expect(() => {
+      for (;;) db.exec('INSERT INTO filler VALUES (zeroblob(3000))');
+    }).toThrow(/full/);
+  };
   beforeEach(async () => {
     db = openDatabase(directory.file);
     local = openLocal(directory.file, {}, db);
@@ -99,7 +105,7 @@ describe('a disk that is full', () => {
   });
 
   test('still reads, however often', async () => {
-    for (let n = 0; n < 300; n++) {
+    for (let n = 0; n < 500; n++) {
       expect(await local.answer('blackboard_read', { key: 'k/3', max_bytes: 10 })).toMatchObject({
         entries: [{ found: true }],
       });
