@@ -1,160 +1,166 @@
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  CLIENT_CAPABILITIES_META_KEY,
-  CLIENT_INFO_META_KEY,
-  PROTOCOL_VERSION_META_KEY,
-} from '@modelcontextprotocol/server';
-import { type Measured, measure, prime, type Target } from './load.ts';
-import { type RunningWorker, startWorker, type WorkerSource } from './workerd.ts';
+import { measureChecked } from './checks.ts';
+import { type CheckedLane, ourLane, rivalWrites } from './lanes.ts';
+import { busyReason, describeMachine, describeUse, fileSystemOf, isBusy, MachineWatch } from './machine.ts';
+import { measureNeighbours, type NeighbourResult } from './neighbours.ts';
+import { HELP, type Options, parseOptions } from './options.ts';
+import { type AimRow, figureRow, printAims, printLanes, printTable, ratioRow } from './report.ts';
+import { AGAINST, OURS, ourSource, RIVALS, type Rival, Servers, TOOL_NAMES, UNLIMITED } from './servers.ts';
 
-/** What a guarded write costs: ours between the floor and an unguarded server, each in a workerd of its own. */
+/** What a guarded call costs: `npm run bench -- --help`. */
 
-const CONNECTIONS = [1, 16];
-const ROUNDS = 2;
-const SECONDS = process.argv.includes('--quick') ? 1 : 6;
-const TOOL = 'blackboard_write';
-const REVISION = '2026-07-28';
-const ADMIN_KEY = randomBytes(32).toString('base64url');
-/** Everything is on; the limits are so high that they count and never refuse. */
-const VARS = {
-  PUBLIC_URL: 'http://127.0.0.1',
-  ADMIN_KEY,
-  TOKEN_KEYS: `bench:${randomBytes(32).toString('base64url')}`,
-  TENANT_RATE: '100000',
-  TENANT_BURST: '1000000',
-  TOOL_RATE: '100000',
-  TOOL_BURST: '1000000',
-};
-const JSON_HEADERS = { 'content-type': 'application/json' };
-const MCP_HEADERS = {
-  ...JSON_HEADERS,
-  accept: 'application/json, text/event-stream',
-  'mcp-protocol-version': REVISION,
-  'mcp-method': 'tools/call',
-  'mcp-name': TOOL,
-};
+const MEMORY = '/dev/shm';
+const RIVAL_NAMES = Object.keys(RIVALS) as Rival[];
+const WRITES = [
+  { name: 'write, 16 connections', connections: 16 },
+  { name: 'write, 1 connection', connections: 1 },
+];
 
-/** A call as a client of the revision 2026-07-28 sends it. */
-function toolCall(key: string, value: string): string {
-  const _meta = {
-    [PROTOCOL_VERSION_META_KEY]: REVISION,
-    [CLIENT_INFO_META_KEY]: { name: 'bench', version: '1.0.0' },
-    [CLIENT_CAPABILITIES_META_KEY]: {},
+/** What a section found; it is printed at the end, unless the machine was busy. */
+type Report = () => void;
+
+/** The Workers whose guarded calls are measured: this checkout's, and that of `--against`. */
+const guarded = ({ against }: Options) => (against === undefined ? [OURS] : [OURS, AGAINST]);
+
+async function measureWrites(servers: Servers, storage: string, options: Options): Promise<Report> {
+  const lanes: CheckedLane[] = [];
+  for (const rival of RIVAL_NAMES) {
+    const worker = await servers.start(rival, storage);
+    lanes.push(...(await rivalWrites(rival, worker, WRITES)));
+  }
+  for (const name of guarded(options)) {
+    const worker = await servers.start(name, storage, UNLIMITED);
+    for (const load of WRITES) lanes.push(await ourLane(name, worker, load));
+  }
+  const results = await measureChecked(lanes, options);
+  const fileSystem = await fileSystemOf(storage);
+  const floorAim = storage.startsWith(MEMORY) ? 'at most 2.4' : 'at most 1.8';
+  const aims = WRITES.flatMap(({ name: load }): AimRow[] => [
+    ...ratioRow(results, 'cpu', [OURS, 'floor'], load, floorAim),
+    ...ratioRow(results, 'rate', [OURS, 'unguarded'], load, 'at least 2.0'),
+    ...ratioRow(results, 'rate', [OURS, 'mcp-agent'], load, 'at least 3'),
+    ...ratioRow(results, 'rate', [OURS, 'agents-handler'], load, 'at least 1.7'),
+    ...ratioRow(results, 'cpu', [OURS, AGAINST], load, ''),
+    ...ratioRow(results, 'rate', [OURS, AGAINST], load, ''),
+    ...figureRow(results, [OURS, load], 'written', 'at most 28'),
+  ]);
+  return () => {
+    printLanes(`Writes, storage on ${fileSystem}`, results);
+    printAims(aims);
   };
-  const params = { name: TOOL, arguments: { key, value }, _meta };
-  return JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
 }
 
-async function json<T>(url: string, headers?: Readonly<Record<string, string>>, body?: string): Promise<T> {
-  const response = await fetch(
-    url,
-    body === undefined ? {} : { method: 'POST', headers: headers ?? {}, body },
-  );
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${url} answered ${response.status} ${text}`);
-  return JSON.parse(text);
-}
-
-function floorTarget(worker: RunningWorker): Target {
-  const url = worker.origin;
-  const body = (key: string, value: string) => JSON.stringify({ key, value });
-  return { name: 'floor', worker, url, headers: JSON_HEADERS, body, written: () => json(url) };
-}
-
-function unguardedTarget(worker: RunningWorker): Target {
-  const url = worker.origin;
-  return { name: 'unguarded', worker, url, headers: MCP_HEADERS, body: toolCall, written: () => json(url) };
-}
-
-/** Makes a tenant and a token as an operator does. */
-async function ourTarget(worker: RunningWorker): Promise<Target> {
-  const operator = { ...JSON_HEADERS, authorization: `Bearer ${ADMIN_KEY}` };
-  await json(`${worker.origin}/admin/tenants`, operator, '{"id":"bench"}');
-  const { token } = await json<{ token: string }>(
-    `${worker.origin}/admin/tenants/bench/tokens`,
-    operator,
-    '{}',
-  );
-  const url = `${worker.origin}/mcp`;
-  const headers = { ...MCP_HEADERS, authorization: `Bearer ${token}` };
-  let probes = 0;
-  const written = async () => {
-    const body = toolCall('probe', `probe ${++probes}`);
-    const answer = await json<{ result: { structuredContent: { rev: number } } }>(url, headers, body);
-    // Each write takes one revision of the tenant's counter, and so does this one.
-    return answer.result.structuredContent.rev - probes;
-  };
-  return { name: 'ours', worker, url, headers, body: toolCall, written };
-}
-
-/** A server that did not log would be faster, and is not what is deployed. */
-function requireLogLines({ name, worker }: Target, runs: readonly Measured[]): void {
-  const lines = readFileSync(worker.logFile, 'utf8').split('"event":"tool.call"').length - 1;
-  const calls = runs.filter((run) => run.server === name).reduce((sum, run) => sum + run.calls, 0);
-  if (lines < calls) throw new Error(`${name} answered ${calls} calls and logged ${lines}`);
-}
-
-/** Of runs of one round each, so that a slow minute of the machine is in both; then their mean. */
-function ratio(runs: readonly Measured[], of: 'cpu' | 'rate', other: string, connections: number): string {
-  const among = (server: string) =>
-    runs.filter((run) => run.server === server && run.connections === connections).map((run) => run[of]);
-  const others = among(other);
-  const ratios = among('ours').map((value, round) => value / (others[round] ?? Number.NaN));
-  const mean = ratios.reduce((sum, value) => sum + value, 0) / ratios.length;
-  return `${mean.toFixed(2)} at ${connections} connections (${ratios.map((value) => value.toFixed(2)).join(', ')})`;
-}
-
-function print(runs: readonly Measured[]): void {
-  const ratios = (of: 'cpu' | 'rate', other: string) =>
-    CONNECTIONS.toReversed().map((connections) => ratio(runs, of, other, connections));
-  console.log(`CPU a call, ours / floor (aim: at most 1.8):           ${ratios('cpu', 'floor').join('; ')}`);
-  console.log(
-    `calls a second, ours / unguarded (aim: at least 1.6):  ${ratios('rate', 'unguarded').join('; ')}`,
-  );
-  console.table(
-    runs.map(({ server, connections, round, cpu, rate, p50, p99 }) => ({
-      server,
-      connections,
-      round,
-      'CPU µs/call': Math.round(cpu),
-      'calls/s': Math.round(rate),
-      'p50 ms': Number(p50.toFixed(2)),
-      'p99 ms': Number(p99.toFixed(2)),
-    })),
-  );
-  console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, ${SECONDS} s a run`);
-}
-
-const directory = await mkdtemp(join(tmpdir(), 'bulkhead-bench-'));
-const workers: RunningWorker[] = [];
-async function start(source: WorkerSource): Promise<RunningWorker> {
-  const worker = await startWorker(source, directory);
-  workers.push(worker);
-  return worker;
-}
-try {
-  const config = 'test/bench/wrangler.toml';
-  const ours = await ourTarget(await start({ config: 'wrangler.toml', entry: 'src/index.ts', vars: VARS }));
-  const targets = [
-    floorTarget(await start({ config, entry: 'test/bench/floor.ts', vars: {} })),
-    unguardedTarget(await start({ config, entry: 'test/bench/unguarded.ts', vars: {} })),
-    ours,
+async function measureWorkloads(servers: Servers, storage: string, options: Options): Promise<Report> {
+  const lanes: CheckedLane[] = [];
+  for (const name of guarded(options)) {
+    const worker = await servers.start(name, storage, UNLIMITED);
+    for (const load of [
+      { name: 'write, 2026-07-28', connections: 16 },
+      { name: 'write, 2025-11-25', connections: 16, era: '2025-11-25' },
+      { name: 'write, 4 tenants', connections: 16, tenants: 4 },
+      { name: 'read', connections: 16, kind: 'read' },
+      { name: 'read, 2025-11-25', connections: 16, kind: 'read', era: '2025-11-25' },
+      { name: 'read, 1 connection', connections: 1, kind: 'read' },
+      { name: 'refused', connections: 16, kind: 'refused' },
+    ] as const)
+      lanes.push(await ourLane(name, worker, load));
+  }
+  const results = await measureChecked(lanes, options);
+  const fileSystem = await fileSystemOf(storage);
+  const aims = [
+    ...figureRow(results, [OURS, 'read'], 'cpu', 'at most 400'),
+    ...['write, 2025-11-25', 'read', 'refused'].flatMap((load) =>
+      ratioRow(results, 'cpu', [OURS, AGAINST], load, ''),
+    ),
   ];
-  for (const target of targets) await prime(target);
-  const runs: Measured[] = [];
-  for (let round = 1; round <= ROUNDS; round++) {
-    for (const connections of CONNECTIONS) {
-      for (const target of targets)
-        runs.push(await measure(target, { connections, round, seconds: SECONDS }));
+  return () => {
+    printLanes(`Kinds of calls at 16 connections, storage on ${fileSystem}`, results);
+    printAims(aims);
+  };
+}
+
+async function measureAllNeighbours(
+  servers: Servers,
+  storage: string,
+  options: Options,
+): Promise<{ report: Report; cpuSeconds: number }> {
+  const results: NeighbourResult[] = [];
+  for (const server of guarded(options)) {
+    for (const { limits, vars, aim } of [
+      { limits: 'default limits', vars: {}, aim: 'at most 1.5' },
+      { limits: 'limits that never refuse', vars: UNLIMITED, aim: 'at most 3' },
+    ]) {
+      const worker = await servers.start(server, storage, vars);
+      const length = { rounds: options.neighbourRounds, ms: options.neighbourMs };
+      results.push(await measureNeighbours(worker, { server, limits, aim }, length));
     }
   }
-  requireLogLines(ours, runs);
-  print(runs);
-} finally {
-  for (const worker of workers) await worker.stop();
-  await rm(directory, { recursive: true, force: true });
+  const cpuSeconds = results.reduce((sum, result) => sum + result.cpuSeconds, 0);
+  const report = () => {
+    printTable(
+      'A calm tenant, alone and beside a runaway one of the same process',
+      results.map(({ row }) => row),
+    );
+    printAims(results.map(({ aim }) => aim));
+  };
+  return { report, cpuSeconds };
 }
+
+async function runSections(options: Options, directory: string, memory: string): Promise<void> {
+  const servers = new Servers(directory);
+  try {
+    for (const rival of options.sections.includes('writes') ? RIVAL_NAMES : []) servers.build(RIVALS[rival]);
+    servers.build(ourSource(OURS));
+    if (options.against !== undefined) servers.build(ourSource(AGAINST, options.against));
+    const watch = new MachineWatch();
+    const reports: Report[] = [];
+    const { sections } = options;
+    if (sections.includes('writes')) {
+      reports.push(await measureWrites(servers, directory, options));
+      if (options.tmpfs) reports.push(await measureWrites(servers, memory, options));
+    }
+    if (sections.includes('workloads')) reports.push(await measureWorkloads(servers, directory, options));
+    let endedSeconds = 0;
+    if (sections.includes('neighbours')) {
+      const { report, cpuSeconds } = await measureAllNeighbours(servers, directory, options);
+      reports.push(report);
+      endedSeconds += cpuSeconds;
+    }
+    const use = watch.use(servers.pids, endedSeconds);
+    if (isBusy(use) && refuse(describeUse(use), options)) return;
+    for (const report of reports) report();
+    console.log(
+      `\nMedians of ${options.rounds} rounds with their quartiles; rivals have ${TOOL_NAMES.length} tools.`,
+    );
+    console.log(`${describeMachine()}; ${describeUse(use)}.`);
+  } finally {
+    await servers.stop();
+  }
+}
+
+/** Reports that the machine is busy. @returns whether the figures must therefore not be printed */
+function refuse(reason: string, { anyway }: Options): boolean {
+  console.error(`The machine is busy: ${reason}.`);
+  if (anyway) return false;
+  console.error('No figures are printed. Repeat the run when the machine is idle, or pass --anyway.');
+  process.exitCode = 1;
+  return true;
+}
+
+async function main(options: Options): Promise<void> {
+  const reason = await busyReason();
+  if (reason !== undefined && refuse(reason, options)) return;
+  const directory = await mkdtemp(join(tmpdir(), 'bulkhead-bench-'));
+  const memory = options.tmpfs ? await mkdtemp(join(MEMORY, 'bulkhead-bench-')) : directory;
+  try {
+    await runSections(options, directory, memory);
+  } finally {
+    for (const path of [directory, memory]) await rm(path, { recursive: true, force: true });
+  }
+}
+
+const options = parseOptions(process.argv.slice(2));
+if (options === undefined) console.log(HELP);
+else await main(options);

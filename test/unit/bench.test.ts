@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { cycle, parseAnswer, postRequest } from '../bench/connection.ts';
+import { parseOptions } from '../bench/options.ts';
+import { formatSpread, pairedRatios, quantile, spreadOf } from '../bench/statistics.ts';
+import { formatTable } from '../bench/table.ts';
+
+/** The parts of the benchmark that compute. */
+
+describe('statistics', () => {
+  test('quantiles are interpolated, whatever the order of the values', () => {
+    expect(quantile([3, 1, 2], 0.5)).toBe(2);
+    expect(quantile([4, 1, 3, 2], 0.5)).toBe(2.5);
+    expect(quantile([1], 0.99)).toBe(1);
+    expect(formatSpread(spreadOf([5, 1, 2, 4, 3]))).toBe('3.00 (2.00 to 4.00)');
+  });
+
+  test('ratios are of the same round, so a slow round cancels out', () => {
+    expect(pairedRatios([2, 200, 2], [1, 100, 1])).toEqual([2, 2, 2]);
+    expect(() => pairedRatios([1], [1, 2])).toThrow('different numbers of rounds');
+  });
+});
+
+test('a table is aligned Markdown, with the headings of all rows', () => {
+  expect(
+    formatTable([
+      { item: 'a|b', n: 1 },
+      { item: 'long text', aim: '2' },
+    ]),
+  ).toBe(
+    [
+      '| item      | n   | aim |',
+      '| --------- | --- | --- |',
+      '| a\\|b      | 1   |     |',
+      '| long text |     | 2   |',
+    ].join('\n'),
+  );
+});
+
+describe('options', () => {
+  test('have defaults, and shorter ones for a smoke run', () => {
+    expect(parseOptions([])).toMatchObject({ rounds: 16, tmpfs: true, anyway: false, against: undefined });
+    expect(parseOptions(['--quick', '--no-tmpfs'])).toMatchObject({ rounds: 2, tmpfs: false });
+    expect(parseOptions(['--only', 'writes', '--against', '/old'])).toMatchObject({
+      sections: ['writes'],
+      against: '/old',
+    });
+    expect(parseOptions(['--help'])).toBeUndefined();
+  });
+
+  test('that are wrong are named', () => {
+    expect(() => parseOptions(['--only', 'reads'])).toThrow('--only must be one of writes');
+    expect(() => parseOptions(['--rounds', '0'])).toThrow('--rounds');
+    expect(() => parseOptions(['--fast'])).toThrow('--fast');
+  });
+});
+
+describe('a connection', () => {
+  const parse = (text: string) => parseAnswer(Buffer.from(text));
+
+  test('knows when an answer with a length is complete', () => {
+    const head = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n';
+    expect(parse(head.slice(0, -2))).toBeUndefined();
+    expect(parse(`${head}abc`)).toBeUndefined();
+    expect(parse(`${head}abcd`)).toEqual({ status: 200, body: 'abcd' });
+  });
+
+  test('knows when a chunked answer is complete', () => {
+    const head = 'HTTP/1.1 429 Too Many Requests\r\nTransfer-Encoding: chunked\r\n\r\n';
+    expect(parse(`${head}4\r\nab10\r\n`)).toBeUndefined();
+    expect(parse(`${head}4\r\nab10\r\n0\r\n\r\n`)).toMatchObject({ status: 429 });
+    expect(parse(`${head}0\r\n\r\n`)).toMatchObject({ status: 429 });
+  });
+
+  test('sends the length in bytes, and its requests again and again', () => {
+    expect(String(postRequest('http://127.0.0.1:1/mcp', { a: 'b' }, 'é'))).toBe(
+      'POST /mcp HTTP/1.1\r\nhost: 127.0.0.1:1\r\na: b\r\ncontent-length: 2\r\n\r\né',
+    );
+    const requests = cycle([1, 2]);
+    expect([requests.next().value, requests.next().value, requests.next().value]).toEqual([1, 2, 1]);
+  });
+});
