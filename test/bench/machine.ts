@@ -54,9 +54,13 @@ export function bytesWritten(pid: number): number {
   return Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
 }
 
-/** Resident memory of a process in MiB. */
-export function residentMiB(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+/** Resident memory of a process in MiB, now and at its peak. */
+export const residentMiB = (pid: number) => memoryMiB(pid, 'VmRSS');
+export const peakMiB = (pid: number) => memoryMiB(pid, 'VmHWM');
+
+function memoryMiB(pid: number, field: string): number {
+  const lines = readFileSync(`/proc/${pid}/status`, 'utf8').split('\n');
+  return Number(/\d+/.exec(lines.find((line) => line.startsWith(field)) ?? '')?.[0]) / 1024;
 }
 
 /** The file system that a path is on, by name where it is a usual one. */

@@ -13,7 +13,7 @@ import {
 /** The servers of the benchmark: how they are built and started. */
 
 export const ADMIN_KEY = randomBytes(32).toString('base64url');
-const SECRETS = { ADMIN_KEY, TOKEN_KEYS: `bench:${randomBytes(32).toString('base64url')}` };
+export const SECRETS = { ADMIN_KEY, TOKEN_KEYS: `bench:${randomBytes(32).toString('base64url')}` };
 /** Limits that count every call and never refuse one. */
 export const UNLIMITED = {
   TENANT_RATE: '100000',
