@@ -2,7 +2,7 @@ import { Connection, cycle, postRequest } from './connection.ts';
 import { callBody, mcpHeaders } from './requests.ts';
 
 /**
- * An agent that has lost control: it calls in a closed loop over several connections and never waits as it is told.
+ * An agent that has lost control: it calls in a closed loop over several connections and ignores `retry_after_ms`.
  * It runs as a process of its own, and is controlled by messages.
  */
 

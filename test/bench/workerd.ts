@@ -56,7 +56,7 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-/** The part of a wrangler configuration that workerd is told of. */
+/** The part of a wrangler configuration that workerd needs. */
 interface WranglerConfig {
   readonly compatibility_date: string;
   readonly compatibility_flags: readonly string[];

@@ -23,7 +23,7 @@ export class Child<Report> {
     if (this.#process.connected) this.#process.disconnect();
   }
 
-  /** Ends it without a word, so that its connections break. */
+  /** Kills it, so that its connections break. */
   async kill(): Promise<void> {
     const exited = once(this.#process, 'exit');
     this.#process.kill('SIGKILL');

@@ -31,7 +31,11 @@ export async function clocks({ random, isShort, directory }: Torture): Promise<F
     local.tenant.close();
   }
   return [
-    atMost('bound', { item: 'calls refused although they had waited as told, twice', value: found.shut }, 0),
+    atMost(
+      'bound',
+      { item: 'calls refused although they had waited for retry_after_ms, twice', value: found.shut },
+      0,
+    ),
     atMost('bound', { item: 'waits that had not ended when their time was up', value: found.late }, 0),
     atMost('bound', { item: 'waits that ended before their time', value: found.early }, 0),
   ];

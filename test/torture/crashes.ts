@@ -31,7 +31,7 @@ async function killedWorkers({ rig, random, directory }: Torture, kills: number)
   const storage = join(directory, 'killed');
   const losses: Losses = { lost: 0, writes: 0 };
   let token: string | undefined;
-  /** The last value that each writer was told is written. */
+  /** The last value of each writer whose write was answered. */
   const answered: number[] = Array.from({ length: WRITERS }, () => 0);
   for (let kill = 0; kill < kills; kill++) {
     const worker = await rig.start(UNLIMITED, storage);

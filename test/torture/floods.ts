@@ -5,7 +5,7 @@ import { quantile } from '../bench/statistics.ts';
 import { atMost, type Finding } from './finding.ts';
 import { Agent, issueToken, newAgent, type Torture } from './rig.ts';
 
-/** One token with 32 connections that never waits, beside an agent of the same tenant that waits as it is told. */
+/** One token with 32 connections that never waits, beside an agent of the same tenant that obeys `retry_after_ms`. */
 
 const HOG_CONNECTIONS = 32;
 const MAX_TRIES = 40;
@@ -30,7 +30,7 @@ export async function floods({ rig, isShort }: Torture): Promise<Finding[]> {
     return [
       atMost(
         'bound',
-        { item: 'retries of an agent that waits as told, median', value: quantile(retries, 0.5) },
+        { item: 'retries of an agent that obeys retry_after_ms, median', value: quantile(retries, 0.5) },
         1,
       ),
       atMost('bound', { item: 'the same, most', value: Math.max(...retries) }, 3),

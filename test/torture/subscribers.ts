@@ -14,12 +14,12 @@ export interface SubscribersTask {
 export interface SubscribersReport {
   readonly open: number;
   /** Notifications that came, since the last report. */
-  readonly heard: number;
+  readonly received: number;
 }
 
 const AT_ONCE = 16;
 let open = 0;
-let heard = 0;
+let received = 0;
 
 async function subscribe({ origin, token, uri }: SubscribersTask): Promise<void> {
   const url = `${origin}/mcp`;
@@ -48,7 +48,7 @@ async function listen(body: ReadableStream<Uint8Array>): Promise<void> {
   for await (const chunk of body) {
     const events = `${rest}${decoder.decode(chunk, { stream: true })}`.split('\n\n');
     rest = events.pop() ?? '';
-    heard += events.filter((event) => event.includes('notifications/resources/updated')).length;
+    received += events.filter((event) => event.includes('notifications/resources/updated')).length;
   }
   open--;
 }
@@ -64,8 +64,8 @@ async function serve(task: SubscribersTask): Promise<void> {
   const opened = Promise.all(Array.from({ length: AT_ONCE }, openSome));
   process.on('message', async () => {
     await opened;
-    const report: SubscribersReport = { open, heard };
-    heard = 0;
+    const report: SubscribersReport = { open, received };
+    received = 0;
     process.send?.(report);
   });
 }
