@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type RunningWorker, startWorker } from './workerd.ts';
+import { buildWorker, type RunningWorker, runWorker } from './workerd.ts';
 
 /**
  * What subscribers cost a writer: the time of a write to a cell with many subscribers, to a cell without any while as
@@ -153,7 +153,11 @@ async function run(worker: RunningWorker): Promise<void> {
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'bulkhead-fanout-'));
-const worker = await startWorker({ config: 'wrangler.toml', entry: 'src/index.ts', vars: VARS }, directory);
+const source = { name: 'bulkhead', config: 'wrangler.toml', entry: 'src/index.ts' };
+const worker = await runWorker(buildWorker(source, directory), {
+  storage: join(directory, 'storage'),
+  vars: VARS,
+});
 try {
   await run(worker);
 } finally {
