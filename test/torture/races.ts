@@ -72,7 +72,8 @@ async function isListed(worker: RunningWorker, id: string): Promise<boolean> {
 /** A tenant that lives cannot be created. */
 async function canBeCreated(worker: RunningWorker, id: string): Promise<boolean> {
   const created = await admin(worker, 'POST', '/tenants', { id });
-  await created.text();
+  const answer = await created.text();
+  if (created.status !== 201 && created.status !== 409) throw new Error(`${created.status} ${answer}`);
   return created.status === 201;
 }
 
