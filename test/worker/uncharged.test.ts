@@ -103,7 +103,7 @@ describe('a JSON-RPC batch', () => {
     const read3 = { name, arguments: { keys: ['a', 'b', 'c'], max_bytes: 1_048_576 } };
     const { asked, response } = await counted(tenant, batch(Array(20).fill(read3)));
     const text = await response.text();
-    expect(text.length).toBeLessThan(16 * 1024 * 1024);
+    expect(text.length).toBeLessThan(8.5 * 1024 * 1024);
     expect(asked).toEqual(['admit', 'call', 'call']);
     const answers = JSON.parse(text) as {
       id: number;
@@ -111,8 +111,7 @@ describe('a JSON-RPC batch', () => {
     }[];
     expect(answers.map(({ result }) => result.structuredContent.error?.code)).toEqual([
       undefined,
-      undefined,
-      ...Array(18).fill('too_large'),
+      ...Array(19).fill('too_large'),
     ]);
   });
 

@@ -1,39 +1,55 @@
+import { MAX_RESULT_BYTES } from '../../mcp/result-json.ts';
 import type { CallOutcome } from '../../tenant/contract/call.ts';
+import { isRemoteTool } from '../../tools/remote-tool.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import type { BoundServer } from './bind-server.ts';
 
-/** What all calls of one JSON-RPC batch may answer together, in UTF-16 units of JSON. */
-export const MAX_BATCH_ANSWER = 4 * 1024 * 1024;
+/** A result holds its answer twice, as text and structured. */
+const COPIES = 2;
 
 /**
- * The binding for a batch: its calls run one after the other, and once their answers are too large in sum, the rest is
- * refused without being run. So a small request can neither occupy its tenant nor be answered without a bound.
+ * The binding for a JSON-RPC batch: its calls run one after the other, and other requests are served between them. Once
+ * the results would be larger than one result may be, a read is refused instead of answered, and the rest is not run. So
+ * a small request can neither occupy its tenant nor be answered without a bound.
  */
 export function inSequence(context: RequestContext, binding: BoundServer): BoundServer {
   let answered = 0;
   let last: Promise<unknown> = Promise.resolve();
+  const refuse = (tool: string, traceId: string) => {
+    context.logRefusedCall(tool, 'too_large');
+    return tooLarge(traceId);
+  };
+  const run: BoundServer['call'] = async (request) => {
+    const { traceId } = request.caller.trace;
+    if (answered >= MAX_RESULT_BYTES) return refuse(request.tool, traceId);
+    // A chain of calls without a pause would keep the isolate from reading its other connections.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const outcome = await binding.call(request);
+    if (outcome.kind !== 'answer') return outcome;
+    answered += COPIES * outcome.json.length;
+    const isTooLarge = answered > MAX_RESULT_BYTES && isRead(context, request.tool);
+    return isTooLarge ? refuse(request.tool, traceId) : outcome;
+  };
   return {
     ...binding,
     call: (request) => {
-      const outcome = last.then(async (): Promise<CallOutcome> => {
-        if (answered >= MAX_BATCH_ANSWER) {
-          context.logRefusedCall(request.tool, 'too_large');
-          return tooLarge(request.caller.trace.traceId);
-        }
-        const outcome = await binding.call(request);
-        if (outcome.kind === 'answer') answered += outcome.json.length;
-        return outcome;
-      });
+      const outcome = last.then(() => run(request));
       last = outcome.catch(() => undefined);
       return outcome;
     },
   };
 }
 
+/** Whether an answer can be withheld, because the call has changed nothing. */
+function isRead({ isolate, toolFilter }: RequestContext, name: string): boolean {
+  const tool = isolate.tools.find(name, toolFilter);
+  return tool !== undefined && !isRemoteTool(tool) && tool.annotations.readOnlyHint;
+}
+
 function tooLarge(trace_id: string): CallOutcome {
   const message = 'The answers of this batch are too large together. Send this call in another request.';
   return {
     kind: 'error',
-    error: { code: 'too_large', message, retryable: true, limit: MAX_BATCH_ANSWER, trace_id },
+    error: { code: 'too_large', message, retryable: true, limit: MAX_RESULT_BYTES, trace_id },
   };
 }

@@ -14,7 +14,7 @@ export const WORK_PER_TOKEN = 16 * KIB;
 export const INCLUDED_ARGS = 8 * KIB;
 
 /** What one call may read from the storage. */
-export const MAX_READ = 8 * MIB;
+export const MAX_READ = 5 * MIB;
 /** What one call may write to it: this, and four times its arguments, because a value is also stored in its history. */
 export const MAX_WRITTEN = 3 * MIB;
 const WRITTEN_PER_ARGS = 4;
