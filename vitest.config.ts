@@ -7,6 +7,8 @@ import { TEST_SECRETS } from './test/support/secrets.ts';
 const TIMEOUT_MS = 30_000;
 /** Files at once that start a server each: they wait more than they work. */
 const SERVERS = 3;
+/** Races of creations with deletions: `RACES=1000 npx vitest run --project worker test/worker/lifecycle.test.ts` runs as many. */
+const RACES = Number(process.env.RACES ?? 100);
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
@@ -44,6 +46,7 @@ export default defineConfig({
           name: 'worker',
           include: ['test/worker/**/*.test.ts', 'test/tools/**/*.test.ts'],
           provide: {
+            races: RACES,
             fuzzSeed: process.env.FUZZ_SEED ?? String(Date.now() % 1_000_000),
             fuzzRequests: process.env.FUZZ_REQUESTS ?? '20000',
           },

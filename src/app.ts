@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { admin } from './edge/admin/admin.ts';
+import { operatorOnly } from './edge/admin/guard.ts';
+import { deepHealth, healthOfSettings, openHealth } from './edge/admin/health.ts';
 import { openApi } from './edge/api/openapi.ts';
 import { toolsApi } from './edge/api/tools.ts';
 import { limitAnonymous } from './edge/auth/authenticate.ts';
@@ -14,7 +16,6 @@ import { allowOrigin } from './edge/http/origin.ts';
 import { welcome } from './edge/http/welcome.ts';
 import { handleMcp } from './edge/mcp/endpoint.ts';
 import { handleMessages, handleSse } from './edge/mcp/era-2024.ts';
-import { VERSION } from './version.ts';
 
 /** Clients are given `/mcp/` and `//mcp` by hand: both are the MCP endpoint. */
 function pathOf(request: Request): string {
@@ -27,11 +28,12 @@ export function createApp(served: Served) {
   const app = new Hono<AppEnv>({ getPath: pathOf });
   app.onError(boundary);
   app.notFound(notFound);
+  app.get('/health', healthOfSettings(served));
   app.use(prepare(served));
   app.use(ownHost);
   app.get('/', welcome);
   app.get('/docs/:name', getDocument);
-  app.get('/health', (c) => c.json({ status: 'ok', version: VERSION }));
+  app.get('/health', openHealth, operatorOnly, deepHealth);
   // A page that has no token yet may read from any origin where to get one.
   app.use(`${RESOURCE_METADATA_PATH}/*`, cors());
   app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(`${ownOrigin(c)}/mcp`)));

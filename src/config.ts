@@ -11,6 +11,9 @@ export const MAX_STORAGE_QUOTA_BYTES = 10_000_000_000;
 /** The storage quota that `wrangler.toml` sets and that the local server uses, in bytes. */
 export const DEFAULT_STORAGE_QUOTA_BYTES = 1_073_741_824;
 
+/** `cloudflare`: Cloudflare's network sets CF-Connecting-IP; `none`: no header of a request is believed. */
+export const CLIENT_ADDRESSES = ['cloudflare', 'none'] as const;
+
 const KEY_BYTES = 32;
 const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
 /** Base64url of whole bytes: a length of 4n + 1 characters is impossible (RFC 4648, section 5). */
@@ -115,6 +118,7 @@ const settings = z.object({
         origins.length <= 32 && origins.every((origin) => isWebOrigin(origin) || isShellOrigin(origin)),
       { error: ORIGINS },
     ),
+  CLIENT_ADDRESS: z.enum(CLIENT_ADDRESSES, { error: `one of ${CLIENT_ADDRESSES.join(', ')}` }),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')}` }),
   LOG_FORMAT: z.enum(LOG_FORMATS, { error: `one of ${LOG_FORMATS.join(', ')}` }),
 });
@@ -137,15 +141,20 @@ export interface Config {
   readonly storageQuotaBytes: number;
   readonly maxBodyBytes: number;
   readonly allowedOrigins: readonly string[];
+  /** Who says which address a client has. */
+  readonly clientAddress: (typeof CLIENT_ADDRESSES)[number];
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: (typeof LOG_FORMATS)[number];
 }
 
 export class ConfigError extends Error {
-  /** @param problems one sentence for each setting: its name and what it must be, never its value */
+  /** One sentence for each setting: its name and what it must be, never its value. */
+  readonly problems: readonly string[];
+
   constructor(problems: readonly string[]) {
     super(problems.join(' '));
     this.name = 'ConfigError';
+    this.problems = problems;
   }
 }
 
@@ -181,6 +190,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     storageQuotaBytes: data.STORAGE_QUOTA_BYTES,
     maxBodyBytes: data.MAX_BODY_BYTES,
     allowedOrigins: data.ALLOWED_ORIGINS,
+    clientAddress: data.CLIENT_ADDRESS,
     logLevel: data.LOG_LEVEL,
     logFormat: data.LOG_FORMAT,
   };

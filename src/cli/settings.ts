@@ -17,6 +17,7 @@ export interface LocalSettings {
 /**
  * Reads the settings from the files that wrangler reads: `[vars]` of wrangler.toml, replaced by `.dev.vars`. The public
  * URL is this machine's address, unless `.dev.vars` sets another.
+ * No address that a client names is believed, unless `.dev.vars` sets `CLIENT_ADDRESS`.
  * @throws CliError `config` with one sentence for each invalid setting
  */
 export function readSettings(configPath: string, port: number): LocalSettings {
@@ -27,6 +28,8 @@ export function readSettings(configPath: string, port: number): LocalSettings {
   const here = `http://127.0.0.1:${port}`;
   // The commands of this machine reach the server by its address, whatever its public name is.
   const overrides: Record<string, string> = {
+    // wrangler passes a CF-Connecting-IP on that the client itself has sent.
+    ...(local.includes('CLIENT_ADDRESS') ? {} : { CLIENT_ADDRESS: 'none' }),
     PUBLIC_URL: local.includes('PUBLIC_URL') ? `${env.PUBLIC_URL},${here}` : here,
   };
   try {

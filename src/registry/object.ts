@@ -1,59 +1,72 @@
 import { DurableObject } from 'cloudflare:workers';
 import tenants from '../../migrations/registry/0001_tenants.sql';
+import generations from '../../migrations/registry/0002_generations.sql';
 import type { TenantId } from '../tenant/contract/call.ts';
-import type { Database } from '../tenant/storage/database.ts';
 import { durableDatabase } from '../tenant/storage/durable-database.ts';
+import type { TenantListing } from '../tenant/storage/listing.ts';
 import { migrate } from '../tenant/storage/migrate.ts';
-import type { TenantStatus } from '../tenant/storage/profile.ts';
+import { type RegistryEntry, type RegistryQuery, TenantRows } from './tenant-rows.ts';
 
-const MIGRATIONS = [{ name: '0001_tenants.sql', sql: tenants }];
+const MIGRATIONS = [
+  { name: '0001_tenants.sql', sql: tenants },
+  { name: '0002_generations.sql', sql: generations },
+];
 
-export interface RegistryEntry extends Record<string, string | number> {
-  id: string;
-  status: TenantStatus;
-  created_at: number;
-}
-
-/** The deployment's list of tenants, for the operator. Calls of tenants never need it. */
+/**
+ * The deployment's list of tenants, for the operator. No call of a tenant needs it, and no security action: what a
+ * tenant may do is known to the tenant alone, which reports itself here. A list that was lost is therefore rebuilt.
+ */
 export class Registry extends DurableObject<Env> {
-  #db: Database | undefined;
+  #rows: TenantRows | undefined;
 
-  #open(): Database {
-    if (this.#db === undefined) {
+  #open(): TenantRows {
+    if (this.#rows === undefined) {
       const db = durableDatabase(this.ctx.storage);
       migrate(db, MIGRATIONS);
-      this.#db = db;
+      this.#rows = new TenantRows(db);
     }
-    return this.#db;
+    return this.#rows;
   }
 
-  /** Adds a tenant; one that is already listed stays unchanged. */
-  add(id: TenantId, now: number): void {
-    this.#open().exec(
-      `INSERT INTO tenants (id, status, created_at) VALUES (?, 'active', ?) ON CONFLICT (id) DO NOTHING`,
-      id,
-      now,
-    );
+  /** A failed attempt is repeated after the schema was looked at again, which repairs a database that was emptied. */
+  #attempt<T>(act: (rows: TenantRows) => T): T {
+    try {
+      return act(this.#open());
+    } catch {
+      this.#rows = undefined;
+      return act(this.#open());
+    }
   }
 
-  has(id: TenantId): boolean {
-    return this.#open().exec('SELECT 1 AS found FROM tenants WHERE id = ?', id).length > 0;
+  /** See `TenantList.nextGeneration`. */
+  nextGeneration(now: number): number {
+    return this.#attempt((rows) => rows.nextGeneration(now));
   }
 
-  setStatus(id: TenantId, status: TenantStatus): void {
-    this.#open().exec('UPDATE tenants SET status = ? WHERE id = ?', status, id);
+  /** See `TenantList.register`. */
+  register(listing: TenantListing, now: number): 'listed' | 'stale' {
+    return this.#attempt((rows) => rows.register(listing, now));
   }
 
-  remove(id: TenantId): void {
-    this.#open().exec('DELETE FROM tenants WHERE id = ?', id);
+  /** See `TenantList.remove`. */
+  remove(id: TenantId, generation: number | undefined, now: number): boolean {
+    return this.#attempt((rows) => rows.remove(id, generation, now));
   }
 
-  /** At most `limit` tenants whose ids come after `after`, in order. */
-  list(limit: number, after: string): RegistryEntry[] {
-    return this.#open().exec<RegistryEntry>(
-      'SELECT id, status, created_at FROM tenants WHERE id > ? ORDER BY id LIMIT ?',
-      after,
-      limit,
-    );
+  /** One page of the list. */
+  list(query: RegistryQuery): RegistryEntry[] {
+    return this.#attempt((rows) => rows.list(query));
+  }
+
+  /** See `TenantRows.sample`. */
+  sample(limit: number, from: string): string[] {
+    return this.#attempt((rows) => rows.sample(limit, from));
+  }
+
+  /** Empties the list, also one that cannot be read. Every tenant lists itself again at its next alarm. */
+  async reset(): Promise<void> {
+    this.#rows = undefined;
+    await this.ctx.storage.deleteAll();
+    this.#open();
   }
 }

@@ -16,6 +16,7 @@ export type LogEvent =
   | 'tenant.notify_failed'
   | 'tenant.swept'
   | 'tenant.sweep_failed'
+  | 'tenant.list_failed'
   | 'admin.request'
   | 'edge.error';
 

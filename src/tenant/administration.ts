@@ -15,10 +15,12 @@ import {
   NO_SUCH_TENANT,
   NO_SUCH_TOKEN,
   type Operation,
+  TENANT_EXISTS,
   type TenantInfo,
   tenantInfo,
   UNAVAILABLE,
 } from './operation.ts';
+import type { TenantListing } from './storage/listing.ts';
 import { hasSchema, migrate } from './storage/migrate.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
 import type { ScopeChange, Token } from './storage/tokens.ts';
@@ -48,14 +50,17 @@ export class Administration {
     this.#tenant = tenant;
   }
 
-  /** Makes the tenant in an empty database. */
-  create(id: TenantId): Operation<TenantInfo> {
+  /**
+   * Makes the tenant in an empty database.
+   * @param generation see `TenantListing`; a host without a list of tenants has no need of it
+   */
+  create(id: TenantId, generation = 0): Operation<TenantInfo> {
     const { db, migrations, clock } = this.#tenant.host;
-    if (hasSchema(db)) return conflict('The tenant exists already.');
+    if (hasSchema(db)) return TENANT_EXISTS;
     try {
       db.transaction(() => {
         migrate(db, migrations);
-        insertProfile(db, { id, sealKey: randomHex(32) }, clock());
+        insertProfile(db, { id, sealKey: randomHex(32), generation }, clock());
       });
     } catch (cause) {
       this.#tenant.reportMigration(cause);
@@ -69,6 +74,18 @@ export class Administration {
     return this.#operate(({ profile, quota }) =>
       succeed(tenantInfo(host, profile, { storageBytes: quota.used(), streams: listeners.count })),
     );
+  }
+
+  /** What the operator's list of tenants shows. */
+  listing(): Operation<TenantListing> {
+    return this.#operate(({ profile: { id, status, createdAt, generation } }) =>
+      succeed({ id, status, createdAt, generation }),
+    );
+  }
+
+  /** Takes a newer generation, because the list has given the present one up. */
+  setGeneration(generation: number): Operation<TenantInfo> {
+    return this.#change((profile) => ({ ...profile, generation }));
   }
 
   setStatus(status: TenantStatus): Operation<TenantInfo> {

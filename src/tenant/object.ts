@@ -20,9 +20,11 @@ import type {
   TokenId,
 } from './contract/call.ts';
 import type { LimitChange } from './contract/limit-settings.ts';
-import { forwardOnly } from './contract/timer.ts';
-import type { Operation, TenantInfo } from './operation.ts';
+import { forwardOnly, type Later } from './contract/timer.ts';
+import { Lifecycle } from './lifecycle.ts';
+import type { Operation, OperationProblem, TenantInfo } from './operation.ts';
 import { durableDatabase } from './storage/durable-database.ts';
+import type { TenantList } from './storage/listing.ts';
 import { MIGRATIONS } from './storage/migrations.ts';
 import type { TenantStatus } from './storage/profile.ts';
 import type { ScopeChange, Token } from './storage/tokens.ts';
@@ -33,6 +35,8 @@ import { decodeStreamRequest, NORMAL_CLOSURE, SCOPES_HEADER } from './streams/st
 const SWEEP_EVERY_MS = 3_600_000;
 /** When a sweep found more than one step of work. */
 const SWEEP_AGAIN_MS = 5000;
+/** When the list of tenants could not be told of a change. */
+const REPORT_AGAIN_MS = 60_000;
 
 /** What the tenants of a deployment serve. */
 export interface TenantTools {
@@ -41,30 +45,44 @@ export interface TenantTools {
   readonly sweepers: readonly Sweeper[];
 }
 
+/** The list of tenants. A stub is made for each message, because one that has failed once may fail for ever. */
+function listOf(env: Env): TenantList {
+  const registry = () => env.REGISTRY.getByName('registry');
+  return {
+    nextGeneration: async (now) => registry().nextGeneration(now),
+    register: async (listing, now) => registry().register(listing, now),
+    remove: async (id, generation, now) => registry().remove(id, generation, now),
+  };
+}
+
 /**
  * The Durable Object that hosts one tenant's compartment. Its methods return refusals as values, because an error that is
  * thrown over RPC loses its class.
  */
 export class TenantObject extends DurableObject<Env> implements CallHandler {
   readonly #compartment: Compartment;
+  readonly #lifecycle: Lifecycle;
 
   constructor(ctx: DurableObjectState, env: Env, served: TenantTools) {
     super(ctx, env);
     const config = parseConfig({ ...env });
+    const clock = () => Date.now();
+    const later: Later = (ms, task) => {
+      const timer = setTimeout(task, ms);
+      return () => clearTimeout(timer);
+    };
+    const log = coalescingLog(
+      createLog({ level: config.logLevel, format: config.logFormat }),
+      clock,
+      (ms, task) => setTimeout(task, ms),
+    );
     this.#compartment = new Compartment({
       db: durableDatabase(ctx.storage),
-      clock: () => Date.now(),
+      clock,
       // Workers have no clock of their own for durations.
-      monotonic: forwardOnly(() => Date.now()),
-      later: (ms, task) => {
-        const timer = setTimeout(task, ms);
-        return () => clearTimeout(timer);
-      },
-      log: coalescingLog(
-        createLog({ level: config.logLevel, format: config.logFormat }),
-        () => Date.now(),
-        (ms, task) => setTimeout(task, ms),
-      ),
+      monotonic: forwardOnly(clock),
+      later,
+      log,
       migrations: MIGRATIONS,
       catalogue: served.catalogue,
       limits: config.limits,
@@ -74,6 +92,16 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
       wakeWithin: (ms) => void this.#wakeWithin(ms),
       // A Durable Object is the only writer of its database.
       exclusively: (body) => body(),
+    });
+    this.#lifecycle = new Lifecycle({
+      clock,
+      later,
+      log,
+      list: listOf(env),
+      administration: this.#compartment.administration,
+      isEmpty: () => this.#isEmpty(),
+      erase: () => this.#eraseStorage(),
+      ensureAlarm: (urgent) => this.#ensureAlarm(urgent),
     });
   }
 
@@ -127,19 +155,28 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
     this.#compartment.detach(listenerOf(socket), false);
   }
 
-  async create(id: TenantId): Promise<Operation<TenantInfo>> {
-    const created = this.#compartment.administration.create(id);
-    // Also for an existing tenant: an interrupted creation may have left it without an alarm.
-    if (created.ok || created.error.reason === 'conflict') await this.#sweepIn(SWEEP_EVERY_MS);
-    return created.ok ? this.describe() : created;
+  create(id: TenantId): Promise<Operation<TenantInfo>> {
+    return this.#lifecycle.create(id);
   }
 
-  describe(): Operation<TenantInfo> {
-    return this.#compartment.administration.describe();
+  /** The tenant, which is also listed again if the list of tenants has lost it. */
+  async describe(): Promise<Operation<TenantInfo>> {
+    const described = this.#compartment.administration.describe();
+    if (described.ok) await this.#lifecycle.report();
+    return described;
   }
 
-  setStatus(status: TenantStatus): Operation<TenantInfo> {
-    return this.#compartment.administration.setStatus(status);
+  /** Whether the tenant's storage can be loaded. */
+  check(): 'ok' | OperationProblem['reason'] {
+    const described = this.#compartment.administration.describe();
+    return described.ok ? 'ok' : described.error.reason;
+  }
+
+  /** Holds from this moment on, whether or not the list of tenants can be told. */
+  async setStatus(status: TenantStatus): Promise<Operation<TenantInfo>> {
+    const changed = this.#compartment.administration.setStatus(status);
+    if (changed.ok) await this.#lifecycle.report();
+    return changed;
   }
 
   changeLimits(change: LimitChange): Operation<TenantInfo> {
@@ -174,25 +211,49 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
     return this.#compartment.administration.changeScopes(id, change);
   }
 
-  /** Runs a sweep. The platform stores the alarm, and retries when this throws. */
+  /** Runs a sweep and reports the tenant to the list. The platform stores the alarm, and retries when this throws. */
   override async alarm(): Promise<void> {
     const swept = this.#compartment.sweep();
-    if (swept !== 'absent') await this.#sweepIn(swept === 'more' ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
+    if (swept === 'absent') return;
+    await this.#alarmIn(swept === 'more' ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
+    await this.#lifecycle.reportIfDue();
   }
 
   /** Brings the alarm of the next sweep forward: whatever loads the object lets its streams continue. */
   async #wakeWithin(ms: number): Promise<void> {
     const alarm = await this.ctx.storage.getAlarm();
     // A tenant that was erased has none.
-    if (alarm !== null && alarm > Date.now() + ms) await this.#sweepIn(ms);
+    if (alarm !== null && alarm > Date.now() + ms) await this.#alarmIn(ms);
   }
 
-  async #sweepIn(ms: number): Promise<void> {
+  /** Erases the tenant's storage, including its alarm, and removes it from the list. */
+  erase(id: TenantId): Promise<Operation<{ id: TenantId }>> {
+    return this.#lifecycle.erase(id);
+  }
+
+  async #alarmIn(ms: number): Promise<void> {
     await this.ctx.storage.setAlarm(Date.now() + ms);
   }
 
-  /** Erases the tenant's storage, including its alarm. */
-  async erase(): Promise<void> {
+  async #ensureAlarm(urgent: boolean): Promise<void> {
+    const wanted = urgent ? REPORT_AGAIN_MS : SWEEP_EVERY_MS;
+    const alarm = await this.ctx.storage.getAlarm();
+    if (alarm === null || alarm > Date.now() + wanted) await this.#alarmIn(wanted);
+  }
+
+  async #isEmpty(): Promise<boolean> {
+    try {
+      const stored = this.ctx.storage.sql.exec(
+        "SELECT 1 FROM sqlite_master WHERE name NOT GLOB '_cf_*' LIMIT 1",
+      );
+      return stored.toArray().length === 0 && (await this.ctx.storage.getAlarm()) === null;
+    } catch {
+      // A file that cannot be read is a file.
+      return false;
+    }
+  }
+
+  async #eraseStorage(): Promise<void> {
     this.#compartment.forget();
     await this.ctx.storage.deleteAll();
     // A request that arrived meanwhile may have loaded the tenant from the old storage.

@@ -63,7 +63,8 @@ export const invalid = (message: string) => problem('invalid', message);
 
 export const NO_SUCH_TENANT = notFound('There is no such tenant.');
 export const NO_SUCH_TOKEN = notFound('The tenant has no such token.');
-export const UNAVAILABLE = problem(
-  'unavailable',
-  'The schema of the tenant could not be migrated. The log names the migration.',
+export const TENANT_EXISTS = conflict('The tenant exists already.');
+export const unavailable = (message: string) => problem('unavailable', message);
+export const UNAVAILABLE = unavailable(
+  'The storage of the tenant cannot be loaded. The log has the cause; if it cannot be repaired, delete the tenant and create it again.',
 );

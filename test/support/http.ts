@@ -28,7 +28,13 @@ export function send(path: string, { method = 'GET', headers = {}, body }: Sent 
     if (value !== undefined) sent.set(name, value);
   }
   return exports.default.fetch(
-    new Request(`${ORIGIN}${path}`, { method, headers: sent, ...(body === undefined ? {} : { body }) }),
+    new Request(`${ORIGIN}${path}`, {
+      method,
+      headers: sent,
+      // What tells the Worker that Cloudflare's network has set the address.
+      cf: {},
+      ...(body === undefined ? {} : { body }),
+    }),
   );
 }
 

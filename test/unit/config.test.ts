@@ -17,6 +17,7 @@ const GOOD = {
   STORAGE_QUOTA_BYTES: '1073741824',
   MAX_BODY_BYTES: '4194304',
   ALLOWED_ORIGINS: '',
+  CLIENT_ADDRESS: 'cloudflare',
   LOG_LEVEL: 'info',
   LOG_FORMAT: 'json',
 };
@@ -118,6 +119,8 @@ describe('a wrong setting is refused: its name, its shape, where to set it, neve
     ['STORAGE_QUOTA_BYTES', '1GB', /a whole number/],
     ['MAX_BODY_BYTES', '1023', /from 1024 to 33554432/],
     ['MAX_BODY_BYTES', '33554433', /from 1024 to 33554432/],
+    ['CLIENT_ADDRESS', undefined, /one of cloudflare, none/],
+    ['CLIENT_ADDRESS', MARK, /one of cloudflare, none/],
     ['ALLOWED_ORIGINS', undefined, /origins of browser clients/],
     ['ALLOWED_ORIGINS', '*', /origins of browser clients/],
     ['ALLOWED_ORIGINS', `app://${MARK}/path`, /origins of browser clients/],

@@ -1,3 +1,5 @@
+import { runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
 import { SCOPES } from '../../src/tools/tool.ts';
 import {
@@ -8,10 +10,12 @@ import {
   newAddress,
   newTenantId,
   operate,
+  send,
   untilFenced,
 } from '../support/http.ts';
 import { TEST_SECRETS } from '../support/secrets.ts';
 import { inSession, openSession } from '../support/streams-worker.ts';
+import { fetchWith } from '../support/worker-with.ts';
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -98,13 +102,81 @@ describe('the list of tenants', () => {
     );
   });
 
-  test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1.5', `cursor=${'a'.repeat(64)}`])(
-    '?%s is refused',
-    async (query) => {
-      const refused = await admin('GET', `/tenants?${query}`);
-      expect(refused.body).toMatchObject({ status: 400, code: 'invalid_input', field: query.split('=')[0] });
-    },
-  );
+  /** All ids that the list has for a query, by its cursors, and the number of pages. */
+  async function idsOf(query: string): Promise<{ ids: string[]; pages: number }> {
+    const ids: string[] = [];
+    for (let cursor = '', pages = 1; ; pages++) {
+      const page = await operate('GET', `/tenants?${query}&cursor=${cursor}`);
+      ids.push(...page.tenants.map(({ id }: { id: string }) => id));
+      if (page.next_cursor === undefined) return { ids, pages };
+      cursor = page.next_cursor;
+    }
+  }
+
+  test('is filtered by the first characters of the id and by status', async () => {
+    for (const id of ['filter-a', 'filter-a-1', 'filter-b', 'filter', 'filtes'])
+      await operate('POST', '/tenants', { id });
+    await operate('POST', '/tenants/filter-a-1/suspend');
+    const all = ['filter', 'filter-a', 'filter-a-1', 'filter-b'];
+    for (const limit of [1, 2, 100]) {
+      const listed = async (query: string) => (await idsOf(`limit=${limit}&${query}`)).ids;
+      expect(await listed('prefix=filter')).toEqual(all);
+      expect(await listed('prefix=filter-a')).toEqual(['filter-a', 'filter-a-1']);
+      expect(await listed('prefix=filter&status=suspended')).toEqual(['filter-a-1']);
+      expect(await listed('prefix=filter&status=active')).toEqual(['filter', 'filter-a', 'filter-b']);
+      expect(await listed('prefix=filter-c')).toEqual([]);
+    }
+  });
+
+  test('goes on past 10,000, each page by an index', async () => {
+    const stored = [...Array(10_050).keys()].map((n) => `many-${String(n).padStart(5, '0')}`);
+    await runInDurableObject(env.REGISTRY.getByName('registry'), (_, { storage: { sql } }) => {
+      for (const status of ['active', 'suspended'] as const) {
+        const half = stored.filter((_, n) => (n % 2 === 0) === (status === 'active'));
+        sql.exec(
+          'INSERT INTO tenants (id, status, created_at) SELECT value, ?, 0 FROM json_each(?)',
+          status,
+          JSON.stringify(half),
+        );
+      }
+    });
+    const all = await idsOf('prefix=many-&limit=500');
+    expect(all).toEqual({ ids: stored, pages: 21 });
+    const suspended = await idsOf('prefix=many-&limit=500&status=suspended');
+    expect(suspended.ids).toEqual(stored.filter((_, n) => n % 2 === 1));
+    const read = await runInDurableObject(env.REGISTRY.getByName('registry'), (_, { storage: { sql } }) => {
+      const range = "id > 'many-05000' AND id >= 'many-' AND id < 'many-~' ORDER BY id LIMIT 500";
+      const cursors = ['', "status = 'suspended' AND "].map((filter) => {
+        const cursor = sql.exec(`SELECT id, status, created_at FROM tenants WHERE ${filter}${range}`);
+        cursor.toArray();
+        return cursor.rowsRead;
+      });
+      sql.exec("DELETE FROM tenants WHERE id GLOB 'many-*'");
+      return cursors;
+    });
+    for (const rows of read) expect(rows).toBeLessThanOrEqual(1000);
+  });
+
+  test.each([
+    ['limit=0', 'limit'],
+    ['limit=501', 'limit'],
+    ['limit=x', 'limit'],
+    ['limit=1.5', 'limit'],
+    [`cursor=${'a'.repeat(64)}`, 'cursor'],
+    ['prefix=A', 'prefix'],
+    ['prefix=%25', 'prefix'],
+    ['status=gone', 'status'],
+    ['status=', 'status'],
+  ])('?%s is refused, and the field is named', async (query, field) => {
+    const refused = await admin('GET', `/tenants?${query}`);
+    expect(refused.body).toMatchObject({ status: 400, code: 'invalid_input', field });
+    expect(refused.body.detail).toMatch(new RegExp(`^${field}: `));
+  });
+
+  test('refuses a parameter that it does not know', async () => {
+    const refused = await admin('GET', '/tenants?prefx=a');
+    expect(refused.body).toMatchObject({ status: 400, detail: expect.stringContaining('prefx') });
+  });
 });
 
 describe('limits', () => {
@@ -391,13 +463,57 @@ test.each([
   expect(refused.body).toMatchObject({ status, code });
 });
 
-test('the fence stops an address before its credential is looked at, and no other address', async () => {
-  const address = { 'cf-connecting-ip': newAddress() };
-  const guess = { ...address, authorization: 'Bearer guess' };
-  const fenced = await untilFenced(120, 401, () => admin('GET', '/tenants', undefined, guess));
-  expect(fenced.body).toMatchObject({ status: 429, code: 'too_many_requests' });
-  expect(fenced.headers.get('retry-after')).toBe('60');
-  const known = await untilFenced(0, 200, () => admin('GET', '/tenants?limit=1', undefined, address));
-  expect(known.body).toMatchObject({ code: 'too_many_requests' });
-  expect((await admin('GET', '/tenants?limit=1')).status).toBe(200);
+describe('the fence of the operator’s API', () => {
+  test('stops an address that sends wrong keys, and no other address', async () => {
+    const address = { 'cf-connecting-ip': newAddress() };
+    const guess = { ...address, authorization: 'Bearer guess' };
+    const fenced = await untilFenced(120, 401, () => admin('GET', '/tenants', undefined, guess));
+    expect(fenced.body).toMatchObject({ status: 429, code: 'too_many_requests' });
+    expect(fenced.headers.get('retry-after')).toBe('60');
+    const elsewhere = { authorization: 'Bearer guess' };
+    expect((await admin('GET', '/tenants', undefined, elsewhere)).status).toBe(401);
+    // Whoever sends the right key from the same address is the operator.
+    const id = await created();
+    expect((await admin('POST', `/tenants/${id}/suspend`, undefined, address)).status).toBe(200);
+    const health = await send('/health?deep', { headers: { ...guess } });
+    expect(health.status).toBe(429);
+  });
+
+  test('stops no request with the right key, however many there are', async () => {
+    const id = await created();
+    const address = { 'cf-connecting-ip': newAddress() };
+    const statuses = new Set<number>();
+    for (let sent = 0; sent < 250; sent++) {
+      statuses.add((await admin('POST', `/tenants/${id}/suspend`, undefined, address)).status);
+    }
+    expect([...statuses]).toEqual([200]);
+  });
+
+  /** The key under which a request without a credential is counted, at each of the two fences. */
+  async function countedAs(settings: Record<string, string>, init: RequestInit<RequestInitCfProperties>) {
+    const keys: string[] = [];
+    const limit = async ({ key }: { key: string }) => {
+      keys.push(key);
+      return { success: true };
+    };
+    const bindings = { ...settings, ADMIN_FENCE: { limit }, ANONYMOUS_FENCE: { limit } };
+    await fetchWith(bindings, '/admin/tenants', init);
+    await fetchWith(bindings, '/openapi.json', init);
+    return keys;
+  }
+
+  const headers = { 'cf-connecting-ip': '203.0.113.9' };
+  test.each([
+    ['Cloudflare’s network has set it', {}, { headers, cf: {} }, '203.0.113.9'],
+    ['the request did not come through Cloudflare', {}, { headers }, 'unknown'],
+    [
+      'the settings say that no address is believed',
+      { CLIENT_ADDRESS: 'none' },
+      { headers, cf: {} },
+      'unknown',
+    ],
+    ['there is none', {}, { cf: {} }, 'unknown'],
+  ])('counts by the address of a request if %s: %j', async (_, settings, init, key) => {
+    expect(await countedAs(settings, init)).toEqual([key, key]);
+  });
 });

@@ -1,6 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, inject, test, vi } from 'vitest';
 import { parseTenantId } from '../../src/tenant/contract/call.ts';
 import { forge } from '../support/forge.ts';
 import {
@@ -12,10 +12,24 @@ import {
   newTenantId,
   operate,
   postMcp,
+  send,
 } from '../support/http.ts';
 import { tablesOf } from '../support/storage.ts';
+import { inSession, openSession } from '../support/streams-worker.ts';
 
 const registry = () => env.REGISTRY.getByName('registry');
+
+async function isListed(id: string): Promise<boolean> {
+  const { tenants } = await operate('GET', `/tenants?prefix=${id}`);
+  return tenants.some((tenant: { id: string }) => tenant.id === id);
+}
+
+/** Erases a tenant without its list's knowledge. */
+async function eraseOnly(id: string): Promise<void> {
+  const tenant = env.TENANTS.getByName(id);
+  await runInDurableObject(tenant, (_, state) => state.storage.deleteAll());
+  await evictDurableObject(tenant);
+}
 
 function idOf(text: string) {
   const id = parseTenantId(text);
@@ -43,13 +57,22 @@ describe('nothing is written for a tenant that nobody created', () => {
       ['GET', ''],
       ['DELETE', ''],
       ['POST', '/suspend'],
+      ['POST', '/resume'],
       ['PATCH', '/limits', { rate: 5 }],
       ['POST', '/tokens', {}],
       ['GET', '/tokens'],
+      ['PATCH', '/tokens/0123456789abcdef01234567', { add: ['cache:read'] }],
+      ['DELETE', '/tokens/0123456789abcdef01234567'],
     ] as const) {
       expect((await admin(method, `/tenants/${id}${path}`, body)).status).toBe(404);
     }
     expect(await tablesOf(id)).toEqual([]);
+    const stored = await runInDurableObject(env.TENANTS.getByName(id), async (_, { storage }) => [
+      await storage.getAlarm(),
+      (await storage.list()).size,
+    ]);
+    expect(stored).toEqual([null, 0]);
+    expect(await isListed(id)).toBe(false);
   });
 });
 
@@ -77,6 +100,31 @@ describe('an erased tenant', () => {
     expect(read.structuredContent.entries[0].found).toBe(false);
   });
 
+  test('made again refuses the tokens, sessions and streams of before', async () => {
+    const tenant = await HttpTenant.create();
+    const session = await openSession(tenant);
+    const stream = await send('/mcp', {
+      headers: {
+        authorization: `Bearer ${tenant.token}`,
+        accept: 'text/event-stream',
+        'mcp-protocol-version': '2025-11-25',
+        ...inSession(session),
+      },
+    });
+    expect(stream.status).toBe(200);
+    await operate('DELETE', `/tenants/${tenant.id}`);
+    await operate('POST', '/tenants', { id: tenant.id });
+    const again = await HttpTenant.issue(tenant.id);
+    // The stream ends, although a tenant of the name exists when the edge opens it again.
+    await stream.text();
+    expect((await tenant.post(listTools)).status).toBe(401);
+    expect((await tenant.post(listTools, inSession(session))).status).toBe(401);
+    expect((await again.post(listTools, inSession(session))).status).toBe(404);
+    const path = `/tenants/${tenant.id}/tokens/${tenant.tokenId}`;
+    expect((await admin('PATCH', path, { add: ['cache:read'] })).status).toBe(404);
+    expect((await again.post(listTools)).status).toBe(200);
+  });
+
   test('that was erased while requests were under way answers each of them', async () => {
     const tenant = await HttpTenant.create();
     const calls = [...Array(10).keys()].map((n) =>
@@ -92,7 +140,7 @@ describe('an erased tenant', () => {
 describe('what stopped halfway can be repeated', () => {
   test('a creation', async () => {
     const id = idOf(newTenantId());
-    await registry().add(id, Date.now());
+    await registry().register({ id, status: 'active', createdAt: 1, generation: 1 }, Date.now());
     expect((await admin('GET', `/tenants/${id}`)).status).toBe(404);
     expect((await admin('POST', '/tenants', { id })).status).toBe(201);
     expect((await admin('GET', `/tenants/${id}`)).status).toBe(200);
@@ -100,27 +148,55 @@ describe('what stopped halfway can be repeated', () => {
 
   test('a creation, by giving it up', async () => {
     const id = idOf(newTenantId());
-    await registry().add(id, Date.now());
+    await registry().register({ id, status: 'active', createdAt: 1, generation: 1 }, Date.now());
     expect((await admin('DELETE', `/tenants/${id}`)).status).toBe(200);
-    expect(await registry().has(id)).toBe(false);
+    expect(await isListed(id)).toBe(false);
     expect(await tablesOf(id)).toEqual([]);
   });
 
   test('a deletion', async () => {
     const id = idOf((await HttpTenant.create()).id);
-    await env.TENANTS.getByName(id).erase();
+    await eraseOnly(id);
     expect((await admin('DELETE', `/tenants/${id}`)).status).toBe(200);
-    expect(await registry().has(id)).toBe(false);
+    expect(await isListed(id)).toBe(false);
   });
 
   test('a deletion of a suspended tenant, by making it again', async () => {
     const { id } = await HttpTenant.create();
     await operate('POST', `/tenants/${id}/suspend`);
-    await env.TENANTS.getByName(id).erase();
+    await eraseOnly(id);
     expect((await operate('POST', '/tenants', { id })).status).toBe('active');
     const { tenants } = await operate('GET', `/tenants?cursor=${id.slice(0, -1)}&limit=1`);
     expect(tenants).toMatchObject([{ id, status: 'active' }]);
   });
+});
+
+describe('creations and deletions that arrive together', () => {
+  const races = inject('races');
+
+  test(
+    `leave a list and tenants that agree (${races} races)`,
+    async () => {
+      for (let race = 0; race < races; race++) {
+        const id = newTenantId();
+        const create = () => admin('POST', '/tenants', { id });
+        const erase = () => admin('DELETE', `/tenants/${id}`);
+        const order = [create, erase, create, erase, ...(race % 2 === 0 ? [create] : [])];
+        const statuses = (await Promise.all(order.map((request) => request()))).map(({ status }) => status);
+        for (const status of statuses) expect([200, 201, 404, 409]).toContain(status);
+        const exists = (await admin('GET', `/tenants/${id}`)).status === 200;
+        expect([race, await isListed(id)]).toEqual([race, exists]);
+        expect((await tablesOf(id)).length > 0).toBe(exists);
+        // Whatever has happened, the same request again and again comes to one result.
+        expect([200, 404]).toContain((await erase()).status);
+        expect((await erase()).status).toBe(404);
+        expect((await create()).status).toBe(201);
+        expect((await create()).status).toBe(409);
+        expect([await isListed(id), (await erase()).status, await isListed(id)]).toEqual([true, 200, false]);
+      }
+    },
+    Math.max(30_000, races * 300),
+  );
 });
 
 describe('an object that is evicted and starts again', () => {

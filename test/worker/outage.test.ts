@@ -1,18 +1,9 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { expect, test, vi } from 'vitest';
-import app from '../../src/index.ts';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { forge } from '../support/forge.ts';
-import { callTool, jsonOf, listTools } from '../support/http.ts';
-
-/** The Worker under other settings and bindings than those of the test server. */
-async function fetchWith(
-  bindings: Record<string, unknown>,
-  path: string,
-  init?: RequestInit,
-): Promise<Response> {
-  const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };
-  return app.fetch(new Request(`https://mcp.test${path}`, init), { ...env, ...bindings }, context as never);
-}
+import { admin, callTool, HttpTenant, jsonOf, listTools, newTenantId, operate } from '../support/http.ts';
+import { ADMIN_KEY_HEADER, failing, fetchWith } from '../support/worker-with.ts';
 
 async function post(bindings: Record<string, unknown>, body: unknown): Promise<Response> {
   const token = await forge('acme', '0123456789abcdef01234567');
@@ -27,13 +18,6 @@ async function post(bindings: Record<string, unknown>, body: unknown): Promise<R
     body: JSON.stringify(body),
   });
 }
-
-const failing = (cause: unknown) => {
-  const fail = async () => {
-    throw cause;
-  };
-  return { getByName: () => ({ admit: fail, call: fail, has: fail, list: fail }) };
-};
 
 test.each([
   ['tools/list', listTools],
@@ -81,9 +65,8 @@ test.each([new Error('secret-detail'), 'secret-detail', undefined, null, { secre
   'whatever is thrown at the edge (%s) becomes an id that the log has too',
   async (cause) => {
     const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
-    const response = await fetchWith({ REGISTRY: failing(cause) }, '/admin/tenants', {
-      headers: { authorization: `Bearer ${env.ADMIN_KEY}`, 'cf-connecting-ip': '2001:db8:1::1' },
-    });
+    const ADMIN_FENCE = { limit: () => Promise.reject(cause) };
+    const response = await fetchWith({ ADMIN_FENCE }, '/admin/tenants');
     const text = printed.mock.calls.map(([line]) => String(line)).join('\n');
     printed.mockRestore();
     expect(response.status).toBe(500);
@@ -110,3 +93,246 @@ test.each(['/health', '/mcp', '/admin/tenants', '/nothing'])(
     expect(text).not.toContain('loud');
   },
 );
+
+/** Runs `body` with warnings and errors that it logs out of sight. */
+async function quietly<T>(body: () => Promise<T>): Promise<T> {
+  const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
+  try {
+    return await body();
+  } finally {
+    printed.mockRestore();
+  }
+}
+
+const registry = () => env.REGISTRY.getByName('registry');
+const inRegistry = (sql: string) =>
+  runInDurableObject(registry(), (_, state) => void state.storage.sql.exec(sql));
+
+describe('with a list of tenants that cannot be read or written', () => {
+  const TABLES = ['tenants', 'last_generation', 'erased'];
+  const breakList = async () => {
+    for (const table of TABLES) await inRegistry(`ALTER TABLE ${table} RENAME TO lost_${table}`);
+  };
+  const repairList = () =>
+    runInDurableObject(registry(), (_, { storage: { sql } }) => {
+      const lost = sql
+        .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE name GLOB 'lost_*'")
+        .toArray();
+      for (const { name } of lost) sql.exec(`ALTER TABLE ${name} RENAME TO ${name.replace('lost_', '')}`);
+    });
+  afterEach(repairList);
+
+  test('calls go on, and every action on a tenant and its tokens holds for the very next call', async () => {
+    const tenant = await HttpTenant.create({ scopes: ['cache:read', 'cache:write'] });
+    const other = await HttpTenant.issue(tenant.id);
+    await breakList();
+    await quietly(async () => {
+      expect((await tenant.post(listTools)).status).toBe(200);
+      const path = `/tenants/${tenant.id}`;
+      expect((await operate('GET', `${path}/tokens`)).tokens).toHaveLength(2);
+      const issued = await HttpTenant.issue(tenant.id);
+      expect((await issued.post(listTools)).status).toBe(200);
+      const scopes = await operate('PATCH', `${path}/tokens/${tenant.tokenId}`, { remove: ['cache:write'] });
+      expect(scopes.scopes).toEqual(['cache:read']);
+      expect((await operate('PATCH', `${path}/limits`, { burst: 77 })).limits.tenant.burst).toBe(77);
+      await operate('DELETE', `${path}/tokens/${other.tokenId}`);
+      expect((await other.post(listTools)).status).toBe(401);
+      expect((await operate('POST', `${path}/suspend`)).status).toBe('suspended');
+      expect((await tenant.post(listTools)).status).toBe(403);
+      expect((await operate('GET', path)).status).toBe('suspended');
+      expect((await operate('POST', `${path}/resume`)).status).toBe('active');
+      expect((await tenant.post(listTools)).status).toBe(200);
+    });
+  });
+
+  test('the list and a creation say so, and a deletion erases', async () => {
+    const tenant = await HttpTenant.create();
+    await breakList();
+    await quietly(async () => {
+      const unavailable = { status: 503, code: 'unavailable' };
+      const list = await admin('GET', '/tenants');
+      expect(list.body).toMatchObject({ ...unavailable, detail: expect.stringContaining('/health?deep') });
+      const created = await admin('POST', '/tenants', { id: newTenantId() });
+      expect(created.status).toBe(503);
+      const deleted = await admin('DELETE', `/tenants/${tenant.id}`);
+      expect(deleted.body).toMatchObject({ ...unavailable, detail: expect.stringContaining('is erased') });
+      expect((await tenant.post(listTools)).status).toBe(401);
+    });
+    await repairList();
+    expect(await operate('DELETE', `/tenants/${tenant.id}`)).toEqual({ id: tenant.id, status: 'deleted' });
+    expect((await admin('DELETE', `/tenants/${tenant.id}`)).status).toBe(404);
+  });
+
+  test('GET /health?deep says so, and a reset repairs it', async () => {
+    const { id } = await HttpTenant.create();
+    await breakList();
+    const broken = await quietly(() => deep());
+    expect(broken.status).toBe(503);
+    const { registry: part, ...others } = broken.body.parts;
+    expect(part).toMatchObject({
+      status: 'broken',
+      problems: [expect.stringContaining('/admin/registry/reset')],
+    });
+    expect(others).toEqual({ settings: { status: 'ok' }, tenants: { status: 'unknown', checked: 0 } });
+    expect(await operate('POST', '/registry/reset')).toEqual({ status: 'reset' });
+    expect((await deep()).body).toMatchObject({ status: 'ok', parts: { registry: { status: 'ok' } } });
+    expect(await listed(id)).toBeUndefined();
+    await operate('GET', `/tenants/${id}`);
+    expect(await listed(id)).toBe('active');
+  });
+});
+
+const deep = async (headers: Record<string, string> = ADMIN_KEY_HEADER) => {
+  const response = await fetchWith({}, '/health?deep', { headers, cf: {} });
+  return { status: response.status, headers: response.headers, body: await jsonOf(response) };
+};
+
+/** The status by the list of tenants; undefined: the tenant is not listed. */
+async function listed(id: string): Promise<string | undefined> {
+  const { tenants } = await operate('GET', `/tenants?prefix=${id}`);
+  return tenants.find((tenant: { id: string }) => tenant.id === id)?.status;
+}
+
+describe('a list of tenants that was lost', () => {
+  test.each([
+    ['while its object runs', async () => {}],
+    ['and its object starts again', () => evictDurableObject(registry())],
+  ])('%s is made anew from what tenants report', async (_, restart) => {
+    const shown = await HttpTenant.create();
+    const silent = await HttpTenant.create();
+    await operate('POST', `/tenants/${silent.id}/suspend`);
+    await runInDurableObject(registry(), (_object, state) => state.storage.deleteAll());
+    await restart();
+    expect([await listed(shown.id), await listed(silent.id)]).toEqual([undefined, undefined]);
+    await shown.call('blackboard_write', { key: 'a', value: 1 });
+    expect(await listed(shown.id)).toBeUndefined();
+    expect((await admin('POST', '/tenants', { id: shown.id })).status).toBe(409);
+    expect(await listed(shown.id)).toBe('active');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    expect(await runDurableObjectAlarm(env.TENANTS.getByName(silent.id))).toBe(true);
+    expect(await listed(silent.id)).toBe('suspended');
+    expect(await operate('DELETE', `/tenants/${shown.id}`)).toEqual({ id: shown.id, status: 'deleted' });
+    expect(await listed(shown.id)).toBeUndefined();
+  });
+});
+
+describe('a tenant whose storage is broken', () => {
+  const BREAKS = [
+    ['a profile that is gone', 'DELETE FROM tenant'],
+    ['limits that are no JSON', "UPDATE tenant SET limits = '{'"],
+    ['an id that is none', "UPDATE tenant SET id = '!'"],
+    ['no table of tokens', 'DROP TABLE tokens'],
+    ['migrations that fail', "DELETE FROM _sql_schema_migrations WHERE name = '0002_blackboard.sql'"],
+    ['no record of its migrations', 'DROP TABLE _sql_schema_migrations'],
+    ['another table of migrations', 'ALTER TABLE _sql_schema_migrations RENAME COLUMN name TO other'],
+  ] as const;
+
+  test.each(BREAKS)('by %s is erased and made again', async (_, sql) => {
+    const tenant = await HttpTenant.create();
+    const object = env.TENANTS.getByName(tenant.id);
+    await tenant.call('blackboard_write', { key: 'a', value: 'old' });
+    await runInDurableObject(object, (_object, state) => void state.storage.sql.exec(sql));
+    await evictDurableObject(object);
+    await quietly(async () => {
+      expect([401, 503]).toContain((await tenant.post(listTools)).status);
+      const again = await admin('POST', '/tenants', { id: tenant.id });
+      expect(again.body.detail).toMatch(/[Dd]elete/);
+      expect(await operate('DELETE', `/tenants/${tenant.id}`)).toEqual({ id: tenant.id, status: 'deleted' });
+    });
+    expect(await listed(tenant.id)).toBeUndefined();
+    await operate('POST', '/tenants', { id: tenant.id });
+    expect(await listed(tenant.id)).toBe('active');
+    expect((await tenant.post(listTools)).status).toBe(401);
+    const made = await HttpTenant.issue(tenant.id);
+    const read = await made.call('blackboard_read', { key: 'a' });
+    expect(read.structuredContent.entries[0].found).toBe(false);
+  });
+});
+
+describe('GET /health?deep', () => {
+  const alone = async (id: string) => {
+    await operate('POST', '/registry/reset');
+    await operate('GET', `/tenants/${id}`);
+  };
+
+  test('is for the operator; GET /health is open and asks nothing', async () => {
+    for (const headers of [{}, { authorization: 'Bearer wrong' }]) {
+      const refused = await deep(headers);
+      expect(refused.status).toBe(401);
+      expect(refused.headers.get('www-authenticate')).toBe('Bearer realm="admin"');
+      expect(refused.body).toMatchObject({ code: 'unauthorized' });
+    }
+    const bindings = { REGISTRY: failing('asked'), TENANTS: failing('asked'), ADMIN_FENCE: failing('asked') };
+    expect((await fetchWith(bindings, '/health')).status).toBe(200);
+  });
+
+  test('names a tenant that is broken, one that does not answer, and one that does not exist', async () => {
+    const { id } = await HttpTenant.create();
+    await alone(id);
+    expect(await deep()).toMatchObject({
+      status: 200,
+      body: {
+        status: 'ok',
+        parts: {
+          settings: { status: 'ok' },
+          registry: { status: 'ok' },
+          tenants: { status: 'ok', checked: 1 },
+        },
+      },
+    });
+    const silent = await fetchWith({ TENANTS: failing('down') }, '/health?deep', {
+      headers: ADMIN_KEY_HEADER,
+    });
+    expect(silent.status).toBe(503);
+    expect((await jsonOf(silent)).parts.tenants.problems).toEqual([expect.stringMatching(/does not answer/)]);
+    await runInDurableObject(
+      env.TENANTS.getByName(id),
+      (_, state) => void state.storage.sql.exec('DELETE FROM tenant'),
+    );
+    await evictDurableObject(env.TENANTS.getByName(id));
+    const broken = await quietly(() => deep());
+    expect(broken.status).toBe(503);
+    expect(broken.body.parts.tenants).toEqual({
+      status: 'broken',
+      checked: 1,
+      problems: [expect.stringMatching(new RegExp(`^${id} cannot load its storage.*delete the tenant`))],
+    });
+    await runInDurableObject(env.TENANTS.getByName(id), (_, state) => state.storage.deleteAll());
+    await evictDurableObject(env.TENANTS.getByName(id));
+    expect((await deep()).body.parts.tenants.problems).toEqual([expect.stringMatching(/does not exist/)]);
+  });
+
+  test('asks a bounded number of tenants', async () => {
+    await operate('POST', '/registry/reset');
+    await inRegistry(
+      `INSERT INTO tenants (id, status, created_at) SELECT value, 'active', 0 FROM json_each('${JSON.stringify(
+        [...Array(50).keys()].map((n) => `sampled-${n}`),
+      )}')`,
+    );
+    let asked = 0;
+    const check = async () => {
+      asked++;
+      return 'ok';
+    };
+    const TENANTS = { getByName: () => ({ check }) };
+    const answer = await fetchWith({ TENANTS }, '/health?deep', { headers: ADMIN_KEY_HEADER });
+    expect((await jsonOf(answer)).parts.tenants).toEqual({ status: 'ok', checked: 20 });
+    expect(asked).toBe(20);
+    await operate('POST', '/registry/reset');
+  });
+
+  test('names the settings that are wrong to the operator, and to nobody else', async () => {
+    const wrong = { LOG_LEVEL: 'loud', MAX_BODY_BYTES: 'all' };
+    const answer = await fetchWith(wrong, '/health?deep', { headers: ADMIN_KEY_HEADER });
+    expect(answer.status).toBe(503);
+    const body = await jsonOf(answer);
+    expect(body.parts.settings.problems).toEqual([
+      expect.stringMatching(/^MAX_BODY_BYTES must be/),
+      expect.stringMatching(/^LOG_LEVEL must be/),
+    ]);
+    expect(JSON.stringify(body)).not.toContain('loud');
+    const anyone = await quietly(() => fetchWith(wrong, '/health?deep'));
+    expect(anyone.status).toBe(503);
+    expect(JSON.stringify(await jsonOf(anyone))).not.toContain('LOG_LEVEL');
+  });
+});

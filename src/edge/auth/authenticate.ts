@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Config } from '../../config.ts';
 import { fail, type Result, succeed } from '../../result.ts';
-import { addressOf } from '../http/client-address.ts';
+import { clientAddress } from '../http/client-address.ts';
 import { FENCED, type HttpRefusal, problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { refuse } from '../http/refusal-log.ts';
@@ -28,7 +28,7 @@ export function bearerOf(request: Request): string | undefined {
 
 /** Limits the requests that one address can send without a credential. */
 export const limitAnonymous: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const { success } = await c.env.ANONYMOUS_FENCE.limit({ key: addressOf(c.req.raw) });
+  const { success } = await c.env.ANONYMOUS_FENCE.limit({ key: clientAddress(c) });
   return success ? next() : refuse(c, problem, FENCED);
 };
 
@@ -44,7 +44,7 @@ export async function authenticate(c: Context<AppEnv>): Promise<Result<Principal
       ? undefined
       : await verifiedTokensOf(config).principal(token, c.var.arrival.receivedAt);
   if (principal !== undefined) return succeed(principal);
-  const { success } = await c.env.ANONYMOUS_FENCE.limit({ key: addressOf(c.req.raw) });
+  const { success } = await c.env.ANONYMOUS_FENCE.limit({ key: clientAddress(c) });
   if (!success) return fail(FENCED);
   const sentOne = c.req.header('authorization') !== undefined;
   return fail(sentOne ? toHttpRefusal(c, { reason: 'invalid_token' }) : missingToken(c));

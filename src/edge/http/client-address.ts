@@ -1,13 +1,17 @@
+import type { Context } from 'hono';
+import type { AppEnv } from './isolate.ts';
+import { networkOf } from './network.ts';
+
+/** What all clients share whose address is not known. */
+const UNKNOWN = 'unknown';
+
 /**
- * The client's IP address as the platform reports it; on Cloudflare a client cannot set this header. IPv6 addresses are
- * reduced to their /64 network, because one client usually controls all addresses of it.
+ * The client's address, by which the fences count. `CF-Connecting-IP` is believed only if the platform has set it: where
+ * `CLIENT_ADDRESS` says so and the request came through Cloudflare's network, which adds `request.cf`. Anywhere else a client could
+ * send the header itself, with another address each time, so all clients are then counted together.
  */
-export function addressOf(request: Request): string {
-  const address = request.headers.get('cf-connecting-ip') ?? 'unknown';
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = address.split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0');
-  return `${[...before, ...(tail === undefined ? [] : zeros), ...after].slice(0, 4).join(':')}::/64`;
+export function clientAddress(c: Context<AppEnv>): string {
+  const { raw } = c.req;
+  const isFromPlatform = c.var.isolate.config.clientAddress === 'cloudflare' && raw.cf !== undefined;
+  return isFromPlatform ? networkOf(raw.headers.get('cf-connecting-ip') ?? UNKNOWN) : UNKNOWN;
 }

@@ -9,6 +9,8 @@ export interface Profile {
   readonly id: TenantId;
   readonly status: TenantStatus;
   readonly createdAt: number;
+  /** Which creation of the tenant it is; see `TenantListing`. 0: it was created before there were generations. */
+  readonly generation: number;
   readonly overrides: LimitOverrides;
   /** The tenant's own storage quota; undefined: that of the deployment. */
   readonly storageQuotaBytes: number | undefined;
@@ -23,14 +25,21 @@ type TenantRow = {
   limits: string;
   seal_key: string;
   storage_quota: number | null;
+  generation: number;
 };
 
-export function insertProfile(db: Database, tenant: Pick<Profile, 'id' | 'sealKey'>, now: number): void {
+export function insertProfile(
+  db: Database,
+  tenant: Pick<Profile, 'id' | 'sealKey' | 'generation'>,
+  now: number,
+): void {
   db.exec(
-    `INSERT INTO tenant (one, id, status, created_at, limits, seal_key) VALUES (1, ?, 'active', ?, '{}', ?)`,
+    `INSERT INTO tenant (one, id, status, created_at, limits, seal_key, generation)
+     VALUES (1, ?, 'active', ?, '{}', ?, ?)`,
     tenant.id,
     now,
     tenant.sealKey,
+    tenant.generation,
   );
 }
 
@@ -42,6 +51,7 @@ export function readProfile(db: Database): Profile {
     id,
     status: row.status === 'suspended' ? 'suspended' : 'active',
     createdAt: row.created_at,
+    generation: row.generation,
     sealKey: row.seal_key,
     overrides: limitOverridesSchema.parse(JSON.parse(row.limits)),
     storageQuotaBytes: row.storage_quota ?? undefined,
@@ -50,9 +60,10 @@ export function readProfile(db: Database): Profile {
 
 export function writeProfile(db: Database, profile: Profile): void {
   db.exec(
-    'UPDATE tenant SET status = ?, limits = ?, storage_quota = ?',
+    'UPDATE tenant SET status = ?, limits = ?, storage_quota = ?, generation = ?',
     profile.status,
     JSON.stringify(profile.overrides),
     profile.storageQuotaBytes ?? null,
+    profile.generation,
   );
 }

@@ -1,0 +1,79 @@
+import { Hono } from 'hono';
+import * as z from 'zod';
+import type { Token } from '../../tenant/storage/tokens.ts';
+import { SCOPES } from '../../tools/tool.ts';
+import { signToken } from '../auth/tokens.ts';
+import type { AppEnv } from '../http/isolate.ts';
+import { bodyOf, isoTime, resultOf, tenantOf } from './refusals.ts';
+
+/** The tokens of one tenant, which are on the tenant's own list. */
+
+const DAY_S = 86_400;
+
+const scopeNames = z.array(z.enum(SCOPES)).max(SCOPES.length).default([]);
+const scopeChange = z
+  .strictObject({ add: scopeNames, remove: scopeNames })
+  .refine(({ add, remove }) => add.length + remove.length > 0, {
+    error: 'add or remove is required. Name at least one scope in it',
+  })
+  .refine(({ add, remove }) => !add.some((scope) => remove.includes(scope)), {
+    path: ['remove'],
+    error: 'must not name a scope that add names too. Leave it out of one of them',
+  });
+const newToken = z.strictObject({
+  scopes: z
+    .array(z.enum(SCOPES))
+    .min(1)
+    .max(SCOPES.length)
+    .default([...SCOPES]),
+  ttl_s: z
+    .int()
+    .min(60)
+    .max(365 * DAY_S)
+    .default(30 * DAY_S),
+  label: z.string().max(64).default(''),
+});
+
+function tokenJson(token: Token) {
+  return {
+    token_id: token.id,
+    label: token.label,
+    scopes: token.scopes,
+    created_at: isoTime(token.createdAt),
+    expires_at: isoTime(token.expiresAt),
+    revoked_at: token.revokedAt === null ? null : isoTime(token.revokedAt),
+  };
+}
+
+export const tokens = new Hono<AppEnv>();
+
+tokens.get('/tenants/:id/tokens', async (c) => {
+  const { tenant } = tenantOf(c);
+  const listed = await resultOf(c, tenant.tokens());
+  return c.json({ tokens: listed.map(tokenJson) });
+});
+
+tokens.post('/tenants/:id/tokens', async (c) => {
+  const { id, tenant } = tenantOf(c);
+  const { scopes, ttl_s, label } = await bodyOf(c, newToken);
+  const issued = await resultOf(c, tenant.issueToken({ scopes, label, ttlMs: ttl_s * 1000 }));
+  const { config } = c.var.isolate;
+  const principal = { tenant: id, tokenId: issued.id, expiresAt: issued.expiresAt };
+  const token = await signToken(config.tokenKeys[0], config.mcpUrl, principal, issued.createdAt);
+  const expires_at = isoTime(issued.expiresAt);
+  return c.json(
+    { tenant: id, token_id: issued.id, token, scopes: issued.scopes, expires_at, url: config.mcpUrl },
+    201,
+  );
+});
+
+tokens.patch('/tenants/:id/tokens/:token', async (c) => {
+  const { tenant } = tenantOf(c);
+  const change = await bodyOf(c, scopeChange);
+  return c.json(tokenJson(await resultOf(c, tenant.changeScopes(c.req.param('token'), change))));
+});
+
+tokens.delete('/tenants/:id/tokens/:token', async (c) => {
+  const { tenant } = tenantOf(c);
+  return c.json(tokenJson(await resultOf(c, tenant.revokeToken(c.req.param('token')))));
+});
