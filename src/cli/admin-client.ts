@@ -5,11 +5,10 @@ import type { ServerAddress } from './server-address.ts';
 import { CliError } from './terminal.ts';
 
 const TIMEOUT_MS = 15_000;
-const PAGE = 100;
+/** The tenants of one page of the list: the most that the server sends. */
+const PAGE = 500;
 /** The requests that `compact` makes at most. */
 const MAX_COMPACT_REQUESTS = 10_000;
-/** The pages that `list` requests at most. */
-const MAX_PAGES = 100;
 
 const tenantSchema = z.object({
   id: z.string(),
@@ -81,6 +80,14 @@ export interface TokenOptions {
   readonly ttl_s?: number | undefined;
   readonly label?: string | undefined;
 }
+/** Which tenants `pages` returns. */
+export interface ListQuery {
+  /** The first characters of the id. */
+  readonly prefix?: string | undefined;
+  readonly status?: TenantAnswer['status'] | undefined;
+  /** At most so many; undefined: all. */
+  readonly limit?: number | undefined;
+}
 export interface LimitChange {
   /** A tool, `*` for every tool without limits of its own, or undefined for the tenant's own limit. */
   readonly tool?: string | undefined;
@@ -117,18 +124,22 @@ export class AdminClient {
     return this.#request('POST', '/tenants', tenantSchema, { id });
   }
 
-  /** All tenants. `next_cursor` is present only if there are more than 10,000, of which the first are returned. */
-  async list(): Promise<TenantPage> {
-    const tenants: TenantPage['tenants'] = [];
+  /** The pages of the list, each requested when the one before was used. The last one has `next_cursor` if `limit` ended the list. */
+  async *pages({ prefix, status, limit }: ListQuery): AsyncGenerator<TenantPage> {
     let cursor: string | undefined;
-    for (let pages = 0; pages < MAX_PAGES; pages++) {
-      const query = new URLSearchParams({ limit: String(PAGE), ...(cursor === undefined ? {} : { cursor }) });
+    let left = limit ?? Number.POSITIVE_INFINITY;
+    do {
+      const query = new URLSearchParams({
+        limit: String(Math.min(PAGE, left)),
+        ...(prefix === undefined ? {} : { prefix }),
+        ...(status === undefined ? {} : { status }),
+        ...(cursor === undefined ? {} : { cursor }),
+      });
       const page = await this.#request('GET', `/tenants?${query}`, pageSchema);
-      tenants.push(...page.tenants);
+      yield page;
+      left -= page.tenants.length;
       cursor = page.next_cursor;
-      if (cursor === undefined) return { tenants };
-    }
-    return { tenants, next_cursor: cursor };
+    } while (cursor !== undefined && left > 0);
   }
 
   show(id: string): Promise<TenantAnswer> {

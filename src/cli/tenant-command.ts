@@ -1,8 +1,15 @@
 import { parseArgs } from 'node:util';
 import { TENANT_ID } from '../tenant/contract/call.ts';
-import type { LimitChange, ScopeChange, TokenOptions } from './admin-client.ts';
+import type { LimitChange, ListQuery, ScopeChange, TokenOptions } from './admin-client.ts';
 import { COMMAND_NAMES, type CommandName } from './tenant-help.ts';
-import { parseAssignments, parseScopes, parseTtl } from './tenant-values.ts';
+import {
+  parseAssignments,
+  parseCount,
+  parsePrefix,
+  parseScopes,
+  parseStatus,
+  parseTtl,
+} from './tenant-values.ts';
 import { optionProblem, usageError } from './terminal.ts';
 
 /** A parsed command line. */
@@ -12,7 +19,7 @@ export type TenantCommand =
       name: 'create' | 'show' | 'suspend' | 'resume' | 'delete' | 'tokens' | 'storage' | 'compact';
       id: string;
     }
-  | { name: 'list' }
+  | { name: 'list'; query: ListQuery }
   | { name: 'token'; id: string; options: TokenOptions }
   | { name: 'scopes'; id: string; tokenId: string; change: ScopeChange }
   | { name: 'revoke'; id: string; tokenId: string }
@@ -30,6 +37,10 @@ const OPTIONS = {
   tool: { type: 'string' },
   set: { type: 'string', multiple: true },
   unset: { type: 'boolean' },
+  prefix: { type: 'string' },
+  status: { type: 'string' },
+  limit: { type: 'string' },
+  all: { type: 'boolean' },
 } as const;
 type Values = ReturnType<typeof split>['values'];
 
@@ -40,7 +51,7 @@ interface Shape {
 const ONE_TENANT: Shape = { positionals: ['ID'], options: [] };
 const SHAPES: Readonly<Record<CommandName, Shape>> = {
   create: ONE_TENANT,
-  list: { positionals: [], options: [] },
+  list: { positionals: [], options: ['prefix', 'status', 'limit', 'all'] },
   show: ONE_TENANT,
   suspend: ONE_TENANT,
   resume: ONE_TENANT,
@@ -91,7 +102,7 @@ function commandOf(
   const [id = '', tokenId = ''] = requirePositionals(name, words);
   switch (name) {
     case 'list':
-      return { name };
+      return { name, query: listQuery(given) };
     case 'token':
       return { name, id, options: tokenOptions(given) };
     case 'scopes':
@@ -151,6 +162,20 @@ function requirePositionals(name: CommandName, words: readonly string[]): readon
     );
   }
   return words;
+}
+
+/** The tenants that `list` shows without `--all` and `--limit`. */
+const LISTED = 10_000;
+
+function listQuery({ prefix, status, limit, all }: Values): ListQuery {
+  if (all === true && limit !== undefined) {
+    throw usageError('list takes --all or --limit, not both. Leave one of them out.');
+  }
+  return {
+    ...(prefix !== undefined && { prefix: parsePrefix(prefix) }),
+    ...(status !== undefined && { status: parseStatus(status) }),
+    ...(all !== true && { limit: limit === undefined ? LISTED : parseCount(limit) }),
+  };
 }
 
 function tokenOptions({ scope, ttl, label }: Values): TokenOptions {

@@ -37,7 +37,14 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     summary: 'create a tenant',
     details: ['ID has 1 to 63 characters: lower-case letters, digits and -, and does not begin with -.'],
   },
-  list: { usage: '', summary: 'list all tenants' },
+  list: {
+    usage: '[--prefix TEXT] [--status STATUS] [--limit COUNT | --all]',
+    summary: 'list tenants by id',
+    details: [
+      'TEXT is the first characters of the id. STATUS is active or suspended.',
+      'Without --limit the first 10000 are listed. --all lists all of them, page by page as they arrive.',
+    ],
+  },
   show: { usage: 'ID', summary: 'show status, limits, storage and connected clients' },
   suspend: { usage: 'ID', summary: 'refuse every call of the tenant' },
   resume: { usage: 'ID', summary: 'serve a suspended tenant again' },

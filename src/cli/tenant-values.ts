@@ -30,6 +30,24 @@ export function parseTtl(text: string): number {
   throw usageError('--ttl must be a whole number with a unit: 90s, 15m, 12h or 30d.');
 }
 
+/** The first characters of tenant ids. @throws CliError `usage` */
+export function parsePrefix(text: string): string {
+  if (/^[a-z0-9-]{1,63}$/.test(text)) return text;
+  throw usageError('--prefix must be the first characters of tenant ids: lower-case letters, digits and -.');
+}
+
+/** The status of tenants. @throws CliError `usage` */
+export function parseStatus(text: string): 'active' | 'suspended' {
+  if (text === 'active' || text === 'suspended') return text;
+  throw usageError('--status must be active or suspended.');
+}
+
+/** A number of tenants. @throws CliError `usage` */
+export function parseCount(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw usageError('--limit must be a whole number from 1 to 999999999. For all tenants write --all.');
+}
+
 /**
  * Limits from words such as `rate=50`, `burst=200` and `storage=200MB`, at least one of them.
  * @throws CliError `usage`

@@ -9,6 +9,7 @@ import {
 import { adminKey, serverAddress } from './server-address.ts';
 import { parseTenantCommand, type TenantCommand } from './tenant-command.ts';
 import { tenantHelp } from './tenant-help.ts';
+import { printList, stdoutWriter } from './tenant-list.ts';
 import { CliError, humanBytes, printable, run, table, usageError } from './terminal.ts';
 
 /** The result of a command. */
@@ -19,7 +20,7 @@ interface Output {
   readonly text: string;
 }
 
-type AdminCommand = Exclude<TenantCommand, { name: 'help' }>;
+type AdminCommand = Exclude<TenantCommand, { name: 'help' | 'list' }>;
 
 async function perform(client: AdminClient, command: AdminCommand): Promise<Output> {
   switch (command.name) {
@@ -37,8 +38,6 @@ async function perform(client: AdminClient, command: AdminCommand): Promise<Outp
       return storageOutput(await client.storage(command.id));
     case 'compact':
       return compactOutput(await client.compact(command.id));
-    case 'list':
-      return listOutput(client);
     case 'delete':
       return {
         document: await client.delete(command.id),
@@ -113,20 +112,6 @@ function tenantOutput(tenant: TenantAnswer): Output {
 
 const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-async function listOutput(client: AdminClient): Promise<Output> {
-  const page = await client.list();
-  const rows = page.tenants.map((tenant) => [tenant.id, tenant.status, tenant.created_at]);
-  const more =
-    page.next_cursor === undefined ? '' : '\nThere are more tenants. Only the first 10,000 are listed.';
-  return {
-    document: page,
-    text:
-      rows.length === 0
-        ? 'There are no tenants. Create one with `create ID`.'
-        : table([['TENANT', 'STATUS', 'CREATED'], ...rows]) + more,
-  };
-}
-
 async function tokenOutput(
   client: AdminClient,
   command: Extract<TenantCommand, { name: 'token' }>,
@@ -172,6 +157,7 @@ async function main(): Promise<void> {
   const argv = process.argv.slice(2);
   const json = argv.includes('--json');
   const print = (document: object) => console.log(escapeSeparators(JSON.stringify(document, null, 2)));
+  let brokenOff: CliError | undefined;
   try {
     const command = parseTenantCommand(argv);
     if (command === undefined) throw usageError(tenantHelp());
@@ -180,15 +166,21 @@ async function main(): Promise<void> {
       return;
     }
     const server = serverAddress(process.cwd(), process.env);
-    const output = await perform(new AdminClient(server, adminKey(process.env)), command);
-    if (json) print(output.document);
-    else console.log(output.text);
+    const client = new AdminClient(server, adminKey(process.env));
+    if (command.name === 'list') {
+      brokenOff = await printList(client, command.query, json, stdoutWriter());
+    } else {
+      const output = await perform(client, command);
+      if (json) print(output.document);
+      else console.log(output.text);
+    }
   } catch (error) {
     if (json && error instanceof CliError) {
       print({ error: { code: error.code, message: error.message } });
     }
     throw error;
   }
+  if (brokenOff !== undefined) throw brokenOff;
 }
 
 await run(main);

@@ -30,7 +30,12 @@ function failure(act: () => unknown): CliError {
 describe('a tenant command line', () => {
   test.each([
     [['create', 'acme'], { name: 'create', id: 'acme' }],
-    [['--json', 'list'], { name: 'list' }],
+    [['--json', 'list'], { name: 'list', query: { limit: 10_000 } }],
+    [['list', '--all'], { name: 'list', query: {} }],
+    [
+      ['list', '--prefix', 'acme-', '--status=suspended', '--limit', '20000'],
+      { name: 'list', query: { prefix: 'acme-', status: 'suspended', limit: 20_000 } },
+    ],
     [['show', 'a', '--json'], { name: 'show', id: 'a' }],
     [['suspend', 'acme'], { name: 'suspend', id: 'acme' }],
     [['resume', 'acme'], { name: 'resume', id: 'acme' }],
@@ -103,6 +108,12 @@ describe('a tenant command line', () => {
     [['create', 'acme', 'two'], 'two is one argument too many'],
     [['list', 'acme'], 'acme is one argument too many'],
     [['list', '--yes'], 'list takes no --yes'],
+    [['list', '--all', '--limit', '5'], 'list takes --all or --limit, not both'],
+    [['list', '--limit', '0'], '--limit must be a whole number from 1'],
+    [['list', '--limit', '1e3'], '--limit must be a whole number from 1'],
+    [['list', '--prefix', 'Acme'], '--prefix must be the first characters of tenant ids'],
+    [['list', '--prefix='], '--prefix must be the first characters of tenant ids'],
+    [['list', '--status', 'gone'], '--status must be active or suspended'],
     [['create', 'acme', '--scope', 'cache:read'], 'create takes no --scope'],
     [['delete', 'acme'], 'Repeat the command with --yes'],
     [['revoke', 'acme'], 'TOKEN_ID is missing'],
