@@ -1,3 +1,4 @@
+import { escapeSeparators, toJsonLine } from '../json/json-line.ts';
 import type { AdminClient, ListQuery, TenantPage } from './admin-client.ts';
 import { CliError, printable } from './terminal.ts';
 
@@ -48,15 +49,16 @@ function jsonFormat(): Format {
     page: (tenants) => {
       const opening = isEmpty ? '{\n  "tenants": [\n' : ',\n';
       isEmpty = false;
-      return opening + tenants.map((tenant) => `    ${JSON.stringify(tenant)}`).join(',\n');
+      return opening + tenants.map((tenant) => `    ${toJsonLine(tenant)}`).join(',\n');
     },
     end: ({ next_cursor, error }) => {
       const problem = error && { code: error.code, message: error.message };
-      if (isEmpty) return `${JSON.stringify(error ? { error: problem } : { tenants: [] }, null, 2)}\n`;
+      if (isEmpty)
+        return `${escapeSeparators(JSON.stringify(error ? { error: problem } : { tenants: [] }, null, 2))}\n`;
       const members = Object.entries({ next_cursor, error: problem }).filter(
         ([, value]) => value !== undefined,
       );
-      return `\n  ]${members.map(([name, value]) => `,\n  "${name}": ${JSON.stringify(value)}`).join('')}\n}\n`;
+      return `\n  ]${members.map(([name, value]) => `,\n  "${name}": ${escapeSeparators(JSON.stringify(value))}`).join('')}\n}\n`;
     },
   };
 }

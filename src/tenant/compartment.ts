@@ -89,7 +89,11 @@ export class Compartment implements CallHandler {
   completeRemoteCall(request: CallRequest, completion: RemoteCompletion): void {
     this.#host.exclusively(() => {
       const loaded = this.#requireLoaded();
-      if (loaded.ok) loaded.value.pipeline.completeRemoteCall(request, completion);
+      if (!loaded.ok) return;
+      const { tokens, pipeline } = loaded.value;
+      // The call may be one of a tenant that was erased meanwhile; the one that was created after it records none of it.
+      if (tokens.find(request.tokenId) === undefined) this.#remoteCalls.release(completion.slot);
+      else pipeline.completeRemoteCall(request, completion);
     });
   }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { callRequest } from '../support/compartment.ts';
 import { LifecycleRig, openRows, tenantId } from '../support/lifecycle-rig.ts';
 
 const ID = tenantId();
@@ -150,6 +151,23 @@ describe('without a list of tenants', () => {
     for (let sweep = 0; sweep < 10; sweep++) await rig.lifecycle.reportIfDue();
     expect(messages).toBe(1);
   });
+});
+
+test('a remote call that began before an erasure leaves no record in the tenant that is created after it', async () => {
+  const rig = new LifecycleRig();
+  const recordsOf = async (erases: boolean) => {
+    await rig.lifecycle.create(ID);
+    const { compartment, clock, db } = rig.tenant;
+    const request = callRequest(rig.tenant.issue(), 'cache_get', {}, clock.now);
+    if (erases) {
+      await rig.lifecycle.erase(ID);
+      await rig.lifecycle.create(ID);
+    }
+    compartment.completeRemoteCall(request, { slot: 'slot', error: undefined, thrown: undefined });
+    compartment.flush();
+    return db.exec('SELECT token_id FROM calls').length;
+  };
+  expect([await recordsOf(false), await recordsOf(true)]).toEqual([1, 0]);
 });
 
 describe('the rows of the list', () => {
