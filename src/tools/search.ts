@@ -14,7 +14,8 @@ export function mergeIndexes(sql: Sql, pages: number): void {
 }
 
 export const MAX_QUERY_TERMS = 32;
-const MIN_TRIGRAM_CHARS = 3;
+/** A trigram index cannot find shorter texts. */
+export const MIN_TRIGRAM_CHARS = 3;
 
 /** The distinct words of `text`, lower-cased, at most 32. */
 export function queryTerms(text: string): string[] {

@@ -12,6 +12,7 @@ import {
 } from '../../src/tools/blackboard/search-text.ts';
 import { preview, sameJson, showValue } from '../../src/tools/blackboard/value.ts';
 import { cursorsOf, MAX_CURSOR_CHARS } from '../../src/tools/cursor.ts';
+import { queryTerms } from '../../src/tools/search.ts';
 
 const KEY = 'k'.repeat(64);
 const sealer = {
@@ -163,10 +164,11 @@ describe('the text of the indexes', () => {
 });
 
 test('a query has only quoted words and the token of the board', () => {
-  expect(boardQuery('r', '"*-')).toEqual({ words: undefined, grams: undefined });
-  expect(boardQuery('r', 'it').grams).toBeUndefined();
-  expect(boardQuery('r', 'a" OR b*')).toEqual({
-    words: `board : "${boardToken('r')}" AND {name body} : ("a" OR "or" OR "b")`,
+  const query = (text: string) => boardQuery('r', queryTerms(text));
+  expect(query('"*-')).toEqual({ words: undefined, grams: undefined });
+  expect(query('it').grams).toBeUndefined();
+  expect(query('a" OR b*')).toEqual({
+    words: `board : "${boardToken('r')}" AND {name body} : (("a") OR ("or") OR ("b"))`,
     grams: undefined,
   });
   fc.assert(
@@ -174,4 +176,23 @@ test('a query has only quoted words and the token of the board', () => {
       expect(boardToken(runId)).toMatch(/^[\ue000-\ue7ff]{3}$/);
     }),
   );
+});
+
+test('a query is narrowed by the whole words of a prefix and by tags, in the characters that both sides read alike', () => {
+  const { words, grams } = boardQuery('r', ['alpha'], { prefix: 'a/b-1/qu', tags: ['x"yz', '--', 'é'] });
+  const board = `board : "${boardToken('r')}"`;
+  expect(words).toBe(
+    `${board} AND name : "x" AND name : "yz" AND name : "a" AND name : "b" AND name : "1" AND {name body} : (("alpha"))`,
+  );
+  expect(grams).toBe(
+    `${board} AND ${['x""y', '""yz', 'a/b', 'b-1', '-1/', '/qu'].map((part) => `name : "${part}" AND `).join('')}{name body} : (("alp" AND "lph" AND "pha"))`,
+  );
+  expect(boardQuery('r', ['alpha'], { prefix: 'é/b/', tags: [] })).toEqual(boardQuery('r', ['alpha']));
+});
+
+test('a word of several parts is searched by its parts', () => {
+  const { words, grams } = boardQuery('r', ['a_bc', '東京']);
+  const board = `board : "${boardToken('r')}"`;
+  expect(words).toBe(`${board} AND {name body} : (("a" AND "bc") OR ("東京"))`);
+  expect(grams).toBe(`${board} AND {name body} : (("a_b" AND "_bc"))`);
 });

@@ -1,5 +1,4 @@
 import type { Sql } from '../tool.ts';
-import { NOT_EXPIRED } from './cell.ts';
 
 const MAX_BOARDS_COUNTED = 1_000;
 const MAX_CELLS_COUNTED = 1_000;
@@ -11,45 +10,39 @@ export type Board = {
   updated_at: number;
 };
 
-/**
- * The sorted names of boards that have an unexpired cell. The recursive query jumps from one board to the next in the
- * index, so its cost depends on the number of boards and not on the number of cells.
- */
-function boardNames(sql: Sql, after: string, limit: number, now: number): string[] {
-  return sql
-    .exec<{ run_id: string }>(
-      `WITH RECURSIVE names (run_id) AS (
-         SELECT min(run_id) FROM board_cells WHERE run_id > ?
-         UNION ALL
-         SELECT (SELECT min(run_id) FROM board_cells WHERE run_id > names.run_id) FROM names
-         WHERE names.run_id IS NOT NULL
-       )
-       SELECT run_id FROM names WHERE EXISTS
-         (SELECT 1 FROM board_cells WHERE board_cells.run_id = names.run_id AND ${NOT_EXPIRED}) LIMIT ?`,
-      after,
-      now,
-      limit,
-    )
-    .map((row) => row.run_id);
-}
+/** SQL: how many cells of a row `total` of `board_totals` have not expired. Binding: the current time. */
+const UNEXPIRED = `total.cells - (SELECT count(*) FROM board_cells INDEXED BY board_cells_board_expiry
+  WHERE board_cells.run_id = total.run_id AND expires_at <= ?)`;
 
 /** One page of boards, starting after the board named `after`, and the total number of boards (counted up to 1,000). */
 export function listBoards(sql: Sql, after: string, limit: number, now: number) {
-  const names = boardNames(sql, after, limit + 1, now);
-  const total = boardNames(sql, '', MAX_BOARDS_COUNTED + 1, now).length;
-  const boards = names.slice(0, limit).flatMap((runId) =>
-    sql.exec<Board>(
-      `SELECT run_id, count(*) AS cells, max(updated_at) AS updated_at FROM
-         (SELECT run_id, updated_at FROM board_cells WHERE run_id = ? AND ${NOT_EXPIRED} LIMIT ?)`,
-      runId,
-      now,
-      MAX_CELLS_COUNTED,
-    ),
+  const boards = sql.exec<Board>(
+    `SELECT run_id, min(cells, ?) AS cells, updated_at FROM
+       (SELECT run_id, ${UNEXPIRED} AS cells, written_at AS updated_at FROM board_totals AS total WHERE run_id > ?)
+     WHERE cells > 0 ORDER BY run_id LIMIT ?`,
+    MAX_CELLS_COUNTED,
+    now,
+    after,
+    limit + 1,
   );
+  const total = countBoards(sql, now);
   return {
-    boards,
-    more: names.length > limit,
+    boards: boards.slice(0, limit),
+    more: boards.length > limit,
     total: Math.min(total, MAX_BOARDS_COUNTED),
     isMinimum: total > MAX_BOARDS_COUNTED,
   };
+}
+
+/** The number of boards with an unexpired cell, up to 1,001. Boards are examined one by one only if any cell has expired. */
+function countBoards(sql: Sql, now: number): number {
+  const [row] = sql.exec<{ boards: number }>(
+    `SELECT count(*) AS boards FROM (SELECT 1 FROM board_totals AS total
+       WHERE NOT EXISTS (SELECT 1 FROM board_cells INDEXED BY board_cells_expiry WHERE expires_at <= ?)
+         OR ${UNEXPIRED} > 0 LIMIT ?)`,
+    now,
+    now,
+    MAX_BOARDS_COUNTED + 1,
+  );
+  return row?.boards ?? 0;
 }

@@ -3,8 +3,8 @@
  * nothing has to run for that.
  */
 import { secondsLeft } from '../time.ts';
-import type { ToolContext } from '../tool.ts';
-import { type Cell, type Condition, isExpired } from './cell.ts';
+import type { Sql, ToolContext } from '../tool.ts';
+import { type Cell, isExpired } from './cell.ts';
 
 /** After this many claims without a result a cell is dead: it can only be claimed by its key. */
 export const MAX_FAILED_ATTEMPTS = 5;
@@ -64,13 +64,33 @@ export function describeHolder(holder: Holder, now: number) {
   return { held_by: holder.by, retry_after_ms: holder.until - now };
 }
 
-/** The states of `describeClaim` as SQL, for unexpired cells. */
-export function claimCondition(state: ClaimState, now: number): Condition {
-  if (state === 'held') return { where: 'claim_until > ?', bindings: [now] };
-  return {
-    where: `(claim_until IS NULL OR claim_until <= ?) AND attempts ${state === 'dead' ? '>=' : '<'} ?`,
-    bindings: [now, MAX_FAILED_ATTEMPTS],
-  };
+/**
+ * SQL: the claim state of a row as the indexes know it, one of `STATE_CODES`. It does not know the time: the row of a claim that
+ * ended by itself is `held` until `clearEndedClaims` clears it, so a query for `held` must compare `claim_until` as well.
+ */
+export const STATE_CODE = 'CASE WHEN claim_until IS NOT NULL THEN 1 WHEN attempts >= 5 THEN 2 ELSE 0 END';
+export const STATE_CODES = { free: 0, held: 1, dead: 2 } as const satisfies Record<ClaimState, number>;
+/** SQL: whether `STATE_CODE` is `free`, in the words of the partial indexes. */
+export const IS_FREE = 'claim_until IS NULL AND attempts < 5';
+
+/** How many ended claims one call clears. More of them end at once only if many claims of different lengths end together. */
+const MAX_CLEARED = 128;
+
+/**
+ * Clears claims of a board that have ended, the first to end first. No answer about a cell depends on it, except by which
+ * claim state it is listed and found.
+ * @returns true if no ended claim is left
+ */
+export function clearEndedClaims(sql: Sql, runId: string, now: number): boolean {
+  const cleared = sql.exec(
+    `UPDATE board_cells SET claim_id = NULL, claim_by = NULL, claim_fence = NULL, claim_until = NULL
+     WHERE id IN (SELECT id FROM board_cells INDEXED BY board_cells_claim_end
+       WHERE run_id = ? AND claim_until <= ? ORDER BY claim_until LIMIT ?) RETURNING 1 AS cleared`,
+    runId,
+    now,
+    MAX_CLEARED,
+  );
+  return cleared.length < MAX_CLEARED;
 }
 
 /**

@@ -4,15 +4,13 @@ import { count, idempotencyKey, keyPath, optionalName, shortName, tags, withheld
 import { secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { type Cell, loadCells, parseTags, selectCells, unlessExpired } from './cell.ts';
-import { claimCondition, describeHolder, type Holder, holderOf } from './claim-state.ts';
+import { describeHolder, type Holder, holderOf } from './claim-state.ts';
 import { findHeldCell, renewClaim, startClaim } from './claims.ts';
 import { claimId, DEFAULT_RUN, prefix, revision } from './fields.ts';
-import { cellFilter } from './listing.ts';
+import { oldestFree, whyNoneFree } from './next-free.ts';
 import { sweepAfter } from './sweep.ts';
 import { DEFAULT_READ_BYTES, showValue } from './value.ts';
 
-/** How many free cells are compared to find the oldest. If there are more, it is the oldest of the first in key order. */
-const MAX_CANDIDATES = 10_000;
 /** One day. Longer work needs renewals. */
 const MAX_CLAIM_S = 86_400;
 const DEFAULT_CLAIM_S = 300;
@@ -44,7 +42,7 @@ const output = z.strictObject({
   expires_in_s: count().optional(),
   held_by: z.string().optional(),
   retry_after_ms: count().optional().describe('Time until the other claim ends, unless renewed.'),
-  dead: count().optional().describe('With none: matching cells skipped after 5 failed claims.'),
+  dead: count().optional().describe('With none: matching cells skipped after 5 failed claims, up to 1,000.'),
   withheld: withheld(),
 });
 
@@ -129,29 +127,20 @@ function claimKey(args: Args, key: string, context: ToolContext): Answer {
 
 function claimNext(args: Args, context: ToolContext): Answer {
   const { sql, now } = context;
-  const chosen = [args.run_id ?? DEFAULT_RUN, args.prefix ?? '', [...new Set(args.tags)], now] as const;
-  const free = cellFilter(...chosen, 'free');
-  const [cell] = selectCells(
-    sql,
-    `id = (SELECT id FROM (SELECT id, rev FROM board_cells WHERE ${free.where} LIMIT ?) ORDER BY rev LIMIT 1)`,
-    [...free.bindings, MAX_CANDIDATES],
-    DEFAULT_READ_BYTES,
-  );
+  const selection = {
+    runId: args.run_id ?? DEFAULT_RUN,
+    prefix: args.prefix ?? '',
+    tags: [...new Set(args.tags)],
+    now,
+  };
+  const id = oldestFree(sql, selection);
+  const [cell] = id === undefined ? [] : selectCells(sql, 'id = ?', [id], DEFAULT_READ_BYTES);
   if (cell !== undefined) return claimed(cell, startClaim(context, cell, args.by, args.ttl_s), now);
-  const all = cellFilter(...chosen);
-  const held = claimCondition('held', now);
-  const dead = claimCondition('dead', now);
-  const [others] = sql.exec<{ until: number | null; dead: number }>(
-    `SELECT min(claim_until) FILTER (WHERE ${held.where}) AS until, count(*) FILTER (WHERE ${dead.where}) AS dead
-     FROM board_cells WHERE ${all.where}`,
-    ...held.bindings,
-    ...dead.bindings,
-    ...all.bindings,
-  );
+  const { until, dead } = whyNoneFree(sql, selection);
   return {
     status: 'none',
-    retry_after_ms: others === undefined || others.until === null ? undefined : others.until - now,
-    dead: others?.dead || undefined,
+    retry_after_ms: until === undefined ? undefined : until - now,
+    dead: dead || undefined,
   };
 }
 

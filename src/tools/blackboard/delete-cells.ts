@@ -1,5 +1,6 @@
 import type { Sql, ToolContext } from '../tool.ts';
 import { boardTopic } from './fields.ts';
+import { deleteEntries } from './search-index.ts';
 
 /** Deletes cells of a board and logs a `delete` event with a revision of its own for each. Claims on them are lost. */
 export function deleteCells(context: ToolContext, runId: string, ids: readonly number[]): void {
@@ -31,7 +32,6 @@ export function deleteCellRows(sql: Sql, ids: readonly number[]): void {
         WHERE cell.id ${chosen})`,
     list,
   );
-  sql.exec(`DELETE FROM board_words WHERE rowid ${chosen}`, list);
-  sql.exec(`DELETE FROM board_grams WHERE rowid ${chosen}`, list);
+  deleteEntries(sql, ids);
   sql.exec(`DELETE FROM board_cells WHERE id ${chosen}`, list);
 }

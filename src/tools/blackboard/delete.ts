@@ -2,11 +2,11 @@ import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count, keyPath, runId, withheld } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import type { Condition } from './cell.ts';
+import { type Condition, keyCondition, NOT_EXPIRED } from './cell.ts';
 import { isHeldUntil } from './claim-state.ts';
 import { deleteCells } from './delete-cells.ts';
 import { prefix, revision } from './fields.ts';
-import { cellFilter, countCells } from './listing.ts';
+import { countCells } from './listing.ts';
 import { sweepAfter } from './sweep.ts';
 
 const MAX_KEYS = 50;
@@ -83,7 +83,12 @@ function respond(args: Args, context: ToolContext): Answer {
   const batch = matches.slice(0, MAX_DELETED_PER_CALL);
   const more = matches.length > batch.length;
   const { total, isMinimum } = more
-    ? countCells(context.sql, filter)
+    ? countCells(context.sql, {
+        runId: args.run_id,
+        prefix: args.prefix ?? '',
+        tags: [],
+        now: context.now,
+      })
     : { total: matches.length, isMinimum: false };
   const rev = matches[0]?.rev ?? 0;
   const status = statusFor(args, { matched: total, isMinimum, rev });
@@ -116,7 +121,8 @@ function chosen(args: Args, { now }: ToolContext): Condition {
     throw invalidInput('prefix', 'keys and prefix cannot be combined. Leave one out.');
   if (args.if_rev !== undefined && new Set(args.keys).size !== 1)
     throw invalidInput('if_rev', 'if_rev works with a single key only. Use expect_count for several cells.');
-  const board = cellFilter(args.run_id, args.prefix ?? '', [], now);
+  const range = keyCondition(args.run_id, args.prefix ?? '');
+  const board = { where: `${range.where} AND ${NOT_EXPIRED}`, bindings: [...range.bindings, now] };
   if (args.prefix !== undefined) return board;
   if (args.keys === undefined) throw invalidInput('keys', 'No cells are selected. Give keys or prefix.');
   return {

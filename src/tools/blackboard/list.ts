@@ -4,12 +4,12 @@ import { count, limit, optionalName, tags, text } from '../fields.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { listBoards } from './boards.ts';
-import { type Condition, parseTags } from './cell.ts';
-import { CLAIM_STATES, isHeldUntil } from './claim-state.ts';
+import { parseTags } from './cell.ts';
+import { CLAIM_STATES, clearEndedClaims, isHeldUntil } from './claim-state.ts';
 import { DEFAULT_RUN, prefixFilter } from './fields.ts';
-import { cellFilter, type ListedCell, pageByKey, pageByScore } from './listing.ts';
+import { type ListedCell, pageByKey, type Selection } from './listing.ts';
+import { pageByScore } from './search.ts';
 import { indexPending } from './search-index.ts';
-import { boardQuery } from './search-text.ts';
 import { preview } from './value.ts';
 
 const MAX_QUERY_CHARS = 512;
@@ -56,7 +56,7 @@ const output = z.strictObject({
       z.strictObject({
         run_id: z.string(),
         cells: count().describe('Counted up to 1,000.'),
-        age_s: count().describe('Since the last write among the counted cells.'),
+        age_s: count().describe('Since the last write.'),
       }),
     )
     .optional(),
@@ -118,28 +118,29 @@ function listBoardPage(args: Args, context: ToolContext): Answer {
 }
 
 function listCells(args: Args, context: ToolContext): Answer {
-  const { now } = context;
+  const { sql, now } = context;
   const runId = args.run_id ?? DEFAULT_RUN;
   const prefix = `${args.agent === undefined ? '' : `${args.agent}/`}${args.prefix ?? ''}`;
   const tags = [...new Set(args.tags)].sort();
   const state = args.claimed === 'any' ? undefined : args.claimed;
   const filters = [runId, prefix, tags, args.query ?? null, state ?? null];
-  const filter = cellFilter(runId, prefix, tags, now, state);
+  const selection = { runId, prefix, tags, state, now };
+  const isComplete = state === undefined || clearEndedClaims(sql, runId, now);
   const page =
     args.query === undefined
-      ? keyPage(args, filters, filter, context)
-      : scorePage(args, args.query, filters, filter, context);
+      ? keyPage(args, filters, selection, context)
+      : scorePage(args, args.query, filters, selection, context);
   return {
     entries: page.cells.map((cell) => describe(cell, now)),
     total: page.total,
-    total_is_minimum: page.isMinimum ? true : undefined,
+    total_is_minimum: page.isMinimum || !isComplete ? true : undefined,
     next_cursor: page.next_cursor,
   };
 }
 
-function keyPage({ cursor, limit }: Args, filters: unknown, filter: Condition, context: ToolContext) {
+function keyPage({ cursor, limit }: Args, filters: unknown, selection: Selection, context: ToolContext) {
   const after = cursor === undefined ? undefined : KEY_CURSORS.decode(context, filters, cursor);
-  const { next, ...page } = pageByKey(context.sql, filter, after, limit);
+  const { next, ...page } = pageByKey(context.sql, selection, after, limit);
   return {
     ...page,
     next_cursor: next === undefined ? undefined : KEY_CURSORS.encode(context, filters, next),
@@ -147,15 +148,15 @@ function keyPage({ cursor, limit }: Args, filters: unknown, filter: Condition, c
 }
 
 function scorePage(
-  { run_id = DEFAULT_RUN, cursor, limit }: Args,
+  { cursor, limit }: Args,
   query: string,
   filters: unknown,
-  filter: Condition,
+  selection: Selection,
   context: ToolContext,
 ) {
   const offset = cursor === undefined ? 0 : SCORE_CURSORS.decode(context, filters, cursor);
   indexPending(context.sql);
-  const { next, ...page } = pageByScore(context.sql, filter, boardQuery(run_id, query), offset, limit);
+  const { next, ...page } = pageByScore(context.sql, selection, query, offset, limit);
   return {
     ...page,
     next_cursor: next === undefined ? undefined : SCORE_CURSORS.encode(context, filters, next),

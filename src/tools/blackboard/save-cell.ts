@@ -6,6 +6,13 @@ import { boardTopic } from './fields.ts';
 import { countVersions, MAX_VERSIONS, pruneVersions, VERSION_SLACK } from './history.ts';
 import type { CellWrite, PlannedCell } from './plan-write.ts';
 
+interface Save {
+  readonly runId: string;
+  readonly write: CellWrite;
+  readonly next: PlannedCell;
+  readonly stored: Cell | undefined;
+}
+
 /**
  * @param stored the current row of the cell, expired or not
  * @returns the new revision of the cell
@@ -21,7 +28,7 @@ export function saveCell(
   const versions = 1 + (stored?.versions ?? countVersions(context.sql, runId, write.key));
   const full = versions >= MAX_VERSIONS + VERSION_SLACK;
   const row = { rev, versions: full ? MAX_VERSIONS : versions };
-  putCell(context, runId, write, next, row);
+  putCell(context, { runId, write, next, stored }, row);
   addEvent(context, runId, write, next, { rev, listed: unlessExpired(stored, context.now) === undefined });
   if (full) pruneVersions(context.sql, runId, write.key);
   if (stored?.tags !== next.tags) saveTags(context, runId, write.key, stored?.tags ?? '[]', next.tags);
@@ -35,30 +42,31 @@ export function saveCell(
 /** Inserts or updates the row. An existing row keeps its claim. */
 function putCell(
   { sql, author, now }: ToolContext,
-  runId: string,
-  write: CellWrite,
-  next: PlannedCell,
+  { runId, write, next, stored }: Save,
   { rev, versions }: { rev: number; versions: number },
 ): void {
+  const written = [rev, write.author, author.principal, now, versions, next.bytes, next.tags, next.json];
+  if (stored === undefined) {
+    sql.exec(
+      `INSERT INTO board_cells
+         (rev, author, principal, updated_at, versions, bytes, tags, value, expires_at, run_id, key)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...written,
+      next.expiresAt,
+      runId,
+      write.key,
+    );
+    return;
+  }
   sql.exec(
-    `INSERT INTO board_cells
-       (run_id, key, rev, author, principal, updated_at, expires_at, versions, bytes, tags, value)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (run_id, key) DO UPDATE SET rev = excluded.rev, author = excluded.author,
-       principal = excluded.principal, updated_at = excluded.updated_at, expires_at = excluded.expires_at,
-       versions = excluded.versions, bytes = excluded.bytes, tags = excluded.tags, value = excluded.value`,
-    runId,
-    write.key,
-    rev,
-    write.author,
-    author.principal,
-    now,
-    next.expiresAt,
-    versions,
-    next.bytes,
-    next.tags,
-    next.json,
+    `UPDATE board_cells SET rev = ?, author = ?, principal = ?, updated_at = ?, versions = ?, bytes = ?, tags = ?,
+       value = ? WHERE id = ?`,
+    ...written,
+    stored.id,
   );
+  // SQLite rewrites an index entry whenever one of its columns is assigned, even with the same value.
+  if (next.expiresAt !== stored.expires_at)
+    sql.exec('UPDATE board_cells SET expires_at = ? WHERE id = ?', next.expiresAt, stored.id);
 }
 
 function addEvent(

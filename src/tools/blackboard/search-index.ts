@@ -4,7 +4,8 @@
  * Writes do not update the index; it catches up in batches, because indexing many cells in one transaction touches far
  * fewer database pages. It finds the cells to index through their events.
  * Guarantees: a search misses no cell, because it first calls `indexPending`. A write makes the index catch up once it is 64
- * revisions behind, so a search never has much to do.
+ * revisions behind, so a search never has much to do. Row ids grow in the order in which the cells were last written
+ * (`board_entries` says which cell a row id stands for), so the newest cells are found without ranking them all.
  * The sweep must call `indexPending` before it deletes events: a cell without an event would never be indexed.
  * Memory: one batch holds at most 2,048 characters of each changed cell.
  */
@@ -20,12 +21,14 @@ interface IndexPosition extends Record<string, number> {
   /** The revisions of the last indexed event and of the last stored event. */
   indexed: number;
   head: number;
+  /** The last row id that was given. */
+  entry: number;
 }
 
 /** Indexes the cells that were written since the last batch, if they are many. */
 export function indexIfBehind(sql: Sql): void {
-  const { indexed, head } = indexPosition(sql);
-  if (head - indexed >= MAX_BEHIND) indexEvents(sql, { indexed, head });
+  const position = indexPosition(sql);
+  if (position.head - position.indexed >= MAX_BEHIND) indexEvents(sql, position);
 }
 
 /** Bytes that the index entries of a value take at most, for each byte of the value. */
@@ -43,35 +46,61 @@ export function pendingIndexBytes(sql: Sql): number {
 
 /** Indexes every cell that is not indexed yet. */
 export function indexPending(sql: Sql): void {
-  const behind = indexPosition(sql);
-  if (behind.head > behind.indexed) indexEvents(sql, behind);
+  const position = indexPosition(sql);
+  if (position.head > position.indexed) indexEvents(sql, position);
 }
 
 function indexPosition(sql: Sql): IndexPosition {
   const [row] = sql.exec<IndexPosition>(
-    'SELECT rev AS indexed, coalesce((SELECT max(rev) FROM board_events), 0) AS head FROM board_indexed',
+    'SELECT rev AS indexed, coalesce((SELECT max(rev) FROM board_events), 0) AS head, entry FROM board_indexed',
   );
-  return row ?? { indexed: 0, head: 0 };
+  return row ?? { indexed: 0, head: 0, entry: 0 };
 }
 
-function indexEvents(sql: Sql, { indexed, head }: IndexPosition): void {
-  const cells = sql.exec<{ id: number; run_id: string; key: string; tags: string; value: string }>(
-    `SELECT id, run_id, key, tags, substr(value, 1, ?) AS value FROM board_cells
+type IndexedCell = { id: number; run_id: string; key: string; rev: number; tags: string; value: string };
+
+function indexEvents(sql: Sql, { indexed, head, entry }: IndexPosition): void {
+  const cells = sql.exec<IndexedCell>(
+    `SELECT id, run_id, key, rev, tags, substr(value, 1, ?) AS value FROM board_cells
      WHERE (run_id, key) IN (SELECT run_id, key FROM board_events WHERE rev > ?)`,
     MAX_INDEXED_CHARS,
     indexed,
   );
-  for (const cell of cells) {
-    const texts = searchText(cell.key, parseTags(cell.tags), cell.value);
-    for (const name of INDEXES) {
-      sql.exec(
-        `INSERT OR REPLACE INTO board_${name} (rowid, board, name, body) VALUES (?, ?, ?, ?)`,
-        cell.id,
-        boardToken(cell.run_id),
-        texts[name].name,
-        texts[name].body,
-      );
-    }
+  deleteEntries(
+    sql,
+    cells.map(({ id }) => id),
+  );
+  let last = entry;
+  for (const cell of cells.sort((a, b) => a.rev - b.rev)) addEntry(sql, ++last, cell);
+  sql.exec('UPDATE board_indexed SET rev = ?, entry = ?', head, last);
+}
+
+function addEntry(sql: Sql, entry: number, cell: IndexedCell): void {
+  const texts = searchText(cell.key, parseTags(cell.tags), cell.value);
+  for (const name of INDEXES) {
+    sql.exec(
+      `INSERT INTO board_${name} (rowid, board, name, body) VALUES (?, ?, ?, ?)`,
+      entry,
+      boardToken(cell.run_id),
+      texts[name].name,
+      texts[name].body,
+    );
   }
-  sql.exec('UPDATE board_indexed SET rev = ?', head);
+  sql.exec('INSERT INTO board_entries (entry, cell) VALUES (?, ?)', entry, cell.id);
+}
+
+/** SQL: the row ids of the cells in a JSON array. A cell without a row in `board_entries` is indexed under its id, or not at all. */
+const ENTRIES = `SELECT entry FROM board_entries WHERE cell IN (SELECT value FROM json_each(?1))
+  UNION ALL SELECT value FROM json_each(?1)
+  WHERE NOT EXISTS (SELECT 1 FROM board_entries WHERE cell = value OR entry = value)`;
+
+/** SQL: the cell that the row id `hit.entry` stands for. */
+export const CELL_OF_ENTRY =
+  'coalesce((SELECT cell FROM board_entries WHERE board_entries.entry = hit.entry), hit.entry)';
+
+/** Removes cells from the indexes. A cell that is not indexed is ignored. */
+export function deleteEntries(sql: Sql, ids: readonly number[]): void {
+  const list = JSON.stringify(ids);
+  for (const name of INDEXES) sql.exec(`DELETE FROM board_${name} WHERE rowid IN (${ENTRIES})`, list);
+  sql.exec('DELETE FROM board_entries WHERE cell IN (SELECT value FROM json_each(?))', list);
 }

@@ -1,5 +1,5 @@
 /** Which text of a cell is indexed, and the FTS5 expressions that search it. */
-import { matchTrigrams, matchWords, queryTerms, UNSPACED_SCRIPTS } from '../search.ts';
+import { MIN_TRIGRAM_CHARS, UNSPACED_SCRIPTS } from '../search.ts';
 
 /** How many characters of a value's JSON text are indexed. */
 export const MAX_INDEXED_CHARS = 2_048;
@@ -79,15 +79,66 @@ export function boardToken(runId: string): string {
   return String.fromCharCode(...[0, 11, 22].map((shift) => PRIVATE_USE + ((hash >>> shift) & 0x7ff)));
 }
 
-/** FTS5 expressions that search one board for a caller's words; undefined for an index that cannot find any of them. */
-export function boardQuery(
-  runId: string,
-  query: string,
-): { words: string | undefined; grams: string | undefined } {
-  const terms = queryTerms(query);
-  return { words: onBoard(runId, matchWords(terms)), grams: onBoard(runId, matchTrigrams(terms)) };
+/** What a search is limited to besides the board. The hits must be checked for it: an expression only excludes most others. */
+export interface SearchScope {
+  readonly prefix: string;
+  readonly tags: readonly string[];
 }
 
-function onBoard(runId: string, expression: string | undefined): string | undefined {
-  return expression && `board : "${boardToken(runId)}" AND {name body} : (${expression})`;
+/**
+ * FTS5 expressions that search one board for a caller's words; undefined for an index that cannot find any of them.
+ *
+ * They have no phrases: FTS5 looks for the next match of a phrase in all boards before it compares boards, but leaps from
+ * one single term to the next. A word of several terms is an AND of them instead, so hits must be checked for the word.
+ */
+export function boardQuery(
+  runId: string,
+  terms: readonly string[],
+  { prefix, tags }: SearchScope = { prefix: '', tags: [] },
+): { words: string | undefined; grams: string | undefined } {
+  const board = boardToken(runId);
+  const names = [...tags.map((tag) => `${tag} `), prefix].filter((name) => ASCII.test(name));
+  return {
+    words: onBoard(board, names.flatMap(wholeWords), terms.map(wordsOf)),
+    grams: onBoard(
+      board,
+      names.flatMap((name) => trigramsOf(name.trim())),
+      terms.map(trigramsOf),
+    ),
+  };
+}
+
+/** Cells of the board whose name has all of `named` and that have all parts of any term. */
+function onBoard(
+  board: string,
+  named: readonly string[],
+  terms: readonly (readonly string[])[],
+): string | undefined {
+  const any = terms.filter((parts) => parts.length > 0).map((parts) => `(${parts.map(quote).join(' AND ')})`);
+  if (any.length === 0) return undefined;
+  const inName = [...new Set(named)].map((part) => `name : ${quote(part)} AND `).join('');
+  return `board : "${board}" AND ${inName}{name body} : (${any.join(' OR ')})`;
+}
+
+const quote = (term: string) => `"${term.replaceAll('"', '""')}"`;
+
+// Beyond ASCII, what FTS5 takes for a letter can differ from what JavaScript does.
+const ASCII = /^[ -~]*$/;
+/** Each further trigram of a term excludes fewer cells, but costs as much. */
+const MAX_TRIGRAMS = 4;
+
+const wordsOf = (term: string) => term.split('_').filter((part) => part !== '');
+
+/** The words of a prefix or tag. The last one is left out if a longer word can begin with it. */
+const wholeWords = (name: string) => name.match(/[A-Za-z0-9]+(?![A-Za-z0-9]|$)/g) ?? [];
+
+/** Trigrams of the term, the first and the last among them. */
+function trigramsOf(term: string): string[] {
+  const characters = [...term];
+  const last = characters.length - MIN_TRIGRAM_CHARS;
+  const count = Math.min(MAX_TRIGRAMS, last + 1);
+  return Array.from({ length: Math.max(0, count) }, (_, i) => {
+    const start = count === 1 ? 0 : Math.round((i * last) / (count - 1));
+    return characters.slice(start, start + MIN_TRIGRAM_CHARS).join('');
+  });
 }

@@ -1,0 +1,172 @@
+/**
+ * Chooses the cell that `blackboard_claim` takes when it is given a prefix or tags.
+ *
+ * Guarantees: it is the matching free cell with the lowest rev, and none is chosen only if none is free. The cost does not
+ * depend on how many cells wait: an index has the free cells of each folder (the part of a key up to its last slash) in order of
+ * rev, so the first that matches is the oldest.
+ * It can be a later one if more than 200 cells have the tag, or no tag is given, and the filter rejects the 1,000 oldest free cells
+ * of the searched folders: for example `queue/b-` after many older `queue/a-`. With more than 100 folders it is the oldest of the
+ * first 1,000 in key order. Give each queue a folder of its own.
+ */
+import type { Sql, SqlValue } from '../tool.ts';
+import { type Condition, keyCondition, NOT_EXPIRED, prefixRange } from './cell.ts';
+import { clearEndedClaims, IS_FREE, STATE_CODE } from './claim-state.ts';
+import { countCells, type Selection, tagsCondition } from './listing.ts';
+
+/** How many cells are examined in order of rev, in all folders together, and then in order of key. */
+const MAX_EXAMINED = 1_000;
+/** With more folders under a prefix, the board's order is used. */
+const MAX_FOLDERS = 100;
+/** A tag with at most this many cells is read completely. */
+const MAX_OF_SMALL_TAG = 200;
+
+/** SQL: the folder of a cell, as its index has it. */
+const FOLDER = "rtrim(key, replace(key, '/', ''))";
+
+type Found = { id: number; rev: number };
+/** `unknown`: none of the examined cells matches, and there are more. */
+type Search = Found | 'none' | 'unknown';
+
+/** The id of the oldest free cell of a selection. Its `state` is ignored. */
+export function oldestFree(sql: Sql, selection: Selection): number | undefined {
+  for (;;) {
+    const isComplete = clearEndedClaims(sql, selection.runId, selection.now);
+    const found = oldestMatch(sql, selection);
+    if (found !== undefined || isComplete) return found?.id;
+  }
+}
+
+function oldestMatch(sql: Sql, selection: Selection): Found | undefined {
+  for (const search of [inSmallTag, inFolders]) {
+    const found = search(sql, selection);
+    if (found !== 'unknown') return found === 'none' ? undefined : found;
+  }
+  return inKeyOrder(sql, selection);
+}
+
+function filterOf({ runId, prefix, tags, now }: Selection): Condition {
+  const range = keyCondition(runId, prefix);
+  const all = tagsCondition(runId, tags);
+  return {
+    where: `${NOT_EXPIRED} AND ${range.where} AND ${all.where}`,
+    bindings: [now, ...range.bindings, ...all.bindings],
+  };
+}
+
+function inFolders(sql: Sql, selection: Selection): Search {
+  const prefix = selection.prefix.normalize('NFC');
+  const own = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+  const below = foldersBelow(sql, selection.runId, prefix);
+  if (below.length > MAX_FOLDERS) return 'unknown';
+  const folders = own === prefix ? below : [own, ...below];
+  const limit = Math.ceil(MAX_EXAMINED / Math.max(1, folders.length));
+  const results = folders.map((folder) => inFolder(sql, folder, limit, selection));
+  const [oldest] = results.filter((result) => typeof result === 'object').sort((a, b) => a.rev - b.rev);
+  return oldest ?? (results.includes('unknown') ? 'unknown' : 'none');
+}
+
+/** The first that matches of the `limit` oldest free cells of a folder. */
+function inFolder(sql: Sql, folder: string, limit: number, selection: Selection): Search {
+  const filter = filterOf(selection);
+  const oldest = (columns: string) =>
+    `SELECT ${columns} FROM board_cells AS free INDEXED BY board_cells_queue
+     WHERE ${IS_FREE} AND run_id = ? AND ${FOLDER} = ? ORDER BY rev LIMIT`;
+  const bindings = [selection.runId, folder];
+  const [found] = sql.exec<Found>(
+    `SELECT id, rev FROM (${oldest('id, rev, run_id, key, expires_at')} ?) AS cell WHERE ${filter.where} LIMIT 1`,
+    ...bindings,
+    limit,
+    ...filter.bindings,
+  );
+  if (found !== undefined) return found;
+  const more = sql.exec(`${oldest('1 AS more')} 1 OFFSET ?`, ...bindings, limit);
+  return more.length > 0 ? 'unknown' : 'none';
+}
+
+/** The folders with a free cell whose name starts with `prefix`, one more than are searched. */
+function foldersBelow(sql: Sql, runId: string, prefix: string): string[] {
+  const { from, to } = prefixRange(prefix);
+  const next = (comparison: string) =>
+    `(SELECT ${FOLDER} FROM board_cells INDEXED BY board_cells_queue
+      WHERE ${IS_FREE} AND run_id = ? AND ${FOLDER} ${comparison}${to === undefined ? '' : ` AND ${FOLDER} < ?`}
+      ORDER BY ${FOLDER} LIMIT 1)`;
+  const end: SqlValue[] = to === undefined ? [] : [to];
+  return sql
+    .exec<{ folder: string }>(
+      `WITH RECURSIVE folders (folder) AS (
+         SELECT ${next('>= ?')} UNION ALL SELECT ${next('> folders.folder')} FROM folders WHERE folder IS NOT NULL)
+       SELECT folder FROM folders WHERE folder IS NOT NULL LIMIT ?`,
+      runId,
+      from,
+      ...end,
+      runId,
+      ...end,
+      MAX_FOLDERS + 1,
+    )
+    .map(({ folder }) => folder);
+}
+
+const ofTag = (range: Condition) =>
+  `SELECT key FROM board_tags WHERE tag = ? AND ${range.where} ORDER BY key LIMIT ?`;
+
+function inSmallTag(sql: Sql, selection: Selection): Search {
+  const { runId, prefix, tags } = selection;
+  const [tag] = tags;
+  if (tag === undefined) return 'unknown';
+  const range = keyCondition(runId, prefix);
+  const bindings = [tag, ...range.bindings, MAX_OF_SMALL_TAG];
+  if (sql.exec(`${ofTag(range)} OFFSET ?`, ...bindings, MAX_OF_SMALL_TAG).length > 0) return 'unknown';
+  return oldestOf(sql, ofTag(range), bindings, selection) ?? 'none';
+}
+
+/** The oldest of the first 1,000 matching free cells in key order. */
+function inKeyOrder(sql: Sql, selection: Selection): Found | undefined {
+  const { runId, prefix, tags } = selection;
+  const [tag] = tags;
+  const range = keyCondition(runId, prefix);
+  if (tag !== undefined) return oldestOf(sql, ofTag(range), [tag, ...range.bindings, -1], selection);
+  const keys = `SELECT key FROM board_cells INDEXED BY board_cells_state
+    WHERE ${STATE_CODE} = 0 AND ${range.where} ORDER BY key LIMIT ?`;
+  return oldestOf(sql, keys, [...range.bindings, -1], selection);
+}
+
+/** The oldest of the first 1,000 free cells that match, of those with the keys that `keys` selects. */
+function oldestOf(
+  sql: Sql,
+  keys: string,
+  bindings: readonly SqlValue[],
+  { runId, tags, now }: Selection,
+): Found | undefined {
+  const all = tagsCondition(runId, tags);
+  const [found] = sql.exec<{ id: number | null; rev: number | null }>(
+    `SELECT id, min(rev) AS rev FROM (SELECT cell.id, cell.rev
+       FROM (${keys}) AS found CROSS JOIN board_cells AS cell ON cell.run_id = ? AND cell.key = found.key
+       WHERE ${IS_FREE} AND ${NOT_EXPIRED} AND ${all.where} LIMIT ?)`,
+    ...bindings,
+    runId,
+    now,
+    ...all.bindings,
+    MAX_EXAMINED,
+  );
+  return found?.id == null || found.rev === null ? undefined : { id: found.id, rev: found.rev };
+}
+
+/** Why none is free: when the first claim on a matching cell ends, in milliseconds since the epoch, and the number of dead cells. */
+export function whyNoneFree(sql: Sql, selection: Selection): { until: number | undefined; dead: number } {
+  const filter = filterOf(selection);
+  const claims = `SELECT run_id, key, expires_at, claim_until FROM board_cells INDEXED BY board_cells_claim_end
+    WHERE run_id = ? AND claim_until > ? ORDER BY claim_until LIMIT`;
+  const bindings = [selection.runId, selection.now];
+  const [first] = sql.exec<{ claim_until: number }>(
+    `SELECT claim_until FROM (${claims} ?) AS cell WHERE ${filter.where} LIMIT 1`,
+    ...bindings,
+    MAX_EXAMINED,
+    ...filter.bindings,
+  );
+  // No claim on a matching cell ends before the last one that was examined.
+  const [last] =
+    first === undefined
+      ? sql.exec<{ claim_until: number }>(`${claims} 1 OFFSET ?`, ...bindings, MAX_EXAMINED - 1)
+      : [first];
+  return { until: last?.claim_until, dead: countCells(sql, { ...selection, state: 'dead' }).total };
+}
