@@ -131,7 +131,7 @@ describe('sweepCache', () => {
 
   test('continues pending invalidations, and deletes finished ones', () => {
     const { db, ask, set, clock, rows } = open();
-    for (let n = 0; n < 250; n++) set(`p${n}`, { response: n });
+    for (let n = 0; n < 60; n++) set(`p${n}`, { response: n });
     ask('cache_invalidate', { all: true });
     expect([rows('cache_entries'), rows('cache_invalidations')]).toEqual([50, 1]);
     expect(sweepCache(db, clock.now, 20)).toBe(20);

@@ -17,8 +17,11 @@ import {
   splitBody,
 } from '../../src/tools/cache/entries.ts';
 import {
+  MANY_PENDING,
   RECLAIMED_PER_INVALIDATION,
+  RECLAIMED_WHEN_MANY,
   reclaim,
+  reclaimAfterInvalidation,
   recordInvalidation,
 } from '../../src/tools/cache/invalidation.ts';
 import {
@@ -215,18 +218,34 @@ describe('reclaim', () => {
   test('bounds the number of pending invalidations', () => {
     const sql = emptyCache();
     let rev = 0;
-    for (let n = 0; n < 4 * RECLAIMED_PER_INVALIDATION; n++)
-      insertEntry(sql, ++rev, entry(n, 10, { tags: ['t'] }), START);
-    let most = 0;
-    for (let n = 0; n < 20; n++) {
+    const entries = 5 * RECLAIMED_WHEN_MANY;
+    for (let n = 0; n < entries; n++) insertEntry(sql, ++rev, entry(n, 10, { tags: ['t'] }), START);
+    const pending: number[] = [];
+    for (let n = 0; n < MANY_PENDING + 20; n++) {
       // The first one covers every entry; the others are carried out after it.
       recordInvalidation(sql, { kind: 'tag', value: n === 0 ? 't' : `t${n}`, namespace: undefined }, ++rev);
-      reclaim(sql, START, RECLAIMED_PER_INVALIDATION);
-      most = Math.max(most, rows(sql, 'cache_invalidations'));
+      reclaimAfterInvalidation(sql, START);
+      pending.push(rows(sql, 'cache_invalidations'));
     }
-    expect(most).toBe(4);
-    expect(rows(sql, 'cache_invalidations')).toBe(0);
-    expect(CACHE_QUOTA.entries / RECLAIMED_PER_INVALIDATION).toBeLessThanOrEqual(250);
+    expect(Math.max(...pending)).toBeLessThan(entries / RECLAIMED_PER_INVALIDATION + 1);
+    expect(pending.at(-1)).toBe(0);
+  });
+
+  test('deletes more at once while many invalidations are pending', () => {
+    const sql = emptyCache();
+    let rev = 0;
+    for (let n = 0; n < 3 * RECLAIMED_WHEN_MANY; n++)
+      insertEntry(sql, ++rev, entry(n, 10, { tags: ['t'] }), START);
+    recordInvalidation(sql, { kind: 'tag', value: 't', namespace: undefined }, ++rev);
+    const left = (): number => revs(sql).length;
+    const before = left();
+    reclaimAfterInvalidation(sql, START);
+    expect(before - left()).toBe(RECLAIMED_PER_INVALIDATION);
+    for (let n = 1; n < MANY_PENDING; n++)
+      recordInvalidation(sql, { kind: 'tag', value: `t${n}`, namespace: undefined }, ++rev);
+    const many = left();
+    reclaimAfterInvalidation(sql, START);
+    expect(many - left()).toBe(RECLAIMED_WHEN_MANY);
   });
 });
 

@@ -8,15 +8,12 @@ import {
   type InvalidationTarget,
   IS_INVALIDATED,
   type KeysTarget,
-  RECLAIMED_PER_INVALIDATION,
-  reclaim,
+  reclaimAfterInvalidation,
   recordInvalidation,
 } from './invalidation.ts';
 import { invalidateLeases } from './lease.ts';
 
 const MAX_KEYS = 50;
-/** The count of invalidated entries stops here. */
-export const MAX_COUNTED = 10_000;
 
 const input = z.strictObject({
   namespace: namespace().describe('Default: every namespace.'),
@@ -42,7 +39,7 @@ export const cacheInvalidate = defineTool({
   input,
   output: z.strictObject({
     invalidated: count(),
-    more: z.boolean().optional().describe('The real number is higher.'),
+    more: z.boolean().optional().describe('Not all entries were examined: the real number can differ.'),
     rev: count(),
   }),
   log: {
@@ -59,12 +56,12 @@ export const cacheInvalidate = defineTool({
     const rev = args.dry_run ? context.headRev() : context.nextRev();
     if (!args.dry_run) invalidateLeases(context, target, rev);
     if (target.kind === 'keys') return { invalidated: deleteKeys(target, args.dry_run, context), rev };
-    const servable = countServable(sql, target, rev, now, MAX_COUNTED + 1);
+    const { servable, isEstimate } = countServable(sql, target, rev, now);
     if (!args.dry_run) {
       recordInvalidation(sql, target, rev);
-      reclaim(sql, now, RECLAIMED_PER_INVALIDATION);
+      reclaimAfterInvalidation(sql, now);
     }
-    return { invalidated: Math.min(servable, MAX_COUNTED), more: servable > MAX_COUNTED || undefined, rev };
+    return { invalidated: servable, more: isEstimate || undefined, rev };
   },
 });
 

@@ -5,10 +5,16 @@
  * matching invalidation has a higher revision: `IS_INVALIDATED` tests this in every query that serves or counts entries.
  * Guarantees: from the call on, no matching older entry is served; entries stored later are not affected.
  * Memory: repeating an invalidation updates its row. A row is deleted once all its entries are. Each new invalidation deletes
- * up to 200 entries, so at most about 250 rows (50,000 entries / 200) can be pending.
+ * up to 10 entries, and up to 200 while 250 or more rows are pending, so about 500 rows can be at most.
  * Until they are deleted, invalidated entries still count towards the quota; `evictToFit` deletes them first.
  */
-import type { Sql } from '../tool.ts';
+import type { Sql, SqlValue } from '../tool.ts';
+import { EVERY_NAMESPACE, endReset, resetTotals, servableTotal } from './totals.ts';
+
+interface Condition {
+  readonly where: string;
+  readonly bindings: readonly SqlValue[];
+}
 
 /** Selects all entries, those of a model or those with a tag. `namespace` undefined means every namespace. */
 export interface BulkTarget {
@@ -26,10 +32,13 @@ export interface KeysTarget {
 /** What `cache_invalidate` can select. */
 export type InvalidationTarget = BulkTarget | KeysTarget;
 
-/** How many entries one invalidation deletes. It bounds the number of pending invalidations: see above. */
-export const RECLAIMED_PER_INVALIDATION = 200;
-/** Stored in place of a namespace when an invalidation covers all of them. */
-export const EVERY_NAMESPACE = '';
+/** How many entries one invalidation deletes. */
+export const RECLAIMED_PER_INVALIDATION = 10;
+/** With this many pending invalidations, each new one deletes `RECLAIMED_WHEN_MANY` entries. It bounds their number: see above. */
+export const MANY_PENDING = 250;
+export const RECLAIMED_WHEN_MANY = 200;
+/** How many entries a count examines. */
+const MAX_EXAMINED = 400;
 
 /** SQL: whether entry `e` is invalidated. Usually nothing is pending; the first EXISTS, evaluated once per statement, makes that case cheap. */
 export const IS_INVALIDATED = `(EXISTS (SELECT 1 FROM cache_invalidations) AND (
@@ -40,45 +49,81 @@ export const IS_INVALIDATED = `(EXISTS (SELECT 1 FROM cache_invalidations) AND (
   OR EXISTS (SELECT 1 FROM cache_tags t JOIN cache_invalidations i ON i.kind = 'tag' AND i.value = t.tag
              WHERE t.entry = e.rev AND i.ns IN ('', e.ns) AND i.rev > e.rev)))`;
 
-/** SQL that selects the entries of a target written up to a revision. Bindings: value, namespace, revision. */
-const ENTRIES_UP_TO: Record<BulkTarget['kind'], string> = {
-  all: `SELECT e.rev FROM cache_entries e WHERE ? = '' AND ? IN ('', e.ns) AND e.rev <= ?`,
-  model: `SELECT e.rev FROM cache_entries e WHERE e.model = ? AND ? IN ('', e.ns) AND e.rev <= ?`,
-  tag: `SELECT e.rev FROM cache_tags t JOIN cache_entries e ON e.rev = t.entry
-        WHERE t.tag = ? AND ? IN ('', e.ns) AND t.entry <= ?`,
-};
+const ENTRIES = {
+  all: `FROM cache_entries e WHERE ? = ''`,
+  'all of a namespace': `FROM cache_entries e INDEXED BY cache_entries_ns WHERE ? = '' AND e.ns = ?`,
+  model: 'FROM cache_entries e INDEXED BY cache_entries_model WHERE e.model = ?',
+  'model of a namespace':
+    'FROM cache_entries e INDEXED BY cache_entries_model WHERE e.model = ? AND e.ns = ?',
+  tag: `FROM cache_tags t INDEXED BY cache_tags_tag CROSS JOIN cache_entries e ON e.rev = t.entry WHERE t.tag = ?`,
+  'tag of a namespace': `FROM cache_tags t INDEXED BY cache_tags_tag CROSS JOIN cache_entries e ON e.rev = t.entry
+    WHERE t.tag = ? AND e.ns = ?`,
+} as const;
+
+/** The newest entries of a target, in the order of its index: they are the last to be covered by an earlier invalidation. */
+const NEWEST_FIRST = { model: 'e.ns DESC, e.rev DESC', tag: 't.entry DESC' } as const;
+
+/** SQL that follows SELECT, for the entries of a target with any revision. */
+function entriesOf(kind: BulkTarget['kind'], value: string, ns: string): Condition {
+  return ns === EVERY_NAMESPACE
+    ? { where: ENTRIES[kind], bindings: [value] }
+    : { where: ENTRIES[`${kind} of a namespace`], bindings: [value, ns] };
+}
 
 /** From now on every entry of the target that was written before `rev` counts as absent. */
 export function recordInvalidation(sql: Sql, { kind, value, namespace }: BulkTarget, rev: number): void {
+  const ns = namespace ?? EVERY_NAMESPACE;
   sql.exec(
     `INSERT INTO cache_invalidations (kind, value, ns, rev) VALUES (?, ?, ?, ?)
      ON CONFLICT (kind, value, ns) DO UPDATE SET rev = excluded.rev`,
     kind,
     value,
-    namespace ?? EVERY_NAMESPACE,
+    ns,
     rev,
   );
+  if (kind === 'all') resetTotals(sql, ns, rev);
 }
 
-/** Counts the entries of the target, written up to `rev`, that can still be served. Stops at `max`. */
-export function countServable(sql: Sql, target: BulkTarget, rev: number, now: number, max: number): number {
-  const [row] = sql.exec<{ servable: number }>(
-    `SELECT count(*) AS servable FROM
-       (SELECT 1 FROM cache_entries e
-        WHERE e.rev IN (${ENTRIES_UP_TO[target.kind]}) AND e.dead_at > ? AND NOT ${IS_INVALIDATED} LIMIT ?)`,
-    target.value,
-    target.namespace ?? EVERY_NAMESPACE,
-    rev,
+/**
+ * How many entries of the target were written up to `rev` and can still be served; of those by model or tag, only the newest
+ * 400 are examined. `isEstimate`: the real number can differ.
+ */
+export function countServable(
+  sql: Sql,
+  target: BulkTarget,
+  rev: number,
+  now: number,
+): { servable: number; isEstimate: boolean } {
+  const ns = target.namespace ?? EVERY_NAMESPACE;
+  if (target.kind === 'all') {
+    const { entries, isReclaiming } = servableTotal(sql, ns, now);
+    return { servable: entries, isEstimate: isReclaiming };
+  }
+  const { where, bindings } = entriesOf(target.kind, target.value, ns);
+  const [row] = sql.exec<{ examined: number; servable: number }>(
+    `SELECT count(*) AS examined, count(*) FILTER (WHERE e.dead_at > ? AND e.rev <= ? AND NOT ${IS_INVALIDATED}) AS servable
+     FROM (SELECT e.rev, e.ns, e.model, e.dead_at ${where} ORDER BY ${NEWEST_FIRST[target.kind]} LIMIT ?) AS e`,
     now,
-    max,
+    rev,
+    ...bindings,
+    MAX_EXAMINED + 1,
   );
-  return row?.servable ?? 0;
+  return {
+    servable: Math.min(row?.servable ?? 0, MAX_EXAMINED),
+    isEstimate: (row?.examined ?? 0) > MAX_EXAMINED,
+  };
 }
 
-/** Deletes at most `budget` expired entries and at most `budget` invalidated ones. */
-export function reclaim(sql: Sql, now: number, budget: number): void {
-  deleteExpired(sql, now, budget);
-  deleteInvalidated(sql, budget);
+/** After an invalidation: deletes a few of the entries that it, or another one before it, covers. */
+export function reclaimAfterInvalidation(sql: Sql, now: number): void {
+  const [row] = sql.exec<{ pending: number }>('SELECT count(*) AS pending FROM cache_invalidations');
+  const isMany = (row?.pending ?? 0) >= MANY_PENDING;
+  reclaim(sql, now, isMany ? RECLAIMED_WHEN_MANY : RECLAIMED_PER_INVALIDATION);
+}
+
+/** Deletes at most `budget` expired entries and at most `budget` invalidated ones. @returns how many rows it deleted */
+export function reclaim(sql: Sql, now: number, budget: number): number {
+  return deleteExpired(sql, now, budget) + deleteInvalidated(sql, budget);
 }
 
 /** Deletes at most `budget` expired entries. @returns how many it deleted */
@@ -99,10 +144,10 @@ export function deleteInvalidated(sql: Sql, budget: number): number {
       'SELECT kind, value, ns, rev FROM cache_invalidations ORDER BY rev LIMIT 1',
     );
     if (oldest === undefined) break;
+    const { where, bindings } = entriesOf(oldest.kind, oldest.value, oldest.ns);
     const deleted = sql.exec(
-      `DELETE FROM cache_entries WHERE rev IN (${ENTRIES_UP_TO[oldest.kind]} LIMIT ?) RETURNING rev`,
-      oldest.value,
-      oldest.ns,
+      `DELETE FROM cache_entries WHERE rev IN (SELECT e.rev ${where} AND e.rev <= ? LIMIT ?) RETURNING rev`,
+      ...bindings,
       oldest.rev,
       left,
     ).length;
@@ -114,6 +159,7 @@ export function deleteInvalidated(sql: Sql, budget: number): number {
       oldest.value,
       oldest.ns,
     );
+    if (oldest.kind === 'all') endReset(sql, oldest.ns);
     left -= deleted + 1;
   }
   return budget - left;

@@ -11,7 +11,8 @@
  */
 import * as z from 'zod';
 import type { Sql, ToolContext } from '../tool.ts';
-import { EVERY_NAMESPACE, type InvalidationTarget } from './invalidation.ts';
+import type { InvalidationTarget } from './invalidation.ts';
+import { EVERY_NAMESPACE } from './totals.ts';
 
 export const MAX_LEASE_S = 600;
 /** The most leases of a tenant, including expired ones that still exist. */

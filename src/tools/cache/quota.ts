@@ -8,6 +8,7 @@ export interface Quota {
 /** The limits of one tenant's cache. */
 export const CACHE_QUOTA: Quota = { bytes: 256 * 1024 * 1024, entries: 50_000 };
 export const MAX_EVICTED_PER_CALL = 250;
+const RECLAIMED_PER_STEP = 10;
 
 export interface EvictedEntry extends Record<string, string | number> {
   rev: number;
@@ -33,8 +34,7 @@ export function evictToFit(
   quota: Quota = CACHE_QUOTA,
 ): { fits: boolean; evicted: readonly EvictedEntry[] } {
   if (!exceeds(excess(sql, size, quota))) return { fits: true, evicted: [] };
-  reclaim(sql, now, MAX_EVICTED_PER_CALL);
-  const over = excess(sql, size, quota);
+  const over = reclaimToFit(sql, size, now, quota);
   if (!exceeds(over)) return { fits: true, evicted: [] };
   const oldest = sql.exec<EvictedEntry>(
     'SELECT rev, ns, model, size FROM cache_entries ORDER BY hit_at, rev LIMIT ?',
@@ -46,6 +46,16 @@ export function evictToFit(
     JSON.stringify(evicted.map((victim) => victim.rev)),
   );
   return { fits: !exceeds(excess(sql, size, quota)), evicted };
+}
+
+/** Deletes dead entries in small steps until the entry fits, or none is left, or enough were deleted for one call. */
+function reclaimToFit(sql: Sql, size: number, now: number, quota: Quota): Excess {
+  let over = excess(sql, size, quota);
+  for (let deleted = 0; exceeds(over) && deleted < MAX_EVICTED_PER_CALL; deleted += RECLAIMED_PER_STEP) {
+    if (reclaim(sql, now, RECLAIMED_PER_STEP) === 0) break;
+    over = excess(sql, size, quota);
+  }
+  return over;
 }
 
 function excess(sql: Sql, size: number, quota: Quota): Excess {

@@ -3,8 +3,8 @@ import { count } from '../fields.ts';
 import { defineTool, type Sql } from '../tool.ts';
 import { namespace } from './cache-input.ts';
 import { dayOf, MAX_DAYS, MICRO_USD_PER_USD, UNLABELLED } from './counters.ts';
-import { IS_INVALIDATED } from './invalidation.ts';
 import { CACHE_QUOTA } from './quota.ts';
+import { EVERY_NAMESPACE, servableTotal } from './totals.ts';
 
 const DEFAULT_DAYS = 7;
 const MAX_MODELS = 20;
@@ -44,6 +44,10 @@ export const cacheStats = defineTool({
     ...counterFields,
     entries: count().describe('Entries that can be served now.'),
     bytes: count(),
+    reclaiming: z
+      .literal(true)
+      .optional()
+      .describe('entries and bytes still include entries that expired or were invalidated.'),
     quota_bytes: count().describe('For all namespaces together.'),
     by_model: z.array(z.strictObject({ model: z.string(), ...counterFields })),
   }),
@@ -51,9 +55,12 @@ export const cacheStats = defineTool({
   run: ({ namespace: ns = null, days }, { sql, now }) => {
     const since = dayOf(now) - days;
     const total = sums(sql, since, ns);
+    const { entries, bytes, isReclaiming } = servableTotal(sql, ns ?? EVERY_NAMESPACE, now);
     return {
       ...describeSums(total),
-      ...currentUse(sql, ns, now),
+      entries,
+      bytes,
+      reclaiming: isReclaiming ? (true as const) : undefined,
       quota_bytes: CACHE_QUOTA.bytes,
       by_model: byModel(sql, since, ns, total),
     };
@@ -137,15 +144,4 @@ function describeSums({ micro_usd_saved: microUsd, ...sums }: Sums) {
     tokens_saved: sums.tokens_saved,
     usd_saved: microUsd / MICRO_USD_PER_USD,
   };
-}
-
-/** The number of entries that can be served now, and their bytes. The quota bounds both. */
-function currentUse(sql: Sql, ns: string | null, now: number): { entries: number; bytes: number } {
-  const [row] = sql.exec<{ entries: number; bytes: number }>(
-    `SELECT count(*) AS entries, total(e.size) AS bytes FROM cache_entries e
-     WHERE e.dead_at > ? AND e.ns = coalesce(?, e.ns) AND NOT ${IS_INVALIDATED}`,
-    now,
-    ns,
-  );
-  return row ?? { entries: 0, bytes: 0 };
 }
