@@ -1,10 +1,18 @@
 import * as z from 'zod';
 import { cursorsOf } from '../cursor.ts';
 import { count, cursor, limit, optionalName, tags, text } from '../fields.ts';
-import { defineTool, type ToolContext } from '../tool.ts';
-import { countStates, type Index, type ListFilter, listIdentity, pageOfScars, SORTS } from './list-query.ts';
+import { defineTool } from '../tool.ts';
+import {
+  countStates,
+  type ListFilter,
+  listIdentity,
+  pageOfHits,
+  pageOfScars,
+  SORTS,
+  searchScars,
+} from './list-query.ts';
 import { listedSchema, listedView } from './output.ts';
-import { SEVERITIES, STATES, type State } from './state.ts';
+import { SEVERITIES, STATES } from './state.ts';
 import { redacted } from './texts.ts';
 
 const MAX_QUERY_CHARS = 512;
@@ -53,6 +61,7 @@ export const scarList = defineTool({
   output: z.strictObject({
     scars: z.array(listedSchema),
     total: count(),
+    total_is_minimum: z.literal(true).optional().describe('The real numbers can be higher.'),
     hidden: z.strictObject({ muted: count(), archived: count() }),
     next_cursor: z.string().optional(),
   }),
@@ -81,23 +90,31 @@ export const scarList = defineTool({
     const sort = args.sort ?? (args.query === undefined ? 'recent' : 'relevant');
     const identity = listIdentity(wanted, sort, args.status);
     const from = args.cursor === undefined ? undefined : CURSORS.decode(context, identity, args.cursor);
-    const { index, counts } = countMatches(sql, wanted, from?.index);
     const states = args.status === undefined ? STATES.filter((state) => !isHidden(state)) : [args.status];
     const asOf = from?.as_of ?? now;
     const after = from && { place: from.place, id: from.id };
-    const page = { index, states, sort, asOf, after, limit: args.limit + 1 } as const;
-    const found = pageOfScars(sql, wanted, page);
-    const shown = found.slice(0, args.limit);
-    const last = shown.at(-1);
-    const next =
-      last && found.length > shown.length
-        ? { place: last.place, id: last.id, index, as_of: asOf }
-        : undefined;
+    const order = { states, asOf, after, limit: args.limit } as const;
+    const found =
+      args.query === undefined
+        ? { index: 'scar_words' as const, ...countStates(sql, wanted) }
+        : searchScars(sql, wanted, args.query, from?.index);
+    const page =
+      'hits' in found
+        ? pageOfHits(sql, found, { ...order, sort })
+        : pageOfScars(sql, wanted, { ...order, sort: args.sort ?? 'recent' });
+    const { counts, index } = found;
+    const next = page.next && {
+      place: page.next.place,
+      id: page.next.id,
+      index,
+      as_of: asOf,
+    };
     const hiddenOf = (state: (typeof HIDDEN)[number]) =>
       args.status === state ? 0 : (counts.get(state) ?? 0);
     return {
-      scars: shown.map((scar) => listedView(scar, scar.fixes, now)),
+      scars: page.scars.map((scar) => listedView(scar, scar.fixes, now)),
       total: states.reduce<number>((sum, state) => sum + (counts.get(state) ?? 0), 0),
+      total_is_minimum: found.isMinimum ? (true as const) : undefined,
       hidden: { muted: hiddenOf('muted'), archived: hiddenOf('archived') },
       next_cursor: next && CURSORS.encode(context, identity, next),
     };
@@ -105,15 +122,3 @@ export const scarList = defineTool({
 });
 
 const isHidden = (state: (typeof STATES)[number]) => HIDDEN.some((hidden) => hidden === state);
-
-/** Counts the matches per state. A query without a match among whole words is searched by trigrams instead. */
-function countMatches(
-  sql: ToolContext['sql'],
-  wanted: ListFilter,
-  index: Index | undefined,
-): { index: Index; counts: Map<State, number> } {
-  const first = index ?? 'scar_words';
-  const counts = countStates(sql, wanted, first);
-  if (index !== undefined || wanted.query === undefined || counts.size > 0) return { index: first, counts };
-  return { index: 'scar_trigrams', counts: countStates(sql, wanted, 'scar_trigrams') };
-}

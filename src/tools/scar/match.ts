@@ -1,8 +1,8 @@
-import { MAX_QUERY_TERMS, matchTrigrams, matchWords } from '../search.ts';
+import { MAX_QUERY_TERMS, matchWords } from '../search.ts';
 import type { Sql, SqlValue } from '../tool.ts';
 import { type Attempt, relateAction } from './relate-action.ts';
 import { type Failure, type Relation, relate } from './relate-failure.ts';
-import { SCAR_COLUMNS, type Scar } from './store.ts';
+import { MAX_SCARS, SCAR_COLUMNS, type Scar } from './store.ts';
 import { substrings, tokensOf, wordsOf } from './tokens.ts';
 
 /**
@@ -17,7 +17,11 @@ import { substrings, tokensOf, wordsOf } from './tokens.ts';
 
 /** Maximum number of scars that one stage compares. */
 const MAX_CANDIDATES = 20;
-/** Terms of one search. Half the usual maximum, because with 10,000 scars each term costs up to a millisecond. */
+/** How many scars are read for each that is compared: some are muted, archived or of another project. */
+const CANDIDATES_PER_MATCH = 3;
+/** How many scars one term contributes. */
+const MAX_PER_TERM = 250;
+/** Terms of one search. Half the usual maximum, because each is searched by itself. */
 const MAX_TERMS = MAX_QUERY_TERMS / 2;
 const MIN_INDEXED_TERMS = 2;
 const TRIGRAM = 3;
@@ -51,7 +55,7 @@ export function findWarnings(sql: Sql, attempt: Attempt, now: number): Match[] {
 }
 
 /**
- * Searches by the same tool and target, then by shared words (BM25), then by shared trigrams, and returns the matches of
+ * Searches by the same tool and target, then by shared words, then by shared trigrams, and returns the matches of
  * the first stage that accepts any.
  */
 function searchInStages(
@@ -74,26 +78,54 @@ function candidates(sql: Sql, criteria: SearchCriteria, stage: SearchStage): Sca
     case 'tool_target':
       return criteria.tool === null || criteria.target === null
         ? []
-        : select(sql, criteria, 'scars AS s', 's.tool = ? AND s.target = ?', 's.last_seen DESC', [
-            criteria.tool,
-            criteria.target,
-          ]);
+        : select(
+            sql,
+            criteria,
+            'scars AS s',
+            's.tool = ? AND s.target = ?',
+            `ORDER BY s.last_seen DESC LIMIT ${MAX_CANDIDATES}`,
+            [criteria.tool, criteria.target],
+          );
     case 'words':
-      return search(sql, criteria, 'scar_words', matchWords(criteria.tokens.slice(0, MAX_TERMS)));
+      return search(sql, criteria, 'scar_words', criteria.tokens.slice(0, MAX_TERMS));
     case 'trigrams':
-      return search(sql, criteria, 'scar_trigrams', matchTrigrams(trigramsOf(criteria.tokens)));
+      return search(sql, criteria, 'scar_trigrams', trigramsOf(criteria.tokens));
   }
 }
 
+/** The scars that share the rarest terms, best first. Ranking by BM25 would read every scar with any of the terms. */
 function search(
   sql: Sql,
   criteria: SearchCriteria,
   index: 'scar_words' | 'scar_trigrams',
-  expression: string | undefined,
+  terms: readonly string[],
 ): Scar[] {
-  if (expression === undefined || criteria.tokens.length < MIN_INDEXED_TERMS) return [];
-  const joined = `${index} JOIN scars AS s ON s.id = ${index}.rowid`;
-  return select(sql, criteria, joined, `${index} MATCH ?`, `${index}.rank`, [`tokens : (${expression})`]);
+  if (criteria.tokens.length < MIN_INDEXED_TERMS) return [];
+  const scores = new Map<number, number>();
+  for (const term of terms) {
+    const ids = newestWith(sql, index, term);
+    for (const id of ids) scores.set(id, (scores.get(id) ?? 0) + Math.log(1 + MAX_SCARS / ids.length));
+  }
+  const best = [...scores]
+    .sort(([a, scoreA], [b, scoreB]) => scoreB - scoreA || b - a)
+    .slice(0, MAX_CANDIDATES * CANDIDATES_PER_MATCH)
+    .map(([id]) => id);
+  const found = select(sql, criteria, 'scars AS s', 's.id IN (SELECT value FROM json_each(?))', '', [
+    JSON.stringify(best),
+  ]);
+  const byId = new Map(found.map((scar) => [scar.id, scar]));
+  return best.flatMap((id) => byId.get(id) ?? []).slice(0, MAX_CANDIDATES);
+}
+
+/** The newest scars with a term; a term that more scars have tells little about each. */
+function newestWith(sql: Sql, index: 'scar_words' | 'scar_trigrams', term: string): number[] {
+  return sql
+    .exec<{ id: number }>(
+      `SELECT rowid AS id FROM ${index} WHERE ${index} MATCH ? ORDER BY rowid DESC LIMIT ?`,
+      `tokens : ${matchWords([term])}`,
+      MAX_PER_TERM,
+    )
+    .map(({ id }) => id);
 }
 
 /** A failure with a project matches scars of that project and scars without one; a failure without a project matches all. */
@@ -108,11 +140,10 @@ function select(
   return sql.exec<Scar>(
     `SELECT ${SCAR_COLUMNS} FROM ${from}
      WHERE ${where} AND s.state NOT IN ('muted', 'archived') AND (? IS NULL OR s.project IS NULL OR s.project = ?)
-     ORDER BY ${order} LIMIT ?`,
+     ${order}`,
     ...bindings,
     project,
     project,
-    MAX_CANDIDATES,
   );
 }
 

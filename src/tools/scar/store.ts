@@ -108,7 +108,7 @@ export function scarByFingerprint(sql: Sql, fingerprint: string): Scar | undefin
 
 /** @throws ToolError `quota_exceeded` when the tenant has 10,000 scars */
 export function requireScarLimit(sql: Sql): void {
-  const [row] = sql.exec<{ scars: number }>('SELECT count(*) AS scars FROM scars');
+  const [row] = sql.exec<{ scars: number }>('SELECT sum(scars) AS scars FROM scar_states');
   if (row === undefined || row.scars < MAX_SCARS) return;
   throw new ToolError(
     'quota_exceeded',
