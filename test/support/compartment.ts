@@ -3,17 +3,15 @@ import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
 import type { LogRecord } from '../../src/telemetry/log.ts';
 import { Compartment } from '../../src/tenant/compartment.ts';
-import {
-  type CallOutcome,
-  type CallRequest,
-  parseTenantId,
-  type TokenId,
-} from '../../src/tenant/contract/call.ts';
+import { type CallOutcome, parseTenantId, type TokenId } from '../../src/tenant/contract/call.ts';
 import { forwardOnly } from '../../src/tenant/contract/timer.ts';
 import type { Host } from '../../src/tenant/host.ts';
 import type { Database } from '../../src/tenant/storage/database.ts';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';
+import { callRequest } from './call-request.ts';
 import { FakeTime } from './fake-time.ts';
+
+export { callRequest };
 
 export const GENEROUS = { rate: 100_000, burst: 1_000_000 };
 const TEN_YEARS_MS = 10 * 365 * 86_400_000;
@@ -80,24 +78,4 @@ export function createdCompartment(host: Partial<Host> = {}): TestCompartment {
   if (id === undefined || !test.compartment.administration.create(id).ok)
     throw new Error('the tenant was not created');
   return test;
-}
-
-let calls = 0;
-
-export function callRequest(tokenId: TokenId, tool: string, args: unknown, receivedAt: number): CallRequest {
-  return {
-    tokenId,
-    session: undefined,
-    cancelKey: `cancel-${++calls}`,
-    tool,
-    args,
-    caller: {
-      requestId: 'request-1',
-      trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), parentSpanId: undefined },
-      receivedAt,
-      clientName: 'test-client',
-      clientVersion: '1.0.0',
-      protocolVersion: '2026-07-28',
-    },
-  };
 }

@@ -1,0 +1,160 @@
+import { expect, test } from 'vitest';
+import { openDatabase } from '../../src/local/database.ts';
+import { createdCompartment } from '../support/compartment.ts';
+import { fill } from '../support/growth-fill.ts';
+import { OPERATIONS } from '../support/growth-operations.ts';
+import { ISOLATION_SCRIPT } from '../support/isolation-script.ts';
+import type { Answer } from '../support/tenant.ts';
+
+/**
+ * How SQLite carries out every statement of the tools: none reads a whole table that can grow without a bound, builds an index
+ * for itself, or sorts. There are no statistics here, as there are none in production.
+ */
+
+interface Allowed {
+  /** The start of the step. */
+  readonly step: string;
+  /** A part of the statement that no other has. */
+  readonly of: string;
+  readonly because: string;
+}
+
+const ONE_ROW = 'the table has one row';
+const IN_ORDER = 'it reads in the order of the key and stops at the LIMIT';
+
+/** Tables that may be read completely. */
+const SMALL_TABLES: Readonly<Record<string, string>> = {
+  sqlite_master: 'it has a row for each table and index',
+  _sql_schema_migrations: 'it has a row for each migration',
+  tenant: ONE_ROW,
+  board_indexed: ONE_ROW,
+  cache_totals: ONE_ROW,
+  scar_states: 'it has a row for each state',
+  tokens: 'a tenant has at most 1,000 tokens',
+  sessions: 'a tenant has at most 1,000 sessions and 256 streams',
+  cache_leases: 'a tenant has at most 1,000 leases',
+  cache_lost_tags: 'at most 500 invalidated tags are stored',
+  cache_invalidations: 'about 500 invalidations can be pending',
+};
+
+/** Steps of plans that read, sort or index only what is bounded. */
+const BOUNDED: readonly Allowed[] = [
+  { step: 'SCAN calls', of: 'SELECT rev, buckets FROM calls', because: IN_ORDER },
+  { step: 'SCAN board_events', of: 'SELECT rev, at FROM board_events ORDER BY rev LIMIT', because: IN_ORDER },
+  { step: 'SCAN board_marks', of: 'SELECT rev, at FROM board_marks ORDER BY rev LIMIT', because: IN_ORDER },
+  {
+    step: 'SCAN total',
+    of: 'SELECT count(*) AS boards',
+    because: 'it stops after 1,001 boards with a cell',
+  },
+  { step: 'SCAN s USING INDEX scars_recent', of: 'AS matches FROM scars AS s', because: IN_ORDER },
+  {
+    step: 'USE TEMP B-TREE FOR ORDER BY',
+    of: 'AS matches FROM scars AS s',
+    because: 'the tags of one scar and of the call',
+  },
+  {
+    step: 'USE TEMP B-TREE FOR ORDER BY',
+    of: 'ORDER BY last_seen DESC, id DESC LIMIT',
+    because: 'the tags of one scar and of the call',
+  },
+  { step: 'USE TEMP B-TREE FOR ORDER BY', of: 'FROM tokens ORDER BY', because: SMALL_TABLES.tokens ?? '' },
+  {
+    step: 'USE TEMP B-TREE FOR ORDER BY',
+    of: 'DELETE FROM scar_runs',
+    because: 'a scar has at most 65 runs',
+  },
+  {
+    step: 'USE TEMP B-TREE FOR ORDER BY',
+    of: 'AS pending CROSS JOIN cache_entries',
+    because: 'both sides of the UNION have a LIMIT',
+  },
+  {
+    step: 'USE TEMP B-TREE FOR GROUP BY',
+    of: 'FROM cache_days',
+    because: 'a day has 200 rows, and 30 days are stored',
+  },
+  {
+    step: 'USE TEMP B-TREE FOR ORDER BY',
+    of: 'FROM cache_days',
+    because: 'a day has 200 rows, and 30 days are stored',
+  },
+];
+
+interface Plan {
+  readonly statement: string;
+  readonly steps: readonly string[];
+}
+
+/** The plans of all statements that run while the tools are used. */
+function plansOfTools(): Plan[] {
+  const db = openDatabase();
+  const statements = new Set<string>();
+  const tenant = createdCompartment({
+    db: {
+      ...db,
+      exec: (query, ...bindings) => {
+        statements.add(query);
+        return db.exec(query, ...bindings);
+      },
+    },
+  });
+  const token = tenant.issue();
+  const call = (tool: string, args: unknown): Answer => {
+    const outcome = tenant.call(token, tool, args);
+    return outcome.kind === 'answer' ? JSON.parse(outcome.json) : {};
+  };
+  fill(db, tenant.clock.now, call, { cells: 1_000, cached: 300, scars: 100 });
+  const before: Answer[] = [];
+  for (const step of ISOLATION_SCRIPT) before.push(call(step.tool, step.args('a', before)));
+  for (const operation of OPERATIONS) {
+    const [tool, args] = operation.request(0);
+    operation.after?.(call, call(tool, args));
+  }
+  tenant.compartment.sweep();
+  return [...statements].map((statement) => ({
+    statement: statement.replace(/\s+/g, ' ').trim(),
+    steps: db.exec<{ detail: string }>(`EXPLAIN QUERY PLAN ${statement}`).map(({ detail }) => detail),
+  }));
+}
+
+/** Tables and their aliases in a statement. */
+function tablesIn(statement: string): Set<string> {
+  const named = statement.matchAll(
+    /\b(?:FROM|JOIN|UPDATE|INTO) (\w+)(?: (?:AS )?(?!INDEXED|CROSS|JOIN|ON|WHERE|ORDER|LIMIT|SET|GROUP|UNION)(\w+))?/g,
+  );
+  return new Set([...named].flatMap(([, table, alias]) => [table ?? '', alias ?? '']));
+}
+
+const isCovered = ({ step, of }: Allowed, found: Step) =>
+  found.step.startsWith(step) && found.statement.includes(of);
+
+/** The table of a step that reads all of it; undefined if it is a subquery, a table-valued function or a text search. */
+function scannedTable({ step, statement }: Step): string | undefined {
+  const [, name = ''] = /^SCAN (\w+)/.exec(step) ?? [];
+  const isDerived = statement.includes(`) AS ${name}`) || statement.includes(`RECURSIVE ${name} (`);
+  if (name === '' || name === 'CONSTANT' || isDerived || !tablesIn(statement).has(name)) return undefined;
+  if (!step.includes('VIRTUAL TABLE')) return name;
+  return statement.includes('MATCH') && !statement.includes('LIMIT') ? name : undefined;
+}
+
+interface Step {
+  readonly step: string;
+  readonly statement: string;
+}
+
+test('no statement of a tool reads, sorts or indexes a table that can grow without a bound', () => {
+  const plans = plansOfTools();
+  expect(plans.length).toBeGreaterThan(100);
+  const steps = plans.flatMap(({ statement, steps }) => steps.map((step) => ({ step, statement })));
+  const found = steps.filter(
+    (step) => /AUTOMATIC|TEMP B-TREE/.test(step.step) || scannedTable(step) !== undefined,
+  );
+  const small = found.filter((step) => Object.hasOwn(SMALL_TABLES, scannedTable(step) ?? ''));
+  const rest = found.filter((step) => !small.includes(step));
+  expect(rest.filter((step) => !BOUNDED.some((allowed) => isCovered(allowed, step)))).toEqual([]);
+  // An entry that allows nothing any more is to be removed.
+  expect(BOUNDED.filter((allowed) => !rest.some((step) => isCovered(allowed, step)))).toEqual([]);
+  const read = new Set(small.map(scannedTable));
+  expect(Object.keys(SMALL_TABLES).filter((table) => !read.has(table))).toEqual([]);
+});
