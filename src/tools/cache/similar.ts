@@ -6,11 +6,15 @@ import { IS_INVALIDATED } from './invalidation.ts';
 import { previewLine, similarity, type Terms, termsOf } from './question-text.ts';
 
 const MAX_CANDIDATES = 3;
-/** How many questions, those of the newest entries, are indexed. A search scores every one that has a search term. */
+/** How many questions, those of the newest entries, are indexed. */
 export const MAX_INDEXED_QUESTIONS = 5000;
 const DELETED_AT_ONCE = 64;
 const MAX_WORDS = 8;
 const MAX_GRAMS = 16;
+/** How many questions one term contributes: those of the newest entries. */
+const MAX_PER_TERM = 200;
+/** How many entries are checked for namespace and age until `MAX_COMPARED` are found. */
+const MAX_CHECKED = 200;
 const MAX_COMPARED = 12;
 const MIN_SCORE = 0.2;
 
@@ -25,14 +29,13 @@ export type Candidate = z.infer<typeof candidateSchema>;
 
 /** Up to three fresh responses of the namespace whose questions share words with `text`, most similar first. */
 export function findSimilar(sql: Sql, ns: string, text: string, now: number): Candidate[] {
-  const match = matchWords(searchTerms(termsOf(text)));
-  if (match === undefined) return [];
+  const revs = sharingRareTerms(sql, searchTerms(termsOf(text)));
+  if (revs.length === 0) return [];
   const rows = sql.exec<{ key: string; model: string; stored_at: number; text: string }>(
-    `SELECT e.key, e.model, e.stored_at, f.text FROM cache_text f JOIN cache_entries e ON e.rev = f.rowid
-     WHERE cache_text MATCH ?
-       AND e.ns = ? AND e.kind = 'response' AND e.expires_at > ? AND NOT ${IS_INVALIDATED}
-     ORDER BY f.rank LIMIT ?`,
-    match,
+    `SELECT e.key, e.model, e.stored_at, f.text FROM (SELECT value AS rev FROM json_each(?)) AS hit
+       CROSS JOIN cache_entries e ON e.rev = hit.rev CROSS JOIN cache_text f ON f.rowid = hit.rev
+     WHERE e.ns = ? AND e.kind = 'response' AND e.expires_at > ? AND NOT ${IS_INVALIDATED} LIMIT ?`,
+    JSON.stringify(revs),
     ns,
     now,
     MAX_COMPARED,
@@ -48,6 +51,24 @@ export function findSimilar(sql: Sql, ns: string, text: string, now: number): Ca
     .filter((candidate) => candidate.score >= MIN_SCORE)
     .sort((a, b) => b.score - a.score)
     .slice(0, MAX_CANDIDATES);
+}
+
+/** The entries whose questions share the rarest terms, best first. Ranking by BM25 would read every question with any of them. */
+function sharingRareTerms(sql: Sql, terms: readonly string[]): number[] {
+  const scores = new Map<number, number>();
+  for (const term of terms) {
+    const hits = sql.exec<{ rev: number }>(
+      'SELECT rowid AS rev FROM cache_text WHERE cache_text MATCH ? ORDER BY rowid DESC LIMIT ?',
+      matchWords([term]) ?? '',
+      MAX_PER_TERM,
+    );
+    const rarity = Math.log(1 + MAX_INDEXED_QUESTIONS / hits.length);
+    for (const { rev } of hits) scores.set(rev, (scores.get(rev) ?? 0) + rarity);
+  }
+  return [...scores]
+    .sort(([a, scoreA], [b, scoreB]) => scoreB - scoreA || b - a)
+    .slice(0, MAX_CHECKED)
+    .map(([rev]) => rev);
 }
 
 /** The longest words and some character pairs. Long words are mostly rare, so the search scores few unrelated questions. */
