@@ -185,14 +185,15 @@ test('a query is narrowed by the whole words of a prefix and by tags, in the cha
     `${board} AND name : "x" AND name : "yz" AND name : "a" AND name : "b" AND name : "1" AND {name body} : (("alpha"))`,
   );
   expect(grams).toBe(
-    `${board} AND ${['x""y', '""yz', 'a/b', 'b-1', '-1/', '/qu'].map((part) => `name : "${part}" AND `).join('')}{name body} : (("alp" AND "lph" AND "pha"))`,
+    `${board} AND ${['x""y', '""yz', 'a/b', '/qu'].map((part) => `name : "${part}" AND `).join('')}{name body} : (("alp" AND "lph" AND "pha"))`,
   );
   expect(boardQuery('r', ['alpha'], { prefix: 'é/b/', tags: [] })).toEqual(boardQuery('r', ['alpha']));
 });
 
-test('a word of several parts is searched by its parts', () => {
+test('an identifier is searched by its trigrams, and other words of several parts by these', () => {
   const { words, grams } = boardQuery('r', ['a_bc', '東京']);
   const board = `board : "${boardToken('r')}"`;
-  expect(words).toBe(`${board} AND {name body} : (("a" AND "bc") OR ("東京"))`);
+  expect(words).toBe(`${board} AND {name body} : (("東京"))`);
+  expect(boardQuery('r', ['1_2']).words).toBe(`${board} AND {name body} : (("1" AND "2"))`);
   expect(grams).toBe(`${board} AND {name body} : (("a_b" AND "_bc"))`);
 });

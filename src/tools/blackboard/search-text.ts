@@ -97,13 +97,18 @@ export function boardQuery(
   { prefix, tags }: SearchScope = { prefix: '', tags: [] },
 ): { words: string | undefined; grams: string | undefined } {
   const board = boardToken(runId);
+  const parts = terms.slice(0, MAX_PARTIAL_TERMS);
   const names = [...tags.map((tag) => `${tag} `), prefix].filter((name) => ASCII.test(name));
   return {
-    words: onBoard(board, names.flatMap(wholeWords), terms.map(wordsOf)),
+    words: onBoard(
+      board,
+      names.flatMap(wholeWords),
+      terms.filter((term) => !IDENTIFIER.test(term)).map(wordsOf),
+    ),
     grams: onBoard(
       board,
-      names.flatMap((name) => trigramsOf(name.trim())),
-      terms.map(trigramsOf),
+      names.flatMap((name) => trigramsOf(name.trim(), FEW_TRIGRAMS)),
+      parts.map((term) => trigramsOf(term, parts.length > 1 ? FEW_TRIGRAMS : MAX_TRIGRAMS)),
     ),
   };
 }
@@ -126,17 +131,22 @@ const quote = (term: string) => `"${term.replaceAll('"', '""')}"`;
 const ASCII = /^[ -~]*$/;
 /** Each further trigram of a term excludes fewer cells, but costs as much. */
 const MAX_TRIGRAMS = 4;
+const FEW_TRIGRAMS = 2;
+/** Only the first words of a query are also searched as parts of words. */
+const MAX_PARTIAL_TERMS = 4;
+/** The trigram index has every identifier with an underscore and a letter. */
+const IDENTIFIER = /^(?=.*_)(?=.*\p{L}).{3,}$/u;
 
 const wordsOf = (term: string) => term.split('_').filter((part) => part !== '');
 
 /** The words of a prefix or tag. The last one is left out if a longer word can begin with it. */
 const wholeWords = (name: string) => name.match(/[A-Za-z0-9]+(?![A-Za-z0-9]|$)/g) ?? [];
 
-/** Trigrams of the term, the first and the last among them. */
-function trigramsOf(term: string): string[] {
+/** At most `most` trigrams of the term, the first and the last among them. */
+function trigramsOf(term: string, most: number): string[] {
   const characters = [...term];
   const last = characters.length - MIN_TRIGRAM_CHARS;
-  const count = Math.min(MAX_TRIGRAMS, last + 1);
+  const count = Math.min(most, last + 1);
   return Array.from({ length: Math.max(0, count) }, (_, i) => {
     const start = count === 1 ? 0 : Math.round((i * last) / (count - 1));
     return characters.slice(start, start + MIN_TRIGRAM_CHARS).join('');
