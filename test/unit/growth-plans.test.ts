@@ -29,6 +29,7 @@ const SMALL_TABLES: Readonly<Record<string, string>> = {
   tenant: ONE_ROW,
   board_indexed: ONE_ROW,
   cache_totals: ONE_ROW,
+  storage_totals: 'it has a row for each kind of data',
   scar_states: 'it has a row for each state',
   tokens: 'a tenant has at most 1,000 tokens',
   sessions: 'a tenant has at most 1,000 sessions and 256 streams',
@@ -40,6 +41,12 @@ const SMALL_TABLES: Readonly<Record<string, string>> = {
 /** Steps of plans that read, sort or index only what is bounded. */
 const BOUNDED: readonly Allowed[] = [
   { step: 'SCAN calls', of: 'SELECT rev, buckets FROM calls', because: IN_ORDER },
+  { step: 'SCAN calls', of: 'SELECT buckets FROM calls ORDER BY id DESC LIMIT', because: IN_ORDER },
+  {
+    step: 'USE TEMP B-TREE FOR ORDER BY',
+    of: 'SELECT key FROM board_cells WHERE id IN (SELECT value FROM json_each(?)) ORDER BY key',
+    because: 'a call names at most 500 cells',
+  },
   { step: 'SCAN board_events', of: 'SELECT rev, at FROM board_events ORDER BY rev LIMIT', because: IN_ORDER },
   { step: 'SCAN board_marks', of: 'SELECT rev, at FROM board_marks ORDER BY rev LIMIT', because: IN_ORDER },
   {
