@@ -6,7 +6,7 @@ import type { Sql } from '../../src/tools/tool.ts';
 import { createdCompartment, openCompartment } from '../support/compartment.ts';
 import type { Answer } from '../support/tenant.ts';
 
-const GROWTH = '0009_growth.sql';
+const GROWTH = '0011_growth.sql';
 const START = Date.UTC(2026, 0, 1);
 
 /** A cell as releases before this migration stored it: its row ids in the search indexes are its own id. */

@@ -9,5 +9,5 @@ export { default as '0004_cache.sql' } from '../../../migrations/tenant/0004_cac
 export { default as '0005_sessions.sql' } from '../../../migrations/tenant/0005_sessions.sql';
 export { default as '0007_subscriptions_of_cells.sql' } from '../../../migrations/tenant/0007_subscriptions_of_cells.sql';
 export { default as '0008_storage_totals.sql' } from '../../../migrations/tenant/0008_storage_totals.sql';
-export { default as '0009_growth.sql' } from '../../../migrations/tenant/0009_growth.sql';
 export { default as '0010_generation.sql' } from '../../../migrations/tenant/0010_generation.sql';
+export { default as '0011_growth.sql' } from '../../../migrations/tenant/0011_growth.sql';
