@@ -23,10 +23,9 @@ export async function handle2026(context: RequestContext, message: unknown): Pro
   if (methodOf(message) === 'subscriptions/listen')
     return form === 'json' ? context.refuse(STREAM_REQUIRED) : serveListen(context, message);
   const inStream = form !== 'json' && (prefersStream(request) || mayWait(message));
-  const mode = inStream ? 'sse' : form === 'json' ? 'json' : 'auto';
   const respond: Respond = async (binding) => {
     bindings.set(request, { binding, serve: isolate.serve });
-    return withOneLineEvents(await HANDLERS[mode].fetch(request, { parsedBody: message }));
+    return withOneLineEvents(await (inStream ? IN_STREAM : IN_JSON).fetch(request, { parsedBody: message }));
   };
   if (inStream || !isCall(message)) return admitFirst(context, respond, message);
   const plain = plainCall2026(context, message);
@@ -42,11 +41,12 @@ function serverFor(request: Request | undefined) {
   return bound.serve(bound.binding);
 }
 
-const handlerOf = (responseMode: 'auto' | 'json' | 'sse') =>
+const handlerOf = (responseMode: 'auto' | 'sse') =>
   createMcpHandler(({ requestInfo }) => serverFor(requestInfo), {
     legacy: 'reject',
     keepAliveMs: KEEP_ALIVE_MS,
     responseMode,
   });
-/** `auto` answers in JSON unless the server sends something before the answer; the others always answer in one form. */
-const HANDLERS = { auto: handlerOf('auto'), json: handlerOf('json'), sse: handlerOf('sse') };
+const IN_STREAM = handlerOf('sse');
+/** `auto` answers in JSON unless a server sends something before the answer, which ours do only in streams. */
+const IN_JSON = handlerOf('auto');
