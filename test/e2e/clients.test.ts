@@ -144,7 +144,7 @@ test('clients of every revision share a tenant, and none sees another tenant', a
 });
 
 test('of a runaway loop of 400 calls a bounded number gets through, and each refusal says when to come back', async () => {
-  const [rate, burst, calls] = [20, 30, 400];
+  const [rate, burst, calls, workers] = [20, 30, 400, 4];
   const token = await operator.tenant(newId(), { tool: '*', rate, burst });
   const client = await connected(CLIENTS[2]?.[2] as Connect, token);
   const results: CallResult[] = [];
@@ -153,17 +153,18 @@ test('of a runaway loop of 400 calls a bounded number gets through, and each ref
     while (results.length < calls)
       results.push(await client.call('blackboard_write', { key: 'loop', value: results.length }));
   };
-  await Promise.all([worker(), worker(), worker(), worker()]);
+  await Promise.all(Array.from({ length: workers }, worker));
   const seconds = (performance.now() - start) / 1000;
   const passed = results.filter((result) => !result.isError).length;
   expect(passed).toBeGreaterThanOrEqual(burst);
   expect(passed).toBeLessThanOrEqual(burst + Math.ceil(rate * seconds));
   const refused = results.filter((result) => result.isError).map(errorOf);
   expect(refused.length).toBe(results.length - passed);
+  // Each of the calls that wait at once is told a turn of its own.
   for (const { code, retry_after_ms } of refused) {
     expect(code).toBe('rate_limited');
     expect(retry_after_ms).toBeGreaterThan(0);
-    expect(retry_after_ms).toBeLessThanOrEqual(1000 / rate);
+    expect(retry_after_ms).toBeLessThanOrEqual((workers * 1000) / rate);
   }
   await wait(Math.max(...refused.map(({ retry_after_ms }) => retry_after_ms)));
   expect((await client.call('blackboard_write', { key: 'loop', value: 'done' })).isError).toBeFalsy();

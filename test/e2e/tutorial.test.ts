@@ -15,8 +15,8 @@ beforeAll(() => {
 afterAll(() => copy.remove());
 
 test('it names every place that a new family touches, and no other', () => {
-  const inserted = steps.flatMap((step) => (step.kind === 'insert' ? step.file : []));
-  expect([...new Set(inserted)]).toEqual([
+  const changed = steps.flatMap((step) => (step.kind === 'create' ? [] : step.file));
+  expect([...new Set(changed)]).toEqual([
     'src/tools/families.ts',
     'src/tenant/storage/migration-files.ts',
     'src/tools/published.ts',

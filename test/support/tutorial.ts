@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import {
+  appendFileSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -18,9 +19,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const NOT_COPIED = ['node_modules', 'dist', 'coverage'];
 const DOT_FILES = ['.gitignore', '.npmrc'];
 
-/** A step of a tutorial: a file to create, or lines to add below a line of an existing file. */
+/** A step of a tutorial: a file to create, or lines to add to an existing file, at its end or below one of its lines. */
 export type Step =
   | { readonly kind: 'create'; readonly file: string; readonly code: string }
+  | { readonly kind: 'append'; readonly file: string; readonly code: string }
   | { readonly kind: 'insert'; readonly file: string; readonly below: string; readonly code: string };
 
 export interface Tutorial {
@@ -31,6 +33,7 @@ export interface Tutorial {
 
 /** The sentence before a block of code; it says what to do with the block. */
 const CREATE = /^Create `([^`]+)`:$/;
+const APPEND = /^At the end of `([^`]+)`, add:$/;
 const INSERT = /^In `([^`]+)`, below the line `([^`]+)`, add:$/;
 
 /** Reads the steps out of a document. @throws Error for a block of code without an instruction */
@@ -48,6 +51,8 @@ export function readTutorial(path: string): Tutorial {
 function stepOf(instruction: string, code: string): Step {
   const [, created] = CREATE.exec(instruction) ?? [];
   if (created !== undefined) return { kind: 'create', file: created, code };
+  const [, appended] = APPEND.exec(instruction) ?? [];
+  if (appended !== undefined) return { kind: 'append', file: appended, code };
   const [, file, below] = INSERT.exec(instruction) ?? [];
   if (file !== undefined && below !== undefined) return { kind: 'insert', file, below, code };
   throw new Error(`The line before a block of code must say where the code belongs: ${instruction}`);
@@ -74,6 +79,8 @@ export class ScratchCopy {
     if (step.kind === 'create') {
       mkdirSync(dirname(join(this.path, step.file)), { recursive: true });
       writeFileSync(join(this.path, step.file), step.code, { flag: 'wx' });
+    } else if (step.kind === 'append') {
+      appendFileSync(join(this.path, step.file), step.code);
     } else {
       this.replace(step.file, `${step.below}\n`, `${step.below}\n${step.code}`);
     }
