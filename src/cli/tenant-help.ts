@@ -74,7 +74,7 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     usage: 'ID [--tool NAME|"*"] (--set rate=50 burst=200 | --unset)',
     summary: 'change the rate limits or the storage quota',
     details: [
-      'rate is calls per second, burst the calls that can be made at once; what is not set stays the same.',
+      'rate is tokens per second, burst the tokens that a full bucket holds; what is not set stays the same.',
       "Without --tool this changes the tenant's own limit. --tool NAME changes the limit of one tool,",
       '--tool "*" that of every tool without a limit of its own.',
       '--set storage=200MB sets the storage quota of the tenant (from 1MiB to 10GB), --unset storage removes it.',
