@@ -115,6 +115,23 @@ describe('a JSON-RPC batch', () => {
     ]);
   });
 
+  test('of cached answers too', async () => {
+    const tenant = await HttpTenant.create();
+    const cached = { model: 'm', prompt: 'p' };
+    const set = { name: 'cache_set', arguments: { ...cached, response: 'x'.repeat(3_000_000) } };
+    expect((await jsonOf(await tenant.post(rpc('tools/call', set)))).result.isError).toBeFalsy();
+    const get = { name: 'cache_get', arguments: cached };
+    const { response } = await counted(tenant, batch([get, get, get]));
+    const text = await response.text();
+    expect(text.length).toBeLessThan(8.5 * 1024 * 1024);
+    const answers = JSON.parse(text) as { result: { structuredContent: { error?: { code: string } } } }[];
+    expect(answers.map(({ result }) => result.structuredContent.error?.code)).toEqual([
+      undefined,
+      'too_large',
+      'too_large',
+    ]);
+  });
+
   test('of small calls is answered whole, in order', async () => {
     const tenant = await HttpTenant.create();
     const increment = { name: 'blackboard_write', arguments: { key: 'n', mode: 'increment', value: 1 } };

@@ -40,10 +40,10 @@ export function inSequence(context: RequestContext, binding: BoundServer): Bound
   };
 }
 
-/** Whether an answer can be withheld, because the call has changed nothing. */
+/** Whether an answer can be withheld: the call has changed nothing but counters, or a lease that ends by itself. */
 function isRead({ isolate, toolFilter }: RequestContext, name: string): boolean {
   const tool = isolate.tools.find(name, toolFilter);
-  return tool !== undefined && !isRemoteTool(tool) && tool.annotations.readOnlyHint;
+  return tool !== undefined && !isRemoteTool(tool) && tool.scope?.endsWith(':read') === true;
 }
 
 function tooLarge(trace_id: string): CallOutcome {
