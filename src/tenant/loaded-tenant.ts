@@ -1,6 +1,7 @@
 import { detachSessionsExcept } from '../transport-tools/session-store.ts';
 import { Limiter } from './calls/limiter.ts';
-import { Pipeline, type PipelineParts } from './calls/pipeline.ts';
+import { Pipeline } from './calls/pipeline.ts';
+import type { PipelineParts } from './calls/pipeline-parts.ts';
 import { Records, readLedger } from './calls/records.ts';
 import type { RemoteCallSlots } from './calls/remote-call-slots.ts';
 import { StorageQuota } from './calls/storage-quota.ts';

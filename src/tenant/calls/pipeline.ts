@@ -1,12 +1,10 @@
 import { sizeOfJson } from '../../json/size.ts';
 import { fail, type Result, succeed } from '../../result.ts';
-import type { Log } from '../../telemetry/log.ts';
 import { describeCause } from '../../telemetry/redact.ts';
 import { parseArguments } from '../../tools/arguments.ts';
-import type { Catalogue } from '../../tools/catalogue.ts';
 import { ToolError } from '../../tools/errors.ts';
 import { type AnyTool, isRemoteTool } from '../../tools/remote-tool.ts';
-import { type Growth, NotYet, type Scope, type Tool, type ToolContext } from '../../tools/tool.ts';
+import { NotYet, type Scope, type Tool } from '../../tools/tool.ts';
 import { findSession, recordSessionUse, type SessionRow } from '../../transport-tools/session-store.ts';
 import type {
   Admission,
@@ -17,42 +15,18 @@ import type {
   SessionId,
   TokenId,
 } from '../contract/call.ts';
-import { type Database, StorageFailure } from '../storage/database.ts';
-import type { Profile } from '../storage/profile.ts';
-import { seal, unseal } from '../storage/seal.ts';
-import type { Token, TokenList } from '../storage/tokens.ts';
+import { StorageFailure } from '../storage/database.ts';
+import type { Token } from '../storage/tokens.ts';
 import { callLine, type Ended, UNKNOWN_TOOL } from './call-log.ts';
 import { runIdempotent } from './idempotency.ts';
-import type { Limiter, Shortage } from './limiter.ts';
+import type { Shortage } from './limiter.ts';
 import { expected, internal, rateLimited, recordOf, toJson, tooManyWaiting, waitOf } from './outcomes.ts';
-import type { Records } from './records.ts';
-import { MAX_REMOTE_CALLS, type RemoteCallSlots } from './remote-call-slots.ts';
-import type { StorageQuota } from './storage-quota.ts';
+import type { PipelineParts } from './pipeline-parts.ts';
+import { MAX_REMOTE_CALLS } from './remote-call-slots.ts';
+import { growthOf } from './storage-quota.ts';
+import { toolContext } from './tool-context.ts';
 import { withholdStored } from './withhold.ts';
 import { tokensForArgs, WorkMeter } from './work.ts';
-import type { WriteBehind } from './write-behind.ts';
-
-export interface PipelineParts {
-  readonly db: Database;
-  readonly clock: () => number;
-  /** Milliseconds on a clock that never steps back, for durations. */
-  readonly monotonic: () => number;
-  readonly log: Log;
-  readonly catalogue: Catalogue;
-  readonly profile: Profile;
-  readonly tokens: TokenList;
-  readonly limiter: Limiter;
-  readonly records: Records;
-  readonly writeBehind: WriteBehind;
-  readonly remoteCalls: RemoteCallSlots;
-  readonly quota: StorageQuota;
-  /** The last revision that was committed. */
-  readonly rev: number;
-  /** Whether one more call may wait. */
-  readonly mayWait: () => boolean;
-  /** Called after a commit, with the topics that the call has touched. */
-  readonly committed: (topics: ReadonlySet<string>) => void;
-}
 
 /** A call that waits, and what for; durations in milliseconds. */
 export interface Waiting {
@@ -249,7 +223,8 @@ export class Pipeline {
     const { db, records, writeBehind, limiter, monotonic } = this.#parts;
     const state = { rev: this.#rev, touched: new Set<string>() };
     const sql = meter.measured(db);
-    const context = { ...this.#context(state, token, now), sql, mayWait, waited: retry !== undefined };
+    const waited = retry !== undefined;
+    const context = toolContext(this.#parts, { state, sql, token, now, mayWait, waited });
     const answer = (): CallOutcome => {
       const json = runIdempotent(db, { tool: tool.name, args, now }, () => {
         const answered = tool.run(args, context);
@@ -280,33 +255,6 @@ export class Pipeline {
     return outcome;
   }
 
-  #context(
-    state: { rev: number; touched: Set<string> },
-    token: Token,
-    now: number,
-  ): Omit<ToolContext, 'sql' | 'mayWait' | 'waited'> {
-    const { profile } = this.#parts;
-    return {
-      now,
-      author: { principal: token.id },
-      nextRev: () => ++state.rev,
-      headRev: () => state.rev,
-      allowance: () => this.#allowance(token),
-      touch: (topic) => void state.touched.add(topic),
-      seal: (purpose, payload) => seal(profile.sealKey, purpose, payload),
-      unseal: (purpose, sealed) => unseal(profile.sealKey, purpose, sealed),
-    };
-  }
-
-  #allowance(token: Token) {
-    const { limiter, catalogue, quota, monotonic } = this.#parts;
-    return {
-      limits: limiter.status(catalogue.tools, monotonic()),
-      storage: { bytes: quota.used(), quota_bytes: quota.bytes },
-      token: { scopes: token.scopes, expires_at: new Date(token.expiresAt).toISOString() },
-    };
-  }
-
   #report(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
     const { log, profile, clock } = this.#parts;
     try {
@@ -315,11 +263,6 @@ export class Pipeline {
       // A lost log line must not fail the call.
     }
   }
-}
-
-/** How a call counts when the storage quota is reached. */
-function growthOf(tool: Tool, args: Record<string, unknown>): Growth {
-  return tool.growthOf?.(args) ?? (tool.grows ? 'data' : 'none');
 }
 
 const unrecorded = (outcome: CallOutcome): Ended => ({ kind: 'ended', outcome, recorded: false });

@@ -2,7 +2,7 @@ import { indexPending, pendingIndexBytes } from '../../tools/blackboard/search-i
 import { dropHistory } from '../../tools/blackboard/sweep.ts';
 import { ToolError } from '../../tools/errors.ts';
 import { mergeIndexes } from '../../tools/search.ts';
-import type { Growth } from '../../tools/tool.ts';
+import type { Growth, Tool } from '../../tools/tool.ts';
 import type { Database } from '../storage/database.ts';
 import { bookkeepingBytes } from '../storage/usage.ts';
 
@@ -121,4 +121,9 @@ export class StorageQuota {
     this.#deleted = 0;
     return false;
   }
+}
+
+/** How a call counts when the quota is reached. */
+export function growthOf(tool: Tool, args: Record<string, unknown>): Growth {
+  return tool.growthOf?.(args) ?? (tool.grows ? 'data' : 'none');
 }

@@ -1,0 +1,33 @@
+import type { Log } from '../../telemetry/log.ts';
+import type { Catalogue } from '../../tools/catalogue.ts';
+import type { Database } from '../storage/database.ts';
+import type { Profile } from '../storage/profile.ts';
+import type { TokenList } from '../storage/tokens.ts';
+import type { Limiter } from './limiter.ts';
+import type { Records } from './records.ts';
+import type { RemoteCallSlots } from './remote-call-slots.ts';
+import type { StorageQuota } from './storage-quota.ts';
+import type { WriteBehind } from './write-behind.ts';
+
+/** What the pipeline of a tenant is made of. */
+export interface PipelineParts {
+  readonly db: Database;
+  readonly clock: () => number;
+  /** Milliseconds on a clock that never steps back, for durations. */
+  readonly monotonic: () => number;
+  readonly log: Log;
+  readonly catalogue: Catalogue;
+  readonly profile: Profile;
+  readonly tokens: TokenList;
+  readonly limiter: Limiter;
+  readonly records: Records;
+  readonly writeBehind: WriteBehind;
+  readonly remoteCalls: RemoteCallSlots;
+  readonly quota: StorageQuota;
+  /** The last revision that was committed. */
+  readonly rev: number;
+  /** Whether one more call may wait. */
+  readonly mayWait: () => boolean;
+  /** Called after a commit, with the topics that the call has touched. */
+  readonly committed: (topics: ReadonlySet<string>) => void;
+}

@@ -1,0 +1,39 @@
+import type { Sql, ToolContext } from '../../tools/tool.ts';
+import { seal, unseal } from '../storage/seal.ts';
+import type { Token } from '../storage/tokens.ts';
+import type { PipelineParts } from './pipeline-parts.ts';
+
+/** What a run of a tool changes beside the database; taken over when its transaction is committed. */
+export interface RunState {
+  rev: number;
+  readonly touched: Set<string>;
+}
+
+export interface Run extends Pick<ToolContext, 'mayWait' | 'waited' | 'now'> {
+  readonly state: RunState;
+  readonly sql: Sql;
+  readonly token: Token;
+}
+
+/** All that a tool can see and do in one run. */
+export function toolContext(parts: PipelineParts, { state, token, ...run }: Run): ToolContext {
+  const { profile } = parts;
+  return {
+    ...run,
+    author: { principal: token.id },
+    nextRev: () => ++state.rev,
+    headRev: () => state.rev,
+    allowance: () => allowanceOf(parts, token),
+    touch: (topic) => void state.touched.add(topic),
+    seal: (purpose, payload) => seal(profile.sealKey, purpose, payload),
+    unseal: (purpose, sealed) => unseal(profile.sealKey, purpose, sealed),
+  };
+}
+
+function allowanceOf({ limiter, catalogue, quota, monotonic }: PipelineParts, token: Token) {
+  return {
+    limits: limiter.status(catalogue.tools, monotonic()),
+    storage: { bytes: quota.used(), quota_bytes: quota.bytes },
+    token: { scopes: token.scopes, expires_at: new Date(token.expiresAt).toISOString() },
+  };
+}
