@@ -24,7 +24,8 @@ export async function floods({ rig, isShort }: Torture): Promise<Finding[]> {
     await sleep(2000);
     for (let n = 0; n < (isShort ? 20 : 100); n++) retries.push(await retriesOf(obeying, n));
     const { calls, refused, ms } = await runaway.pause();
-    await sleep(1500);
+    // A kind of refusal that began just before the timer ran is counted by the next one.
+    await sleep(2 * COALESCE_MS + 500);
     const log = refusalsIn(readFileSync(worker.logFile, 'utf8'), tokenIdOf(hog));
     // The repeats of the last second are printed when it is over.
     const loggedPerSecond = (count: number) => (1000 * count) / (ms + COALESCE_MS);
