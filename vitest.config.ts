@@ -5,6 +5,8 @@ import { TEST_SECRETS } from './test/support/secrets.ts';
 
 /** A guard against what hangs, generous enough for a slow machine; nothing is asserted about time. */
 const TIMEOUT_MS = 30_000;
+/** Processes at once: one for each core of a small machine. */
+const WORKERS = 2;
 /** Files at once that start a server each: they wait more than they work. */
 const SERVERS = 3;
 /** Races of creations with deletions: `RACES=1000 npx vitest run --project worker test/worker/lifecycle.test.ts` runs as many. */
@@ -20,6 +22,7 @@ export default defineConfig({
         resolve: { alias: { '#host': at('./test/support/host-node.ts') } },
         test: {
           name: 'unit',
+          maxWorkers: WORKERS,
           // Loading the modules anew for each file takes as long as its tests.
           isolate: false,
           // Two projects that share what they have loaded must not run at once: the pool then stands still.
