@@ -85,9 +85,9 @@ describe('the list of tenants', () => {
     for (const id of [...ids].reverse()) await operate('POST', '/tenants', { id });
     await operate('POST', '/tenants/page-b/suspend');
     const seen: unknown[] = [];
-    let cursor = 'page-';
+    let cursor = '';
     for (;;) {
-      const page = await operate('GET', `/tenants?limit=2&cursor=${cursor}`);
+      const page = await operate('GET', `/tenants?prefix=page-&limit=2&cursor=${cursor}`);
       expect(page.tenants.length).toBeLessThanOrEqual(2);
       seen.push(...page.tenants);
       if (page.next_cursor === undefined) break;
