@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { LOG_FORMATS, LOG_LEVELS } from './telemetry/log.ts';
+import type { Collector } from './telemetry/otel/post.ts';
+import { collectorOf, exportSettings } from './telemetry/otel/settings.ts';
 
 /** All settings of the Worker. Their values come from `[vars]` in wrangler.toml, from `.dev.vars` and from secrets. */
 
@@ -121,6 +123,7 @@ const settings = z.object({
   CLIENT_ADDRESS: z.enum(CLIENT_ADDRESSES, { error: `one of ${CLIENT_ADDRESSES.join(', ')}` }),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')}` }),
   LOG_FORMAT: z.enum(LOG_FORMATS, { error: `one of ${LOG_FORMATS.join(', ')}` }),
+  ...exportSettings,
 });
 
 export interface Config {
@@ -145,6 +148,8 @@ export interface Config {
   readonly clientAddress: (typeof CLIENT_ADDRESSES)[number];
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: (typeof LOG_FORMATS)[number];
+  /** Where spans are exported to; undefined when they are not. */
+  readonly collector: Collector | undefined;
 }
 
 export class ConfigError extends Error {
@@ -193,6 +198,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     clientAddress: data.CLIENT_ADDRESS,
     logLevel: data.LOG_LEVEL,
     logFormat: data.LOG_FORMAT,
+    collector: collectorOf(data),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { Collector } from '../telemetry/otel/post.ts';
+import { readCollector } from '../telemetry/otel/settings.ts';
 import { watchNpm } from './parent-watch.ts';
 import { parseStdioCommand, STDIO_USAGE, type StdioCommand } from './stdio-options.ts';
 import { run, usageError } from './terminal.ts';
@@ -35,6 +37,7 @@ async function serve({ data, verbose }: Local): Promise<void> {
     await serveLocal({
       directory: data ?? dataDirectory(process.platform, process.env),
       logLevel: verbose ? 'info' : 'warn',
+      collector: collectorOfEnvironment(),
       input: process.stdin,
       output: process.stdout,
       errors: process.stderr,
@@ -47,6 +50,12 @@ async function serve({ data, verbose }: Local): Promise<void> {
   await flushed(process.stdout);
   // Unread output would otherwise keep the process alive.
   process.exit();
+}
+
+function collectorOfEnvironment(): Collector | undefined {
+  const read = readCollector(process.env);
+  if ('problem' in read) throw usageError(`${read.problem}. Set it in the environment of this command.`);
+  return read.collector;
 }
 
 /** Resolves when all output has been read, or after a second. */

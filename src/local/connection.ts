@@ -9,6 +9,7 @@ import type { Listener, ResourceChange, StreamEvent, StreamState } from '../tena
 import { SCOPES } from '../tools/tool.ts';
 import type { ListenSubscriptions } from './listen-subscriptions.ts';
 import { NotificationQueue } from './notification-queue.ts';
+import type { LocalSpans } from './spans.ts';
 import type { LocalTenant } from './tenant.ts';
 
 /** Attempts to open a session that rate limits refuse, each after the time that they name. */
@@ -21,6 +22,8 @@ export interface ConnectionOptions {
   readonly tools: PublishedTools;
   readonly era: 'legacy' | 'modern';
   readonly subscriptions: ListenSubscriptions;
+  /** Undefined when nothing is exported. */
+  readonly spans: LocalSpans | undefined;
   /** Resolves when the client can be sent more. */
   readonly whenWritable: () => Promise<void>;
 }
@@ -56,11 +59,11 @@ export class Connection {
     return connection;
   }
 
-  private constructor({ tenant, tools, era, subscriptions, whenWritable }: ConnectionOptions) {
+  private constructor({ tenant, tools, era, subscriptions, spans, whenWritable }: ConnectionOptions) {
     this.#tenant = tenant;
     this.#session = tenant.newSessionId();
     this.#subscriptions = era === 'modern' ? subscriptions : undefined;
-    this.server = createServer(this.#binding(tools));
+    this.server = createServer(this.#binding(tools, spans));
     this.#notifications = new NotificationQueue(this.server, whenWritable);
   }
 
@@ -68,7 +71,7 @@ export class Connection {
     return { session_id: this.#session };
   }
 
-  #binding(tools: PublishedTools): ServerBinding {
+  #binding(tools: PublishedTools, spans: LocalSpans | undefined): ServerBinding {
     const tenant = this.#tenant;
     const version = () => this.server.getNegotiatedProtocolVersion();
     return {
@@ -81,7 +84,7 @@ export class Connection {
       get protocolVersion() {
         return version();
       },
-      traceparent: null,
+      traceHeaders: { traceparent: undefined },
       arrival,
       call: (request) => this.#trackedCall(request),
       completeRemoteCall: async (request, completion) => tenant.completeRemoteCall(request, completion),
@@ -91,6 +94,7 @@ export class Connection {
       // A refusal is shown in the result; stdio has no status code for it.
       refused: () => undefined,
       protocolError: (failure) => tenant.logProtocolError(failure),
+      messageEnded: spans && ((end) => spans.messageEnded(end, this.#session)),
     };
   }
 

@@ -3,16 +3,20 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { catalogue } from '../catalogue.ts';
 import { PublishedTools } from '../mcp/published-tools.ts';
 import { createLog, type Log, type LogLevel } from '../telemetry/log.ts';
+import type { Collector } from '../telemetry/otel/post.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { Connection } from './connection.ts';
 import { openDirectory } from './directory.ts';
 import { ListenSubscriptions, MAX_LISTEN_REQUESTS } from './listen-subscriptions.ts';
+import { LocalSpans } from './spans.ts';
 import { StdioTransport } from './stdio-transport.ts';
 import { LocalTenant } from './tenant.ts';
 
 export interface ServeOptions {
   readonly directory: string;
   readonly logLevel: LogLevel;
+  /** Where spans are exported to; undefined when they are not. */
+  readonly collector: Collector | undefined;
   readonly input: Readable;
   readonly output: Writable;
   readonly errors: Writable;
@@ -25,20 +29,27 @@ export interface ServeOptions {
  * database is closed.
  * @throws DataError when the data directory cannot be used
  */
-export async function serveLocal({ directory, logLevel, errors, ...options }: ServeOptions): Promise<void> {
+export async function serveLocal({
+  directory,
+  logLevel,
+  collector,
+  errors,
+  ...options
+}: ServeOptions): Promise<void> {
   const log = createLog({ level: logLevel, format: 'json' }, undefined, (line) => errors.write(`${line}\n`));
   const tenant = new LocalTenant({ db: openDirectory(directory), log });
+  const spans = collector && new LocalSpans(collector, log);
   tenant.start();
   try {
-    await serve(tenant, log, options);
+    await serve({ tenant, log, spans }, options);
   } finally {
     tenant.close();
+    await spans?.close();
   }
 }
 
 async function serve(
-  tenant: LocalTenant,
-  log: Log,
+  { tenant, log, spans }: { tenant: LocalTenant; log: Log; spans: LocalSpans | undefined },
   { input, output, stop }: Pick<ServeOptions, 'input' | 'output' | 'stop'>,
 ): Promise<void> {
   const tools = new PublishedTools(catalogue.tools);
@@ -55,7 +66,7 @@ async function serve(
   // Called at most twice: a client may send `server/discover` of the 2026 revision and then continue with a 2025 one.
   const server = serveStdio(
     async ({ era }) => {
-      const connection = await Connection.open({ tenant, tools, era, subscriptions, whenWritable });
+      const connection = await Connection.open({ tenant, tools, era, subscriptions, spans, whenWritable });
       connections.push(connection);
       return connection.server;
     },

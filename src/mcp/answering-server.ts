@@ -10,7 +10,9 @@ import {
   type Transport,
 } from '@modelcontextprotocol/server';
 import { clip, describeCause } from '../telemetry/redact.ts';
-import type { ServerBinding } from './server-binding.ts';
+import { UNKNOWN_TOOL } from '../tenant/calls/call-log.ts';
+import { type MessageOutcome, outcomeOfResult, outcomeOfRpcError } from './message-end.ts';
+import { callerOf, type ServerBinding } from './server-binding.ts';
 
 type Handler = (request: JSONRPCRequest, context: ServerContext) => Promise<Result>;
 
@@ -43,13 +45,42 @@ export class AnsweringServer extends Server {
     const wrapped = super._wrapHandler(method, handler);
     return async (request, context) => {
       try {
-        return await wrapped(request, context);
+        const result = await wrapped(request, context);
+        this.#report(request, context, () => outcomeOfResult(method, result));
+        return result;
       } catch (thrown) {
-        // Nobody waits for the answer to a request that was cancelled.
-        if (thrown instanceof ProtocolError || context.mcpReq.signal.aborted) throw thrown;
-        throw wrongParams(thrown) ?? this.#internal(thrown);
+        const error = this.#answerable(thrown, context);
+        if (error instanceof ProtocolError)
+          this.#report(request, context, () => outcomeOfRpcError(error.code));
+        throw error;
       }
     };
+  }
+
+  /** What a request is answered with whose handler has thrown. */
+  #answerable(thrown: unknown, context: ServerContext): unknown {
+    // Nobody waits for the answer to a request that was cancelled.
+    if (thrown instanceof ProtocolError || context.mcpReq.signal.aborted) return thrown;
+    return wrongParams(thrown) ?? this.#internal(thrown);
+  }
+
+  #report(request: JSONRPCRequest, { mcpReq }: ServerContext, outcome: () => MessageOutcome): void {
+    const { messageEnded } = this.#binding;
+    if (messageEnded === undefined) return;
+    const { method, params } = request;
+    messageEnded({
+      method,
+      id: mcpReq.id,
+      caller: callerOf(this.#binding, this, mcpReq),
+      tool: method === 'tools/call' ? this.#publishedTool(params?.name) : undefined,
+      uri: typeof params?.uri === 'string' ? params.uri : undefined,
+      outcome: outcome(),
+    });
+  }
+
+  #publishedTool(name: unknown): string {
+    const { tools, toolFilter } = this.#binding;
+    return tools.find(String(name), toolFilter)?.name ?? UNKNOWN_TOOL.name;
   }
 
   #internal(thrown: unknown): ProtocolError {

@@ -4,10 +4,11 @@ import {
   type Server,
   type ServerContext,
   TRACEPARENT_META_KEY,
+  TRACESTATE_META_KEY,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import type { Cause } from '../telemetry/redact.ts';
-import { continueTrace, type TraceContext } from '../telemetry/trace.ts';
+import { continueTrace, type TraceContext, type TraceHeaders } from '../telemetry/trace.ts';
 import type {
   CallerInfo,
   CallOutcome,
@@ -20,6 +21,7 @@ import type {
 import { refusalMessage } from '../tenant/contract/refusal-message.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
 import type { Scope } from '../tools/tool.ts';
+import type { MessageEnd } from './message-end.ts';
 import type { PublishedTools, ToolFilter } from './published-tools.ts';
 
 /** The identity of a request, from the moment in which it arrived. */
@@ -51,8 +53,8 @@ export interface ServerBinding {
   /** The session whose subscriptions the client can change; undefined for a client without one. */
   readonly sessionId: SessionId | undefined;
   readonly protocolVersion: string | undefined;
-  /** The `traceparent` header of the transport. A message may carry one of its own. */
-  readonly traceparent: string | null;
+  /** The trace headers of the transport. A message may carry its own. */
+  readonly traceHeaders: TraceHeaders;
   /** The request that is being served. */
   arrival(): Arrival;
   /** Passes a call to the tenant; answers `unavailable` when the tenant cannot be reached. */
@@ -67,33 +69,43 @@ export interface ServerBinding {
   refused(refusal: Refusal, traceId: string): void;
   /** Called for each error that the protocol server itself answers with, and that is to be logged. */
   protocolError(failure: ProtocolFailure): void;
+  /** Called when a request has been answered; undefined when nobody asks for it. */
+  readonly messageEnded: ((end: MessageEnd) => void) | undefined;
 }
 
 const MAX_CLIENT_CHARS = 64;
 /** Where a 2026 client names itself. On a connection other than HTTP the SDK does not read it. */
 const clientInfo = z.object({ [CLIENT_INFO_META_KEY]: z.object({ name: z.string(), version: z.string() }) });
 
+/** The callers of requests that are being served: one request has one span, whoever asks for it. */
+const callers = new WeakMap<ServerContext['mcpReq'], CallerInfo>();
+
 /** The caller of a request, for the log. A trace in `_meta` takes precedence over that of the headers. */
 export function callerOf(
   binding: ServerBinding,
   server: Server,
-  { _meta, envelope }: ServerContext['mcpReq'],
+  request: ServerContext['mcpReq'],
 ): CallerInfo {
-  const traceparent = _meta?.[TRACEPARENT_META_KEY];
+  const known = callers.get(request);
+  if (known !== undefined) return known;
+  const { _meta, envelope } = request;
+  const trace = { traceparent: _meta?.[TRACEPARENT_META_KEY], tracestate: _meta?.[TRACESTATE_META_KEY] };
   const client = server.getClientVersion() ?? clientInfo.safeParse(envelope).data?.[CLIENT_INFO_META_KEY];
-  return callerFrom(binding, traceparent, client);
+  const caller = callerFrom(binding, trace, client);
+  callers.set(request, caller);
+  return caller;
 }
 
 /** The same, from what the message states. */
 export function callerFrom(
-  binding: Pick<ServerBinding, 'arrival' | 'traceparent' | 'protocolVersion'>,
-  traceparent: unknown,
+  binding: Pick<ServerBinding, 'arrival' | 'traceHeaders' | 'protocolVersion'>,
+  stated: TraceHeaders,
   client: { readonly name: string; readonly version: string } | undefined,
 ): CallerInfo {
   const { id, trace, receivedAt } = binding.arrival();
   return {
     requestId: id,
-    trace: traceparent === undefined ? trace : continueTrace(traceparent, binding.traceparent),
+    trace: stated.traceparent === undefined ? trace : continueTrace(stated, binding.traceHeaders),
     receivedAt,
     clientName: client?.name.slice(0, MAX_CLIENT_CHARS),
     clientVersion: client?.version.slice(0, MAX_CLIENT_CHARS),

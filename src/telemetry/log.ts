@@ -18,7 +18,8 @@ export type LogEvent =
   | 'tenant.sweep_failed'
   | 'tenant.list_failed'
   | 'admin.request'
-  | 'edge.error';
+  | 'edge.error'
+  | 'telemetry.dropped';
 
 /** One log line. Every field that a line can have is declared here, so that readers can rely on the names. */
 export interface LogRecord {

@@ -1,4 +1,12 @@
-/** W3C Trace Context, level 1 (https://www.w3.org/TR/trace-context/). The header is parsed strictly and used only as an identifier. */
+/** W3C Trace Context, level 1 (https://www.w3.org/TR/trace-context/). The headers are parsed strictly and used only as identifiers. */
+
+/** The position of a caller in its trace. */
+export interface ParentSpan {
+  /** 32 lower-case hex digits, shared by all calls of an agent's run. */
+  readonly traceId: string;
+  /** 16 lower-case hex digits. */
+  readonly parentSpanId: string;
+}
 
 export interface TraceContext {
   /** 32 lower-case hex digits, shared by all calls of an agent's run. */
@@ -7,11 +15,23 @@ export interface TraceContext {
   readonly spanId: string;
   /** The caller's span, if the caller sent a valid `traceparent`. */
   readonly parentSpanId: string | undefined;
+  /** The `tracestate` beside the `traceparent` that is continued: opaque to everyone but the systems that wrote it. */
+  readonly traceState?: string;
+  /** The caller's position in another trace, for a span link: that of the transport, when a message has one of its own. */
+  readonly linked?: ParentSpan;
+}
+
+/** A `traceparent` and the `tracestate` that came with it, as received. */
+export interface TraceHeaders {
+  readonly traceparent: unknown;
+  readonly tracestate?: unknown;
 }
 
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const ZERO_TRACE = '0'.repeat(32);
 const ZERO_SPAN = '0'.repeat(16);
+/** Section 3.3.1.5: at least 512 characters are to be passed on. Longer ones are left out whole. */
+const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
@@ -22,7 +42,7 @@ export function randomHex(count: number): string {
   return hex;
 }
 
-function parse(traceparent: unknown): { traceId: string; parentSpanId: string } | undefined {
+function parse(traceparent: unknown): ParentSpan | undefined {
   if (typeof traceparent !== 'string' || traceparent.length > 512) return undefined;
   const [, version, traceId, parentSpanId, , rest] = TRACEPARENT.exec(traceparent) ?? [];
   if (traceId === undefined || parentSpanId === undefined) return undefined;
@@ -33,15 +53,34 @@ function parse(traceparent: unknown): { traceId: string; parentSpanId: string } 
 }
 
 /**
- * Starts a new span in the trace of the first valid `traceparent`, or in a new trace if none is valid.
- * @param candidates header values, in order of preference; anything that is not a valid `traceparent` is ignored
- * @example continueTrace(request.headers.get('traceparent'))
+ * Starts a new span in the trace of the first valid `traceparent`, or in a new trace if none is valid. The next valid one
+ * that names another span is linked.
+ * @param candidates what the message and its transport state, in order of preference; what is not valid is ignored
+ * @example continueTrace({ traceparent: request.headers.get('traceparent') })
  */
-export function continueTrace(...candidates: unknown[]): TraceContext {
+export function continueTrace(...candidates: readonly TraceHeaders[]): TraceContext {
   const spanId = randomHex(8);
-  for (const candidate of candidates) {
-    const parent = parse(candidate);
-    if (parent !== undefined) return { ...parent, spanId };
-  }
-  return { traceId: randomHex(16), spanId, parentSpanId: undefined };
+  const parents = candidates.flatMap(({ traceparent, tracestate }) => {
+    const parent = parse(traceparent);
+    return parent === undefined ? [] : [{ parent, tracestate }];
+  });
+  const [first] = parents;
+  if (first === undefined) return { traceId: randomHex(16), spanId, parentSpanId: undefined };
+  const linked = parents.find(({ parent }) => parent.parentSpanId !== first.parent.parentSpanId)?.parent;
+  const traceState = toTraceState(first.tracestate);
+  return {
+    ...first.parent,
+    spanId,
+    ...(traceState !== undefined && { traceState }),
+    ...(linked !== undefined && { linked }),
+  };
 }
+
+const toTraceState = (tracestate: unknown) =>
+  typeof tracestate === 'string' && TRACESTATE.test(tracestate) ? tracestate : undefined;
+
+/** The trace headers of an HTTP request. */
+export const traceHeadersOf = (headers: Headers): TraceHeaders => ({
+  traceparent: headers.get('traceparent'),
+  tracestate: headers.get('tracestate'),
+});

@@ -60,7 +60,7 @@ export async function opened(
     stateKey: new Uint8Array(32),
     sessionId: undefined,
     protocolVersion: '2025-11-25',
-    traceparent: null,
+    traceHeaders: { traceparent: null },
     arrival: () => ({
       id: 'request',
       trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), parentSpanId: undefined },
@@ -72,6 +72,7 @@ export async function opened(
     cancel: (key) => compartment.cancel(binding.tokenId, key),
     refused: (refusal) => void refused.push(refusal.reason),
     protocolError: () => undefined,
+    messageEnded: undefined,
   };
   const [client, server] = InMemoryTransport.createLinkedPair();
   const received = new Heard<Answer>();

@@ -14,7 +14,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'version.ts': [],
   'result.ts': [],
   json: [],
-  telemetry: ['json'],
+  telemetry: ['json', 'version.ts'],
   'config.ts': ['telemetry'],
   tools: ['telemetry', 'json'],
   'transport-tools': ['tools', 'telemetry', 'json'],

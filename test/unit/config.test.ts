@@ -50,6 +50,39 @@ test('good settings are read into what they mean', () => {
   expect(config.tokenKeys.map(({ kid, secret }) => [kid, secret.byteLength])).toEqual([['k1', 32]]);
 });
 
+test('spans are exported to the collector that is set, under the names of OpenTelemetry', () => {
+  expect(parseConfig(GOOD).collector).toBeUndefined();
+  const { collector } = parseConfig({
+    ...GOOD,
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otel.test:4318/base/',
+    OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20abc, x-team = ops',
+    OTEL_SERVICE_NAME: 'agents',
+    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test,service.name=ignored',
+  });
+  expect(collector).toMatchObject({
+    tracesUrl: 'https://otel.test:4318/base/v1/traces',
+    headers: { authorization: 'Bearer abc', 'x-team': 'ops' },
+    resource: { 'service.name': 'agents', 'deployment.environment.name': 'test' },
+  });
+});
+
+test.each([
+  { OTEL_EXPORTER_OTLP_ENDPOINT: 'otel.test' },
+  { OTEL_EXPORTER_OTLP_ENDPOINT: 'ftp://otel.test' },
+  { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://user:secret@otel.test' },
+  { OTEL_EXPORTER_OTLP_HEADERS: 'authorization' },
+  { OTEL_EXPORTER_OTLP_HEADERS: '=secret' },
+  { OTEL_EXPORTER_OTLP_HEADERS: 'a%zz=secret' },
+  { OTEL_EXPORTER_OTLP_HEADERS: 'x=secret%0Ainjected: 1' },
+  { OTEL_EXPORTER_OTLP_HEADERS: 'a=b,'.repeat(33) },
+  { OTEL_SERVICE_NAME: '' },
+  { OTEL_RESOURCE_ATTRIBUTES: 'secret' },
+])('%j is refused by its name, without its value', (settings) => {
+  const message = refusalOf(settings);
+  expect(message).toContain(Object.keys(settings)[0]);
+  expect(message).not.toMatch(/secret|injected/);
+});
+
 test.each([
   { TENANT_RATE: '0.001' },
   { TENANT_RATE: '100000' },

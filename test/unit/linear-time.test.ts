@@ -102,7 +102,7 @@ const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
   ],
   ['the index of cells', (text) => searchText(text, [], text)],
   ['the index of cached answers', (text) => [previewLine(text), termsOf(text)]],
-  ['traceparent', (text) => continueTrace(`00-${text}`)],
+  ['traceparent', (text) => continueTrace({ traceparent: `00-${text}` })],
 ];
 
 test('there are enough shapes', () => {

@@ -36,6 +36,7 @@ const connect = (local: TestLocal, era: 'legacy' | 'modern', subscriptions = new
     tools: new PublishedTools(catalogue.tools),
     era,
     subscriptions,
+    spans: undefined,
     whenWritable: async () => {},
   });
 const sessions = (local: TestLocal) => local.db.exec('SELECT id, attached FROM sessions');

@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono';
+import { outcomeOfCall } from '../../mcp/message-end.ts';
 import type { CallOutcome, CallRequest } from '../../tenant/contract/call.ts';
 import { authenticate } from '../auth/authenticate.ts';
 import { readJson } from '../http/body.ts';
@@ -56,7 +57,9 @@ function mayWait(args: unknown): boolean {
 }
 
 async function respond(context: RequestContext, call: CallRequest): Promise<Response> {
-  return responseTo(context, await context.tenant.call(call));
+  const outcome = await context.tenant.call(call);
+  context.spans.outcome = outcomeOfCall(outcome);
+  return responseTo(context, outcome);
 }
 
 /** How a call ended, as an HTTP response. The tenant has logged the call. */

@@ -2,10 +2,11 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { ConfigError } from '../../config.ts';
 import { createLog } from '../../telemetry/log.ts';
 import { describeCause } from '../../telemetry/redact.ts';
-import { continueTrace, randomHex } from '../../telemetry/trace.ts';
+import { continueTrace, randomHex, traceHeadersOf } from '../../telemetry/trace.ts';
 import { problem } from './http-errors.ts';
 import { type AppEnv, isolateOf, type Served } from './isolate.ts';
 import { refuse, requestFields } from './refusal-log.ts';
+import { RequestSpans } from './request-spans.ts';
 
 /** Gives every request its ids and the state of the isolate, before any other handler runs. */
 export const prepare =
@@ -13,12 +14,14 @@ export const prepare =
   async (c, next) => {
     c.set('arrival', {
       id: randomHex(8),
-      trace: continueTrace(c.req.raw.headers.get('traceparent')),
+      trace: continueTrace(traceHeadersOf(c.req.raw.headers)),
       receivedAt: Date.now(),
     });
     c.set('isolate', isolateOf(c.env, served));
+    c.set('spans', new RequestSpans(c));
     try {
       await next();
+      c.var.spans.responded(c.res);
       c.var.isolate.scheduleFlush((work) => c.executionCtx.waitUntil(work));
     } catch (thrown) {
       // Hono passes only errors to its error handler; any other thrown value would leave the Worker.

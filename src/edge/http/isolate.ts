@@ -5,10 +5,13 @@ import type { ServerFactory } from '../../mcp/server.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
 import { COALESCE_MS, CoalescingLog } from '../../telemetry/coalesce.ts';
 import { createLog, type Log } from '../../telemetry/log.ts';
+import { type ExporterHost, SpanExporter } from '../../telemetry/otel/exporter.ts';
 import { requireAffordable } from '../../tenant/calls/limits.ts';
+import { forwardOnly } from '../../tenant/contract/timer.ts';
 import type { Catalogue } from '../../tools/catalogue.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
 import { hostnamesOf } from './host.ts';
+import type { RequestSpans } from './request-spans.ts';
 
 /** What one isolate of the Worker keeps for all of its requests. */
 export interface Isolate {
@@ -22,6 +25,8 @@ export interface Isolate {
   /** The tools that plain HTTP serves: all but those that ask their caller something, which needs a protocol. */
   readonly restTools: PublishedTools;
   readonly serve: ServerFactory;
+  /** Exports the spans of requests; undefined when no collector is set. */
+  readonly spans: SpanExporter | undefined;
   /** Signs the request state that a client keeps for a tool. */
   readonly stateKey: Uint8Array;
 }
@@ -35,7 +40,7 @@ export interface Served {
 /** The environment of Hono's handlers. */
 export interface AppEnv {
   Bindings: Env;
-  Variables: { isolate: Isolate; arrival: Arrival };
+  Variables: { isolate: Isolate; arrival: Arrival; spans: RequestSpans };
 }
 
 const isolates = new WeakMap<Env, Isolate>();
@@ -49,10 +54,12 @@ export function isolateOf(env: Env, served: Served): Isolate {
   if (known !== undefined) return known;
   const config = parseConfig({ ...env });
   requireAffordable(config.limits, served.catalogue.all);
+  const log = createLog({ level: config.logLevel, format: config.logFormat });
   const isolate: Isolate = {
     config,
     hostnames: hostnamesOf(config.publicUrls),
-    ...isolateLog(createLog({ level: config.logLevel, format: config.logFormat })),
+    ...isolateLog(log),
+    spans: config.collector && new SpanExporter(config.collector, exporterHost(log)),
     tools: new PublishedTools(served.catalogue.tools),
     restTools: new PublishedTools(served.catalogue.tools.filter((tool) => !isRemoteTool(tool))),
     serve: served.serve,
@@ -61,6 +68,13 @@ export function isolateOf(env: Env, served: Served): Isolate {
   isolates.set(env, isolate);
   return isolate;
 }
+
+const exporterHost = (log: Log): ExporterHost => ({
+  fetch: (...request) => fetch(...request),
+  clock: forwardOnly(() => Date.now()),
+  wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  onDropped: (times) => log({ level: 'warn', event: 'telemetry.dropped', times }),
+});
 
 /** A request that is cancelled loses its timers: after this time another one schedules the next flush. */
 const FLUSH_LEASE_MS = 2 * COALESCE_MS;

@@ -1,4 +1,5 @@
 import type { ServerBinding } from '../../mcp/server-binding.ts';
+import { traceHeadersOf } from '../../telemetry/trace.ts';
 import type { Refusal, SessionId } from '../../tenant/contract/call.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
@@ -20,7 +21,7 @@ export function bindServer(context: RequestContext, scopes: readonly Scope[]): B
     sessionId: session,
     scopes,
     stateKey: isolate.stateKey,
-    traceparent: request.headers.get('traceparent'),
+    traceHeaders: traceHeadersOf(request.headers),
     protocolVersion: context.caller.protocolVersion,
     arrival: () => arrival,
     // Without a session only this request itself can cancel its call.
@@ -37,6 +38,7 @@ export function bindServer(context: RequestContext, scopes: readonly Scope[]): B
       outcome.traceId = traceId;
     },
     protocolError: (failure) => context.protocolErrors.report(failure),
+    messageEnded: context.messageEnded,
     call: (call) => {
       outcome.calledTenant = true;
       return tenant.call(call);

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { Arrival } from '../../mcp/server-binding.ts';
-import { continueTrace, randomHex } from '../../telemetry/trace.ts';
+import { continueTrace, randomHex, traceHeadersOf } from '../../telemetry/trace.ts';
 import type { Refusal, SessionId } from '../../tenant/contract/call.ts';
 import { sessionOpen } from '../../transport-tools/session-open.ts';
 import { authenticate } from '../auth/authenticate.ts';
@@ -78,8 +78,8 @@ async function serveStream(
 
 /** The stream stays open for long, so each message on it has a trace and a time of arrival of its own. */
 function arrivalOfMessage(request: Request): Arrival {
-  const traceparent = request.headers.get('traceparent');
-  return { id: randomHex(8), trace: continueTrace(traceparent), receivedAt: Date.now() };
+  const trace = continueTrace(traceHeadersOf(request.headers));
+  return { id: randomHex(8), trace, receivedAt: Date.now() };
 }
 
 /** A token that is no longer valid ends the stream that it opened. */

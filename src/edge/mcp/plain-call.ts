@@ -6,11 +6,14 @@ import {
   SERVER_INFO_META_KEY,
   SUPPORTED_PROTOCOL_VERSIONS,
   TRACEPARENT_META_KEY,
+  TRACESTATE_META_KEY,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
+import { outcomeOfCall } from '../../mcp/message-end.ts';
 import { answerFits, answerResultJson, answerTooLarge, errorResultJson } from '../../mcp/result-json.ts';
 import { SERVER_INFO, UNKNOWN_TOOL_MESSAGE } from '../../mcp/server.ts';
 import { callerFrom } from '../../mcp/server-binding.ts';
+import type { TraceHeaders } from '../../telemetry/trace.ts';
 import type { CallOutcome } from '../../tenant/contract/call.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
@@ -29,7 +32,7 @@ interface PlainCall {
   readonly id: string | number;
   readonly name: string;
   readonly args: Record<string, unknown>;
-  readonly traceparent: string | undefined;
+  readonly trace: TraceHeaders;
   readonly client: { readonly name: string; readonly version: string } | undefined;
   /** Further members of the result, as JSON text. */
   readonly resultMembers: string;
@@ -48,6 +51,7 @@ const args = z
   .default({});
 const commonMeta = {
   [TRACEPARENT_META_KEY]: z.string().optional(),
+  [TRACESTATE_META_KEY]: z.string().optional(),
   progressToken: id.optional(),
 };
 
@@ -101,7 +105,7 @@ export function plainCall2025({ caller, isolate, toolFilter }: RequestContext, m
     id: parsed.id,
     name,
     args,
-    traceparent: _meta?.[TRACEPARENT_META_KEY],
+    trace: traceIn(_meta ?? {}),
     client: undefined,
     resultMembers: '',
   } satisfies PlainCall;
@@ -117,11 +121,18 @@ export function plainCall2026({ request, isolate, toolFilter }: RequestContext, 
     id: parsed.id,
     name,
     args,
-    traceparent: _meta[TRACEPARENT_META_KEY],
+    trace: traceIn(_meta),
     client: _meta[CLIENT_INFO_META_KEY],
     resultMembers: RESULT_2026,
   } satisfies PlainCall;
 }
+
+type TraceMeta = z.output<z.ZodObject<typeof commonMeta>>;
+
+const traceIn = (meta: TraceMeta): TraceHeaders => ({
+  traceparent: meta[TRACEPARENT_META_KEY],
+  tracestate: meta[TRACESTATE_META_KEY],
+});
 
 function isPlainTool(
   { tools }: RequestContext['isolate'],
@@ -142,7 +153,7 @@ function hasPlainHeaders(headers: Headers, name: string): boolean {
 /** Passes the call to the tenant and answers with its JSON text. */
 export async function answerPlainCall(context: RequestContext, call: PlainCall): Promise<Response> {
   const binding = bindServer(context, []);
-  const caller = callerFrom(binding, call.traceparent, call.client);
+  const caller = callerFrom(binding, call.trace, call.client);
   const outcome = await context.tenant.call({
     tokenId: binding.tokenId,
     session: binding.sessionId,
@@ -150,6 +161,14 @@ export async function answerPlainCall(context: RequestContext, call: PlainCall):
     tool: call.name,
     args: call.args,
     caller,
+  });
+  context.messageEnded?.({
+    method: 'tools/call',
+    id: call.id,
+    caller,
+    tool: call.name,
+    uri: undefined,
+    outcome: outcomeOfCall(outcome),
   });
   const { traceId } = caller.trace;
   if (outcome.kind === 'refused')

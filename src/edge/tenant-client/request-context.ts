@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import type { MessageEnd } from '../../mcp/message-end.ts';
 import type { ToolFilter } from '../../mcp/published-tools.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
 import type { CallerInfo, Refusal, SessionId } from '../../tenant/contract/call.ts';
@@ -8,6 +9,7 @@ import type { HttpRefusal, RefusalFormat } from '../http/http-errors.ts';
 import type { AppEnv, Isolate } from '../http/isolate.ts';
 import { ProtocolErrors } from '../http/protocol-errors.ts';
 import { logRefusal, refuse, respondRefused } from '../http/refusal-log.ts';
+import type { RequestSpans } from '../http/request-spans.ts';
 import { logRefusedCall } from './refused-call-log.ts';
 import { createTenantClient, type TenantClient } from './tenant-client.ts';
 
@@ -37,6 +39,9 @@ export interface RequestContext {
   respondRefused(refusal: HttpRefusal, traceId?: string): Promise<Response>;
   /** Logs a call that was refused before it reached the tenant. */
   logRefusedCall(tool: string, code: string): void;
+  readonly spans: RequestSpans;
+  /** Called when a JSON-RPC request has been answered; undefined when spans are not exported. */
+  readonly messageEnded: ((end: MessageEnd) => void) | undefined;
   /** The errors that the protocol server itself answers with. */
   readonly protocolErrors: ProtocolErrors;
 }
@@ -52,7 +57,8 @@ export function createContext(
   principal: Principal,
   { format, session, toolFilter }: ContextOptions,
 ): RequestContext {
-  const { isolate, arrival } = c.var;
+  const { isolate, arrival, spans } = c.var;
+  spans.credential = principal;
   const protocolErrors = new ProtocolErrors((status, { arrival, cause }) =>
     logRefusal(
       c,
@@ -90,6 +96,8 @@ export function createContext(
       protocolErrors.discard();
       return respondRefused(c, format, refusal, traceId);
     },
+    spans,
+    messageEnded: isolate.spans && ((end) => spans.messageEnded(end, session)),
     protocolErrors,
   };
 }
