@@ -15,6 +15,7 @@ export interface Document {
 export const DOCUMENTS: readonly Document[] = [
   'README.md',
   ...globSync('docs/**/*.md', { cwd: ROOT }).sort(),
+  'src/telemetry/TELEMETRY.md',
   'AGENTS.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
