@@ -1,8 +1,9 @@
 /** Computes what one entry of a write does to its cell, before anything is written. */
+import { utf8Bytes } from '../../json/utf8.ts';
 import { invalidInput } from '../errors.ts';
 import { type Cell, unlessExpired } from './cell.ts';
 import { mergePatch } from './merge-patch.ts';
-import { type EncodedValue, encodeValue, isSafeNumber, sameJson } from './value.ts';
+import { type EncodedValue, encodeValue, isSafeNumber, requireExact, requireFit, sameJson } from './value.ts';
 
 export const MODES = ['set', 'merge', 'append', 'increment'] as const;
 export type Mode = (typeof MODES)[number];
@@ -39,37 +40,67 @@ export type WritePlan =
 export function planWrite(write: CellWrite, stored: Cell | undefined, now: number): WritePlan {
   const current = unlessExpired(stored, now);
   if (write.ifRev !== undefined && write.ifRev !== (current?.rev ?? 0)) return { status: 'conflict' };
-  const encoded = encodeValue(nextValue(write, current), write.field);
+  const { json, bytes, isSame } = nextValue(write, current);
   const next: PlannedCell = {
-    ...encoded,
+    json,
+    bytes,
     tags:
       write.tags === undefined ? (current?.tags ?? '[]') : JSON.stringify([...new Set(write.tags)].sort()),
     expiresAt: nextExpiry(write, current, now),
   };
   if (current === undefined) return { status: 'created', next };
-  return isSame(current, next) ? { status: 'unchanged', current } : { status: 'updated', next };
+  const isUnchanged = isSame && current.expires_at === next.expiresAt && current.tags === next.tags;
+  return isUnchanged ? { status: 'unchanged', current } : { status: 'updated', next };
 }
 
-function nextValue({ mode, value, field }: CellWrite, current: Cell | undefined): unknown {
+/** `isSame`: the cell has this value already, but for the order of object members. */
+type NextValue = EncodedValue & { readonly isSame: boolean };
+
+function nextValue(write: CellWrite, current: Cell | undefined): NextValue {
+  const { mode, value, field } = write;
   switch (mode) {
     case 'set':
-      return value;
+      return compared(encodeValue(value, field), current);
     case 'merge':
-      return mergePatch(current === undefined ? {} : JSON.parse(current.value), value);
+      return merged(write, current);
     case 'append':
-      return appended(current === undefined ? [] : JSON.parse(current.value), value, field);
-    case 'increment':
-      return incremented(current === undefined ? 0 : JSON.parse(current.value), value, field);
+      return { ...appended(write, current), isSame: false };
+    case 'increment': {
+      const sum = incremented(current === undefined ? 0 : JSON.parse(current.value), value, field);
+      return compared(encodeValue(sum, field), current);
+    }
   }
 }
 
-function appended(list: unknown, item: unknown, field: string): unknown {
-  if (Array.isArray(list)) return [...list, item];
-  throw invalidInput(
-    field,
-    'Mode append needs a list, but the cell holds something else. Use mode set to replace the value.',
-  );
+const compared = (next: EncodedValue, current: Cell | undefined): NextValue => ({
+  ...next,
+  isSame: current !== undefined && sameJson(current.value, next.json),
+});
+
+/** Numbers of the stored value are exact, so only those of the patch are checked. */
+function merged({ value: patch, field }: CellWrite, current: Cell | undefined): NextValue {
+  requireExact(patch, JSON.stringify(patch), field);
+  const { value, isChanged } = mergePatch(current === undefined ? {} : JSON.parse(current.value), patch);
+  if (current !== undefined && !isChanged) return { json: current.value, bytes: current.bytes, isSame: true };
+  const json = JSON.stringify(value);
+  return { ...requireFit({ json, bytes: utf8Bytes(json) }, field), isSame: false };
 }
+
+/** Adds the item to the JSON text, which `JSON.stringify` has made: parsing a long list would take most of the time. */
+function appended({ value, field }: CellWrite, current: Cell | undefined): EncodedValue {
+  const list = current === undefined ? EMPTY_LIST : { json: current.value, bytes: current.bytes };
+  if (!list.json.startsWith('['))
+    throw invalidInput(
+      field,
+      'Mode append needs a list, but the cell holds something else. Use mode set to replace the value.',
+    );
+  const item = encodeValue(value, field);
+  const separator = list.json === EMPTY_LIST.json ? '' : ',';
+  const json = `${list.json.slice(0, -1)}${separator}${item.json}]`;
+  return requireFit({ json, bytes: list.bytes + separator.length + item.bytes }, field);
+}
+
+const EMPTY_LIST: EncodedValue = { json: '[]', bytes: 2 };
 
 function incremented(number: unknown, by: unknown, field: string): number {
   if (typeof by !== 'number' || !Number.isFinite(by))
@@ -90,10 +121,4 @@ function incremented(number: unknown, by: unknown, field: string): number {
 function nextExpiry({ ttlSeconds, mode }: CellWrite, current: Cell | undefined, now: number): number | null {
   if (typeof ttlSeconds === 'number') return now + ttlSeconds * 1000;
   return mode === 'set' && ttlSeconds !== 'keep' ? null : (current?.expires_at ?? null);
-}
-
-function isSame(current: Cell, next: PlannedCell): boolean {
-  return (
-    current.expires_at === next.expiresAt && current.tags === next.tags && sameJson(current.value, next.json)
-  );
 }

@@ -17,31 +17,41 @@ export interface EncodedValue {
 }
 
 /**
- * Converts a value to the JSON text that is stored.
+ * Converts a caller's value to the JSON text that is stored.
  * @param field the argument that the value came from, for errors
  * @throws ToolError `too_large` above 1 MiB, `invalid_input` if a number in it cannot be stored exactly
  */
 export function encodeValue(value: unknown, field: string): EncodedValue {
   const json = JSON.stringify(value);
-  const bytes = utf8Bytes(json);
-  if (bytes > MAX_VALUE_BYTES) {
-    throw new ToolError(
-      'too_large',
-      `${field} would make the cell ${bytes} bytes of JSON, but the limit is ${MAX_VALUE_BYTES}. Split it over several keys.`,
-      { field, limit: MAX_VALUE_BYTES },
-    );
-  }
-  if (MAY_BE_INEXACT.test(json) && hasInexactNumber(value)) {
-    throw invalidInput(
-      field,
-      `${field} contains a number that cannot be stored exactly (beyond ±${Number.MAX_SAFE_INTEGER}). Send it as text.`,
-    );
-  }
-  return { json, bytes };
+  const encoded = requireFit({ json, bytes: utf8Bytes(json) }, field);
+  requireExact(value, json, field);
+  return encoded;
 }
 
-// In JSON text Infinity becomes null, and every unsafe integer has 16 digits or more. Most values have neither and need no walk.
-const MAY_BE_INEXACT = /null|\d{16}/;
+/** @throws ToolError `too_large` above 1 MiB */
+export function requireFit(encoded: EncodedValue, field: string): EncodedValue {
+  if (encoded.bytes <= MAX_VALUE_BYTES) return encoded;
+  throw new ToolError(
+    'too_large',
+    `${field} would make the cell ${encoded.bytes} bytes of JSON, but the limit is ${MAX_VALUE_BYTES}. Split it over several keys.`,
+    { field, limit: MAX_VALUE_BYTES },
+  );
+}
+
+/**
+ * @param json the JSON text of `value`
+ * @throws ToolError `invalid_input` if a number in it cannot be stored exactly
+ */
+export function requireExact(value: unknown, json: string, field: string): void {
+  if (!(UNSAFE_INTEGER.test(json) || json.includes('null')) || !hasInexactNumber(value)) return;
+  throw invalidInput(
+    field,
+    `${field} contains a number that cannot be stored exactly (beyond ±${Number.MAX_SAFE_INTEGER}). Send it as text.`,
+  );
+}
+
+// In JSON text Infinity becomes null, and every unsafe integer starts with 16 digits. Most values have neither and need no walk.
+const UNSAFE_INTEGER = /(?:^|[-[,:])\d{16}/;
 /** From here on JavaScript writes numbers with an exponent, which shows only the digits that the number really has. */
 const EXPONENT_FROM = 1e21;
 
@@ -70,14 +80,19 @@ export function sameJson(a: string, b: string): boolean {
   return a.length === b.length && sameValue(JSON.parse(a), JSON.parse(b));
 }
 
-function sameValue(a: unknown, b: unknown): boolean {
+/** Whether two parsed JSON values are the same. The order of object members does not count. */
+export function sameValue(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  if (Array.isArray(a) || Array.isArray(b)) return Array.isArray(a) && Array.isArray(b) && sameItems(a, b);
   const names = Object.keys(a);
   return (
     names.length === Object.keys(b).length &&
     names.every((name) => Object.hasOwn(b, name) && sameValue(Reflect.get(a, name), Reflect.get(b, name)))
   );
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, i) => sameValue(item, b[i]));
 }
 
 /** A value as answers show it: whole, or the start of its JSON text with `truncated` and the full size. */

@@ -133,6 +133,16 @@ describe('values', () => {
         code: 'invalid_input',
         field: 'value',
       });
+      for (const [mode, start, part] of [
+        ['append', [1], value],
+        ['merge', { a: 1 }, { b: [value] }],
+      ] as const) {
+        await tenant.ok('blackboard_write', { key: mode, value: start });
+        expect(await tenant.error('blackboard_write', { key: mode, mode, value: part })).toMatchObject({
+          code: 'invalid_input',
+          field: 'value',
+        });
+      }
     },
   );
 
@@ -151,7 +161,14 @@ describe('values', () => {
       code: 'too_large',
       limit: MIB,
     });
-    expect((await tenant.ok('blackboard_list', {})).boards).toMatchObject([{ cells: 2 }]);
+    await tenant.ok('blackboard_write', { key: 'm', value: { a: 'x'.repeat(MIB - 8) } });
+    expect(
+      await tenant.error('blackboard_write', { key: 'm', mode: 'merge', value: { b: 1 } }),
+    ).toMatchObject({
+      code: 'too_large',
+      limit: MIB,
+    });
+    expect((await tenant.ok('blackboard_list', {})).boards).toMatchObject([{ cells: 3 }]);
   });
 });
 
