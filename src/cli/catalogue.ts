@@ -1,41 +1,43 @@
+import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import { catalogue } from '../catalogue.ts';
+import { instructionsFor } from '../mcp/instructions.ts';
 import { listing, TOOL_FAMILIES } from '../tools/catalogue.ts';
 import { familyOf } from '../tools/families.ts';
 import { helpOnly, run, table } from './terminal.ts';
 
 const CATALOGUE_USAGE = `Usage: npm run -s catalogue
 
-Prints how much the list of tools adds to the prompt of a model: bytes of JSON for each tool, for each
-family and for all, and an estimate in tokens.`;
+Prints how much the list of tools adds to the prompt of a model, in tokens of o200k_base: name, description and
+input schema, which models see, and apart from them what clients read. For each tool, each family and all.`;
 
-/** Each model has its own tokens. Four bytes of JSON are a common estimate. */
-const BYTES_PER_TOKEN = 4;
+interface Cost {
+  /** Name, description and input schema. */
+  readonly model: number;
+  readonly description: number;
+  /** Title, output schema and annotations: clients do not pass them on to the model. */
+  readonly client: number;
+}
 
-const PARTS = ['bytes', 'description', 'input', 'output'] as const;
-type Cost = Readonly<Record<(typeof PARTS)[number], number>>;
-
-const bytesOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+const tokensOf = (value: unknown) => countTokens(JSON.stringify(value));
 
 function costOf(tool: (typeof catalogue.tools)[number]): Cost {
-  const { description, inputSchema, outputSchema } = listing(tool);
+  const { name, description, inputSchema, ...rest } = listing(tool);
   return {
-    bytes: bytesOf(listing(tool)),
-    description: bytesOf(description),
-    input: bytesOf(inputSchema),
-    output: bytesOf(outputSchema),
+    model: tokensOf({ name, description, inputSchema }),
+    description: countTokens(description),
+    client: tokensOf(rest),
   };
 }
 
 function sumOf(tools: typeof catalogue.tools): Cost {
   const costs = tools.map(costOf);
   const sum = (part: keyof Cost) => costs.reduce((total, cost) => total + cost[part], 0);
-  return { bytes: sum('bytes'), description: sum('description'), input: sum('input'), output: sum('output') };
+  return { model: sum('model'), description: sum('description'), client: sum('client') };
 }
 
 const row = (name: string, cost: Cost) => [
   name,
-  String(Math.ceil(cost.bytes / BYTES_PER_TOKEN)),
-  ...PARTS.map((part) => String(cost[part])),
+  ...[cost.model, cost.description, cost.client].map((tokens) => String(tokens)),
 ];
 
 await run(async () => {
@@ -45,12 +47,14 @@ await run(async () => {
     return row(`?tools=${family}`, sumOf(tools));
   });
   const rows = [
-    ['', 'tokens, about', ...PARTS],
+    ['tokens', 'seen by a model', 'of it description', 'read by clients only'],
     ...catalogue.tools.map((tool) => row(tool.name, costOf(tool))),
     [''],
     ...families,
     row('all', sumOf(catalogue.tools)),
   ];
   console.log(table(rows));
-  console.log(`\nTokens are an estimate: bytes / ${BYTES_PER_TOKEN}. Each model counts in its own way.`);
+  console.log(
+    `\nThe instructions of the server add ${countTokens(instructionsFor(TOOL_FAMILIES))}. Each model counts in its own way.`,
+  );
 });

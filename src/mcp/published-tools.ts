@@ -28,6 +28,15 @@ export class PublishedTools {
     this.families = [...new Set(tools.map(familyOf))];
   }
 
+  /** The families of the tools that `list` would list; of all that pass the filter if the scopes are not known yet. */
+  familiesFor(scopes: readonly Scope[], filter: ToolFilter): string[] {
+    const isListed = ({ tool, family }: Published) =>
+      (filter === undefined || filter.has(family)) &&
+      (scopes.length === 0 || tool.scope === 'any' || scopes.includes(tool.scope));
+    const listed = [...this.#published.values()].filter(isListed);
+    return [...new Set(listed.map(({ family }) => family))];
+  }
+
   /** The listings of the tools that a token may call, of the families that its client wants to see. */
   list(scopes: readonly Scope[], filter: ToolFilter): ToolListing[] {
     return [...this.#published.values()]

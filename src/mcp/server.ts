@@ -8,6 +8,7 @@ import {
 import type { CallOutcome, CallRequest } from '../tenant/contract/call.ts';
 import { VERSION } from '../version.ts';
 import { AnsweringServer } from './answering-server.ts';
+import { instructionsFor } from './instructions.ts';
 import { type DeferredCall, runRemoteTool } from './remote-tools.ts';
 import { requestStateOf } from './request-state.ts';
 import { serveResources } from './resources.ts';
@@ -15,13 +16,8 @@ import { answerFits, answerTooLarge } from './result-json.ts';
 import { callerOf, errorResult, onePageParams, refusalError, type ServerBinding } from './server-binding.ts';
 
 export const SERVER_INFO = { name: 'bulkhead', title: 'Bulkhead', version: VERSION };
-const INSTRUCTIONS =
-  'Shared state for a team of agents. blackboard_*: cells that agents of this tenant read and write together. ' +
-  'scar_*: look up a failure before retrying it, record it with what fixed it. cache_*: reuse answers of language ' +
-  'models. Expected outcomes are in `status`; on rate_limited wait retry_after_ms, then repeat.';
 const OPTIONS = {
   capabilities: { tools: { listChanged: false }, resources: { subscribe: true, listChanged: true } },
-  instructions: INSTRUCTIONS,
   // The server sends a client only those requests whose capability it has declared.
   enforceStrictCapabilities: true,
 };
@@ -35,7 +31,11 @@ export function createServer(binding: ServerBinding): Server {
   const state = requestStateOf(binding);
   const server = new AnsweringServer(
     SERVER_INFO,
-    { ...OPTIONS, requestState: { verify: state.verify } },
+    {
+      ...OPTIONS,
+      instructions: instructionsFor(binding.tools.familiesFor(binding.scopes, binding.toolFilter)),
+      requestState: { verify: state.verify },
+    },
     binding,
   );
   if (binding.tools.hasRemoteTools) server.registerCapabilities({ logging: {} });

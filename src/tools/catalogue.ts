@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { FAMILIES, familyOf, UNSCOPED_FAMILY } from './families.ts';
 import * as published from './published.ts';
+import { publishedSchema } from './published-schema.ts';
 import { type AnyTool, isRemoteTool } from './remote-tool.ts';
 import type { Sweeper, Tool } from './tool.ts';
 
@@ -66,7 +67,7 @@ export function listing(tool: AnyTool): ToolListing {
     name: tool.name,
     title: tool.title,
     description: tool.description,
-    inputSchema: { ...jsonSchema(tool.input, 'input'), type: 'object' },
+    inputSchema: { ...publishedSchema(jsonSchema(tool.input, 'input')), type: 'object' },
     ...(outputSchema === undefined ? {} : { outputSchema }),
     annotations: { title: tool.title, ...tool.annotations },
   };

@@ -1,17 +1,32 @@
 /**
  * The families of tools. Everything that depends on the families is derived from this file: the scopes of tokens, the
  * `?tools=` filter, the OpenAPI document, the resource metadata, the operator's API, the command line and the tests.
- * To declare a family of your own, add one line to `FAMILY_DESCRIPTIONS` (docs/add-a-tool.md shows all the steps).
+ * To declare a family of your own, add one line to `FAMILY_TEXTS` (docs/add-a-tool.md shows all the steps).
  */
 
-/** The families with scopes of their own, each with its description for API documents. */
-const FAMILY_DESCRIPTIONS = {
-  blackboard: 'Shared state of agents: versioned cells, claims on work, and a log of changes.',
-  scar: 'Memory of failures: what failed, and which fix worked.',
-  cache: 'Cached responses of language models.',
-} as const satisfies Readonly<Record<string, string>>;
+/** What is told of a family: a description for API documents, and for models when to use it. */
+interface FamilyTexts {
+  readonly description: string;
+  readonly use: string;
+}
 
-export type Family = keyof typeof FAMILY_DESCRIPTIONS;
+/** The families with scopes of their own. */
+const FAMILY_TEXTS = {
+  blackboard: {
+    description: 'Shared state of agents: versioned cells, claims on work, and a log of changes.',
+    use: 'share plans, work and results with other agents; look there before you start, and claim an item before you work on it.',
+  },
+  scar: {
+    description: 'Memory of failures: what failed, and which fix worked.',
+    use: 'scar_check before a risky action, scar_lookup after a failure and before a retry, scar_record for a new one, scar_resolve when you know whether a fix worked.',
+  },
+  cache: {
+    description: 'Cached responses of language models.',
+    use: 'for programs that call language models: look up a response before the call, store it after.',
+  },
+} as const satisfies Readonly<Record<string, FamilyTexts>>;
+
+export type Family = keyof typeof FAMILY_TEXTS;
 
 /** What a token may be allowed to do: read or write the data of one family. */
 export type Scope = `${Family}:${'read' | 'write'}`;
@@ -20,7 +35,7 @@ export type Scope = `${Family}:${'read' | 'write'}`;
 export const UNSCOPED_FAMILY = 'tenant';
 
 /** The families with scopes, in the order in which clients see them. */
-export const FAMILIES: readonly Family[] = Object.keys(FAMILY_DESCRIPTIONS).filter(isFamily);
+export const FAMILIES: readonly Family[] = Object.keys(FAMILY_TEXTS).filter(isFamily);
 
 /** Every scope that a token can have. */
 export const SCOPES: readonly Scope[] = FAMILIES.flatMap(
@@ -30,11 +45,15 @@ export const SCOPES: readonly Scope[] = FAMILIES.flatMap(
 /** The description of a family for API documents; undefined for a family that is not declared here. */
 export function describeFamily(family: string): string | undefined {
   if (family === UNSCOPED_FAMILY) return 'The limits of the tenant and how much of them is used.';
-  return isFamily(family) ? FAMILY_DESCRIPTIONS[family] : undefined;
+  return isFamily(family) ? FAMILY_TEXTS[family].description : undefined;
 }
 
+/** When a model should use the tools of a family; undefined for the family without scopes, whose tools say so themselves. */
+export const useOfFamily = (family: string): string | undefined =>
+  isFamily(family) ? FAMILY_TEXTS[family].use : undefined;
+
 function isFamily(name: string): name is Family {
-  return Object.hasOwn(FAMILY_DESCRIPTIONS, name);
+  return Object.hasOwn(FAMILY_TEXTS, name);
 }
 
 /** The family of a tool: the first word of its name. */

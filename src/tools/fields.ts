@@ -30,6 +30,14 @@ function name(max: number) {
     .meta({ minLength: 1, maxLength: max });
 }
 
+/**
+ * Any JSON value, as clients can be told of it: an input without a type is sent as JSON text by some, and refused by others.
+ *
+ * Lists are accepted but are not among the types. Gemini refuses every tool of a request in which one schema is a list
+ * without `items`, which is what its agent kit makes of a list among several types; `docs/decisions/any-json.md` has the rest.
+ */
+export const anyJson = () => z.unknown().meta({ type: ['object', 'string', 'number', 'boolean'] });
+
 /** A path of non-empty parts separated by `/`, 1 to 256 characters. */
 export function keyPath() {
   return name(256).refine(
@@ -40,7 +48,7 @@ export function keyPath() {
   );
 }
 
-export const runId = () => name(128).default('default').describe('The board or run.');
+export const runId = () => name(128).default('default');
 /** A name, as `shortName`, that may be left out. */
 export const optionalName = (max = 128) => name(max).optional();
 /** A name of 1 to `max` characters, without control characters. */
@@ -50,11 +58,9 @@ export const tags = () => z.array(name(64)).max(16).optional();
 /** How many entries a page of a list has: 1 to `max`. */
 export const limit = (fallback: number, max: number) => z.int().min(1).max(max).default(fallback);
 /** The position of a page in a list, as the page before it returned it. */
-export const cursor = () =>
-  z.string().min(1).max(512).optional().describe('next_cursor of the previous page.');
+export const cursor = () => z.string().min(1).max(512).optional().describe('next_cursor.');
 /** With this argument a tool runs once for each key and its arguments; repeats within 24 hours get the first answer. */
-export const idempotencyKey = () =>
-  name(128).optional().describe('Repeats of a call with the same key and arguments within 24 h act once.');
+export const idempotencyKey = () => name(128).optional();
 /** Seconds to live: from one second to one year. */
 export const ttlSeconds = () => z.int().min(1).max(31_536_000);
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { listing } from '../../src/tools/catalogue.ts';
+import { jsonSchema, listing } from '../../src/tools/catalogue.ts';
 import { FAMILIES, familyOf, SCOPES, UNSCOPED_FAMILY } from '../../src/tools/families.ts';
 import { type AnyTool, isRemoteTool } from '../../src/tools/remote-tool.ts';
 
@@ -37,7 +37,7 @@ export const PUBLISHED_LAWS: Readonly<Record<string, Law>> = {
       ...unless(/^[a-z]+_[a-z]+$/.test(tool.name), 'name must be <family>_<verb> in lower-case letters.'),
       ...unless(
         known.includes(family),
-        `The family ${family} is not declared: add a line for it to FAMILY_DESCRIPTIONS in src/tools/families.ts.`,
+        `The family ${family} is not declared: add a line for it to FAMILY_TEXTS in src/tools/families.ts.`,
       ),
     ];
   },
@@ -128,7 +128,24 @@ export const LAWS: Readonly<Record<string, Law>> = {
 
   'has a portable input schema': (tool) => {
     const { inputSchema } = listing(tool);
-    return [...portable('input', inputSchema), ...[...subschemas(inputSchema)].flatMap(unbounded)];
+    return [
+      ...portable('input', inputSchema),
+      ...unless(Array.isArray(inputSchema.required), 'The published input schema must have required.'),
+      ...untyped(inputSchema),
+    ];
+  },
+
+  'bounds every argument': (tool) => [...subschemas(jsonSchema(tool.input, 'input'))].flatMap(unbounded),
+
+  'publishes no bound': (tool) => {
+    const bounds = ['maxLength', 'minLength', 'pattern', 'minimum', 'maximum', 'minItems', 'maxItems'];
+    return [...subschemas(listing(tool).inputSchema)]
+      .filter(([path]) => !path.endsWith('.properties'))
+      .flatMap(([path, schema]) =>
+        bounds
+          .filter((bound) => Object.hasOwn(schema, bound))
+          .map((bound) => `${path}: ${bound} must not be published; the refusal names it.`),
+      );
   },
 
   'has a portable output schema that admits an error': (tool) => {
@@ -168,6 +185,14 @@ function portable(side: string, root: Schema): string[] {
       ),
     ]),
   ];
+}
+
+/** The arguments and items without a type, which some clients send as JSON text and some refuse. */
+function untyped(root: Schema): string[] {
+  return [...subschemas(root)]
+    .filter(([path]) => /\.(?:items|properties\.[^.]+)$/.test(path))
+    .filter(([, schema]) => schema.type === undefined)
+    .map(([path]) => `${path}: it needs a type; anyJson() of src/tools/fields.ts gives that of any JSON.`);
 }
 
 /** What has no upper bound in a part of an input schema; an unbounded argument lets a caller send any amount of data. */

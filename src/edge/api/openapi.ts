@@ -87,7 +87,9 @@ const WAITED =
   'Problem in this body: its member `status` is the status that the response would have had.';
 
 function callOf(tool: Tool) {
-  const { name, title, description, inputSchema } = listing(tool);
+  const { name, title, description } = listing(tool);
+  // Programs generate code from this document, so it has the bounds that the list for models leaves out.
+  const inputSchema = jsonSchema(tool.input, 'input');
   return {
     operationId: name,
     tags: [familyOf(tool)],

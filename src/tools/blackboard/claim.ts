@@ -16,13 +16,13 @@ const MAX_CLAIM_S = 86_400;
 const DEFAULT_CLAIM_S = 300;
 
 const input = z.strictObject({
-  run_id: optionalName().describe('The board.'),
-  by: shortName().describe('Your name, shown to others.'),
-  key: keyPath().optional().describe('The cell to claim.'),
-  prefix: prefix().describe('Instead of key: the oldest free cell whose key starts with this.'),
-  tags: tags().describe('With or instead of prefix: tags it must have.'),
-  ttl_s: z.int().min(1).max(MAX_CLAIM_S).default(DEFAULT_CLAIM_S),
-  claim_id: claimId().optional().describe('Renews this claim for ttl_s from now.'),
+  run_id: optionalName(),
+  by: shortName().describe('Your name.'),
+  key: keyPath().optional(),
+  prefix: prefix().describe('Instead of key.'),
+  tags: tags().describe('It must have all of these.'),
+  ttl_s: z.int().min(1).max(MAX_CLAIM_S).default(DEFAULT_CLAIM_S).describe('Default 300.'),
+  claim_id: claimId().optional().describe('To renew this claim.'),
   idempotency_key: idempotencyKey(),
 });
 
@@ -53,10 +53,9 @@ export const blackboardClaim = defineTool({
   name: 'blackboard_claim',
   title: 'Claim a cell of the blackboard',
   description:
-    'Reserves a cell so that only you work on it: the one named by key, or the oldest free one under prefix, as in a queue. ' +
-    'Pass claim_id to blackboard_write, renew it before ttl_s ends, and finish with blackboard_release. ' +
-    'A claim that expires, or is released without a result, is a failed attempt. ' +
-    'After 5, a cell is dead: only key can claim it until its value changes.',
+    'Takes a cell so that only you work on it: the one at key, or the oldest free one under prefix, as from a queue. Pass ' +
+    'claim_id to blackboard_write, renew it before ttl_s ends, finish with blackboard_release. An expired claim, or a release ' +
+    'without result, is a failed attempt; after 5 the item is dead.',
   scope: 'blackboard:write',
   cost: 1,
   // What a claim stores is part of its cell, or a mark, which has a share of its own. So workers can empty a queue when the quota is reached.

@@ -17,16 +17,11 @@ const MAX_DELETED_PER_CALL = 500;
 
 const input = z.strictObject({
   run_id: runId(),
-  keys: z.array(keyPath()).min(1).max(MAX_KEYS).optional(),
-  prefix: prefix().describe('Instead of keys: every key that starts with this.'),
-  if_rev: revision().optional().describe('With a single key: delete only if the cell has this rev.'),
-  expect_count: z
-    .int()
-    .min(0)
-    .max(MAX_EXPECTED)
-    .optional()
-    .describe('Delete only if exactly this many cells match.'),
-  dry_run: z.boolean().default(false).describe('Only report what would be deleted.'),
+  keys: z.array(keyPath()).min(1).max(MAX_KEYS).optional().describe('Up to 50.'),
+  prefix: prefix().describe('Instead of keys.'),
+  if_rev: revision().optional().describe('With one key.'),
+  expect_count: z.int().min(0).max(MAX_EXPECTED).optional().describe('Only if so many match.'),
+  dry_run: z.boolean().default(false),
 });
 
 const output = z.strictObject({
@@ -51,10 +46,8 @@ export const blackboardDelete = defineTool({
   name: 'blackboard_delete',
   title: 'Delete from the blackboard',
   description:
-    'Deletes cells of a board by keys or by prefix, at most 500 per call. ' +
-    'Use dry_run to see what would be deleted, and expect_count or if_rev so as not to delete what others changed. ' +
-    'Claimed cells are deleted too and their claims are lost: use it to cancel work. ' +
-    'For up to 7 days blackboard_read with at_rev can still return deleted values.',
+    'Deletes cells by keys or prefix, at most 500 a call; claimed ones too, which calls the work off. See first with dry_run; ' +
+    'expect_count or if_rev spares what others changed.',
   scope: 'blackboard:write',
   cost: 1,
   grows: false,

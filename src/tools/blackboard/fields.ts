@@ -9,8 +9,8 @@ export const boardTopic = (runId: string) => `blackboard:${runId}`;
 const MAX_REV = 1_000_000_000_000;
 
 export const revision = () => z.int().min(0).max(MAX_REV);
-export const agent = () => optionalName().describe('Prefix: the full key is <agent>/<key>.');
+export const agent = () => optionalName().describe('Prefix: the key is agent/key.');
 export const claimId = () => shortName(64);
 export const prefix = () => text(1, 256).optional();
 /** A text to filter keys by, in tools that only read. */
-export const prefixFilter = () => prefix().describe('Only keys that start with this text.');
+export const prefixFilter = () => prefix();

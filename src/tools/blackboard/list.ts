@@ -19,19 +19,17 @@ const KEY_CURSORS = cursorsOf('blackboard_list keys', z.string());
 const SCORE_CURSORS = cursorsOf('blackboard_list scores', count());
 
 const input = z.strictObject({
-  run_id: optionalName().describe('The board. Omit it and all filters to list boards.'),
+  run_id: optionalName(),
   agent: optionalName().describe('Only keys under <agent>/.'),
   prefix: prefixFilter(),
-  query: text(1, MAX_QUERY_CHARS)
-    .optional()
-    .describe('Words to find in keys, tags and the first 2 KiB of values; best match first.'),
-  tags: tags().describe('Only cells with all of these.'),
+  query: text(1, MAX_QUERY_CHARS).optional().describe('Words in keys, tags or values.'),
+  tags: tags().describe('All of these.'),
   claimed: z
     .enum(['any', ...CLAIM_STATES])
     .optional()
-    .describe('free: can be claimed; held: claimed; dead: 5 claims failed.'),
-  limit: limit(50, 200),
-  cursor: z.string().min(1).max(MAX_CURSOR_CHARS).optional().describe('next_cursor of the previous page.'),
+    .describe('dead: 5 claims failed.'),
+  limit: limit(50, 200).describe('Up to 200, default 50.'),
+  cursor: z.string().min(1).max(MAX_CURSOR_CHARS).optional().describe('next_cursor.'),
 });
 
 const output = z.strictObject({
@@ -72,9 +70,8 @@ export const blackboardList = defineTool({
   name: 'blackboard_list',
   title: 'List a blackboard',
   description:
-    'Lists the cells of a board with author, age, size, tags and a preview, by key or, with query, by relevance. ' +
-    'Use it to find what other agents stored before you read; without arguments it lists the boards. ' +
-    'agent, prefix, tags and claimed filter the list.',
+    'Finds what agents stored on a board: cells with rev, author, age, size, tags and a preview, by key or, with query, by relevance. ' +
+    'Without arguments: the boards.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,

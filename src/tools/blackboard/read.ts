@@ -18,15 +18,11 @@ const input = z.strictObject({
   run_id: runId(),
   agent: agent(),
   key: keyPath().optional(),
-  keys: z.array(keyPath()).min(1).max(MAX_KEYS_READ).optional().describe('Instead of key: several cells.'),
-  path: z
-    .string()
-    .max(MAX_POINTER_CHARS)
-    .optional()
-    .describe('JSON Pointer, such as /items/0/name: return only that part.'),
-  at_rev: revision().optional().describe('Return the value as of this rev.'),
-  history: z.boolean().default(false).describe('List stored versions: the newest 20, up to 7 days.'),
-  if_newer_than: revision().optional().describe('A rev you know: omit the value unless it is newer.'),
+  keys: z.array(keyPath()).min(1).max(MAX_KEYS_READ).optional().describe('Up to 20, instead of key.'),
+  path: z.string().max(MAX_POINTER_CHARS).optional().describe('JSON Pointer, such as /items/0.'),
+  at_rev: revision().optional().describe('The value as of this rev.'),
+  history: z.boolean().default(false).describe('List kept versions.'),
+  if_newer_than: revision().optional().describe('Value only if newer than this rev.'),
   max_bytes: z.int().min(1).max(MAX_VALUE_BYTES).default(DEFAULT_READ_BYTES),
 });
 
@@ -92,9 +88,8 @@ export const blackboardRead = defineTool({
   name: 'blackboard_read',
   title: 'Read from the blackboard',
   description:
-    'Returns the values stored under one or several keys of a board, with rev, author and age. ' +
-    'Values over 8 KiB are cut: raise max_bytes, or use path to get one part. ' +
-    'Pass if_newer_than with the rev you know to check cheaply for changes; use history and at_rev for earlier versions.',
+    'Reads cells of a board: value, rev, author and age. Values over 8 KiB are cut: raise max_bytes, or take one part ' +
+    'with path. if_newer_than with the rev you know checks cheaply for changes.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,

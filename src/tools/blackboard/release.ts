@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
-import { count, optionalName, tags } from '../fields.ts';
+import { anyJson, count, optionalName, tags } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { endClaim, findHeldCell, findReleasedClaim, type HeldCell } from './claims.ts';
 import { deleteCells } from './delete-cells.ts';
@@ -10,11 +10,11 @@ import { saveCell } from './save-cell.ts';
 import { sweepAfter } from './sweep.ts';
 
 const input = z.strictObject({
-  run_id: optionalName().describe('Optional check: the board of the claim.'),
+  run_id: optionalName(),
   claim_id: claimId(),
-  value: z.unknown().optional().describe('The result: replaces the value. Any JSON, up to 1 MiB.'),
+  value: anyJson().optional().describe('The result.'),
   tags: tags().describe('Replaces the tags.'),
-  delete: z.boolean().default(false).describe('Deletes the cell: for a queue item that is done.'),
+  delete: z.boolean().default(false).describe('Done: leaves the queue.'),
 });
 
 const output = z.strictObject({
@@ -33,9 +33,8 @@ export const blackboardRelease = defineTool({
   name: 'blackboard_release',
   title: 'Release a claimed cell',
   description:
-    'Ends a claim. With value, tags or delete it stores the result in the same step, or nothing if the claim is lost. ' +
-    'Afterwards others can claim the cell again: when its work is done, delete it or change the tags they claim by. ' +
-    'Without value, tags or delete it counts as a failed attempt. Safe to repeat.',
+    'Ends a claim and stores its result in the same step, or nothing if the claim is lost. Others can then claim the cell: ' +
+    'when its work is done, delete it or change the tags they claim by. Without value, tags or delete it is a failed attempt.',
   scope: 'blackboard:write',
   cost: 1,
   grows: true,

@@ -13,9 +13,9 @@ const NO_EVENTS = { events: [], upTo: undefined } as const;
 
 const input = z.strictObject({
   run_id: runId(),
-  since_rev: revision().describe('next_rev of the previous call; 0: from the start.'),
+  since_rev: revision().describe('next_rev of the last call; 0: all.'),
   prefix: prefixFilter(),
-  wait_s: waitSeconds().describe('How long to wait if nothing is new.'),
+  wait_s: waitSeconds().describe('Up to 25.'),
   limit: limit(50, 200),
 });
 
@@ -44,9 +44,8 @@ export const blackboardWatch = defineTool({
   name: 'blackboard_watch',
   title: 'Watch a blackboard',
   description:
-    'Returns what was written, deleted, claimed and released on a board after since_rev, each event once, in order. ' +
-    'If nothing is new it waits up to wait_s: use it instead of polling blackboard_read. ' +
-    'Pass next_rev as the next since_rev. Expiry of a cell or claim is not an event.',
+    'What was written, deleted, claimed and released on a board since a rev, in order. With wait_s it waits for news: use it ' +
+    'instead of polling, and go on with next_rev.',
   scope: 'blackboard:read',
   cost: 1,
   grows: false,

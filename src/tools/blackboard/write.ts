@@ -12,6 +12,7 @@
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import {
+  anyJson,
   count,
   idempotencyKey,
   keyPath,
@@ -44,25 +45,21 @@ const cellFields = {
 
 const input = z.strictObject({
   run_id: runId(),
-  by: optionalName().describe('Your name, shown to others.'),
+  by: optionalName().describe('Your name.'),
   key: keyPath().optional(),
-  value: z.unknown().optional().describe('Any JSON, up to 1 MiB.'),
+  value: anyJson().optional().describe('Any JSON, also a list.'),
   agent: agent(),
-  mode: cellFields.mode.describe(
-    'set (default) replaces; merge is a JSON merge patch; append adds one item; increment adds a number.',
-  ),
-  if_rev: cellFields.if_rev.describe('Write only if the cell has this rev; 0: only if it is absent.'),
+  mode: cellFields.mode.describe('Default set; merge: a JSON merge patch.'),
+  if_rev: cellFields.if_rev,
   ttl_s: cellFields.ttl_s,
-  tags: cellFields.tags.describe('Replaces the tags; omit to keep them.'),
+  tags: cellFields.tags.describe('Replaces the tags.'),
   entries: z
-    .array(z.strictObject({ key: keyPath(), value: z.unknown(), ...cellFields }))
+    .array(z.strictObject({ key: keyPath(), value: anyJson(), ...cellFields }))
     .min(1)
     .max(MAX_BATCH)
     .optional()
-    .describe('Instead of key and value: cells to write atomically.'),
-  claim_id: claimId()
-    .optional()
-    .describe('Your claim: required for a cell you hold. If it has ended, nothing is written.'),
+    .describe('Up to 20, instead of key and value.'),
+  claim_id: claimId().optional().describe('Needed for a cell you hold.'),
   idempotency_key: idempotencyKey(),
 });
 
@@ -127,10 +124,9 @@ export const blackboardWrite = defineTool({
   name: 'blackboard_write',
   title: 'Write to the blackboard',
   description:
-    'Stores a JSON value under a key of a board that all agents share: use it to hand over plans, work and results. ' +
-    'Pass if_rev (the rev you read; 0 for a new cell) when others may write the cell too: a conflict returns the current value. ' +
-    'Cells claimed by another agent are refused. ' +
-    'Modes merge, append and increment change part of a value; entries writes several cells atomically.',
+    'Stores JSON under a key of a board (run_id) that all agents share: plans, work, results. When others may write too, pass if_rev ' +
+    '(the rev you read; 0 = must not exist): a conflict returns the current value and rev. A cell claimed by another agent ' +
+    'refuses writes. merge, append and increment change part of a value; entries writes several cells atomically.',
   scope: 'blackboard:write',
   cost: 1,
   grows: true,

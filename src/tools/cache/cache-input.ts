@@ -26,20 +26,16 @@ export const namespace = () => optionalName();
 const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const questionFields = {
-  model: modelName().optional().describe('Required with messages or prompt.'),
+  model: modelName().optional(),
   messages: z
-    .array(z.unknown())
+    // Messages are objects to every provider. Whatever is sent is taken as it is.
+    .array(z.unknown().meta({ type: 'object' }))
     .min(1)
     .max(MAX_MESSAGES)
     .optional()
-    .describe('The messages, exactly as sent to the model.'),
-  prompt: z
-    .string()
-    .min(1)
-    .max(MAX_QUESTION_CHARS)
-    .optional()
-    .describe('Instead of messages: the prompt as one text.'),
-  key: cacheKey().optional().describe('Instead of messages or prompt: the key from an earlier answer.'),
+    .describe('As sent to the model.'),
+  prompt: z.string().min(1).max(MAX_QUESTION_CHARS).optional().describe('Instead of messages.'),
+  key: cacheKey().optional().describe('Instead of both: from an earlier answer.'),
   provider: text(1, 128).optional(),
   // z.record would drop a member named __proto__, and then two different questions would get the same key.
   params: z
@@ -47,9 +43,9 @@ export const questionFields = {
     .refine(isObject, { error: 'must be a JSON object' })
     .meta({ type: 'object', additionalProperties: true })
     .optional()
-    .describe('All parameters of the model call, such as temperature or tools: they must match exactly.'),
-  namespace: namespace().describe('Separates answers, for example by application.'),
-  variant: text(1, 128).optional().describe('Separates several answers to one question.'),
+    .describe('temperature, tools …: each counts.'),
+  namespace: namespace(),
+  variant: text(1, 128).optional().describe('Tells several answers apart.'),
 };
 
 export const questionLog = {

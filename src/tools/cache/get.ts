@@ -39,26 +39,19 @@ export const cacheGet = defineTool({
   name: 'cache_get',
   title: 'Look up an LLM response',
   description:
-    'Call this before a model: it returns the stored response to exactly the same model, messages and params. ' +
-    'hit: use it. negative: this call failed recently. miss: call the model, then cache_set with the returned key ' +
-    'instead of the messages. stale: usable, but refresh it with cache_set. ' +
-    'With lease_s one caller gets a lease_id and calls the model; the others wait up to wait_s or get pending. ' +
-    'similar adds similar questions to a miss for you to judge; read one by its key.',
+    'Looks up the stored response to exactly this model, messages and params, before you call a model. hit: use it. stale: usable, ' +
+    'refresh it. negative: the call failed a moment ago. miss: call the model, then cache_set with the key. With lease_s only ' +
+    'the caller that gets a lease_id does the work; others get pending, or wait wait_s.',
   scope: 'cache:read',
   cost: 1,
   grows: false,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   input: z.strictObject({
     ...questionFields,
-    max_age_s: ttlSeconds().optional().describe('Older answers count as a miss.'),
-    lease_s: z
-      .int()
-      .min(1)
-      .max(MAX_LEASE_S)
-      .optional()
-      .describe('On miss or stale: take a lease for this long, unless another holds it.'),
-    wait_s: waitSeconds().describe('How long to wait while another holds the lease.'),
-    similar: z.boolean().default(false).describe('On a miss, also list up to 3 similar questions.'),
+    max_age_s: ttlSeconds().optional().describe('Older is a miss.'),
+    lease_s: z.int().min(1).max(MAX_LEASE_S).optional().describe('Up to 600.'),
+    wait_s: waitSeconds().describe('Up to 25.'),
+    similar: z.boolean().default(false).describe('On a miss, list similar questions.'),
   }),
   output,
   log: { ...questionLog, max_age_s: 'plain', lease_s: 'plain', wait_s: 'plain', similar: 'plain' },

@@ -16,12 +16,12 @@ import { invalidateLeases } from './lease.ts';
 const MAX_KEYS = 50;
 
 const input = z.strictObject({
-  namespace: namespace().describe('Default: every namespace.'),
+  namespace: namespace().describe('Default: all.'),
   keys: z.array(cacheKey()).min(1).max(MAX_KEYS).optional(),
   tag: shortName(64).optional(),
   model: modelName().optional(),
   all: z.boolean().optional(),
-  dry_run: z.boolean().default(false).describe('Only count.'),
+  dry_run: z.boolean().default(false),
 });
 type Args = z.output<typeof input>;
 
@@ -29,9 +29,7 @@ export const cacheInvalidate = defineTool({
   name: 'cache_invalidate',
   title: 'Invalidate cached responses',
   description:
-    'Removes stored responses at once: by keys, tag or model, or all; give exactly one. ' +
-    'Use it when what they were based on has changed. Without namespace it covers every namespace. ' +
-    'Answers still being produced under a lease are rejected; those looked up afterwards are not affected.',
+    'Drops stored responses at once, when what they were based on has changed: give exactly one of keys, tag, model, all.',
   scope: 'cache:write',
   cost: 2,
   grows: false,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { invalidInput, ToolError } from '../errors.ts';
-import { count, tags, text, ttlSeconds } from '../fields.ts';
+import { anyJson, count, tags, text, ttlSeconds } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import {
   DEFAULT_NAMESPACE,
@@ -42,23 +42,20 @@ const RECLAIMED_PER_SET = 4;
 const tokens = () => z.int().min(0).max(MAX_TOKENS).optional();
 const input = z.strictObject({
   ...questionFields,
-  response: z.unknown().optional().describe('The model response, any JSON.'),
-  error: z.unknown().optional().describe('Instead of response: why the call failed; stored for up to 300 s.'),
-  finish_reason: text(1, 64)
-    .optional()
-    .describe('As the model reported it; incomplete answers are rejected.'),
+  response: anyJson().optional().describe('Any JSON, also a list.'),
+  error: anyJson().optional().describe('Instead of response: kept up to 300 s.'),
+  finish_reason: text(1, 64).optional(),
   usage: z
     .strictObject({
       input_tokens: tokens(),
       output_tokens: tokens(),
       cost_usd: z.number().min(0).max(MAX_COST_USD).optional(),
     })
-    .optional()
-    .describe('Cost of the call: counted as saved on every hit.'),
-  ttl_s: ttlSeconds().default(DEFAULT_TTL_S),
-  stale_s: z.int().min(0).max(MAX_STALE_S).default(0).describe('How long to serve it as stale after ttl_s.'),
-  tags: tags().describe('For cache_invalidate.'),
-  lease_id: leaseId().optional().describe('From cache_get: ends the lease.'),
+    .optional(),
+  ttl_s: ttlSeconds().default(DEFAULT_TTL_S).describe('Default 86400.'),
+  stale_s: z.int().min(0).max(MAX_STALE_S).default(0).describe('Stale so long after ttl_s.'),
+  tags: tags(),
+  lease_id: leaseId().optional().describe('From cache_get.'),
 });
 type Args = z.output<typeof input>;
 
@@ -82,9 +79,9 @@ export const cacheSet = defineTool({
   name: 'cache_set',
   title: 'Store an LLM response',
   description:
-    'Stores a model response after a miss in cache_get: pass the returned key, or the same model, messages and ' +
-    'params. Truncated, refused, filtered and empty responses are rejected. ' +
-    'Pass error instead of response so that others do not repeat a failing call, and lease_id if you got one.',
+    'Stores a model response for cache_get: by the key of the miss, or by the same model, messages and params. Cut-off, refused ' +
+    'or empty answers are rejected. error instead of response keeps others from repeating a call that fails. Pass the lease_id ' +
+    'if you have one.',
   scope: 'cache:write',
   cost: 1,
   grows: true,

@@ -29,15 +29,13 @@ const counterFields = {
 export const cacheStats = defineTool({
   name: 'cache_stats',
   title: 'Show cache statistics',
-  description:
-    'Shows how well the response cache works: lookups by outcome, hit rate, tokens and dollars saved in the last ' +
-    'days (UTC, with today), in total and by model, and its storage use.',
+  description: 'Shows what the cache saved: hit rate, tokens and dollars by model, and the quota in use.',
   scope: 'cache:read',
   cost: 2,
   grows: false,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: z.strictObject({
-    namespace: namespace().describe('Default: all namespaces.'),
+    namespace: namespace().describe('Default: all.'),
     days: z.int().min(1).max(MAX_DAYS).default(DEFAULT_DAYS),
   }),
   output: z.strictObject({

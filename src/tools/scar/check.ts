@@ -44,20 +44,19 @@ export const scarCheck = defineTool({
   name: 'scar_check',
   title: 'Check before acting',
   description:
-    'Checks, right before an action, whether it is known to fail. clear: proceed; caution: read the scars first; stop: it ' +
-    'will fail again, so change the approach or apply known_fix. The server advises, it cannot block. With run_id each ' +
-    'scar is shown to a run once; `suppressed` counts those shown before, which the verdict still includes.',
+    'Call it right before a risky or costly action: has it failed here before? clear: go on; caution: read the scars; stop: it ' +
+    'will fail again, so apply known_fix or change the approach. With run_id a scar is shown to a run once.',
   scope: 'scar:read',
   cost: 1,
   grows: false,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: z.strictObject({
-    action: requiredText('action', 'The planned action, such as the command line.'),
-    tool: optionalName().describe('The tool, command or service to be used.'),
-    target: optionalName(512).describe('The host, file or table it is used on.'),
-    project: optionalName().describe('Omit to search all projects.'),
-    run_id: optionalName().describe('The run: its failures count, and it sees no scar twice.'),
-    agent: optionalName().describe('Caller; does not affect the answer.'),
+    action: requiredText('action', 'What you will do, such as the command line.'),
+    tool: optionalName(),
+    target: optionalName(512).describe('Host, file or table.'),
+    project: optionalName().describe('Default: all.'),
+    run_id: optionalName(),
+    agent: optionalName(),
     limit: limit(DEFAULT_SCARS_SHOWN, MAX_SCARS_SHOWN),
   }),
   output: z.strictObject({

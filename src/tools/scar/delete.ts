@@ -14,16 +14,14 @@ type Answer = z.output<typeof output>;
 export const scarDelete = defineTool({
   name: 'scar_delete',
   title: 'Delete a failure',
-  description:
-    'Permanently deletes a scar with its fixes, fingerprints and counts; the next such failure is new. dry_run only counts. ' +
-    'To keep a scar without warnings, use scar_update with status muted or archived.',
+  description: 'Deletes a scar with its fixes for good. To silence it, mute it by scar_update.',
   scope: 'scar:write',
   cost: 1,
   grows: false,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   input: z.strictObject({
-    scar_id: shortName(64).describe('From scar_record, scar_lookup or scar_list.'),
-    dry_run: z.boolean().default(false).describe('Only count what would be deleted.'),
+    scar_id: shortName(64),
+    dry_run: z.boolean().default(false),
   }),
   output,
   log: { scar_id: 'plain', dry_run: 'plain' },

@@ -21,16 +21,14 @@ const MAX_LISTED = 100;
 const HIDDEN = ['muted', 'archived'] as const;
 
 const input = z.strictObject({
-  query: text(1, MAX_QUERY_CHARS)
-    .optional()
-    .describe('Words to find in messages, contexts, actions, names, causes and tags.'),
+  query: text(1, MAX_QUERY_CHARS).optional(),
   project: optionalName(),
   tool: optionalName(),
   error_type: optionalName(256),
-  status: z.enum(STATES).optional().describe('Default: all but muted and archived.'),
+  status: z.enum(STATES).optional(),
   severity: z.enum(SEVERITIES).optional(),
-  tags: tags().describe('Only scars with all of these.'),
-  sort: z.enum(SORTS).optional().describe('Default: relevance with query, else recent.'),
+  tags: tags().describe('All of these.'),
+  sort: z.enum(SORTS).optional(),
   limit: limit(DEFAULT_LISTED, MAX_LISTED),
   cursor: cursor(),
 });
@@ -50,9 +48,7 @@ export const scarList = defineTool({
   name: 'scar_list',
   title: 'List failures',
   description:
-    'Lists recorded failures, newest first or by query, filtered by project, tool, error_type, status, severity and ' +
-    'tags. Use it to review or clean up; for a current failure use scar_lookup. `hidden` counts further muted and ' +
-    "archived ones. Pass an entry's rev as if_rev to scar_update.",
+    'Surveys recorded failures, newest first or by query, to review or clean up. For a failure at hand use scar_lookup.',
   scope: 'scar:read',
   cost: 1,
   grows: false,

@@ -24,23 +24,22 @@ export const scarLookup = defineTool({
   name: 'scar_lookup',
   title: 'Look up a failure',
   description:
-    'Finds out whether a failure is known and what helped. Call it after a failure, before trying again. `resolution` is ' +
-    'the fix to try (null if none is known), `fixes` lists all fixes, `avoid` those that failed. `match: exact` is the ' +
-    'same failure; `similar` shares words with it, so judge whether it fits. Report the result with scar_resolve; ' +
-    'record an unknown failure with scar_record.',
+    'Call it when something failed, before a retry: is the failure known, and what fixed it? resolution is the fix to try (null: ' +
+    'none), avoid lists what failed. exact: the same failure; similar: judge whether it fits. Then scar_resolve, or scar_record ' +
+    'if it is unknown.',
   scope: 'scar:read',
   cost: 1,
   grows: false,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: z.strictObject({
-    error_type: shortName(256).describe('The name of the error, such as TimeoutError.'),
-    agent: optionalName().describe('Caller; does not affect the answer.'),
-    error_message: freeText('error_message', 'The message as it was raised.'),
-    context: freeText('context', 'What was being done. Identifies the failure if there is no error_message.'),
-    error_code: optionalName(64).describe('Such as 429 or ECONNRESET.'),
-    tool: optionalName().describe('The tool, command or service that failed.'),
-    target: optionalName(512).describe('The host, file or table it was used on.'),
-    project: optionalName().describe('Omit to search all projects.'),
+    error_type: shortName(256).describe('Such as TimeoutError.'),
+    agent: optionalName(),
+    error_message: freeText('error_message', 'As raised.'),
+    context: freeText('context', 'What was being done.'),
+    error_code: optionalName(64),
+    tool: optionalName().describe('What failed.'),
+    target: optionalName(512),
+    project: optionalName().describe('Default: all.'),
     limit: limit(DEFAULT_SCARS_SHOWN, MAX_SCARS_SHOWN),
   }),
   output: z.strictObject({

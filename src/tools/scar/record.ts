@@ -13,26 +13,21 @@ import { freeText, Redactor, requireTextLimits } from './texts.ts';
 import { VERDICTS, verdictOf } from './verdict.ts';
 
 const input = z.strictObject({
-  error_type: shortName(256).describe('Name of the error, such as TimeoutError.'),
-  agent: optionalName().describe('Who reports.'),
-  resolution: freeText('resolution', 'What helped, if known, as a step for another agent.'),
-  context: freeText('context', 'What was being done. Identifies the failure if there is no error_message.'),
-  error_message: freeText('error_message', 'The message as raised.'),
-  error_code: optionalName(64).describe('Such as 429 or ECONNRESET.'),
-  tool: optionalName().describe('The tool, command or service that failed.'),
-  target: optionalName(512).describe('The host, file or table it was used on.'),
-  action: freeText('action', 'The attempted action, such as the command line.'),
+  error_type: shortName(256).describe('Such as TimeoutError.'),
+  agent: optionalName().describe('Your name.'),
+  resolution: freeText('resolution', 'What fixed it.'),
+  context: freeText('context', 'What was being done.'),
+  error_message: freeText('error_message', 'As raised.'),
+  error_code: optionalName(64),
+  tool: optionalName().describe('What failed.'),
+  target: optionalName(512),
+  action: freeText('action', 'The command line tried.'),
   cause: freeText('cause', 'Why it failed, if known.'),
-  class: z
-    .enum(CLASSES)
-    .optional()
-    .describe(
-      'deterministic: the same call fails again; transient: it passes; environmental: the environment is broken.',
-    ),
+  class: z.enum(CLASSES).optional(),
   severity: z.enum(SEVERITIES).optional(),
   tags: tags(),
   project: optionalName(),
-  run_id: optionalName().describe('Repeats within a run are counted under it.'),
+  run_id: optionalName(),
   idempotency_key: idempotencyKey(),
 });
 type Args = z.output<typeof input>;
@@ -145,10 +140,9 @@ export const scarRecord = defineTool({
   name: 'scar_record',
   title: 'Record a failure',
   description:
-    'Records a failure for all agents, or counts a known one again (different ids, times, paths and long numbers are ' +
-    'the same failure). Returns `known_fix` if something helped before, and a verdict on trying the same again: stop ' +
-    'means change the approach. Give `resolution` once you know what helped. Known credentials are redacted before ' +
-    'storage.',
+    'Remembers a failure for all agents, or counts it again (ids, times, paths and long numbers do not matter). Answers ' +
+    'known_fix, and a verdict on retrying: stop means change the approach. Give resolution once you know what fixed it. ' +
+    'Credentials are removed.',
   scope: 'scar:write',
   cost: 1,
   grows: true,

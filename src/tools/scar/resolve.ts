@@ -10,14 +10,12 @@ import { fixIdText, parseFixId, requireScar, type Scar, scarIdText } from './sto
 import { freeText, Redactor, requireTextLimits } from './texts.ts';
 
 const input = z.strictObject({
-  scar_id: shortName(64).describe('From scar_record or scar_lookup.'),
-  outcome: z
-    .enum(OUTCOMES)
-    .describe('not_applicable: the fix cannot be used here; wrong_match: the scar is another failure.'),
-  fix_id: optionalName(64).describe('Which fix; may be omitted if the scar has only one.'),
+  scar_id: shortName(64),
+  outcome: z.enum(OUTCOMES),
+  fix_id: optionalName(64),
   resolution: freeText('resolution', 'A new fix, instead of fix_id; with worked or failed.'),
   evidence: freeText('evidence', 'What showed that it worked or failed.'),
-  agent: optionalName().describe('Who reports.'),
+  agent: optionalName().describe('Your name.'),
   idempotency_key: idempotencyKey(),
 });
 type Args = z.output<typeof input>;
@@ -96,10 +94,8 @@ export const scarResolve = defineTool({
   name: 'scar_resolve',
   title: 'Report how a fix went',
   description:
-    'Reports the result of a fix for a recorded failure, so that good fixes rank higher and bad ones are avoided. Call ' +
-    'it after trying one. Pass fix_id, or resolution for a new fix; with neither, the only fix of the scar is reported. ' +
-    'worked resolves the scar; failed on a resolved scar reopens it as regressed. At most 5 reports an hour count per ' +
-    'fix; a fix is verified once a token other than its author reports worked.',
+    'Reports how a fix went, so that good fixes rise and bad ones are avoided. Name it by fix_id, or give a new one as ' +
+    'resolution; with neither, the only fix is meant. not_applicable: cannot be used here; wrong_match: another failure.',
   scope: 'scar:write',
   cost: 1,
   grows: true,

@@ -11,18 +11,15 @@ import { freeText, Redactor, requireTextLimits } from './texts.ts';
 const MAX_REV = 1_000_000_000_000;
 
 const input = z.strictObject({
-  scar_id: shortName(64).describe('From scar_record, scar_lookup or scar_list.'),
+  scar_id: shortName(64),
   cause: freeText('cause', 'Why it fails. An empty string removes it.'),
   context: freeText('context', 'What was being done. An empty string removes it.'),
   severity: z.enum(SEVERITIES).optional(),
   class: z.enum(CLASSES).optional(),
-  tags: tags().describe('Replaces its tags.'),
-  status: z
-    .enum(['open', 'muted', 'archived'])
-    .optional()
-    .describe('muted, archived: still counted, but no warnings and no similarity matches.'),
-  merge_into: optionalName(64).describe('scar_id of the same failure to merge into. Allows no other change.'),
-  if_rev: z.int().min(0).max(MAX_REV).optional().describe('Update only if it has this rev.'),
+  tags: tags().describe('Replaces the tags.'),
+  status: z.enum(['open', 'muted', 'archived']).optional(),
+  merge_into: optionalName(64).describe('scar_id; alone.'),
+  if_rev: z.int().min(0).max(MAX_REV).optional(),
 });
 type Args = z.output<typeof input>;
 
@@ -32,9 +29,8 @@ export const scarUpdate = defineTool({
   name: 'scar_update',
   title: 'Update a failure',
   description:
-    'Corrects, mutes, archives or reopens a scar, or merges it into another that is the same failure: its fixes, counts, ' +
-    'fingerprints and scar_id then refer to it, and merging cannot be undone. Give only what changes. Known credentials ' +
-    'are redacted before storage.',
+    'Corrects, mutes, archives or reopens a scar, or merges it for good into another that is the same failure. Give only what ' +
+    'changes; an empty text clears one.',
   scope: 'scar:write',
   cost: 1,
   grows: true,

@@ -7,8 +7,7 @@ export const tenantLimits = defineTool({
   name: 'tenant_limits',
   title: 'Show limits',
   description:
-    'Shows what may still be used: the token buckets of the tenant and of each tool (tokens left, capacity, refill per ' +
-    'second, time until full), the storage used and allowed, and the scopes and expiry of the token. Free of charge.',
+    'Shows the calls left and their refill, the storage used and allowed, and the scopes and expiry of your token. Free.',
   scope: 'any',
   cost: 0,
   grows: false,
