@@ -9,13 +9,14 @@ import { limitAnonymous } from './edge/auth/authenticate.ts';
 import { RESOURCE_METADATA_PATH, RESOURCES, resourceMetadata } from './edge/auth/resource-metadata.ts';
 import { boundary, notFound, prepare } from './edge/http/boundary.ts';
 import { getDocument } from './edge/http/documents.ts';
-import { ownHost, ownOrigin } from './edge/http/host.ts';
+import { ownHost } from './edge/http/host.ts';
 import { rpcRefusal } from './edge/http/http-errors.ts';
 import type { AppEnv, Served } from './edge/http/isolate.ts';
 import { allowOrigin } from './edge/http/origin.ts';
 import { welcome } from './edge/http/welcome.ts';
 import { handleMcp } from './edge/mcp/endpoint.ts';
 import { handleMessages, handleSse } from './edge/mcp/era-2024.ts';
+import { oauth } from './edge/oauth/routes.ts';
 
 /** Clients are given `/mcp/` and `//mcp` by hand: both are the MCP endpoint. */
 function pathOf(request: Request): string {
@@ -36,10 +37,11 @@ export function createApp(served: Served) {
   app.get('/health', openHealth, operatorOnly, deepHealth);
   // A page that has no token yet may read from any origin where to get one.
   app.use(`${RESOURCE_METADATA_PATH}/*`, cors());
-  app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(`${ownOrigin(c)}/mcp`)));
+  app.get(RESOURCE_METADATA_PATH, (c) => c.json(resourceMetadata(c, '/mcp')));
   for (const path of RESOURCES) {
-    app.get(`${RESOURCE_METADATA_PATH}${path}`, (c) => c.json(resourceMetadata(`${ownOrigin(c)}${path}`)));
+    app.get(`${RESOURCE_METADATA_PATH}${path}`, (c) => c.json(resourceMetadata(c, path)));
   }
+  app.route('/', oauth);
   app.get('/openapi.json', limitAnonymous, (c) =>
     c.body(openApi(), 200, { 'content-type': 'application/json' }),
   );

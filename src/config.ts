@@ -89,6 +89,20 @@ const PUBLIC =
 const ORIGINS =
   'origins of browser clients, at most 32, comma-separated, such as https://app.example.com or vscode-webview://id; empty allows none';
 
+const MAX_OAUTH_NAMES = 32;
+const OAUTH_CLIENTS =
+  'which clients may ask for access: host names such as claude.ai, and the words loopback and dynamic; comma-separated, at most 32; empty allows all';
+const HOST_NAME = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}$/;
+const OAUTH_REDIRECT_URIS =
+  'redirect URIs with a scheme of their own, such as cursor://anysphere.cursor-mcp/oauth/callback; comma-separated, at most 32';
+/** A redirect URI of a desktop application (RFC 8252, section 7.1): any scheme but those that a browser opens or runs itself. */
+const isPrivateUseUri = (text: string) =>
+  text.length <= 512 &&
+  /^(?!(?:https?|javascript|data|blob|file|about|vbscript|view-source|ws|wss|ftp):)[a-z][a-z0-9+.-]{1,63}:[^\s#]+$/.test(
+    text,
+  ) &&
+  URL.canParse(text);
+
 const settings = z.object({
   PUBLIC_URL: z
     .string({ error: PUBLIC })
@@ -121,10 +135,33 @@ const settings = z.object({
       { error: ORIGINS },
     ),
   CLIENT_ADDRESS: z.enum(CLIENT_ADDRESSES, { error: `one of ${CLIENT_ADDRESSES.join(', ')}` }),
+  OAUTH: z.enum(['on', 'off'], { error: 'on or off' }),
+  OAUTH_CLIENTS: z
+    .string({ error: OAUTH_CLIENTS })
+    .transform(commaSeparated)
+    .refine(
+      (names) =>
+        names.length <= MAX_OAUTH_NAMES &&
+        names.every((name) => name === 'loopback' || name === 'dynamic' || HOST_NAME.test(name)),
+      { error: OAUTH_CLIENTS },
+    ),
+  OAUTH_REDIRECT_URIS: z
+    .string({ error: OAUTH_REDIRECT_URIS })
+    .transform(commaSeparated)
+    .refine((uris) => uris.length <= MAX_OAUTH_NAMES && uris.every(isPrivateUseUri), {
+      error: OAUTH_REDIRECT_URIS,
+    }),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')}` }),
   LOG_FORMAT: z.enum(LOG_FORMATS, { error: `one of ${LOG_FORMATS.join(', ')}` }),
   ...exportSettings,
 });
+
+export interface OAuthConfig {
+  /** Which clients may ask for access: host names, `loopback` and `dynamic`; empty for all. */
+  readonly clients: readonly string[];
+  /** Redirect URIs with a scheme of their own that are accepted, exactly. */
+  readonly redirectUris: readonly string[];
+}
 
 export interface Config {
   /** The origin that is printed and linked to: the first one. */
@@ -146,6 +183,8 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** Who says which address a client has. */
   readonly clientAddress: (typeof CLIENT_ADDRESSES)[number];
+  /** undefined: no client can sign in, and tokens come from the operator alone. */
+  readonly oauth: OAuthConfig | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: (typeof LOG_FORMATS)[number];
   /** Where spans are exported to; undefined when they are not. */
@@ -196,6 +235,10 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     maxBodyBytes: data.MAX_BODY_BYTES,
     allowedOrigins: data.ALLOWED_ORIGINS,
     clientAddress: data.CLIENT_ADDRESS,
+    oauth:
+      data.OAUTH === 'on'
+        ? { clients: data.OAUTH_CLIENTS, redirectUris: data.OAUTH_REDIRECT_URIS }
+        : undefined,
     logLevel: data.LOG_LEVEL,
     logFormat: data.LOG_FORMAT,
     collector: collectorOf(data),

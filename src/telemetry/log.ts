@@ -19,7 +19,15 @@ export type LogEvent =
   | 'tenant.list_failed'
   | 'admin.request'
   | 'edge.error'
-  | 'telemetry.dropped';
+  | 'telemetry.dropped'
+  | 'oauth.registered'
+  | 'oauth.signed_in'
+  | 'oauth.granted'
+  | 'oauth.denied'
+  | 'oauth.issued'
+  | 'oauth.refresh_retried'
+  | 'oauth.ended'
+  | 'oauth.refused';
 
 /** One log line. Every field that a line can have is declared here, so that readers can rely on the names. */
 export interface LogRecord {
@@ -45,6 +53,9 @@ export interface LogRecord {
   parent_span_id?: string | undefined;
   request_id?: string | undefined;
   token_id?: string | undefined;
+  /** The first digits of the SHA-256 of a client id, which may be long. */
+  client?: string | undefined;
+  member?: string | undefined;
   client_name?: string | undefined;
   client_version?: string | undefined;
   protocol_version?: string | undefined;

@@ -29,6 +29,8 @@ const DISTINCT_PREFIXES = [
   // Work and documents.
   'lin_api_ lin_oauth_ ntn_ PMAK- figd_ figu_ tfp_ rdme_ pnu_ fio-u- sm_aat_ sm_pat_ sm_sat_ phx_ p8e-',
   'AGE-SECRET-KEY-1 dnkey-',
+  // Bulkhead's own: sign-in keys, codes, refresh tokens and sessions.
+  'bhk_ bhc_ bhr_ bhs_',
 ].flatMap((line) => line.split(' '));
 /** The same for letters that occur in base64 by chance: they must not follow `+` or `/`. */
 const LETTER_PREFIXES = 'LTAI AKCp cmVmd dapi AQVN EAAA EAAM EAAC EZAK EZTK ATATT3 ATCTT3 ATBB'.split(' ');

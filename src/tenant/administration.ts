@@ -28,6 +28,9 @@ import { type StorageUsage, storageUsage } from './storage/usage.ts';
 import type { Listeners } from './streams/listeners.ts';
 import type { Waiters } from './streams/waiters.ts';
 
+const GRANT_SCOPES =
+  'This is what a member has granted to a client. Revoke it; when the client connects again, the member chooses the scopes.';
+
 /** What the administration shares with the compartment that it belongs to. */
 export interface Administered {
   readonly host: Host;
@@ -137,9 +140,11 @@ export class Administration {
     return this.#operate(({ tokens }) => succeed(tokens.list()));
   }
 
+  /** Revokes a token, or ends a grant. */
   revokeToken(id: string): Operation<Token> {
-    return this.#operate(({ tokens }) => {
-      const token = tokens.revoke(id, this.#tenant.host.clock());
+    return this.#operate(({ tokens, grants }) => {
+      const now = this.#tenant.host.clock();
+      const token = tokens.revoke(id, now) ?? grants.revoke(id, now);
       if (token === undefined) return NO_SUCH_TOKEN;
       this.#tenant.waiters.touchAll();
       this.#tenant.listeners.endToken(id);
@@ -156,6 +161,7 @@ export class Administration {
     return this.#operate(({ tokens }) => {
       const before = tokens.find(id);
       if (before === undefined) return NO_SUCH_TOKEN;
+      if (before.isGrant) return conflict(GRANT_SCOPES);
       const scopes = SCOPES.filter(
         (scope) => add.includes(scope) || (before.scopes.includes(scope) && !remove.includes(scope)),
       );

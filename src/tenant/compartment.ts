@@ -21,6 +21,7 @@ import type {
 } from './contract/call.ts';
 import type { Host } from './host.ts';
 import { type LoadedTenant, loadTenant } from './loaded-tenant.ts';
+import { SignIn } from './sign-in.ts';
 import { hasSchema } from './storage/migrate.ts';
 import { Listeners } from './streams/listeners.ts';
 import type { Listener, StreamPurpose, StreamState } from './streams/stream.ts';
@@ -35,6 +36,8 @@ const MAX_ATTEMPTS = 50;
 export interface AdmittedStream {
   readonly state: StreamState;
   readonly scopes: readonly Scope[];
+  /** When the token or grant ends, in milliseconds since the epoch. */
+  readonly expiresAt: number;
 }
 
 /**
@@ -48,6 +51,8 @@ export interface AdmittedStream {
 export class Compartment implements CallHandler {
   /** The operator's actions. */
   readonly administration: Administration;
+  /** Members and their grants. */
+  readonly signIn: SignIn;
   readonly #host: Host;
   readonly #waiters: Waiters;
   readonly #listeners: Listeners;
@@ -62,14 +67,16 @@ export class Compartment implements CallHandler {
     const { db, later, wakeWithin, listeners } = host;
     const report = (cause: unknown) => this.#report('tenant.notify_failed', cause);
     this.#listeners = new Listeners({ db, later, wakeWithin, report }, listeners);
-    this.administration = new Administration({
+    const administered = {
       host,
       listeners: this.#listeners,
       waiters: this.#waiters,
       requireLoaded: () => this.#requireLoaded(),
-      reportMigration: (cause) => this.#report('tenant.migration_failed', cause),
+      reportMigration: (cause: unknown) => this.#report('tenant.migration_failed', cause),
       forget: () => this.forget(),
-    });
+    };
+    this.administration = new Administration(administered);
+    this.signIn = new SignIn(administered);
     // Streams that have survived a hibernation may not have been sent everything before it.
     if (listeners.length > 0) later(0, () => this.#resumeStreams());
   }
@@ -185,10 +192,10 @@ export class Compartment implements CallHandler {
       const { pipeline } = loaded.value;
       const admission = pipeline.admit(tokenId, session);
       if (!admission.ok) return admission;
-      const { scopes } = admission.value;
+      const { scopes, expiresAt } = admission.value;
       const mayRead = scopes.includes('blackboard:read');
       const state = this.#listeners.initialState({ tokenId, session, purpose }, mayRead, pipeline.rev);
-      return succeed({ state, scopes });
+      return succeed({ state, scopes, expiresAt });
     });
   }
 

@@ -7,6 +7,8 @@ import type { RemoteCallSlots } from './calls/remote-call-slots.ts';
 import { StorageQuota } from './calls/storage-quota.ts';
 import { WriteBehind } from './calls/write-behind.ts';
 import type { Host } from './host.ts';
+import { Grants } from './members/grants.ts';
+import { Members } from './members/members.ts';
 import { migrate } from './storage/migrate.ts';
 import { type Profile, readProfile } from './storage/profile.ts';
 import { TokenList } from './storage/tokens.ts';
@@ -16,6 +18,8 @@ import { sweepExpired } from './sweep.ts';
 export interface LoadedTenant {
   readonly profile: Profile;
   readonly tokens: TokenList;
+  readonly members: Members;
+  readonly grants: Grants;
   readonly pipeline: Pipeline;
   readonly writeBehind: WriteBehind;
   readonly quota: StorageQuota;
@@ -38,7 +42,8 @@ export function loadTenant(host: Host, { attached, ...lasting }: Lasting): Loade
   migrate(db, host.migrations);
   detachSessionsExcept(db, [...attached, ...(host.openElsewhere?.() ?? [])], clock());
   const profile = readProfile(db);
-  const tokens = new TokenList(db);
+  const grants = new Grants(db);
+  const tokens = new TokenList(db, grants);
   const ledger = readLedger(db);
   const limiter = new Limiter(limits, profile.overrides, ledger.buckets, moment());
   const records = new Records(db);
@@ -64,5 +69,5 @@ export function loadTenant(host: Host, { attached, ...lasting }: Lasting): Loade
     rev: ledger.rev,
     ...lasting,
   });
-  return { profile, tokens, pipeline, writeBehind, quota };
+  return { profile, tokens, members: new Members(db), grants, pipeline, writeBehind, quota };
 }

@@ -1,4 +1,3 @@
-import { DurableObject } from 'cloudflare:workers';
 import { parseConfig } from '../config.ts';
 import type { Result } from '../result.ts';
 import { coalescingLog } from '../telemetry/coalesce.ts';
@@ -23,6 +22,7 @@ import type { LimitChange } from './contract/limit-settings.ts';
 import { forwardOnly, type Later } from './contract/timer.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Operation, OperationProblem, TenantInfo } from './operation.ts';
+import { SignInObject } from './sign-in-object.ts';
 import { durableDatabase } from './storage/durable-database.ts';
 import type { TenantList } from './storage/listing.ts';
 import { MIGRATIONS } from './storage/migrations.ts';
@@ -30,7 +30,12 @@ import type { TenantStatus } from './storage/profile.ts';
 import type { ScopeChange, Token } from './storage/tokens.ts';
 import type { StorageUsage } from './storage/usage.ts';
 import { listenerOf, openListeners } from './streams/durable-listener.ts';
-import { decodeStreamRequest, NORMAL_CLOSURE, SCOPES_HEADER } from './streams/stream-protocol.ts';
+import {
+  decodeStreamRequest,
+  EXPIRY_HEADER,
+  NORMAL_CLOSURE,
+  SCOPES_HEADER,
+} from './streams/stream-protocol.ts';
 
 const SWEEP_EVERY_MS = 3_600_000;
 /** When a sweep found more than one step of work. */
@@ -59,12 +64,12 @@ function listOf(env: Env): TenantList {
  * The Durable Object that hosts one tenant's compartment. Its methods return refusals as values, because an error that is
  * thrown over RPC loses its class.
  */
-export class TenantObject extends DurableObject<Env> implements CallHandler {
+export class TenantObject extends SignInObject implements CallHandler {
   readonly #compartment: Compartment;
   readonly #lifecycle: Lifecycle;
 
   constructor(ctx: DurableObjectState, env: Env, served: TenantTools) {
-    super(ctx, env);
+    super(ctx, env, () => this.#compartment.signIn);
     const config = parseConfig({ ...env });
     const clock = () => Date.now();
     const later: Later = (ms, task) => {
@@ -135,14 +140,14 @@ export class TenantObject extends DurableObject<Env> implements CallHandler {
     if (!opened.ok) return Response.json(opened.error, { status: 403 });
     const [client, server] = Object.values(new WebSocketPair());
     if (client === undefined || server === undefined) throw new Error('a WebSocketPair has two ends');
-    const { state, scopes } = opened.value;
+    const { state, scopes, expiresAt } = opened.value;
     server.serializeAttachment(state);
     this.ctx.acceptWebSocket(server);
     this.#compartment.attach(listenerOf(server));
     return new Response(null, {
       status: 101,
       webSocket: client,
-      headers: { [SCOPES_HEADER]: scopes.join(' ') },
+      headers: { [SCOPES_HEADER]: scopes.join(' '), [EXPIRY_HEADER]: String(expiresAt) },
     });
   }
 

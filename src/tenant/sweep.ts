@@ -2,6 +2,7 @@ import { describeCause } from '../telemetry/redact.ts';
 import { sweepIdempotency } from './calls/idempotency.ts';
 import type { TenantId } from './contract/call.ts';
 import type { Host } from './host.ts';
+import { sweepGrants } from './members/grants.ts';
 import { StorageFailure } from './storage/database.ts';
 
 /** Rows that one step of a sweep deletes, which takes a few milliseconds. */
@@ -9,7 +10,7 @@ const SWEEP_STEP = 200;
 
 /** Deletes at most about `limit` expired rows of each kind. A kind that fails is logged. @returns the rows of each kind */
 export function sweepExpired({ db, clock, log, sweepers }: Host, limit: number): number[] {
-  return [sweepIdempotency, ...sweepers].map((sweeper) => {
+  return [sweepIdempotency, sweepGrants, ...sweepers].map((sweeper) => {
     try {
       return db.transaction(() => sweeper(db, clock(), limit));
     } catch (cause) {

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 const GROUND = ['telemetry', 'json', 'config.ts', 'result.ts', 'version.ts'];
 const CONTRACT = ['tenant/contract', 'tools', ...GROUND];
 const EDGE_HTTP = ['mcp', 'tenant/calls', 'catalogue.ts', ...CONTRACT];
-const TENANT = ['tenant', 'tenant/calls', 'tenant/streams', 'tenant/storage'];
+const TENANT = ['tenant', 'tenant/calls', 'tenant/streams', 'tenant/members', 'tenant/storage'];
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'version.ts': [],
   'result.ts': [],
@@ -23,6 +23,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'tenant/storage': CONTRACT,
   'tenant/streams': ['tenant/storage', 'transport-tools', ...CONTRACT],
   'tenant/calls': ['tenant/storage', 'transport-tools', ...CONTRACT],
+  'tenant/members': ['tenant/storage', ...CONTRACT],
   tenant: [...TENANT, 'transport-tools', ...CONTRACT],
   registry: ['tenant/storage', ...CONTRACT],
   mcp: ['transport-tools', 'tenant/calls', ...CONTRACT],
@@ -38,8 +39,17 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...EDGE_HTTP,
   ],
   'edge/api': ['edge/tenant-client', 'edge/auth', 'edge/http', ...EDGE_HTTP],
-  'edge/admin': ['edge/auth', 'edge/http', 'tenant', 'tenant/storage', 'registry', ...EDGE_HTTP],
-  'app.ts': ['edge/mcp', 'edge/api', 'edge/admin', 'edge/auth', 'edge/http', ...GROUND],
+  'edge/oauth': ['edge/auth', 'edge/http', ...EDGE_HTTP],
+  'edge/admin': [
+    'edge/oauth',
+    'edge/auth',
+    'edge/http',
+    'tenant',
+    'tenant/storage',
+    'registry',
+    ...EDGE_HTTP,
+  ],
+  'app.ts': ['edge/mcp', 'edge/api', 'edge/admin', 'edge/oauth', 'edge/auth', 'edge/http', ...GROUND],
   'index.ts': ['app.ts', 'catalogue.ts', 'mcp', 'registry', 'tenant'],
   local: ['mcp', 'catalogue.ts', 'transport-tools', ...TENANT, ...CONTRACT],
   bridge: GROUND,
@@ -50,6 +60,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 const PLATFORM = [
   'src/index.ts',
   'src/tenant/object.ts',
+  'src/tenant/sign-in-object.ts',
   'src/tenant/storage/durable-database.ts',
   'src/tenant/streams/durable-listener.ts',
   'src/registry/object.ts',
@@ -78,7 +89,7 @@ const importsOf = (file: string) =>
 
 test('there are files to look at', () => {
   expect(files.length).toBeGreaterThan(150);
-  expect(importsOf('src/tenant/object.ts')).toContain('cloudflare:workers');
+  expect(importsOf('src/registry/object.ts')).toContain('cloudflare:workers');
 });
 
 test('every file stands in a room, and every room has a file', () => {

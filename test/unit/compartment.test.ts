@@ -98,7 +98,12 @@ test('a scope that the token lacks is named, and the call is not charged', () =>
   for (let attempt = 0; attempt < 10; attempt++) {
     expect(call(token, 'blackboard_write', { key: 'k', value: 1 })).toEqual({
       kind: 'refused',
-      refusal: { reason: 'insufficient_scope', scope: 'blackboard:write' },
+      refusal: {
+        reason: 'insufficient_scope',
+        scope: 'blackboard:write',
+        held: ['cache:read'],
+        isGrant: false,
+      },
     });
   }
   expect(call(token, 'cache_stats')).toMatchObject({ kind: 'answer' });

@@ -18,6 +18,9 @@ const GOOD = {
   MAX_BODY_BYTES: '4194304',
   ALLOWED_ORIGINS: '',
   CLIENT_ADDRESS: 'cloudflare',
+  OAUTH: 'on',
+  OAUTH_CLIENTS: '',
+  OAUTH_REDIRECT_URIS: 'cursor://anysphere.cursor-mcp/oauth/callback',
   LOG_LEVEL: 'info',
   LOG_FORMAT: 'json',
 };
@@ -44,6 +47,7 @@ test('good settings are read into what they mean', () => {
     storageQuotaBytes: 1_073_741_824,
     maxBodyBytes: 4_194_304,
     allowedOrigins: ['https://a.test', 'http://localhost:5173'],
+    oauth: { clients: [], redirectUris: ['cursor://anysphere.cursor-mcp/oauth/callback'] },
     logLevel: 'info',
     logFormat: 'json',
   });

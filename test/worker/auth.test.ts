@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { SCOPES } from '../../src/tools/tool.ts';
 import { forge, tampered, unsigned } from '../support/forge.ts';
 import {
   callTool,
@@ -26,8 +27,9 @@ const REQUESTS = [
   ['ping', { jsonrpc: '2.0', id: 1, method: 'ping' }],
 ] as const;
 
+const SCOPE = `scope="${SCOPES.join(' ')}"`;
 const METADATA = 'resource_metadata="https://mcp.test/.well-known/oauth-protected-resource/mcp"';
-const INVALID = `Bearer error="invalid_token", error_description="The token is not valid", ${METADATA}`;
+const INVALID = `Bearer error="invalid_token", error_description="The token is not valid", ${SCOPE}, ${METADATA}`;
 
 /** Everything a client can tell an answer by, but the trace id. */
 async function seen(response: Response) {
@@ -93,7 +95,7 @@ describe('a token that is not good', () => {
   test('no token at all: 401 without an error code', async () => {
     const refused = await seen(await postMcp(undefined, listTools));
     expect(refused.status).toBe(401);
-    expect(refused.headers['www-authenticate']).toBe(`Bearer ${METADATA}`);
+    expect(refused.headers['www-authenticate']).toBe(`Bearer ${SCOPE}, ${METADATA}`);
     expect(refused.body.error.data.code).toBe('unauthorized');
   });
 

@@ -31,6 +31,7 @@ test.each([
   expect(response.headers.get('content-type')).toContain('application/json');
   expect(await jsonOf(response)).toEqual({
     resource: `https://mcp.test${resource}`,
+    authorization_servers: ['https://mcp.test'],
     resource_name: 'Bulkhead',
     bearer_methods_supported: ['header'],
     scopes_supported: SCOPES,
@@ -55,10 +56,8 @@ test.each(['/mcp', '/sse'])('a challenge of %s names the metadata of %s', async 
 test.each([
   ['GET', '/favicon.ico'],
   ['GET', '/robots.txt'],
-  ['GET', '/.well-known/oauth-authorization-server'],
   ['GET', '/.well-known/oauth-authorization-server/mcp'],
   ['GET', '/.well-known/openid-configuration'],
-  ['POST', '/register'],
   ['POST', '/'],
   ['POST', '/health'],
   ['POST', '/mcp/x'],

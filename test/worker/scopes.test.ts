@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
+import { SCOPES } from '../../src/tools/tool.ts';
 import { callTool, HttpTenant, jsonOf, listTools, newAddress } from '../support/http.ts';
 
 const namesFor = async (tenant: HttpTenant, headers = {}) => {
@@ -17,7 +18,7 @@ test('a tool outside the token’s scopes is not listed, and calling it is 403 i
     const refused = await tenant.post(callTool(tool.name));
     expect(refused.status).toBe(403);
     expect(refused.headers.get('www-authenticate')).toBe(
-      `Bearer error="insufficient_scope", scope="${tool.scope}", ` +
+      `Bearer error="insufficient_scope", scope="${SCOPES.filter((scope) => scope === 'blackboard:read' || scope === tool.scope).join(' ')}", ` +
         'resource_metadata="https://mcp.test/.well-known/oauth-protected-resource/mcp"',
     );
     const { error } = await jsonOf(refused);

@@ -3,7 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { type StreamHandler, StreamRelay } from '../../src/edge/tenant-client/stream-relay.ts';
 import type { OpenedStream, TenantClient } from '../../src/edge/tenant-client/tenant-client.ts';
 import { fail, type Result, succeed } from '../../src/result.ts';
-import type { Refusal, SessionId, StreamFailure, TokenId } from '../../src/tenant/contract/call.ts';
+import type {
+  Admission,
+  Refusal,
+  SessionId,
+  StreamFailure,
+  TokenId,
+} from '../../src/tenant/contract/call.ts';
 import { STREAM_ENDS, type StreamEvent, type StreamPurpose } from '../../src/tenant/streams/stream.ts';
 import { closeCodeOf, encodeStreamRequest } from '../../src/tenant/streams/stream-protocol.ts';
 import { HttpTenant } from '../support/http.ts';
@@ -25,6 +31,10 @@ function ends(): { edge: WebSocket; tenant: WebSocket } {
 /** A client of a tenant that opens the given streams, one after another, and does nothing else. */
 class StreamsOnly implements TenantClient {
   readonly asked = new Heard<StreamPurpose>();
+  /** When the token ends, as the tenant says when the stream is opened. */
+  expiresAt = FAR;
+  /** The same, as the tenant says when it is asked again later. */
+  readonly laterEnds: number[] = [];
   readonly #answers: (WebSocket | Refusal | (() => Promise<WebSocket>))[];
 
   constructor(...answers: (WebSocket | Refusal | (() => Promise<WebSocket>))[]) {
@@ -36,10 +46,18 @@ class StreamsOnly implements TenantClient {
     const answer = this.#answers.shift();
     if (answer === undefined) throw new Error('no further stream was expected');
     const socket = typeof answer === 'function' ? await answer() : answer;
-    return 'reason' in socket ? fail({ kind: 'refused', refusal: socket }) : succeed({ socket, scopes: [] });
+    return 'reason' in socket
+      ? fail({ kind: 'refused', refusal: socket })
+      : succeed({ socket, scopes: [], expiresAt: this.expiresAt });
   }
 
-  admit = unexpected;
+  async admit(): Promise<Result<Admission, Refusal>> {
+    const expiresAt = this.laterEnds.shift();
+    return expiresAt === undefined
+      ? fail({ reason: 'invalid_token' })
+      : succeed({ scopes: [], expiresAt, isGrant: true, session: undefined });
+  }
+
   call = unexpected;
   completeRemoteCall = unexpected;
   cancel = unexpected;
@@ -69,12 +87,8 @@ const changed = (rev: number): StreamEvent => ({
   changes: [{ rev, uris: ['blackboard://default/a'], list: false }],
 });
 
-async function opened(
-  client: TenantClient,
-  expiresAt = FAR,
-  what: StreamPurpose = { kind: 'changes' },
-): Promise<StreamRelay> {
-  const relay = await StreamRelay.open(client, { session: SESSION, purpose: what }, expiresAt);
+async function opened(client: TenantClient): Promise<StreamRelay> {
+  const relay = await StreamRelay.open(client, { session: SESSION, purpose: { kind: 'changes' } });
   if (!relay.ok) throw new Error(relay.error.kind);
   return relay.value;
 }
@@ -140,9 +154,22 @@ describe('a relay', () => {
     const { edge, tenant } = ends();
     const handler = recorder();
     const code = new Promise((resolve) => tenant.addEventListener('close', (event) => resolve(event.code)));
-    (await opened(new StreamsOnly(edge), Date.now() + 30)).onEvents(handler);
+    const client = new StreamsOnly(edge);
+    client.expiresAt = Date.now() + 30;
+    (await opened(client)).onEvents(handler);
     await handler.heard.until((all) => all.includes('ended'));
     expect(await soon(code, 'the close')).toBe(1000);
+  });
+
+  test('lives on with a grant that was refreshed meanwhile, until the grant ends', async () => {
+    const { edge } = ends();
+    const handler = recorder();
+    const client = new StreamsOnly(edge);
+    client.expiresAt = Date.now();
+    client.laterEnds.push(Date.now() + 30);
+    (await opened(client)).onEvents(handler);
+    await handler.heard.until((all) => all.includes('ended'));
+    expect(client.laterEnds).toEqual([]);
   });
 
   test('tries again while its tenant cannot be reached, and ends when it is refused', async () => {

@@ -174,7 +174,9 @@ describe('what a token may read decides what its streams tell', () => {
     const tenant = await blind();
     const response = await listen(tenant, { resourcesListChanged: true });
     expect(response.status).toBe(403);
-    expect(response.headers.get('www-authenticate')).toContain('scope="blackboard:read"');
+    expect(response.headers.get('www-authenticate')).toContain(
+      'scope="blackboard:read blackboard:write cache:read"',
+    );
     await response.text();
   });
 });

@@ -42,7 +42,7 @@ describe('what is refused before a tool is run', () => {
     const tenant = await HttpTenant.create({ scopes: ['cache:read'] });
     const scoped = await call(tenant.token, 'blackboard_write', write);
     expect(scoped.status).toBe(403);
-    expect(scoped.headers.get('www-authenticate')).toContain('scope="blackboard:write"');
+    expect(scoped.headers.get('www-authenticate')).toContain('scope="blackboard:write cache:read"');
     expect(await problemOf(scoped)).toMatchObject({
       code: 'insufficient_scope',
       detail: expect.stringContaining('lacks the scope blackboard:write'),

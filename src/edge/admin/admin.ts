@@ -3,6 +3,7 @@ import { problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { operatorOnly } from './guard.ts';
 import { list } from './list.ts';
+import { members } from './members.ts';
 import { AdminRefusal } from './refusals.ts';
 import { storage } from './storage.ts';
 import { tenants } from './tenants.ts';
@@ -18,6 +19,7 @@ admin.onError((error, c) => {
 admin.route('/', list);
 admin.route('/', tenants);
 admin.route('/', tokens);
+admin.route('/', members);
 admin.route('/', storage);
 
 // Answered here and not by the Worker's own handler, which would log the request a second time.

@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import type { Refusal } from '../../tenant/contract/call.ts';
 import { refusalMessage } from '../../tenant/contract/refusal-message.ts';
+import { SCOPES, type Scope } from '../../tools/tool.ts';
 import { type HttpRefusal, retryAfter } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { challenge } from './resource-metadata.ts';
@@ -14,6 +15,10 @@ export function missingToken(c: Context<AppEnv>): HttpRefusal {
   return { status: 401, code: 'unauthorized', message, headers: challenge(c) };
 }
 
+/** All the scopes that the token must have: a client that asks for these alone loses none that it has. */
+const unionOf = (held: readonly Scope[], missing: Scope) =>
+  SCOPES.filter((scope) => scope === missing || held.includes(scope)).join(' ');
+
 /** A refusal by the tenant, or by the check of a token, as an HTTP response (RFC 6750, section 3). */
 export function toHttpRefusal(c: Context<AppEnv>, refusal: Refusal): HttpRefusal {
   const message = refusalMessage(refusal);
@@ -23,7 +28,10 @@ export function toHttpRefusal(c: Context<AppEnv>, refusal: Refusal): HttpRefusal
       return { status: 401, code: 'invalid_token', message, headers: challenge(c, fields) };
     }
     case 'insufficient_scope': {
-      const headers = challenge(c, { error: 'insufficient_scope', scope: refusal.scope });
+      const headers = challenge(c, {
+        error: 'insufficient_scope',
+        scope: unionOf(refusal.held, refusal.scope),
+      });
       return { status: 403, code: 'insufficient_scope', message, headers };
     }
     case 'suspended':

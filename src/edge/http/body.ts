@@ -7,7 +7,7 @@ import type { Later } from '../../tenant/contract/timer.ts';
 import type { HttpRefusal } from './http-errors.ts';
 import { later as platformTimer } from './timer.ts';
 
-/** Reading the JSON body of a request: once, and bounded in bytes, depth, values and time. */
+/** Reading the body of a request, JSON or a form: once, and bounded in bytes, depth, values and time. */
 
 /**
  * The time within which a body must have been received, in milliseconds. The largest body of 4 MiB needs a connection of
@@ -28,6 +28,12 @@ export async function readJson(
   maxBytes: number,
   later: Later = platformTimer,
 ): Promise<Result<unknown, BodyRefusal>> {
+  if (!isJsonContentType(request.headers.get('content-type'))) {
+    const tooLarge = lengthProblem(request, maxBytes);
+    return fail(
+      tooLarge ?? { status: 415, code: 'media_type', message: 'Content-Type must be application/json.' },
+    );
+  }
   const body = await readText(request, maxBytes, later);
   if (!body.ok) return body;
   let value: unknown;
@@ -49,26 +55,44 @@ export async function readJson(
   return succeed(value);
 }
 
+const FORM = 'application/x-www-form-urlencoded';
+
+/** Reads the body of a form of at most `maxBytes`. */
+export async function readForm(
+  request: Request,
+  maxBytes: number,
+  later: Later = platformTimer,
+): Promise<Result<URLSearchParams, BodyRefusal>> {
+  const type = request.headers.get('content-type') ?? '';
+  if (type.split(';')[0]?.trim().toLowerCase() !== FORM)
+    return fail({ status: 415, code: 'media_type', message: `Content-Type must be ${FORM}.` });
+  const body = await readText(request, maxBytes, later);
+  return body.ok ? succeed(new URLSearchParams(body.value)) : body;
+}
+
+/** The declared length is checked first, so that a large body is refused as such whatever else is wrong with it. */
+const lengthProblem = (request: Request, maxBytes: number): BodyRefusal | undefined =>
+  Number(request.headers.get('content-length')) > maxBytes ? tooLargeFor(maxBytes) : undefined;
+
+const tooLargeFor = (maxBytes: number): BodyRefusal => ({
+  status: 413,
+  code: 'too_large',
+  message: `The body must not exceed ${maxBytes} bytes.`,
+});
+
 async function readText(
   request: Request,
   maxBytes: number,
   later: Later,
 ): Promise<Result<string, BodyRefusal>> {
-  const tooLarge = fail<BodyRefusal>({
-    status: 413,
-    code: 'too_large',
-    message: `The body must not exceed ${maxBytes} bytes.`,
-  });
-  if (Number(request.headers.get('content-length')) > maxBytes) return tooLarge;
-  if (!isJsonContentType(request.headers.get('content-type'))) {
-    return fail({ status: 415, code: 'media_type', message: 'Content-Type must be application/json.' });
-  }
+  const declared = lengthProblem(request, maxBytes);
+  if (declared !== undefined) return fail(declared);
   const late = Promise.withResolvers<'late'>();
   const stopTimer = later(BODY_TIMEOUT_MS, () => late.resolve('late'));
   try {
     const text = await decode(request, maxBytes, late.promise);
     if (text === 'late') return fail(TOO_SLOW);
-    return text === undefined ? tooLarge : succeed(text.decoded);
+    return text === undefined ? fail(tooLargeFor(maxBytes)) : succeed(text.decoded);
   } catch {
     return fail({
       status: 400,

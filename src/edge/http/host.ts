@@ -6,11 +6,23 @@ import { refuse } from './refusal-log.ts';
 
 const hostOf = (c: Context<AppEnv>) => c.req.header('host') ?? new URL(c.req.url).host;
 
-/** The configured origin under which the client has reached the server; the first one if it is none of them by name. */
+/**
+ * The origin under which the client has reached the server. A server of this machine is reached under each of the
+ * machine's names, and clients compare origins exactly, so it has them all; any other one has those of `PUBLIC_URL`.
+ */
 export function ownOrigin(c: Context<AppEnv>): string {
   const { publicUrl, publicUrls } = c.var.isolate.config;
-  return publicUrls.find((url) => new URL(url).host === hostOf(c)) ?? publicUrl;
+  const host = hostOf(c);
+  const named = publicUrls.find((url) => new URL(url).host === host);
+  if (named !== undefined) return named;
+  const local = publicUrls.map((url) => new URL(url)).find((url) => isLoopback(url.hostname));
+  if (local === undefined || !URL.canParse(`${local.protocol}//${host}`)) return publicUrl;
+  const reached = new URL(`${local.protocol}//${host}`);
+  return isLoopback(reached.hostname) ? reached.origin : publicUrl;
 }
+
+/** Whether a host name is one that every machine has for itself. */
+export const isLoopback = (hostname: string) => localhostAllowedHostnames().includes(hostname);
 
 /** The host names of origins, with all names of this machine if one of them is. */
 export function hostnamesOf(origins: readonly string[]): string[] {

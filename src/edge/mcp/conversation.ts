@@ -37,7 +37,7 @@ export class Conversation {
 
   static async begin(
     transport: WebStandardStreamableHTTPServerTransport,
-    { session, tenant, principal }: RequestContext,
+    { session, tenant }: RequestContext,
     message: unknown,
   ): Promise<Conversation> {
     const key = randomHex(8);
@@ -45,7 +45,7 @@ export class Conversation {
     if (session === undefined) return new Conversation(transport, undefined, key, requestId);
     const cancelKey = sessionCancelKey(session, requestId);
     const purpose = { kind: 'replies', key, cancelKey } as const;
-    const relay = await StreamRelay.open(tenant, { session, purpose }, principal.expiresAt);
+    const relay = await StreamRelay.open(tenant, { session, purpose });
     return new Conversation(transport, relay.ok ? relay.value : undefined, key, requestId);
   }
 

@@ -42,10 +42,10 @@ export async function admitFirst(
 ): Promise<Response> {
   const admission = await context.tenant.admit(context.session, isCall(message));
   if (!admission.ok) return context.deny(admission.error);
-  const { scopes, session } = admission.value;
+  const { scopes, isGrant, session } = admission.value;
   const needed = neededScope(context, message);
   if (needed !== undefined && !scopes.includes(needed))
-    return context.deny({ reason: 'insufficient_scope', scope: needed });
+    return context.deny({ reason: 'insufficient_scope', scope: needed, held: scopes, isGrant });
   return respond(bindServer(context, scopes), session);
 }
 

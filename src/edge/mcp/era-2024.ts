@@ -40,11 +40,7 @@ export async function handleSse(c: Context<AppEnv>): Promise<Response> {
     toolFilter: toolFilter.value,
   });
   const opening = internalCall(context, sessionOpen, { session_id: session, kind: 'stream' });
-  const relay = await StreamRelay.open(
-    context.tenant,
-    { session, purpose: { kind: 'changes' }, opening },
-    principal.value.expiresAt,
-  );
+  const relay = await StreamRelay.open(context.tenant, { session, purpose: { kind: 'changes' }, opening });
   if (!relay.ok) return context.respondRefused(failedCall(context, relay.error));
   return serveStream(context, session, relay.value);
 }

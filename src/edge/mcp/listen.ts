@@ -66,7 +66,7 @@ function openRelay(context: RequestContext, cells: ReturnType<typeof firstUris>,
   const session = crypto.randomUUID() as SessionId;
   const opening = internalCall(context, streamOpen, { session_id: session, list_changed, cells });
   const stream = { session, purpose: { kind: 'changes' }, opening } as const;
-  return StreamRelay.open(context.tenant, stream, context.principal.expiresAt);
+  return StreamRelay.open(context.tenant, stream);
 }
 
 /** One handler for each stream, because the bus belongs to one stream. */

@@ -67,7 +67,7 @@ export async function deleteSession(context: RequestContext): Promise<Response> 
 
 /** `GET`: the stream on which a session is notified of changes, from the client's `Last-Event-ID` on. */
 export async function streamSession(context: RequestContext): Promise<Response> {
-  const { session, request, caller, principal, tenant } = context;
+  const { session, request, caller, tenant } = context;
   if (session === undefined) return context.refuse(SESSION_REQUIRED);
   const version = caller.protocolVersion;
   if (version !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(version))
@@ -75,7 +75,7 @@ export async function streamSession(context: RequestContext): Promise<Response> 
   const last = parseEventId(request.headers.get('last-event-id'));
   const opening = internalCall(context, sessionListen, { session_id: session }, session);
   const purpose = { kind: 'changes', since: last?.since } as const;
-  const opened = await StreamRelay.open(tenant, { session, purpose, opening }, principal.expiresAt);
+  const opened = await StreamRelay.open(tenant, { session, purpose, opening });
   if (!opened.ok) {
     const refusal = failedCall(context, opened.error);
     return context.respondRefused(

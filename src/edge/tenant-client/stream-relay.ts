@@ -3,7 +3,7 @@ import type { SessionId, StreamFailure } from '../../tenant/contract/call.ts';
 import type { ResourceChange, StreamEvent, StreamPurpose } from '../../tenant/streams/stream.ts';
 import { NORMAL_CLOSURE, type StreamRequest, streamEndOf } from '../../tenant/streams/stream-protocol.ts';
 import type { Scope } from '../../tools/tool.ts';
-import type { TenantClient } from './tenant-client.ts';
+import type { OpenedStream, TenantClient } from './tenant-client.ts';
 
 /** Attempts to reconnect, and how long the first one waits; each further one waits twice as long. */
 const MAX_ATTEMPTS = 8;
@@ -30,7 +30,7 @@ export interface StreamHandler {
  * Object.
  * Guarantees: events arrive in revision order. A broken connection is opened again and resumes after the last revision
  * that was passed on, so a client receives no change twice and misses none.
- * Ends when the client disconnects, the token is revoked or expires, the tenant ends it, or the tenant stays unreachable
+ * Ends when the client disconnects, the token or grant is revoked or expires, the tenant ends it, or the tenant stays unreachable
  * for eight attempts (about 13 s).
  * Memory: at most 256 events are buffered before a handler is set; one more ends the stream.
  */
@@ -39,7 +39,7 @@ export class StreamRelay {
   readonly #tenant: TenantClient;
   readonly #session: SessionId;
   readonly #purpose: StreamPurpose;
-  readonly #expiry: ReturnType<typeof setTimeout> | undefined;
+  #expiry: ReturnType<typeof setTimeout> | undefined;
   #rev: number | undefined;
   #socket: WebSocket;
   #handler: StreamHandler | undefined;
@@ -48,25 +48,20 @@ export class StreamRelay {
 
   /**
    * Opens a stream, in one request to the tenant.
-   * @param expiresAt when the token expires, in milliseconds since the epoch
    */
   static async open(
     tenant: TenantClient,
     stream: Omit<StreamRequest, 'tokenId'>,
-    expiresAt: number,
   ): Promise<Result<StreamRelay, StreamFailure>> {
     const opened = await tenant.openStream(stream);
     if (!opened.ok) return fail(opened.error);
-    const { socket, scopes } = opened.value;
-    return succeed(new StreamRelay(tenant, stream, expiresAt, socket, scopes));
+    return succeed(new StreamRelay(tenant, stream, opened.value));
   }
 
   private constructor(
     tenant: TenantClient,
     { session, purpose }: Omit<StreamRequest, 'tokenId'>,
-    expiresAt: number,
-    socket: WebSocket,
-    scopes: readonly Scope[],
+    { socket, scopes, expiresAt }: OpenedStream,
   ) {
     this.scopes = scopes;
     this.#tenant = tenant;
@@ -75,9 +70,7 @@ export class StreamRelay {
     this.#rev = purpose.kind === 'changes' ? purpose.since : undefined;
     this.#socket = socket;
     this.#receiveFrom(socket);
-    // A stream ends with its token. An expiry beyond the range of a timer outlives any stream.
-    const lifeMs = expiresAt - Date.now();
-    this.#expiry = lifeMs < MAX_TIMER_MS ? setTimeout(() => this.#end(), Math.max(0, lifeMs)) : undefined;
+    this.#endAt(expiresAt);
   }
 
   /** Sets the handler, and passes it the buffered events. */
@@ -95,6 +88,21 @@ export class StreamRelay {
     this.#closed = true;
     clearTimeout(this.#expiry);
     this.#socket.close(NORMAL_CLOSURE);
+  }
+
+  /** A stream ends with its token or grant. An expiry beyond the range of a timer outlives any stream. */
+  #endAt(expiresAt: number): void {
+    const lifeMs = expiresAt - Date.now();
+    this.#expiry =
+      lifeMs < MAX_TIMER_MS ? setTimeout(() => void this.#expire(), Math.max(0, lifeMs)) : undefined;
+  }
+
+  /** A grant that was refreshed since the stream was opened lives on. */
+  async #expire(): Promise<void> {
+    const admission = await this.#tenant.admit(this.#session);
+    if (this.#closed) return;
+    if (admission.ok && admission.value.expiresAt > Date.now()) this.#endAt(admission.value.expiresAt);
+    else this.#end();
   }
 
   #end(): void {

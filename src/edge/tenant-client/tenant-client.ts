@@ -15,6 +15,7 @@ import type {
 } from '../../tenant/contract/call.ts';
 import { forwardOnly } from '../../tenant/contract/timer.ts';
 import {
+  EXPIRY_HEADER,
   encodeStreamRequest,
   SCOPES_HEADER,
   type StreamRequest,
@@ -26,10 +27,12 @@ import type { Isolate } from '../http/isolate.ts';
 import { logRefusedCall } from './refused-call-log.ts';
 import { TokenGuard } from './token-guard.ts';
 
-/** The open end of a stream, and the scopes of the token that opened it. */
+/** The open end of a stream, and what the token that opened it may do, and until when. */
 export interface OpenedStream {
   readonly socket: WebSocket;
   readonly scopes: readonly Scope[];
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
 }
 
 /**
@@ -181,5 +184,9 @@ function guardOf(config: Config): TokenGuard {
 async function openedStream(response: Response): Promise<Result<OpenedStream, StreamFailure>> {
   if (response.webSocket === null) return fail(await response.json<StreamFailure>());
   const granted = (response.headers.get(SCOPES_HEADER) ?? '').split(' ');
-  return succeed({ socket: response.webSocket, scopes: SCOPES.filter((scope) => granted.includes(scope)) });
+  return succeed({
+    socket: response.webSocket,
+    scopes: SCOPES.filter((scope) => granted.includes(scope)),
+    expiresAt: Number(response.headers.get(EXPIRY_HEADER)),
+  });
 }

@@ -83,7 +83,8 @@ export class Pipeline {
       typeof session === 'object'
         ? { client: session.client, logLevel: session.log_level ?? undefined }
         : undefined;
-    return succeed({ scopes: admitted.value.scopes, session: info });
+    const { scopes, expiresAt, isGrant } = admitted.value;
+    return succeed({ scopes, expiresAt, isGrant, session: info });
   }
 
   /**
@@ -184,7 +185,8 @@ export class Pipeline {
     if (token === undefined) return fail({ reason: 'invalid_token' });
     if (this.#parts.profile.status === 'suspended') return fail({ reason: 'suspended' });
     if (scope !== 'any' && !token.scopes.includes(scope)) {
-      return fail({ reason: 'insufficient_scope', scope });
+      const { scopes: held, isGrant } = token;
+      return fail({ reason: 'insufficient_scope', scope, held, isGrant });
     }
     if (session === 'unknown') return fail({ reason: 'unknown_session' });
     if (session !== undefined) recordSessionUse(this.#parts.db, session, now);

@@ -46,7 +46,14 @@ export interface CallRequest {
 export type Refusal =
   | { reason: 'invalid_token' }
   | { reason: 'suspended' }
-  | { reason: 'insufficient_scope'; scope: Scope }
+  | {
+      reason: 'insufficient_scope';
+      scope: Scope;
+      /** The scopes that the token has. */
+      held: readonly Scope[];
+      /** Whether a member has granted the token, on the page of the sign-in, and not the operator. */
+      isGrant: boolean;
+    }
   | { reason: 'unknown_session' }
   /** The token sends too many requests that are not charged to its tenant. Decided at the edge. */
   | { reason: 'too_many_requests'; retryAfterMs: number }
@@ -62,6 +69,9 @@ export interface SessionInfo {
 /** What a transport learns about an admitted token. */
 export interface Admission {
   readonly scopes: Scope[];
+  /** When the token or grant ends on the tenant's list, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+  readonly isGrant: boolean;
   /** The session that the request named. */
   readonly session: SessionInfo | undefined;
 }

@@ -8,6 +8,8 @@ export function refusalMessage(refusal: Refusal): string {
     case 'suspended':
       return 'This tenant is suspended. Ask the operator.';
     case 'insufficient_scope':
+      if (refusal.isGrant)
+        return `This connection was not given the scope ${refusal.scope}. Ask the person to connect this server anew and to allow it on the page.`;
       return (
         `The token lacks the scope ${refusal.scope}. ` +
         `Ask the operator to run: tenant scopes ID TOKEN_ID --add ${refusal.scope}`

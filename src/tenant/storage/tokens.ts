@@ -13,6 +13,8 @@ export interface Token {
   readonly createdAt: number;
   readonly expiresAt: number;
   readonly revokedAt: number | null;
+  /** Whether a member has granted it to a client; otherwise the operator has issued it. */
+  readonly isGrant: boolean;
 }
 
 /** Scopes to add to a token and to remove from it. */
@@ -33,13 +35,23 @@ interface TokenRow extends Record<string, string | number | null> {
 const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text);
 const isLive = (token: Token, now: number) => token.revokedAt === null && now < token.expiresAt;
 
-/** The tenant's list of tokens: read once, then answered from memory. All changes go through this class. */
+/** The grants of members, which are on the tenant's list like its tokens. */
+export interface GrantedTokens {
+  token(id: string): Token | undefined;
+}
+
+/**
+ * The tenant's list of tokens: those that the operator has issued are read once, then answered from memory; grants are
+ * looked up. All changes of issued tokens go through this class.
+ */
 export class TokenList {
   readonly #db: Database;
+  readonly #grants: GrantedTokens;
   readonly #tokens = new Map<string, Token>();
 
-  constructor(db: Database) {
+  constructor(db: Database, grants: GrantedTokens) {
     this.#db = db;
+    this.#grants = grants;
     for (const row of db.exec<TokenRow>('SELECT * FROM tokens ORDER BY created_at LIMIT ?', MAX_TOKENS)) {
       this.#tokens.set(row.id, {
         id: row.id as TokenId,
@@ -48,21 +60,23 @@ export class TokenList {
         createdAt: row.created_at,
         expiresAt: row.expires_at,
         revokedAt: row.revoked_at,
+        isGrant: false,
       });
     }
   }
 
   /** The token, if it is on the list, is not revoked and has not expired. */
   active(id: TokenId, now: number): Token | undefined {
-    const token = this.#tokens.get(id);
+    const token = this.find(id);
     return token !== undefined && isLive(token, now) ? token : undefined;
   }
 
-  /** The token, whatever its state is. */
+  /** The token or grant, whatever its state is. */
   find(id: string): Token | undefined {
-    return this.#tokens.get(id);
+    return this.#tokens.get(id) ?? this.#grants.token(id);
   }
 
+  /** The issued tokens. */
   list(): Token[] {
     return [...this.#tokens.values()];
   }
@@ -78,6 +92,7 @@ export class TokenList {
       // A JWT counts whole seconds (RFC 7519, NumericDate): the list and the JWT must expire at the same moment.
       expiresAt: Math.floor((now + options.ttlMs) / 1000) * 1000,
       revokedAt: null,
+      isGrant: false,
     };
     this.#db.exec(
       'INSERT INTO tokens (id, label, scopes, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, NULL)',

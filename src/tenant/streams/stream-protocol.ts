@@ -7,6 +7,8 @@ import { STREAM_ENDS, type StreamEnd, type StreamPurpose } from './stream.ts';
 const REQUEST_HEADER = 'x-bulkhead-stream';
 /** On the answer with status 101: the scopes of the token, separated by spaces. */
 export const SCOPES_HEADER = 'x-bulkhead-scopes';
+/** On the same answer: when the token or grant ends, in milliseconds since the epoch. */
+export const EXPIRY_HEADER = 'x-bulkhead-expiry';
 /** The platform limits the headers of a request to 128 KB; a larger request is sent in two steps. */
 const MAX_HEADER_CHARS = 64_000;
 

@@ -1,0 +1,93 @@
+import { Hono } from 'hono';
+import * as z from 'zod';
+import type { TenantId } from '../../tenant/contract/call.ts';
+import type { Grant, KeyedMember, Member } from '../../tenant/contract/sign-in.ts';
+import { SCOPES } from '../../tools/tool.ts';
+import type { AppEnv } from '../http/isolate.ts';
+import { encodeMemberKey } from '../oauth/member-keys.ts';
+import { cleanName } from '../oauth/names.ts';
+import { bodyOf, type Ctx, checked, isoTime, resultOf, tenantOf } from './refusals.ts';
+
+/** The people who may sign in to one tenant, and what they have granted to clients. */
+
+const DAY_S = 86_400;
+
+const newMember = z.strictObject({
+  name: z
+    .string()
+    .transform(cleanName)
+    .refine((name) => name !== '', { error: 'must have a visible character' }),
+  scopes: z
+    .array(z.enum(SCOPES))
+    .min(1)
+    .max(SCOPES.length)
+    .default([...SCOPES]),
+  ttl_s: z
+    .int()
+    .min(60)
+    .max(3650 * DAY_S)
+    .optional(),
+});
+const grantsQuery = z.strictObject({ member: z.string().max(64).optional() });
+
+function memberJson(member: Member) {
+  return {
+    member_id: member.id,
+    name: member.name,
+    scopes: member.scopes,
+    created_at: isoTime(member.createdAt),
+    expires_at: member.expiresAt === undefined ? null : isoTime(member.expiresAt),
+  };
+}
+
+/** The key is shown once, and is not stored. */
+function keyedJson(c: Ctx, tenant: TenantId, { member, secret }: KeyedMember) {
+  const { config } = c.var.isolate;
+  const key = encodeMemberKey(config, { tenant, member: member.id, secret });
+  return { tenant, ...memberJson(member), key, url: config.mcpUrl };
+}
+
+function grantJson(grant: Grant) {
+  return {
+    token_id: grant.id,
+    member_id: grant.member,
+    client_name: grant.clientName,
+    client_host: grant.clientHost,
+    scopes: grant.scopes,
+    created_at: isoTime(grant.createdAt),
+    refreshed_at: isoTime(grant.refreshedAt),
+    expires_at: isoTime(grant.expiresAt),
+  };
+}
+
+export const members = new Hono<AppEnv>();
+
+members.get('/tenants/:id/members', async (c) => {
+  const { tenant } = tenantOf(c);
+  return c.json({ members: (await resultOf<Member[]>(c, tenant.members())).map(memberJson) });
+});
+
+members.post('/tenants/:id/members', async (c) => {
+  const { id, tenant } = tenantOf(c);
+  const { name, scopes, ttl_s } = await bodyOf(c, newMember);
+  const ttlMs = ttl_s === undefined ? undefined : ttl_s * 1000;
+  const added = await resultOf<KeyedMember>(c, tenant.addMember({ name, scopes, ttlMs }));
+  return c.json(keyedJson(c, id, added), 201);
+});
+
+members.post('/tenants/:id/members/:member/key', async (c) => {
+  const { id, tenant } = tenantOf(c);
+  const renewed = await resultOf<KeyedMember>(c, tenant.renewMemberKey(c.req.param('member')));
+  return c.json(keyedJson(c, id, renewed), 201);
+});
+
+members.delete('/tenants/:id/members/:member', async (c) => {
+  const { tenant } = tenantOf(c);
+  return c.json(memberJson(await resultOf<Member>(c, tenant.removeMember(c.req.param('member')))));
+});
+
+members.get('/tenants/:id/grants', async (c) => {
+  const { tenant } = tenantOf(c);
+  const { member } = checked(grantsQuery, c.req.query());
+  return c.json({ grants: (await resultOf<Grant[]>(c, tenant.grants(member))).map(grantJson) });
+});

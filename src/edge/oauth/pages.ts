@@ -1,0 +1,128 @@
+import { html } from 'hono/html';
+import type { Scope } from '../../tools/tool.ts';
+import type { WayBack } from './authorization-request.ts';
+import type { Present } from './browser.ts';
+import type { Client } from './clients.ts';
+import type { Html, Page } from './page-layout.ts';
+import type { RedirectTarget } from './redirect-uris.ts';
+import { wordsOf } from './scope-words.ts';
+
+/** The pages that a person sees. Every name that a stranger has chosen is escaped and in `<bdi>`. */
+
+/** Who asks, for what, and the sealed request that a form brings back. */
+export interface Question {
+  readonly client: Client;
+  readonly target: RedirectTarget;
+  readonly scopes: readonly Scope[];
+  /** The host of this server. */
+  readonly host: string;
+  readonly sealed: string;
+}
+
+const called = ({ name }: Client) => (name === '' ? '' : html`, which calls itself “<bdi>${name}</bdi>”`);
+
+/** The client, first by what can be checked. */
+function who({ client, target }: Question): Html {
+  if (client.origin === 'operator')
+    return html`<p>The app “<bdi>${client.name}</bdi>”, which the operator of this server has registered, asks for access.</p>`;
+  if (target.kind === 'web')
+    return html`<p>An app at <strong>${target.host}</strong>${called(client)}, asks for access. It registered itself; nobody has checked its name.</p>`;
+  return html`<p>An app on this machine${called(client)}, asks for access. It registered itself; nobody has checked its name.</p>`;
+}
+
+function where({ target }: Question): Html {
+  if (target.kind === 'web') return html`<p>Your answer is sent to <strong>${target.host}</strong>.</p>`;
+  const place =
+    target.kind === 'loopback'
+      ? html`a program on this machine (<strong>${target.host}</strong>)`
+      : html`the application that opens <strong>${target.host}</strong> links on this machine`;
+  return html`<p class="warn">Your answer is sent to ${place}. Go on only if you have just started this yourself.</p>`;
+}
+
+const formStart = ({ sealed }: Question) => html`<input type="hidden" name="request" value="${sealed}">`;
+
+/** @param problem what was wrong with the sign-in before */
+export function signInPage(question: Question, problem?: string): Page {
+  return {
+    title: `Sign in to ${question.host}`,
+    status: problem === undefined ? 200 : 403,
+    body: html`${who(question)}
+${where(question)}
+${problem === undefined ? '' : html`<p class="bad" role="alert">${problem}</p>`}
+<form method="post" action="/authorize">
+${formStart(question)}
+<input class="away" type="text" name="username" autocomplete="username" value="${question.host}" readonly tabindex="-1" aria-hidden="true">
+<p><label class="label" for="key">Sign-in key</label>
+<input class="key" id="key" name="key" type="password" autocomplete="current-password" aria-describedby="about-key" autofocus required></p>
+<p class="soft" id="about-key">The operator of this server has given you one. It begins with bhk_.</p>
+<p class="buttons"><button class="first" name="action" value="sign_in">Sign in</button>
+<button name="action" value="deny" formnovalidate>Cancel</button></p>
+</form>`,
+  };
+}
+
+export function consentPage(question: Question, members: readonly Present[], problem?: string): Page {
+  const offered = question.scopes.filter((scope) => members.some(({ scopes }) => scopes.includes(scope)));
+  return {
+    title: `Let this app use ${question.host}?`,
+    status: problem === undefined ? 200 : 400,
+    body: html`${who(question)}
+${where(question)}
+${problem === undefined ? '' : html`<p class="bad" role="alert">${problem}</p>`}
+<form method="post" action="/authorize">
+${formStart(question)}
+<fieldset><legend>Whose data it uses</legend>
+${members.map((member) => tenantChoice(member, members.length === 1))}
+</fieldset>
+<fieldset><legend>What it may do</legend>
+${offered.map(
+  (scope) =>
+    html`<label class="choice"><input type="checkbox" name="scope" value="${scope}" checked> <span>${wordsOf(scope)}</span></label>`,
+)}
+</fieldset>
+<p class="buttons"><button class="first" name="action" value="allow">Allow</button>
+<button name="action" value="deny">Deny</button>
+<button name="action" value="other_key">Use another key</button></p>
+</form>`,
+  };
+}
+
+const tenantChoice = ({ tenant, proof, name }: Present, isOnly: boolean) =>
+  html`<label class="choice"><input type="radio" name="as" value="${tenant}/${proof.member}"${isOnly ? html` checked` : ''} required> <span><strong>${tenant}</strong>, as <bdi>${name}</bdi></span></label>`;
+
+/** The browser goes back to the client, with the answer in the URL. */
+export function donePage(goTo: string, target: RedirectTarget, isAllowed: boolean): Page {
+  const place = target.kind === 'web' ? target.host : 'the app';
+  return {
+    title: isAllowed ? 'The app has access' : 'The app has no access',
+    goTo,
+    body: html`<p>You are sent back to <strong>${place}</strong>. You can close this page when it has noticed.</p>
+<p><a class="button first" href="${goTo}">Back to ${place}</a></p>`,
+  };
+}
+
+/** @param back where the client can be told of it; undefined when it is not known to be the client's address */
+export function problemPage(message: string, status: Page['status'], goTo?: string): Page {
+  return {
+    title: 'This cannot go on',
+    status: status ?? 400,
+    body: html`<p>${message}</p>
+${
+  goTo === undefined
+    ? html`<p class="soft">You can close this page.</p>`
+    : html`<p><a class="button" href="${goTo}">Back to the app</a></p>`
+}`,
+  };
+}
+
+/** The client's redirect URI with the answer in its query (OAuth 2.1, section 4.1.2; RFC 9207). */
+export function answerUrl(
+  { redirectUri, state }: WayBack,
+  issuer: string,
+  answer: Readonly<Record<string, string>>,
+): string {
+  const url = new URL(redirectUri);
+  const parameters = { ...answer, ...(state === undefined ? {} : { state }), iss: issuer };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.append(name, value);
+  return url.href;
+}
