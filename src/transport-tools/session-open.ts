@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { revision } from '../tools/blackboard/fields.ts';
 import { ToolError } from '../tools/errors.ts';
+import { SCOPES } from '../tools/families.ts';
 import { defineTool, type ToolContext } from '../tools/tool.ts';
 import { MAX_CLIENT_CHARS, sessionId, subscribedCell } from './fields.ts';
 import { countSession, MAX_SUBSCRIPTIONS } from './session-room.ts';
@@ -31,9 +32,12 @@ export const sessionOpen = defineTool({
     kind: z.enum(['session', 'stream']),
     client: z.string().max(MAX_CLIENT_CHARS).default('{}').describe('The parameters of initialize, as JSON.'),
   }),
-  output: opened,
+  output: opened.extend({ scopes: z.array(z.enum(SCOPES)).describe('The scopes of the token.') }),
   log: { session_id: 'hash', kind: 'plain', client: 'length' },
-  run: (args, context) => insertSession(context, { ...args, list_changed: true }),
+  run: (args, context) => ({
+    ...insertSession(context, { ...args, list_changed: true }),
+    scopes: context.allowance().token.scopes,
+  }),
 });
 
 /** Registers a stream without a session: `subscriptions/listen` in MCP's 2026-07-28 revision. */

@@ -49,6 +49,26 @@ test('lists no tool that the token may not call', async () => {
   expect(await listed(tenant, '?tools=blackboard')).toEqual([]);
 });
 
+const instructionsOf = async ({ token }: HttpTenant, query: string): Promise<string> => {
+  const params = {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 'test', version: '1' },
+  };
+  const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params };
+  return (await jsonOf(await post(token, query, initialize))).result.instructions;
+};
+
+test('the instructions are about the families that are listed for the token', async () => {
+  const about = (text: string) => FAMILIES.filter((family) => text.includes(`${family}_`));
+  const all = await HttpTenant.create();
+  expect(about(await instructionsOf(all, ''))).toEqual(FAMILIES);
+  expect(about(await instructionsOf(all, '?tools=scar'))).toEqual(['scar']);
+  const some = await HttpTenant.create({ scopes: ['scar:read', 'cache:read'] });
+  expect(about(await instructionsOf(some, ''))).toEqual(FAMILIES.filter((name) => name !== 'blackboard'));
+  expect(about(await instructionsOf(some, '?tools=blackboard'))).toEqual([]);
+});
+
 test.each([
   '?tools=nothing',
   '?tools=blackboard,nothing',

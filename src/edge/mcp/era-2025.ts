@@ -1,3 +1,4 @@
+import { instructionsFor } from '../../mcp/instructions.ts';
 import type { SessionId } from '../../tenant/contract/call.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
 import { sessionLogLevel } from '../../transport-tools/session-log-level.ts';
@@ -42,17 +43,18 @@ function callsRemoteTool({ isolate, toolFilter }: RequestContext, message: unkno
 }
 
 /** A notification is answered without a body. */
-const hasResult = async (response: Response) =>
-  response.ok && response.body !== null && getOwn(await response.clone().json(), 'result') !== undefined;
+const resultOf = async (response: Response): Promise<unknown> =>
+  response.ok && response.body !== null ? getOwn(await response.clone().json(), 'result') : undefined;
 
 /**
- * Answers `initialize` and opens the client's session, in one request to the tenant. The answer itself does not depend
- * on the tenant, so it is made first: no session is opened for a malformed request.
+ * Answers `initialize` and opens the client's session, in one request to the tenant. The answer is made first, so that no
+ * session is opened for a malformed request; only its instructions depend on the token's scopes, which the tenant knows.
  */
 async function initialize(context: RequestContext, message: unknown): Promise<Response> {
   const outside = { ...context, session: undefined };
   const response = await respondInJson(outside, message, bindServer(outside, []));
-  if (!(await hasResult(response))) return admitUncalled(outside, response);
+  const result = await resultOf(response);
+  if (result === undefined) return admitUncalled(outside, response);
   const session = crypto.randomUUID() as SessionId;
   const client = JSON.stringify(getOwn(message, 'params'));
   const opened = await callInternal(outside, sessionOpen, { session_id: session, kind: 'session', client });
@@ -60,16 +62,23 @@ async function initialize(context: RequestContext, message: unknown): Promise<Re
     await response.body?.cancel();
     return context.respondRefused(opened.error);
   }
+  const families = context.isolate.tools.familiesFor(JSON.parse(opened.value).scopes, context.toolFilter);
+  const answer = {
+    ...Object(await response.json()),
+    result: { ...Object(result), instructions: instructionsFor(families) },
+  };
   const headers = new Headers(response.headers);
   headers.set(SESSION_HEADER, session);
-  return new Response(response.body, { status: response.status, headers });
+  headers.delete('content-length');
+  return new Response(JSON.stringify(answer), { status: response.status, headers });
 }
 
 /** Stores the level with the session, because each of its requests is served by a server of its own. */
 async function setLogLevel(context: RequestContext, message: unknown, respond: Respond): Promise<Response> {
   const response = await admitFirst(context, respond);
   const { session, isolate } = context;
-  if (session === undefined || !isolate.tools.hasRemoteTools || !(await hasResult(response))) return response;
+  if (session === undefined || !isolate.tools.hasRemoteTools || (await resultOf(response)) === undefined)
+    return response;
   const level = getOwn(getOwn(message, 'params'), 'level');
   const stored = await callInternal(context, sessionLogLevel, { session_id: session, level }, session);
   return stored.ok ? response : context.respondRefused(stored.error);

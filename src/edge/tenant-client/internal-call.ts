@@ -22,17 +22,17 @@ export function internalCall(
 }
 
 /**
- * Calls an internal tool whose answer nobody needs.
- * @returns the refusal as HTTP expresses it; the tenant has logged it
+ * Calls an internal tool.
+ * @returns its answer as JSON text, or the refusal as HTTP expresses it; the tenant has logged it
  */
 export async function callInternal(
   context: RequestContext,
   tool: Pick<Tool, 'name'>,
   args: Record<string, unknown>,
   session?: SessionId,
-): Promise<Result<undefined, HttpRefusal>> {
+): Promise<Result<string, HttpRefusal>> {
   const outcome = await context.tenant.call(internalCall(context, tool, args, session));
-  return outcome.kind === 'answer' ? succeed(undefined) : fail(failedCall(context, outcome));
+  return outcome.kind === 'answer' ? succeed(outcome.json) : fail(failedCall(context, outcome));
 }
 
 /** The end of an internal call that was not answered, as a refusal over HTTP. */
