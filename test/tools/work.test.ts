@@ -75,6 +75,24 @@ test('one call does not read and write without a bound, and changes nothing then
   await tenant.ok('blackboard_write', { entries: entries.slice(0, 3), mode: 'merge' });
 });
 
+test('a value that is replaced is neither read nor charged, however large it is', async () => {
+  const tenant = await openTenant({ rate: 1, burst: 10_000 });
+  const keys = [...Array(8).keys()].map((n) => `k${n}`);
+  for (const key of keys) await tenant.ok('blackboard_write', { key, value: text(1000) });
+  const write = (args: object) => tenant.ok('blackboard_write', args);
+  expect(await priceOf(tenant, 'blackboard_write', { key: 'k0', value: 1 })).toBe(1);
+  const conflicts = keys.slice(1).map((key) => ({ key, value: 1, if_rev: 0 }));
+  const refused = await write({ entries: conflicts });
+  expect(refused).toMatchObject({ status: 'conflict' });
+  expect(refused.entries[6].current).toMatchObject({ truncated: true, bytes: 1000 * KIB + 2 });
+  expect(await write({ key: 'k1', value: text(1000) })).toMatchObject({ status: 'unchanged', rev: 2 });
+  expect(await write({ key: 'k1', value: `${text(999)}${'y'.repeat(KIB)}` })).toMatchObject({
+    status: 'updated',
+  });
+  const entries = keys.map((key) => ({ key, value: 2 }));
+  expect(await write({ entries })).toMatchObject({ status: 'written' });
+});
+
 test('an answer has a bound', async () => {
   const tenant = await openTenant();
   const keys = [...Array(8).keys()].map((n) => `k${n}`);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { utf8Bytes } from '../../src/json/utf8.ts';
 import type { Cell } from '../../src/tools/blackboard/cell.ts';
-import { type CellWrite, planWrite } from '../../src/tools/blackboard/plan-write.ts';
+import { type CellWrite, planWrite, type WritePlan } from '../../src/tools/blackboard/plan-write.ts';
 
 const cell = (value: unknown): Cell => {
   const json = JSON.stringify(value);
@@ -15,6 +15,8 @@ const write = (mode: CellWrite['mode'], value: unknown): CellWrite => ({
   ...{ field: 'value', key: 'k', mode, value, author: 'a' },
   ...{ ifRev: undefined, ttlSeconds: undefined, tags: undefined },
 });
+
+const plan = (one: CellWrite, stored: Cell): WritePlan => planWrite(one, stored, 0, ({ value }) => value);
 
 /** JSON with numbers that can be stored exactly. */
 const { value: json } = fc.letrec<{ value: unknown }>((tie) => ({
@@ -31,7 +33,7 @@ test('an item that is appended to the text of a list makes the text of the longe
   fc.assert(
     fc.property(fc.array(json), json, (list, item) => {
       const text = JSON.stringify([...list, item]);
-      expect(planWrite(write('append', item), cell(list), 0)).toMatchObject({
+      expect(plan(write('append', item), cell(list))).toMatchObject({
         status: 'updated',
         next: { json: text, bytes: utf8Bytes(text) },
       });
@@ -43,9 +45,9 @@ test('a merge is updated or unchanged as the set of its result is', () => {
   const member = fc.dictionary(fc.constantFrom('a', 'b', 'ü'), json, { maxKeys: 3, noNullPrototype: true });
   fc.assert(
     fc.property(member, member, (target, patch) => {
-      const merged = planWrite(write('merge', patch), cell(target), 0);
+      const merged = plan(write('merge', patch), cell(target));
       const result = merged.status === 'updated' ? JSON.parse(merged.next.json) : target;
-      const set = planWrite(write('set', result), cell(target), 0);
+      const set = plan(write('set', result), cell(target));
       expect(set.status).toBe(merged.status);
       if (merged.status === 'updated') expect(set).toMatchObject({ next: { bytes: merged.next.bytes } });
     }),

@@ -65,6 +65,17 @@ export function loadCells(
   return new Map(rows.map((row) => [row.key, row]));
 }
 
+/**
+ * The whole value of a cell.
+ * @param loadedChars how many characters of it were loaded
+ */
+export function wholeValue(sql: Sql, cell: Cell, loadedChars: number): string {
+  // A text never has more characters than bytes.
+  if (cell.bytes <= loadedChars) return cell.value;
+  const [row] = sql.exec<{ value: string }>('SELECT value FROM board_cells WHERE id = ?', cell.id);
+  return row?.value ?? cell.value;
+}
+
 /** @param where a condition on `board_cells`, with a `?` for each of `bindings` */
 export function selectCells(
   sql: Sql,

@@ -34,13 +34,19 @@ export type WritePlan =
   | { readonly status: 'created' | 'updated'; readonly next: PlannedCell };
 
 /**
- * @param stored the row of the cell, expired or not
+ * @param stored the row of the cell, expired or not; its value may be only a start
+ * @param wholeValue loads the value of a cell; called only where the value matters, so that replacing a large one is cheap
  * @throws ToolError `invalid_input` if the mode does not fit the current value, `too_large` if the result does not fit a cell
  */
-export function planWrite(write: CellWrite, stored: Cell | undefined, now: number): WritePlan {
+export function planWrite(
+  write: CellWrite,
+  stored: Cell | undefined,
+  now: number,
+  wholeValue: (cell: Cell) => string,
+): WritePlan {
   const current = unlessExpired(stored, now);
   if (write.ifRev !== undefined && write.ifRev !== (current?.rev ?? 0)) return { status: 'conflict' };
-  const { json, bytes, isSame } = nextValue(write, current);
+  const { json, bytes, isSame } = nextValue(write, current, wholeValue);
   const next: PlannedCell = {
     json,
     bytes,
@@ -56,39 +62,43 @@ export function planWrite(write: CellWrite, stored: Cell | undefined, now: numbe
 /** `isSame`: the cell has this value already, but for the order of object members. */
 type NextValue = EncodedValue & { readonly isSame: boolean };
 
-function nextValue(write: CellWrite, current: Cell | undefined): NextValue {
+function nextValue(
+  write: CellWrite,
+  current: Cell | undefined,
+  wholeValue: (cell: Cell) => string,
+): NextValue {
   const { mode, value, field } = write;
+  if (mode === 'set') {
+    const next = encodeValue(value, field);
+    const isSame =
+      current !== undefined && current.bytes === next.bytes && sameJson(wholeValue(current), next.json);
+    return { ...next, isSame };
+  }
+  const before = current && { json: wholeValue(current), bytes: current.bytes };
   switch (mode) {
-    case 'set':
-      return compared(encodeValue(value, field), current);
     case 'merge':
-      return merged(write, current);
+      return merged(write, before);
     case 'append':
-      return { ...appended(write, current), isSame: false };
+      return { ...appended(write, before ?? EMPTY_LIST), isSame: false };
     case 'increment': {
-      const sum = incremented(current === undefined ? 0 : JSON.parse(current.value), value, field);
-      return compared(encodeValue(sum, field), current);
+      const sum = incremented(before === undefined ? 0 : JSON.parse(before.json), value, field);
+      const next = encodeValue(sum, field);
+      return { ...next, isSame: next.json === before?.json };
     }
   }
 }
 
-const compared = (next: EncodedValue, current: Cell | undefined): NextValue => ({
-  ...next,
-  isSame: current !== undefined && sameJson(current.value, next.json),
-});
-
 /** Numbers of the stored value are exact, so only those of the patch are checked. */
-function merged({ value: patch, field }: CellWrite, current: Cell | undefined): NextValue {
+function merged({ value: patch, field }: CellWrite, before: EncodedValue | undefined): NextValue {
   requireExact(patch, JSON.stringify(patch), field);
-  const { value, isChanged } = mergePatch(current === undefined ? {} : JSON.parse(current.value), patch);
-  if (current !== undefined && !isChanged) return { json: current.value, bytes: current.bytes, isSame: true };
+  const { value, isChanged } = mergePatch(before === undefined ? {} : JSON.parse(before.json), patch);
+  if (before !== undefined && !isChanged) return { ...before, isSame: true };
   const json = JSON.stringify(value);
   return { ...requireFit({ json, bytes: utf8Bytes(json) }, field), isSame: false };
 }
 
 /** Adds the item to the JSON text, which `JSON.stringify` has made: parsing a long list would take most of the time. */
-function appended({ value, field }: CellWrite, current: Cell | undefined): EncodedValue {
-  const list = current === undefined ? EMPTY_LIST : { json: current.value, bytes: current.bytes };
+function appended({ value, field }: CellWrite, list: EncodedValue): EncodedValue {
   if (!list.json.startsWith('['))
     throw invalidInput(
       field,

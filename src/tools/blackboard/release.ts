@@ -83,6 +83,6 @@ function writeResult(args: Args, { cell, holder }: HeldCell, context: ToolContex
     ttlSeconds: 'keep',
     tags: args.tags,
   } as const;
-  const plan = planWrite(write, cell, context.now);
+  const plan = planWrite(write, cell, context.now, ({ value }) => value);
   return plan.status === 'updated' ? saveCell(context, cell.run_id, write, plan.next, cell) : cell.rev;
 }

@@ -7,7 +7,8 @@
  * Concurrency: the whole call is one transaction and a tenant's tools run one after another, so `if_rev` is a true
  * compare-and-set. Revisions are never reused, so a cell that was deleted and written again does not match an old `if_rev`.
  * Fails by a ToolError, which undoes everything, if a value is too large, inexact or does not fit its mode.
- * Memory: a batch holds at most 20 stored and 20 new values of 1 MiB each.
+ * Memory: the whole stored value is loaded only where a mode or a comparison needs it; a batch holds what one call may read
+ * and write.
  */
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
@@ -24,14 +25,14 @@ import {
 } from '../fields.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { type Cell, cellKey, loadCells, parseTags, unlessExpired } from './cell.ts';
+import { type Cell, cellKey, loadCells, parseTags, unlessExpired, wholeValue } from './cell.ts';
 import { describeHolder, type Holder, holderOf } from './claim-state.ts';
 import { findHeldCell } from './claims.ts';
 import { agent, claimId, revision } from './fields.ts';
 import { type CellWrite, MODES, planWrite, type WritePlan } from './plan-write.ts';
 import { saveCell } from './save-cell.ts';
 import { sweepAfter, sweepBlackboard } from './sweep.ts';
-import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES, showValue } from './value.ts';
+import { DEFAULT_READ_BYTES, showValue } from './value.ts';
 
 const MAX_BATCH = 20;
 
@@ -236,7 +237,7 @@ function isRefusal(status: PlannedWrite['plan']['status']): status is (typeof RE
 function planAll(writes: readonly CellWrite[], args: Args, context: ToolContext): PlannedWrite[] {
   const { sql, now } = context;
   const keys = writes.map(({ key }) => key);
-  const cells = loadCells(sql, args.run_id, keys, MAX_VALUE_BYTES);
+  const cells = loadCells(sql, args.run_id, keys, DEFAULT_READ_BYTES);
   const { claim_id } = args;
   const lost =
     claim_id !== undefined &&
@@ -248,7 +249,8 @@ function planAll(writes: readonly CellWrite[], args: Args, context: ToolContext)
     if (lost) return { write, stored, plan: { status: 'claim_lost' } };
     if (holder !== undefined && holder.id !== claim_id)
       return { write, stored, plan: { status: 'claimed_by_other', holder } };
-    return { write, stored, plan: planWrite(write, stored, now) };
+    const plan = planWrite(write, stored, now, (cell) => wholeValue(sql, cell, DEFAULT_READ_BYTES));
+    return { write, stored, plan };
   });
 }
 
