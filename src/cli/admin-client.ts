@@ -1,10 +1,8 @@
 import * as z from 'zod';
 import { bucketLimitSchema } from '../tenant/contract/limit-settings.ts';
 import { SCOPES, type Scope } from '../tools/tool.ts';
-import type { ServerAddress } from './server-address.ts';
-import { CliError } from './terminal.ts';
+import type { AdminRequests } from './admin-requests.ts';
 
-const TIMEOUT_MS = 15_000;
 /** The tenants of one page of the list: the most that the server sends. */
 const PAGE = 500;
 /** The requests that `compact` makes at most. */
@@ -73,8 +71,6 @@ const tokenSchema = z.object({
 export type TokenAnswer = z.infer<typeof tokenSchema>;
 const tokensSchema = z.object({ tokens: z.array(tokenSchema) });
 
-const problemSchema = z.object({ code: z.string(), detail: z.string() });
-
 export interface TokenOptions {
   readonly scopes?: readonly Scope[] | undefined;
   readonly ttl_s?: number | undefined;
@@ -105,23 +101,16 @@ export interface ScopeChange {
   readonly remove?: readonly Scope[];
 }
 
-/**
- * A client of the admin API.
- *
- * Every method throws a `CliError` when it does not succeed: with the server's own code and message, with `unreachable`,
- * or with `unexpected_answer` if something else than a Bulkhead server answers.
- */
+/** The part of the admin API that is about tenants, their limits, storage and tokens. */
 export class AdminClient {
-  readonly #server: ServerAddress;
-  readonly #key: string;
+  readonly #admin: AdminRequests;
 
-  constructor(server: ServerAddress, key: string) {
-    this.#server = server;
-    this.#key = key;
+  constructor(admin: AdminRequests) {
+    this.#admin = admin;
   }
 
   create(id: string): Promise<TenantAnswer> {
-    return this.#request('POST', '/tenants', tenantSchema, { id });
+    return this.#admin.request('POST', '/tenants', tenantSchema, { id });
   }
 
   /** The pages of the list, each requested when the one before was used. The last one has `next_cursor` if `limit` ended the list. */
@@ -135,7 +124,7 @@ export class AdminClient {
         ...(status === undefined ? {} : { status }),
         ...(cursor === undefined ? {} : { cursor }),
       });
-      const page = await this.#request('GET', `/tenants?${query}`, pageSchema);
+      const page = await this.#admin.request('GET', `/tenants?${query}`, pageSchema);
       yield page;
       left -= page.tenants.length;
       cursor = page.next_cursor;
@@ -143,34 +132,34 @@ export class AdminClient {
   }
 
   show(id: string): Promise<TenantAnswer> {
-    return this.#request('GET', tenantPath(id), tenantSchema);
+    return this.#admin.request('GET', tenantPath(id), tenantSchema);
   }
 
   delete(id: string): Promise<z.infer<typeof deletedSchema>> {
-    return this.#request('DELETE', tenantPath(id), deletedSchema);
+    return this.#admin.request('DELETE', tenantPath(id), deletedSchema);
   }
 
   suspend(id: string): Promise<TenantAnswer> {
-    return this.#request('POST', `${tenantPath(id)}/suspend`, tenantSchema);
+    return this.#admin.request('POST', `${tenantPath(id)}/suspend`, tenantSchema);
   }
 
   resume(id: string): Promise<TenantAnswer> {
-    return this.#request('POST', `${tenantPath(id)}/resume`, tenantSchema);
+    return this.#admin.request('POST', `${tenantPath(id)}/resume`, tenantSchema);
   }
 
   setLimits(id: string, change: LimitChange): Promise<TenantAnswer> {
-    return this.#request('PATCH', `${tenantPath(id)}/limits`, tenantSchema, change);
+    return this.#admin.request('PATCH', `${tenantPath(id)}/limits`, tenantSchema, change);
   }
 
   storage(id: string): Promise<StorageAnswer> {
-    return this.#request('GET', `${tenantPath(id)}/storage`, storageSchema);
+    return this.#admin.request('GET', `${tenantPath(id)}/storage`, storageSchema);
   }
 
   /** Deletes old versions and expired entries, until there are no more. @returns what all of its requests deleted */
   async compact(id: string): Promise<CompactAnswer> {
     const sum = { history: 0, expired: 0, freed: 0 };
     for (let requests = 1; ; requests++) {
-      const part = await this.#request('POST', `${tenantPath(id)}/compact`, compactedSchema);
+      const part = await this.#admin.request('POST', `${tenantPath(id)}/compact`, compactedSchema);
       sum.history += part.dropped.history;
       sum.expired += part.dropped.expired;
       sum.freed += part.freed_bytes;
@@ -181,73 +170,26 @@ export class AdminClient {
   }
 
   issueToken(id: string, options: TokenOptions): Promise<IssuedToken> {
-    return this.#request('POST', `${tenantPath(id)}/tokens`, issuedSchema, options);
+    return this.#admin.request('POST', `${tenantPath(id)}/tokens`, issuedSchema, options);
   }
 
   tokens(id: string): Promise<{ tokens: TokenAnswer[] }> {
-    return this.#request('GET', `${tenantPath(id)}/tokens`, tokensSchema);
+    return this.#admin.request('GET', `${tenantPath(id)}/tokens`, tokensSchema);
   }
 
   changeScopes(id: string, tokenId: string, change: ScopeChange): Promise<TokenAnswer> {
-    return this.#request('PATCH', tokenPath(id, tokenId), tokenSchema, change);
+    return this.#admin.request('PATCH', tokenPath(id, tokenId), tokenSchema, change);
   }
 
   revokeToken(id: string, tokenId: string): Promise<TokenAnswer> {
-    return this.#request('DELETE', tokenPath(id, tokenId), tokenSchema);
-  }
-
-  async #request<T>(method: string, path: string, schema: z.ZodType<T>, body?: object): Promise<T> {
-    const { status, document } = await this.#send(method, path, body);
-    if (status >= 200 && status < 300) {
-      const answer = schema.safeParse(document);
-      if (answer.success) return answer.data;
-    }
-    const problem = problemSchema.safeParse(document);
-    if (status >= 400 && problem.success) throw new CliError(problem.data.code, problem.data.detail);
-    throw new CliError(
-      'unexpected_answer',
-      `What answers at ${this.#server.url} is not a Bulkhead server (HTTP ${status}). ${this.#server.remedy}`,
-    );
-  }
-
-  async #send(method: string, path: string, body: object | undefined) {
-    try {
-      const response = await fetch(`${this.#server.url}/admin${path}`, {
-        method,
-        headers: {
-          Authorization: `Bearer ${this.#key}`,
-          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        redirect: 'manual',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-      const text = await response.text();
-      return { status: response.status, document: parseJson(text) };
-    } catch (error) {
-      const late = error instanceof Error && error.name === 'TimeoutError';
-      throw new CliError(
-        'unreachable',
-        late
-          ? `The server at ${this.#server.url} did not answer within ${TIMEOUT_MS / 1000} seconds. Try again, or restart it.`
-          : `No server answers at ${this.#server.url}. ${this.#server.remedy}`,
-      );
-    }
+    return this.#admin.request('DELETE', tokenPath(id, tokenId), tokenSchema);
   }
 }
 
-function tenantPath(id: string): string {
+export function tenantPath(id: string): string {
   return `/tenants/${encodeURIComponent(id)}`;
 }
 
 function tokenPath(id: string, tokenId: string): string {
   return `${tenantPath(id)}/tokens/${encodeURIComponent(tokenId)}`;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -81,9 +81,29 @@ export function curlCommand(connection: Connection, platform: NodeJS.Platform = 
   return command(['curl', '-sS', connection.url, ...headers, '-d', JSON.stringify(CALL)], platform);
 }
 
+/** For Claude Code without a token: the person signs in. */
+export function signInCommand(url: string, platform: NodeJS.Platform = process.platform): string {
+  return command(['claude', 'mcp', 'add', '--transport', 'http', SERVER_NAME, url], platform);
+}
+
+interface ReadyFacts {
+  readonly tenant: string;
+  readonly expiresAt: string;
+  /** The sign-in key of the tenant's member; undefined where nobody can sign in. */
+  readonly key: string | undefined;
+}
+
 /** Everything that `npm start` prints once the server is ready. */
-export function readyText(connection: Connection, facts: { tenant: string; expiresAt: string }): string {
+export function readyText(connection: Connection, facts: ReadyFacts): string {
   const json = (value: object) => JSON.stringify(value, null, 2);
+  const signIn =
+    facts.key === undefined
+      ? ''
+      : `
+Sign in from a client that is given the URL alone, with this key
+${facts.key}
+${signInCommand(connection.url)}
+`;
   return `
 Bulkhead is ready.
 
@@ -91,7 +111,7 @@ Bulkhead is ready.
   Tenant    ${facts.tenant}
   Token     ${connection.token}
             valid until ${facts.expiresAt}, also after a restart
-
+${signIn}
 Claude Code
 ${claudeCodeCommand(connection)}
 

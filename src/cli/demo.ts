@@ -1,4 +1,5 @@
 import { AdminClient } from './admin-client.ts';
+import { AdminRequests } from './admin-requests.ts';
 import { backoff } from './demo/backoff.ts';
 import { caching } from './demo/caching.ts';
 import { type DemoContext, withTenants } from './demo/context.ts';
@@ -41,7 +42,7 @@ async function main(): Promise<void> {
   if (helpOnly(process.argv.slice(2), DEMO_USAGE)) return;
   const server = serverAddress(process.cwd(), process.env);
   const report = new Report(process.stdout.isTTY && process.env.NO_COLOR === undefined);
-  const admin = new AdminClient(server, adminKey(process.env));
+  const admin = new AdminClient(new AdminRequests(server, adminKey(process.env)));
   await withTenants(admin, { url: server.url, report }, runSteps);
   report.summary();
   if (report.failed > 0) process.exitCode = 1;

@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AdminClient } from './admin-client.ts';
+import { AdminRequests } from './admin-requests.ts';
 import { readyText } from './connect.ts';
+import { demoKey } from './demo-member.ts';
 import { DEMO_TENANT, demoToken, ensureDemoTenant } from './demo-token.ts';
 import { DEV_VARS, devVarsAreOpen, ensureDevVars } from './dev-vars.ts';
+import { MemberClient } from './member-client.ts';
 import { portProblem } from './port.ts';
 import { serve } from './serve.ts';
 import type { LocalSettings } from './settings.ts';
@@ -25,7 +28,8 @@ function requireFiles(root: string): void {
 
 /** Creates the demo tenant if there is none, and prints how to connect to it. */
 async function introduce(root: string, base: string, { config }: LocalSettings): Promise<void> {
-  const client = new AdminClient({ url: base, remedy: 'Look for its messages above.' }, config.adminKey);
+  const admin = new AdminRequests({ url: base, remedy: 'Look for its messages above.' }, config.adminKey);
+  const client = new AdminClient(admin);
   const { suspended } = await ensureDemoTenant(client);
   if (suspended) {
     console.log(
@@ -33,7 +37,10 @@ async function introduce(root: string, base: string, { config }: LocalSettings):
     );
   } else {
     const { token, expires_at } = await demoToken(client, { root, base, url: config.mcpUrl });
-    console.log(readyText({ url: config.mcpUrl, token }, { tenant: DEMO_TENANT, expiresAt: expires_at }));
+    const key = config.oauth === undefined ? undefined : await demoKey(new MemberClient(admin), root, config);
+    console.log(
+      readyText({ url: config.mcpUrl, token }, { tenant: DEMO_TENANT, expiresAt: expires_at, key }),
+    );
   }
   console.log('Calls are logged below, one JSON line each. Ctrl-C stops the server.\n');
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { TENANT_ID } from '../tenant/contract/call.ts';
 import type { LimitChange, ListQuery, ScopeChange, TokenOptions } from './admin-client.ts';
+import type { ClientOptions, MemberOptions } from './member-client.ts';
 import { COMMAND_NAMES, type CommandName } from './tenant-help.ts';
 import {
   parseAssignments,
@@ -12,6 +13,25 @@ import {
 } from './tenant-values.ts';
 import { optionProblem, usageError } from './terminal.ts';
 
+/** A command about members, what they have granted, or clients. */
+export type MemberCommand =
+  | { name: 'member add'; id: string; options: MemberOptions }
+  | { name: 'member key' | 'member remove'; id: string; memberId: string }
+  | { name: 'members' | 'grants'; id: string }
+  | { name: 'client add'; options: ClientOptions };
+
+const MEMBER_COMMANDS: readonly TenantCommand['name'][] = [
+  'member add',
+  'member key',
+  'member remove',
+  'members',
+  'grants',
+  'client add',
+] satisfies MemberCommand['name'][];
+
+export const isMemberCommand = (command: TenantCommand): command is MemberCommand =>
+  MEMBER_COMMANDS.includes(command.name);
+
 /** A parsed command line. */
 export type TenantCommand =
   | { name: 'help'; of: CommandName | undefined }
@@ -19,6 +39,7 @@ export type TenantCommand =
       name: 'create' | 'show' | 'suspend' | 'resume' | 'delete' | 'tokens' | 'storage' | 'compact';
       id: string;
     }
+  | MemberCommand
   | { name: 'list'; query: ListQuery }
   | { name: 'token'; id: string; options: TokenOptions }
   | { name: 'scopes'; id: string; tokenId: string; change: ScopeChange }
@@ -41,6 +62,9 @@ const OPTIONS = {
   status: { type: 'string' },
   limit: { type: 'string' },
   all: { type: 'boolean' },
+  name: { type: 'string' },
+  redirect: { type: 'string', multiple: true },
+  secret: { type: 'boolean' },
 } as const;
 type Values = ReturnType<typeof split>['values'];
 
@@ -63,6 +87,12 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   storage: ONE_TENANT,
   compact: ONE_TENANT,
   limits: { positionals: ['ID'], options: ['tool', 'set', 'unset'] },
+  'member add': { positionals: ['ID'], options: ['name', 'scope', 'ttl'] },
+  'member key': { positionals: ['ID', 'MEMBER_ID'], options: [] },
+  'member remove': { positionals: ['ID', 'MEMBER_ID'], options: [] },
+  members: ONE_TENANT,
+  grants: ONE_TENANT,
+  'client add': { positionals: [], options: ['name', 'redirect', 'secret'] },
 };
 
 const isCommand = (text: string): text is CommandName => Object.hasOwn(SHAPES, text);
@@ -75,6 +105,15 @@ function split(argv: readonly string[]) {
   }
 }
 
+/** The first words of commands whose names have two. */
+const TWO_WORDS = ['member', 'client'];
+
+function joinedName([first, second, ...words]: readonly string[]): readonly string[] {
+  const isPair = first !== undefined && TWO_WORDS.includes(first) && second !== undefined;
+  if (isPair) return [`${first} ${second}`, ...words];
+  return [first, second, ...words].filter((word) => word !== undefined);
+}
+
 /**
  * Parses a command line, without the name of the program.
  * @returns undefined if it names no command
@@ -82,7 +121,7 @@ function split(argv: readonly string[]) {
  */
 export function parseTenantCommand(argv: readonly string[]): TenantCommand | undefined {
   const { values, positionals } = split(argv);
-  const [name, ...words] = positionals;
+  const [name, ...words] = joinedName(positionals);
   if (name !== undefined && !isCommand(name)) {
     throw usageError(`There is no command ${name}. Use one of ${COMMAND_NAMES.join(', ')}.`);
   }
@@ -101,6 +140,13 @@ function commandOf(
 ): TenantCommand {
   const [id = '', tokenId = ''] = requirePositionals(name, words);
   switch (name) {
+    case 'member add':
+      return { name, id, options: memberOptions(given) };
+    case 'member key':
+    case 'member remove':
+      return { name, id, memberId: tokenId };
+    case 'client add':
+      return { name, options: clientOptions(given) };
     case 'list':
       return { name, query: listQuery(given) };
     case 'token':
@@ -184,6 +230,21 @@ function tokenOptions({ scope, ttl, label }: Values): TokenOptions {
     ttl_s: ttl === undefined ? undefined : parseTtl(ttl),
     label,
   };
+}
+
+function memberOptions({ name, scope, ttl }: Values): MemberOptions {
+  if (name === undefined) throw usageError('--name is missing. Write member add ID --name NAME.');
+  return {
+    name,
+    scopes: scope === undefined ? undefined : parseScopes(scope, 'scope'),
+    ttl_s: ttl === undefined ? undefined : parseTtl(ttl),
+  };
+}
+
+function clientOptions({ name, redirect = [], secret }: Values): ClientOptions {
+  if (name === undefined || redirect.length === 0)
+    throw usageError('client add needs --name NAME and --redirect URI.');
+  return { name, redirect_uris: redirect, secret: secret === true };
 }
 
 function scopeChange({ add, remove }: Values): ScopeChange {

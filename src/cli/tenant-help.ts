@@ -14,6 +14,12 @@ export const COMMAND_NAMES = [
   'limits',
   'storage',
   'compact',
+  'member add',
+  'member key',
+  'member remove',
+  'members',
+  'grants',
+  'client add',
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
@@ -87,6 +93,35 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     summary: 'delete old versions and expired entries, so that there is room',
     details: [
       'Cells, failures and cached answers stay. Old versions of cells can no longer be read afterwards.',
+    ],
+  },
+  'member add': {
+    usage: 'ID --name NAME [--scope SCOPE] [--ttl TIME]',
+    summary: 'let a person sign in; the sign-in key is shown only once',
+    details: [
+      ...SCOPE_DETAILS,
+      'Without --scope the member may allow all of them.',
+      'TIME is a whole number and a unit: 90s, 15m, 12h or 30d. Without --ttl the membership does not end by itself.',
+    ],
+  },
+  'member key': { usage: 'ID MEMBER_ID', summary: 'make a new sign-in key; the old one is refused' },
+  'member remove': {
+    usage: 'ID MEMBER_ID',
+    summary: 'refuse the member, and every client that the member has allowed',
+  },
+  members: { usage: 'ID', summary: 'list the members of the tenant' },
+  grants: {
+    usage: 'ID',
+    summary: 'list the clients that members have allowed',
+    details: ['`revoke ID TOKEN_ID` ends one.'],
+  },
+  'client add': {
+    usage: '--name NAME --redirect URI [--secret]',
+    summary: 'register a client that cannot register itself',
+    details: [
+      'NAME is what members are shown. URI is where the client receives the answer; repeat --redirect for more.',
+      'With --secret the client has a secret, which is shown only once. Nothing is stored: a client is valid',
+      'as long as the signing key that it was registered under.',
     ],
   },
 };

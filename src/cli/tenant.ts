@@ -6,21 +6,22 @@ import {
   type TenantAnswer,
   type TokenAnswer,
 } from './admin-client.ts';
+import { AdminRequests } from './admin-requests.ts';
+import { MemberClient } from './member-client.ts';
 import { adminKey, serverAddress } from './server-address.ts';
-import { parseTenantCommand, type TenantCommand } from './tenant-command.ts';
+import {
+  isMemberCommand,
+  type MemberCommand,
+  parseTenantCommand,
+  type TenantCommand,
+} from './tenant-command.ts';
 import { tenantHelp } from './tenant-help.ts';
 import { printList, stdoutWriter } from './tenant-list.ts';
+import { performForMembers } from './tenant-members.ts';
+import type { Output } from './tenant-output.ts';
 import { CliError, humanBytes, printable, run, table, usageError } from './terminal.ts';
 
-/** The result of a command. */
-interface Output {
-  /** Printed with `--json`, for programs. */
-  readonly document: object;
-  /** Printed otherwise, for people. */
-  readonly text: string;
-}
-
-type AdminCommand = Exclude<TenantCommand, { name: 'help' | 'list' }>;
+type AdminCommand = Exclude<TenantCommand, MemberCommand | { name: 'help' | 'list' }>;
 
 async function perform(client: AdminClient, command: AdminCommand): Promise<Output> {
   switch (command.name) {
@@ -166,11 +167,14 @@ async function main(): Promise<void> {
       return;
     }
     const server = serverAddress(process.cwd(), process.env);
-    const client = new AdminClient(server, adminKey(process.env));
+    const admin = new AdminRequests(server, adminKey(process.env));
+    const client = new AdminClient(admin);
     if (command.name === 'list') {
       brokenOff = await printList(client, command.query, json, stdoutWriter());
     } else {
-      const output = await perform(client, command);
+      const output = isMemberCommand(command)
+        ? await performForMembers(new MemberClient(admin), command)
+        : await perform(client, command);
       if (json) print(output.document);
       else console.log(output.text);
     }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import * as z from 'zod';
 
 /**
  * A person at a browser, and a client that sends the person there: what the sign-in is tested with. The browser keeps
@@ -81,7 +82,7 @@ export class Browser {
     const sent = { origin: this.origin, 'sec-fetch-site': 'same-origin', ...headers };
     return this.#request(`${this.origin}/authorize`, {
       method: 'POST',
-      body: new URLSearchParams(fields.map(([name, value]) => [name, value])).toString(),
+      body: new URLSearchParams(fields.map(([name, value]): [string, string] => [name, value])).toString(),
       headers: {
         'content-type': 'application/x-www-form-urlencoded',
         ...Object.fromEntries(Object.entries(sent).filter(([, value]) => value !== undefined)),
@@ -119,18 +120,18 @@ export class Browser {
   }
 }
 
-export interface Registration {
-  readonly client_id: string;
-  readonly client_secret?: string;
-  readonly [member: string]: unknown;
-}
+const registration = z.object({ client_id: z.string(), client_secret: z.string().optional() });
 
-export interface Tokens {
-  readonly access_token: string;
-  readonly refresh_token: string;
-  readonly expires_in: number;
-  readonly scope: string;
-}
+const tokensSchema = z.object({
+  access_token: z.string(),
+  refresh_token: z.string(),
+  expires_in: z.number(),
+  scope: z.string(),
+});
+export type Tokens = z.infer<typeof tokensSchema>;
+
+/** The tokens of an answer; fails the test when it is none. */
+export const tokensOf = async (answer: Response): Promise<Tokens> => tokensSchema.parse(await answer.json());
 
 /** A client that talks to the authorization server by hand, so that a test can send anything. */
 export class HandClient {
@@ -142,11 +143,11 @@ export class HandClient {
   readonly state = randomBytes(8).toString('hex');
   readonly #fetch: Fetch;
 
-  constructor(origin: string, fetch: Fetch, registration: Registration, redirectUri: string) {
+  constructor(origin: string, fetch: Fetch, registered: z.infer<typeof registration>, redirectUri: string) {
     this.origin = origin;
     this.#fetch = fetch;
-    this.id = registration.client_id;
-    this.secret = registration.client_secret;
+    this.id = registered.client_id;
+    this.secret = registered.client_secret;
     this.redirectUri = redirectUri;
   }
 
@@ -168,8 +169,8 @@ export class HandClient {
       body: JSON.stringify(body),
     });
     if (response.status !== 201) throw new Error(`/register: ${response.status} ${await response.text()}`);
-    const registration = await response.json<Registration>();
-    return new HandClient(origin, fetch, registration, String([body.redirect_uris].flat()[0]));
+    const registered = registration.parse(await response.json());
+    return new HandClient(origin, fetch, registered, String([body.redirect_uris].flat()[0]));
   }
 
   get challenge(): string {
@@ -200,7 +201,7 @@ export class HandClient {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
       body: new URLSearchParams(
-        sent.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+        sent.filter((field): field is [string, string] => field[1] !== undefined),
       ).toString(),
     });
   }
@@ -240,7 +241,7 @@ export class HandClient {
     parameters: Record<string, string | undefined> = {},
     scopes?: string[],
   ): Promise<Tokens> {
-    return (await this.redeem(await this.code(browser, key, parameters, scopes))).json<Tokens>();
+    return tokensOf(await this.redeem(await this.code(browser, key, parameters, scopes)));
   }
 
   #secretField(headers: Record<string, string>) {

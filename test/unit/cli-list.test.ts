@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { AdminClient, type ListQuery } from '../../src/cli/admin-client.ts';
+import { AdminRequests } from '../../src/cli/admin-requests.ts';
 import { printList } from '../../src/cli/tenant-list.ts';
 import { CliError } from '../../src/cli/terminal.ts';
 
@@ -30,7 +31,7 @@ function serve(count: number, failAt = Number.POSITIVE_INFINITY) {
 }
 afterEach(() => void vi.unstubAllGlobals());
 
-const client = new AdminClient({ url: 'https://mcp.test', remedy: 'Start it.' }, 'key');
+const client = new AdminClient(new AdminRequests({ url: 'https://mcp.test', remedy: 'Start it.' }, 'key'));
 
 async function printed(query: ListQuery, json: boolean) {
   const parts: string[] = [];

@@ -86,6 +86,19 @@ describe('a tenant command line', () => {
         change: { add: ['scar:read', 'cache:read'], remove: ['scar:write'] },
       },
     ],
+    [
+      ['member', 'add', 'acme', '--name', 'Ann', '--ttl', '1d'],
+      { name: 'member add', id: 'acme', options: { name: 'Ann', ttl_s: 86_400 } },
+    ],
+    [['member', 'key', 'acme', 'm1'], { name: 'member key', id: 'acme', memberId: 'm1' }],
+    [
+      ['client', 'add', '--name=CI', '--redirect=https://a.test', '--redirect', 'https://b.test'],
+      {
+        name: 'client add',
+        options: { name: 'CI', redirect_uris: ['https://a.test', 'https://b.test'], secret: false },
+      },
+    ],
+    [['member', 'add', '--help'], { name: 'help', of: 'member add' }],
     [['--help'], { name: 'help' }],
     [['token', '--help'], { name: 'help', of: 'token' }],
     [['limits', '-h', '--json'], { name: 'help', of: 'limits' }],
@@ -127,6 +140,12 @@ describe('a tenant command line', () => {
     [['scopes', 'acme', 'f00', '--add', 'cash:read'], '--add: there is no scope cash:read'],
     [['scopes', 'acme', 'f00', '--remove='], '--remove has an empty scope'],
     [['destroy', '--help'], 'There is no command destroy'],
+    [['member'], 'There is no command member'],
+    [['member', 'add', 'acme'], '--name is missing'],
+    [['member', 'key', 'acme'], 'MEMBER_ID is missing'],
+    [['member', 'remove', 'Acme', 'm1'], 'ID must have 1 to 63 characters'],
+    [['client', 'add', '--name', 'CI'], 'needs --name NAME and --redirect URI'],
+    [['grants', 'acme', '--name', 'x'], 'grants takes no --name'],
     [['limits', 'acme', '--tool', 'LICENSE', 'src', '--set', 'rate=1'], 'quote the star: --tool "*"'],
   ])('%j is refused with a sentence', (argv, sentence) => {
     const error = failure(() => parseTenantCommand(argv));
@@ -283,7 +302,11 @@ describe('what is pasted', () => {
   });
 
   test('the whole text has commands that work in every shell', () => {
-    const text = readyText(connection, { tenant: 'demo', expiresAt: '2026-12-01T00:00:00.000Z' });
+    const text = readyText(connection, {
+      tenant: 'demo',
+      expiresAt: '2026-12-01T00:00:00.000Z',
+      key: 'bhk_k1.a.b',
+    });
     expect(text).toMatch(/^See it work +npm run demo$/m);
     expect(text).toMatch(/^Manage tenants +npm run -s tenant -- list$/m);
   });

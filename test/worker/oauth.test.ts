@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SCOPES } from '../../src/tools/tool.ts';
 import { callTool, jsonOf, listTools, operate, postMcp, send } from '../support/http.ts';
+import { tokensOf } from '../support/oauth-person.ts';
 import { addMember, newBrowser, newClient, newMember, ORIGIN } from '../support/oauth-worker.ts';
 
 describe('metadata', () => {
@@ -194,8 +195,8 @@ describe('tokens', () => {
     const member = await newMember();
     const client = await newClient();
     const first = await client.tokens(newBrowser(), member.key);
-    const second = await (await client.refresh(first.refresh_token)).json<typeof first>();
-    const third = await (await client.refresh(second.refresh_token)).json<typeof first>();
+    const second = await tokensOf(await client.refresh(first.refresh_token));
+    const third = await tokensOf(await client.refresh(second.refresh_token));
     const stolen = await client.refresh(first.refresh_token);
     expect([stolen.status, (await jsonOf(stolen)).error]).toEqual([400, 'invalid_grant']);
     expect((await client.refresh(third.refresh_token)).status).toBe(400);

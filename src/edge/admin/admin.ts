@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { clients } from './clients.ts';
 import { operatorOnly } from './guard.ts';
 import { list } from './list.ts';
 import { members } from './members.ts';
@@ -20,6 +21,7 @@ admin.route('/', list);
 admin.route('/', tenants);
 admin.route('/', tokens);
 admin.route('/', members);
+admin.route('/', clients);
 admin.route('/', storage);
 
 // Answered here and not by the Worker's own handler, which would log the request a second time.

@@ -35,6 +35,7 @@ function memberJson(member: Member) {
     member_id: member.id,
     name: member.name,
     scopes: member.scopes,
+    key_id: member.keyId,
     created_at: isoTime(member.createdAt),
     expires_at: member.expiresAt === undefined ? null : isoTime(member.expiresAt),
   };

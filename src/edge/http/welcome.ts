@@ -70,9 +70,9 @@ const page = (mcpUrl: string) => html`<!doctype html>
 <main>
 <h1>Bulkhead</h1>
 <p>${SUMMARY}</p>
-<p class="soft">Version ${VERSION}. This address serves programs; there is nothing to sign in to here.</p>
+<p class="soft">Version ${VERSION}. This address serves programs; there is nothing to read or to fill in here.</p>
 <h2>Connect</h2>
-<p>Give your MCP client this URL and a token from the operator of this server:</p>
+<p>Give your MCP client this URL, and sign in when it asks you to. A client that cannot sign in needs a token from the operator of this server:</p>
 <pre tabindex="0"><code>${mcpUrl}
 Authorization: Bearer TOKEN</code></pre>
 <h2>What holds for every tool</h2>

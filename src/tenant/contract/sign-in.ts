@@ -10,6 +10,8 @@ export interface Member {
   /** How the account at the OpenID provider is recognised, such as `email ann@example.com`; undefined for none. */
   readonly identity: string | undefined;
   readonly scopes: readonly Scope[];
+  /** Tells the member's keys apart, and nothing about them. */
+  readonly keyId: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   /** undefined: the membership does not end by itself. */

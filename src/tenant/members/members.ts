@@ -35,6 +35,7 @@ const memberOf = (row: MemberRow): Member => ({
   name: row.name,
   identity: row.identity ?? undefined,
   scopes: row.scopes.split(' ').filter(isScope),
+  keyId: row.key_digest.slice(0, 12),
   createdAt: row.created_at,
   expiresAt: row.expires_at ?? undefined,
 });

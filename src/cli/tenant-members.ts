@@ -1,0 +1,90 @@
+import type { ClientAnswer, GrantAnswer, KeyedAnswer, MemberAnswer, MemberClient } from './member-client.ts';
+import type { MemberCommand } from './tenant-command.ts';
+import type { Output } from './tenant-output.ts';
+import { printable, table } from './terminal.ts';
+
+/** The commands about members, their grants, and clients. */
+export async function performForMembers(client: MemberClient, command: MemberCommand): Promise<Output> {
+  switch (command.name) {
+    case 'member add':
+      return keyOutput(await client.add(command.id, command.options));
+    case 'member key':
+      return keyOutput(await client.renewKey(command.id, command.memberId));
+    case 'member remove': {
+      const removed = await client.remove(command.id, command.memberId);
+      const name = printable(removed.name);
+      return {
+        document: removed,
+        text: `${name} cannot sign in any more, and what ${name} has allowed is refused from now on.`,
+      };
+    }
+    case 'members':
+      return membersOutput(await client.members(command.id));
+    case 'grants':
+      return grantsOutput(await client.grants(command.id));
+    case 'client add':
+      return clientOutput(await client.addClient(command.options));
+  }
+}
+
+function keyOutput(member: KeyedAnswer): Output {
+  const facts = table([
+    ['tenant', member.tenant],
+    ['member id', member.member_id],
+    ['name', member.name],
+    ['scopes', member.scopes.join(' ')],
+    ['expires', member.expires_at ?? 'never'],
+    ['url', member.url],
+  ]);
+  return {
+    document: member,
+    text: `${facts}\n\nThe sign-in key is shown only this once. It is not stored anywhere.\n${printable(member.key)}`,
+  };
+}
+
+function membersOutput(answer: { members: MemberAnswer[] }): Output {
+  const rows = answer.members.map((member) => [
+    member.member_id,
+    member.name,
+    member.expires_at ?? 'never',
+    member.scopes.join(' '),
+  ]);
+  return {
+    document: answer,
+    text:
+      rows.length === 0
+        ? 'There are no members. Add one with `member add ID --name NAME`.'
+        : table([['MEMBER ID', 'NAME', 'EXPIRES', 'SCOPES'], ...rows]),
+  };
+}
+
+function grantsOutput(answer: { grants: GrantAnswer[] }): Output {
+  const rows = answer.grants.map((grant) => [
+    grant.token_id,
+    grant.client_host,
+    grant.client_name,
+    grant.member_id,
+    grant.refreshed_at,
+    grant.expires_at,
+    grant.scopes.join(' '),
+  ]);
+  const heading = ['TOKEN ID', 'CLIENT AT', 'CALLS ITSELF', 'MEMBER ID', 'REFRESHED', 'EXPIRES', 'SCOPES'];
+  return {
+    document: answer,
+    text: rows.length === 0 ? 'Nobody has allowed a client yet.' : table([heading, ...rows]),
+  };
+}
+
+function clientOutput(client: ClientAnswer): Output {
+  const facts = table([
+    ['name', client.client_name],
+    ...client.redirect_uris.map((uri) => ['redirect URI', uri]),
+    ['client id', client.client_id],
+  ]);
+  const secret = client.client_secret;
+  return {
+    document: client,
+    text:
+      secret === undefined ? facts : `${facts}\n\nThe secret is shown only this once.\n${printable(secret)}`,
+  };
+}
