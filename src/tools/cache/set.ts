@@ -42,7 +42,7 @@ const RECLAIMED_PER_SET = 4;
 const tokens = () => z.int().min(0).max(MAX_TOKENS).optional();
 const input = z.strictObject({
   ...questionFields,
-  response: anyJson().optional().describe('Any JSON, also a list.'),
+  response: anyJson().optional(),
   error: anyJson().optional().describe('Instead of response: kept up to 300 s.'),
   finish_reason: text(1, 64).optional(),
   usage: z
@@ -52,7 +52,7 @@ const input = z.strictObject({
       cost_usd: z.number().min(0).max(MAX_COST_USD).optional(),
     })
     .optional(),
-  ttl_s: ttlSeconds().default(DEFAULT_TTL_S).describe('Default 86400.'),
+  ttl_s: ttlSeconds().default(DEFAULT_TTL_S),
   stale_s: z.int().min(0).max(MAX_STALE_S).default(0).describe('Stale so long after ttl_s.'),
   tags: tags(),
   lease_id: leaseId().optional().describe('From cache_get.'),

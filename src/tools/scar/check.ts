@@ -54,7 +54,7 @@ export const scarCheck = defineTool({
     action: requiredText('action', 'What you will do, such as the command line.'),
     tool: optionalName(),
     target: optionalName(512).describe('Host, file or table.'),
-    project: optionalName().describe('Default: all.'),
+    project: optionalName(),
     run_id: optionalName(),
     agent: optionalName(),
     limit: limit(DEFAULT_SCARS_SHOWN, MAX_SCARS_SHOWN),

@@ -34,8 +34,8 @@ export const scarLookup = defineTool({
   input: z.strictObject({
     error_type: shortName(256).describe('Such as TimeoutError.'),
     agent: optionalName(),
-    error_message: freeText('error_message', 'As raised.'),
-    context: freeText('context', 'What was being done.'),
+    error_message: freeText('error_message'),
+    context: freeText('context').describe('What was being done.'),
     error_code: optionalName(64),
     tool: optionalName().describe('What failed.'),
     target: optionalName(512),

@@ -13,16 +13,16 @@ import { freeText, Redactor, requireTextLimits } from './texts.ts';
 import { VERDICTS, verdictOf } from './verdict.ts';
 
 const input = z.strictObject({
-  error_type: shortName(256).describe('Such as TimeoutError.'),
+  error_type: shortName(256),
   agent: optionalName().describe('Your name.'),
-  resolution: freeText('resolution', 'What fixed it.'),
-  context: freeText('context', 'What was being done.'),
-  error_message: freeText('error_message', 'As raised.'),
+  resolution: freeText('resolution').describe('What fixed it.'),
+  context: freeText('context'),
+  error_message: freeText('error_message'),
   error_code: optionalName(64),
-  tool: optionalName().describe('What failed.'),
+  tool: optionalName(),
   target: optionalName(512),
-  action: freeText('action', 'The command line tried.'),
-  cause: freeText('cause', 'Why it failed, if known.'),
+  action: freeText('action').describe('Command line.'),
+  cause: freeText('cause'),
   class: z.enum(CLASSES).optional(),
   severity: z.enum(SEVERITIES).optional(),
   tags: tags(),

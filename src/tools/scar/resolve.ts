@@ -13,8 +13,8 @@ const input = z.strictObject({
   scar_id: shortName(64),
   outcome: z.enum(OUTCOMES),
   fix_id: optionalName(64),
-  resolution: freeText('resolution', 'A new fix, instead of fix_id; with worked or failed.'),
-  evidence: freeText('evidence', 'What showed that it worked or failed.'),
+  resolution: freeText('resolution').describe('A new fix.'),
+  evidence: freeText('evidence'),
   agent: optionalName().describe('Your name.'),
   idempotency_key: idempotencyKey(),
 });

@@ -16,9 +16,9 @@ type TextField = keyof typeof MAX_TEXT_BYTES;
 
 const isTextField = (field: string): field is TextField => Object.hasOwn(MAX_TEXT_BYTES, field);
 
-/** An optional free text. The schema only publishes the maximum; `requireTextLimits` enforces it. */
-export const freeText = (field: TextField, description: string) =>
-  z.string().meta({ maxLength: MAX_TEXT_BYTES[field] }).optional().describe(description);
+/** An optional free text. The schema only states the maximum; `requireTextLimits` enforces it. */
+export const freeText = (field: TextField) =>
+  z.string().meta({ maxLength: MAX_TEXT_BYTES[field] }).optional();
 
 /** A required free text. */
 export const requiredText = (field: TextField, description: string) =>

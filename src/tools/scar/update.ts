@@ -12,8 +12,8 @@ const MAX_REV = 1_000_000_000_000;
 
 const input = z.strictObject({
   scar_id: shortName(64),
-  cause: freeText('cause', 'Why it fails. An empty string removes it.'),
-  context: freeText('context', 'What was being done. An empty string removes it.'),
+  cause: freeText('cause'),
+  context: freeText('context'),
   severity: z.enum(SEVERITIES).optional(),
   class: z.enum(CLASSES).optional(),
   tags: tags().describe('Replaces the tags.'),
