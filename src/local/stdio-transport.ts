@@ -13,6 +13,7 @@ import { findInexactNumber } from '../json/inexact-number.ts';
 import { toJsonLine } from '../json/json-line.ts';
 import { findJsonProblem } from '../json/json-problem.ts';
 import { LineSplitter } from '../json/lines.ts';
+import { withoutNullArguments } from '../mcp/null-arguments.ts';
 
 /** The largest message, in bytes: the same as the largest HTTP body by default. */
 export const MAX_MESSAGE_BYTES = 4_194_304;
@@ -136,7 +137,7 @@ export class StdioTransport implements Transport {
     try {
       text = this.#decoder.decode(line);
       if (text.trim() === '') return;
-      value = JSON.parse(text);
+      value = withoutNullArguments(JSON.parse(text));
     } catch {
       this.#sendError(undefined, ProtocolErrorCode.ParseError, 'The line is not valid JSON in UTF-8.');
       return;

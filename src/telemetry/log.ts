@@ -10,6 +10,7 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 
 export type LogEvent =
   | 'tool.call'
+  | 'tool.arguments_dropped'
   | 'request.refused'
   | 'tenant.migration_failed'
   | 'tenant.write_behind_failed'
@@ -43,6 +44,8 @@ export interface LogRecord {
   retry_after_ms?: number | undefined;
   /** How many repeats of one refusal the line stands for. */
   times?: number | undefined;
+  /** Arguments that a client adds to every call and that mean nothing to the tool. */
+  dropped?: readonly string[] | undefined;
   rows?: number | undefined;
   cause?: Cause | undefined;
   http_status?: number | undefined;

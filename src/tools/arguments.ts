@@ -2,12 +2,13 @@ import type * as z from 'zod';
 import { findJsonProblem } from '../json/json-problem.ts';
 import { clip } from '../telemetry/redact.ts';
 import { invalidInput, ToolError } from './errors.ts';
+import { forgive } from './forgive.ts';
 import type { Tool } from './tool.ts';
 
 const MAX_NAME_SHOWN = 64;
 
 /**
- * Validates the arguments of a call against the tool's schema.
+ * Validates the arguments of a call against the tool's schema, after reading what clients send as what it means.
  * @returns the arguments with their defaults
  * @throws ToolError `invalid_input` or `too_large` that names the argument as the caller wrote it and says what to do
  */
@@ -16,7 +17,7 @@ export function parseArguments<Input extends z.ZodObject>(
   args: unknown,
 ): z.output<Input> {
   requireAcceptableJson(args);
-  const parsed = tool.input.safeParse(args);
+  const parsed = tool.input.safeParse(forgive(tool.input, args));
   if (parsed.success) return parsed.data;
   throw fromIssue(parsed.error.issues[0], tool.input);
 }

@@ -97,5 +97,6 @@ function removeNoise(schema: z.core.JSONSchema.BaseSchema): void {
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.format === 'date-time') delete schema.pattern;
+  delete schema.insteadOf;
   if (typeof schema.additionalProperties === 'object') delete schema.additionalProperties;
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isJsonText } from '../json/json-text.ts';
 
 /** Fields of arguments and answers that several tools share, so that a name means the same in every tool. */
 
@@ -37,6 +38,13 @@ function name(max: number) {
  * without `items`, which is what its agent kit makes of a list among several types; `docs/decisions/any-json.md` has the rest.
  */
 export const anyJson = () => z.unknown().meta({ type: ['object', 'string', 'number', 'boolean'] });
+
+/** In an answer: the value that was stored is a text that holds JSON, which is perhaps not what the caller meant. */
+export const storedAs = () =>
+  z.literal('text').optional().describe('The value is text that holds JSON; send JSON itself to store that.');
+
+/** What an answer says of a value that was stored. */
+export const storedAsOf = (value: unknown) => (isJsonText(value) ? ('text' as const) : undefined);
 
 /** A path of non-empty parts separated by `/`, 1 to 256 characters. */
 export function keyPath() {

@@ -47,6 +47,15 @@ function sorted(value: Json): Json {
     .map((name) => [name, sorted(value[name])]);
 }
 
+/** What a text holds as JSON; undefined for any other value. */
+function jsonIn(value: Json): Json {
+  try {
+    return typeof value === 'string' ? JSON.parse(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function merged(target: Json, patch: Json): Json {
   if (!isObject(patch)) return patch;
   const result: Record<string, Json> = isObject(target) ? { ...target } : {};
@@ -136,10 +145,14 @@ export class BoardModel {
 
   #next({ mode, value }: WriteArgs, cell: Cell | undefined): Json {
     if (mode === 'set') return value;
-    if (mode === 'merge') return merged(cell === undefined ? {} : cell.value, value);
+    if (mode === 'merge') {
+      const patch = isObject(value) ? value : isObject(jsonIn(value)) ? jsonIn(value) : FAILED;
+      return patch === FAILED ? FAILED : merged(cell === undefined ? {} : cell.value, patch);
+    }
     const before = cell === undefined ? (mode === 'append' ? [] : 0) : cell.value;
     if (mode === 'append') return Array.isArray(before) ? [...before, value] : FAILED;
-    return typeof before === 'number' && typeof value === 'number' ? before + value : FAILED;
+    const step = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
+    return typeof before === 'number' && typeof step === 'number' ? before + step : FAILED;
   }
 
   #put(op: string, key: string, by: string, next: Pick<Cell, 'value' | 'tags' | 'expires'>): number {

@@ -43,14 +43,14 @@ function refusal(args: unknown): ToolError {
 
 test.each([
   [{}, 'key', 'key is required'],
-  [{ key: 1 }, 'key', 'expected string'],
+  [{ key: true }, 'key', 'expected string'],
   [{ key: 'a', count: 9 }, 'count', '<=5'],
   [{ key: 'a', kye: 'b' }, 'kye', 'Did you mean key?'],
   [{ key: 'a', entries: [{ key: 'b', ifrev: 1 }] }, 'entries[0].ifrev', 'Did you mean if_rev?'],
   [{ key: 'a', entries: [{}] }, 'entries[0].key', 'is required'],
   [[], 'arguments', 'JSON object'],
   ['text', 'arguments', 'JSON object'],
-  [null, 'arguments', 'JSON object'],
+  [7, 'arguments', 'JSON object'],
   [{ key: '\ud800' }, 'key', 'well-formed'],
   [{ key: 'a', entries: [{ key: '\udc00' }] }, 'entries[0].key', 'well-formed'],
 ])('%j is refused for %s', (args, field, message) => {

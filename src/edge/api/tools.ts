@@ -53,7 +53,8 @@ async function callTool(context: RequestContext, toolName: string): Promise<Resp
 /** Whether the arguments ask the tool to wait. The tool validates them; here they decide only how to respond. */
 function mayWait(args: unknown): boolean {
   const waitS = typeof args === 'object' && args !== null && 'wait_s' in args ? args.wait_s : undefined;
-  return typeof waitS === 'number' && waitS > 0;
+  // As text it waits as well.
+  return Number(waitS) > 0;
 }
 
 async function respond(context: RequestContext, call: CallRequest): Promise<Response> {

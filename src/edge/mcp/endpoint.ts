@@ -1,5 +1,6 @@
 import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/server';
 import type { Context } from 'hono';
+import { withoutNullArguments } from '../../mcp/null-arguments.ts';
 import { authenticate } from '../auth/authenticate.ts';
 import { readJson } from '../http/body.ts';
 import {
@@ -48,7 +49,7 @@ export async function handleMcp(c: Context<AppEnv>): Promise<Response> {
   if (!body.ok) return reject(body.error);
   const invalid = checkMessages(request, body.value);
   if (invalid !== undefined) return reject(invalid);
-  return serveMessages(contextOf(rpcRefusalOf(requestIdOf(body.value))), body.value);
+  return serveMessages(contextOf(rpcRefusalOf(requestIdOf(body.value))), withoutNullArguments(body.value));
 }
 
 async function serveMessages(context: RequestContext, body: unknown): Promise<Response> {

@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { withoutNullArguments } from '../../mcp/null-arguments.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
 import { continueTrace, randomHex, traceHeadersOf } from '../../telemetry/trace.ts';
 import type { Refusal, SessionId } from '../../tenant/contract/call.ts';
@@ -97,7 +98,9 @@ export async function handleMessages(c: Context<AppEnv>): Promise<Response> {
   if (parseMessage(body.value) === undefined || !hasValidIds(body.value)) return reject(NO_MESSAGE);
   const format = rpcRefusalOf(requestIdOf(body.value));
   const context = createContext(c, principal.value, { format, session });
-  const delivered = await context.tenant.deliver(session, [{ kind: 'posted', message: body.value }]);
+  const delivered = await context.tenant.deliver(session, [
+    { kind: 'posted', message: withoutNullArguments(body.value) },
+  ]);
   if (!delivered.ok) return context.deny(delivered.error);
   if (!delivered.value) return context.deny({ reason: 'unknown_session' });
   return new Response('Accepted', { status: 202 });

@@ -70,7 +70,8 @@ export function cancelledOf(message: unknown): string | number | undefined {
 export function mayWait(body: unknown): boolean {
   return (Array.isArray(body) ? body : [body]).some((message) => {
     const waitS = getOwn(getOwn(getOwn(message, 'params'), 'arguments'), 'wait_s');
-    return typeof waitS === 'number' && waitS > 0;
+    // As text it waits as well.
+    return Number(waitS) > 0;
   });
 }
 

@@ -1,5 +1,6 @@
 import { type LogRecord, traceFields } from '../../telemetry/log.ts';
 import { type Cause, redactArgs } from '../../telemetry/redact.ts';
+import { envelopeArguments } from '../../tools/envelope-arguments.ts';
 import type { AnyTool } from '../../tools/remote-tool.ts';
 import type { CallOutcome, CallRequest, Refusal, TenantId } from '../contract/call.ts';
 
@@ -58,5 +59,22 @@ export function unloadedLine({ caller, tokenId }: CallRequest, refusal: Refusal,
     ...traceFields(caller.trace),
     request_id: caller.requestId,
     token_id: tokenId,
+  };
+}
+
+/** The line that names what a client has added to the arguments and the call was answered without; undefined for most calls. */
+export function droppedLine(tenant: TenantId, request: CallRequest, tool: AnyTool): LogRecord | undefined {
+  const dropped = envelopeArguments(tool.input, request.args);
+  if (dropped.length === 0) return undefined;
+  const { trace, requestId } = request.caller;
+  return {
+    level: 'debug',
+    event: 'tool.arguments_dropped',
+    tenant,
+    tool: tool.name,
+    dropped,
+    ...traceFields(trace),
+    request_id: requestId,
+    token_id: request.tokenId,
   };
 }

@@ -17,7 +17,7 @@ import type {
 } from '../contract/call.ts';
 import { StorageFailure } from '../storage/database.ts';
 import type { Token } from '../storage/tokens.ts';
-import { callLine, type Ended, UNKNOWN_TOOL } from './call-log.ts';
+import { callLine, droppedLine, type Ended, UNKNOWN_TOOL } from './call-log.ts';
 import { runIdempotent } from './idempotency.ts';
 import type { Shortage } from './limiter.ts';
 import { expected, internal, rateLimited, recordOf, toJson, tooManyWaiting, waitOf } from './outcomes.ts';
@@ -261,6 +261,8 @@ export class Pipeline {
     const { log, profile, clock } = this.#parts;
     try {
       log(callLine(profile.id, request, tool, ended, clock()));
+      const dropped = tool === undefined ? undefined : droppedLine(profile.id, request, tool);
+      if (dropped !== undefined) log(dropped);
     } catch {
       // A lost log line must not fail the call.
     }

@@ -1,6 +1,8 @@
 /** Computes what one entry of a write does to its cell, before anything is written. */
+import { parseJsonText } from '../../json/json-text.ts';
 import { utf8Bytes } from '../../json/utf8.ts';
 import { invalidInput } from '../errors.ts';
+import { numberOf } from '../forgive.ts';
 import { type Cell, unlessExpired } from './cell.ts';
 import { mergePatch } from './merge-patch.ts';
 import { type EncodedValue, encodeValue, isSafeNumber, requireExact, requireFit, sameJson } from './value.ts';
@@ -89,12 +91,21 @@ function nextValue(
 }
 
 /** Numbers of the stored value are exact, so only those of the patch are checked. */
-function merged({ value: patch, field }: CellWrite, before: EncodedValue | undefined): NextValue {
+function merged({ value: given, field }: CellWrite, before: EncodedValue | undefined): NextValue {
+  const patch = patchOf(given, field);
   requireExact(patch, JSON.stringify(patch), field);
   const { value, isChanged } = mergePatch(before === undefined ? {} : JSON.parse(before.json), patch);
   if (before !== undefined && !isChanged) return { ...before, isSame: true };
   const json = JSON.stringify(value);
   return { ...requireFit({ json, bytes: utf8Bytes(json) }, field), isSame: false };
+}
+
+/** Clients that do not know the type of `value` send an object as text. Anything but an object would replace the cell. */
+function patchOf(value: unknown, field: string): object {
+  const patch = typeof value === 'string' ? parseJsonText(value) : value;
+  if (typeof patch === 'object' && patch !== null && !Array.isArray(patch)) return patch;
+  const message = `${field} must be a JSON object in mode merge. Use mode set to replace the value.`;
+  throw invalidInput(field, message);
 }
 
 /** Adds the item to the JSON text, which `JSON.stringify` has made: parsing a long list would take most of the time. */
@@ -112,7 +123,8 @@ function appended({ value, field }: CellWrite, list: EncodedValue): EncodedValue
 
 const EMPTY_LIST: EncodedValue = { json: '[]', bytes: 2 };
 
-function incremented(number: unknown, by: unknown, field: string): number {
+function incremented(number: unknown, given: unknown, field: string): number {
+  const by = typeof given === 'string' ? numberOf(given) : given;
   if (typeof by !== 'number' || !Number.isFinite(by))
     throw invalidInput(field, `${field} must be a finite number in mode increment.`);
   if (typeof number !== 'number')

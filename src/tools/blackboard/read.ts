@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isJsonText } from '../../json/json-text.ts';
 import { invalidInput } from '../errors.ts';
 import { count, keyPath, runId } from '../fields.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
@@ -37,6 +38,7 @@ const output = z.strictObject({
         .describe('Why nothing was found; version_not_kept: none as old as at_rev is stored.'),
       value: z.unknown().optional(),
       unchanged: z.literal(true).optional(),
+      hint: z.string().optional(),
       rev: revision(),
       by: z.string().optional(),
       age_s: count().optional(),
@@ -205,10 +207,16 @@ function describeSnapshot(
     return { key, found: true, unchanged: true, ...about };
   if (pointer === undefined)
     return { key, found: true, ...showValue(snapshot.value, snapshot.bytes, args.max_bytes), ...about };
-  const part = resolvePointer(JSON.parse(snapshot.value), pointer);
-  if (part === undefined) return { key, found: false, reason: 'path_not_found', ...about };
+  const root: unknown = JSON.parse(snapshot.value);
+  const part = resolvePointer(root, pointer);
+  if (part === undefined) {
+    const hint = isJsonText(root) ? TEXT_HINT : undefined;
+    return { key, found: false, reason: 'path_not_found', hint, ...about };
+  }
   return { key, found: true, ...showPart(part, args.max_bytes), ...about };
 }
+
+const TEXT_HINT = 'The value is text that holds JSON, so it has no parts. Read it without path.';
 
 /** The stored versions. The current one is listed even if it is older than versions are kept. */
 function describeVersions(

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
-import { anyJson, count, optionalName, tags } from '../fields.ts';
+import { anyJson, count, optionalName, storedAs, storedAsOf, tags } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { endClaim, findHeldCell, findReleasedClaim, type HeldCell } from './claims.ts';
 import { deleteCells } from './delete-cells.ts';
@@ -12,7 +12,10 @@ import { sweepAfter } from './sweep.ts';
 const input = z.strictObject({
   run_id: optionalName(),
   claim_id: claimId(),
-  value: anyJson().optional().describe('The result.'),
+  value: anyJson()
+    .optional()
+    .describe('The result.')
+    .meta({ insteadOf: ['delete'] }),
   tags: tags().describe('Replaces the tags.'),
   delete: z.boolean().default(false).describe('Done: leaves the queue.'),
 });
@@ -23,6 +26,7 @@ const output = z.strictObject({
     .describe('lost: the claim has ended; nothing was written.'),
   key: z.string().optional(),
   rev: revision().optional().describe('Rev of the cell after the release; 0: deleted.'),
+  stored_as: storedAs(),
   attempts: count().optional().describe('Without a result: failed attempts so far; at 5 the cell is dead.'),
 });
 
@@ -64,7 +68,13 @@ function release(args: Args, held: HeldCell, context: ToolContext): Answer {
   const rev = hasResult ? writeResult(args, held, context) : held.cell.rev;
   const attempts = hasResult ? 0 : held.cell.attempts;
   endClaim(context, held, { cellRev: rev, attempts });
-  return { status: 'released', key: held.cell.key, rev, attempts: hasResult ? undefined : attempts };
+  return {
+    status: 'released',
+    key: held.cell.key,
+    rev,
+    stored_as: storedAsOf(args.value),
+    attempts: hasResult ? undefined : attempts,
+  };
 }
 
 /** @returns the rev of the cell afterwards; 0 if it was deleted */

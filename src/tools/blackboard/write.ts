@@ -19,6 +19,8 @@ import {
   keyPath,
   optionalName,
   runId,
+  storedAs,
+  storedAsOf,
   tags,
   ttlSeconds,
   withheld,
@@ -48,7 +50,10 @@ const input = z.strictObject({
   run_id: runId(),
   by: optionalName().describe('Your name.'),
   key: keyPath().optional(),
-  value: anyJson().optional().describe('Any JSON, also a list.'),
+  value: anyJson()
+    .optional()
+    .describe('Any JSON, also a list.')
+    .meta({ insteadOf: ['entries'] }),
   agent: agent(),
   mode: cellFields.mode.describe('Default set; merge: a JSON merge patch.'),
   if_rev: cellFields.if_rev,
@@ -78,6 +83,7 @@ const written = {
   key: z.string(),
   rev: revision().describe('Current rev of the cell; 0: absent.'),
   expires_in_s: count().optional(),
+  stored_as: storedAs(),
   current: current.optional().describe('On conflict: the current cell, if any.'),
   held_by: z.string().optional().describe('With claimed_by_other: the holder.'),
   retry_after_ms: count().optional().describe('With claimed_by_other: time until that claim ends.'),
@@ -274,15 +280,21 @@ function applyPlan(planned: PlannedWrite, runId: string, context: ToolContext): 
         status: 'unchanged',
         key,
         rev: plan.current.rev,
+        stored_as: storedAsText(write),
         ...expiry(plan.current.expires_at, context),
       };
     case 'created':
     case 'updated': {
       const rev = saveCell(context, runId, write, plan.next, stored);
-      return { status: plan.status, key, rev, ...expiry(plan.next.expiresAt, context) };
+      const stored_as = storedAsText(write);
+      return { status: plan.status, key, rev, stored_as, ...expiry(plan.next.expiresAt, context) };
     }
   }
 }
+
+/** A merge patch and a number to add are read from text; a value and an item are stored as they were sent. */
+const storedAsText = ({ mode, value }: CellWrite) =>
+  mode === 'set' || mode === 'append' ? storedAsOf(value) : undefined;
 
 function conflictResult({ write, stored }: PlannedWrite, context: ToolContext): EntryResult {
   const { now } = context;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { invalidInput, ToolError } from '../errors.ts';
-import { anyJson, count, tags, text, ttlSeconds } from '../fields.ts';
+import { anyJson, count, storedAs, storedAsOf, tags, text, ttlSeconds } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import {
   DEFAULT_NAMESPACE,
@@ -42,8 +42,13 @@ const RECLAIMED_PER_SET = 4;
 const tokens = () => z.int().min(0).max(MAX_TOKENS).optional();
 const input = z.strictObject({
   ...questionFields,
-  response: anyJson().optional(),
-  error: anyJson().optional().describe('Instead of response: kept up to 300 s.'),
+  response: anyJson()
+    .optional()
+    .meta({ insteadOf: ['error'] }),
+  error: anyJson()
+    .optional()
+    .describe('Instead of response: kept up to 300 s.')
+    .meta({ insteadOf: ['response'] }),
   finish_reason: text(1, 64).optional(),
   usage: z
     .strictObject({
@@ -72,6 +77,7 @@ const output = z.strictObject({
   bytes: count(),
   expires_in_s: count(),
   evicted: count().describe('Entries removed to free space.'),
+  stored_as: storedAs(),
 });
 type Answer = z.output<typeof output>;
 
@@ -114,7 +120,10 @@ export const cacheSet = defineTool({
     const reason =
       uncacheableReason(answer.value, answer.kind === 'response' ? args.finish_reason : undefined) ??
       errorRefusal(answer, current);
-    if (reason === undefined) return store(newEntry(args, answer, ref.key, info), current, context);
+    if (reason === undefined) {
+      const stored = store(newEntry(args, answer, ref.key, info), current, context);
+      return stored.status === 'rejected' ? stored : { ...stored, stored_as: storedAsOf(answer.value) };
+    }
     // The holder has no answer to store, so the next caller may take the lease at once.
     if (args.lease_id !== undefined) endLease(context, ref.key);
     return reject(reason, ref.key, info, context);

@@ -209,7 +209,7 @@ describe('modes', () => {
       { key: 'text', mode: 'append', value: 1 },
       { key: 'text', mode: 'increment', value: 1 },
       { key: 'n', mode: 'append', value: 1 },
-      { key: 'n', mode: 'increment', value: '1' },
+      { key: 'n', mode: 'increment', value: 'one' },
       { key: 'n', mode: 'increment', value: Number.MAX_SAFE_INTEGER },
       { key: 'n', mode: 'increment', value: Number.POSITIVE_INFINITY },
     ])

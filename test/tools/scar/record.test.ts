@@ -200,7 +200,7 @@ describe('limits', () => {
     ['tool', 'x'.repeat(129)],
     ['target', 'x'.repeat(513)],
     ['error_code', 'x'.repeat(65)],
-    ['error_code', 404],
+    ['error_code', true],
     ['class', 'flaky'],
     ['severity', 'minor'],
     ['tags', Array.from({ length: 17 }, (_, i) => `t${i}`)],
