@@ -109,6 +109,8 @@ function forgiveValue(schema: z.ZodType, value: unknown): unknown {
 const isObjectOnly = (schema: z.ZodType) => unwrap(schema).meta()?.type === 'object';
 
 function forgiveList(element: z.ZodType, list: readonly unknown[]): readonly unknown[] {
+  // Items of any JSON, such as messages, are taken as sent: a text and the object that it holds are two questions.
+  if (definitionOf(unwrap(element)).type === 'unknown') return list;
   const read = list.map((item) => forgiveValue(element, item));
   return read.some((item, index) => item !== list[index]) ? read : list;
 }

@@ -147,7 +147,9 @@ export class BoardModel {
     if (mode === 'set') return value;
     if (mode === 'merge') {
       const patch = isObject(value) ? value : isObject(jsonIn(value)) ? jsonIn(value) : FAILED;
-      return patch === FAILED ? FAILED : merged(cell === undefined ? {} : cell.value, patch);
+      return patch === FAILED
+        ? FAILED
+        : merged(cell === undefined ? {} : (jsonIn(cell.value) ?? cell.value), patch);
     }
     const before = cell === undefined ? (mode === 'append' ? [] : 0) : cell.value;
     if (mode === 'append') return Array.isArray(before) ? [...before, value] : FAILED;

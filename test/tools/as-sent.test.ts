@@ -31,6 +31,39 @@ describe('JSON that arrives as text', () => {
     expect(entries).toMatchObject([{ value: { x: 3, y: 2 } }]);
   });
 
+  test('is merged into when a cell holds it, and not replaced', async () => {
+    const tenant = await openTenant();
+    const merge = { key: 'k', mode: 'merge' };
+    await tenant.ok('blackboard_write', { key: 'k', value: '{"a":1}' });
+    expect(await tenant.ok('blackboard_write', { ...merge, value: { a: 1 } })).toMatchObject({
+      status: 'unchanged',
+    });
+    await tenant.ok('blackboard_write', { ...merge, value: '{"b":2}' });
+    const { entries } = await tenant.ok('blackboard_read', { key: 'k' });
+    expect(entries).toMatchObject([{ value: { a: 1, b: 2 } }]);
+  });
+
+  test('is another question than the message that it holds', async () => {
+    const tenant = await openTenant();
+    const keyOf = async (messages: unknown) => (await tenant.ok('cache_get', { model: 'm', messages })).key;
+    const message = { role: 'user', content: 'hello' };
+    const asObject = await keyOf([message]);
+    expect(await keyOf(JSON.stringify([message]))).toBe(asObject);
+    expect(await keyOf([JSON.stringify(message)])).not.toBe(asObject);
+  });
+
+  test.each(['/x', '/plan/x', '/plan/x/y', '/list/0/x'])(
+    'has no part %s, and the hint says why',
+    async (path) => {
+      const tenant = await openTenant();
+      const text = '{"x":{"y":1}}';
+      const value = path === '/x' ? text : { plan: text, list: [text] };
+      await tenant.ok('blackboard_write', { key: 'k', value });
+      const { entries } = await tenant.ok('blackboard_read', { key: 'k', path });
+      expect(entries).toMatchObject([{ reason: 'path_not_found', hint: expect.stringContaining('text') }]);
+    },
+  );
+
   test('is a number in mode increment', async () => {
     const tenant = await openTenant();
     const add = (value: unknown) => ({ key: 'n', mode: 'increment', value });

@@ -20,3 +20,14 @@ export function resolvePointer(root: unknown, tokens: readonly string[]): unknow
   }
   return at;
 }
+
+/** The last part on the way to where the tokens point that there is: where a pointer that finds nothing has stopped. */
+export function reachedPart(root: unknown, tokens: readonly string[]): unknown {
+  let at = root;
+  for (const token of tokens) {
+    const next = resolvePointer(at, [token]);
+    if (next === undefined) return at;
+    at = next;
+  }
+  return at;
+}

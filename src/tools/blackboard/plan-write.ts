@@ -94,10 +94,16 @@ function nextValue(
 function merged({ value: given, field }: CellWrite, before: EncodedValue | undefined): NextValue {
   const patch = patchOf(given, field);
   requireExact(patch, JSON.stringify(patch), field);
-  const { value, isChanged } = mergePatch(before === undefined ? {} : JSON.parse(before.json), patch);
+  const { value, isChanged } = mergePatch(before === undefined ? {} : targetOf(before.json), patch);
   if (before !== undefined && !isChanged) return { ...before, isSame: true };
   const json = JSON.stringify(value);
   return { ...requireFit({ json, bytes: utf8Bytes(json) }, field), isSame: false };
+}
+
+/** A cell that was written by such a client holds its object as text, which a patch must not replace. */
+function targetOf(json: string): unknown {
+  const stored: unknown = JSON.parse(json);
+  return typeof stored === 'string' ? (parseJsonText(stored) ?? stored) : stored;
 }
 
 /** Clients that do not know the type of `value` send an object as text. Anything but an object would replace the cell. */

@@ -8,7 +8,7 @@ import { type Cell, cellKey, isExpired, loadCells, parseTags, unlessExpired } fr
 import { CLAIM_STATES, describeClaim } from './claim-state.ts';
 import { agent, revision } from './fields.ts';
 import { listVersions, type Version, versionValue } from './history.ts';
-import { parsePointer, resolvePointer } from './json-pointer.ts';
+import { parsePointer, reachedPart, resolvePointer } from './json-pointer.ts';
 import { suggestKeys } from './suggest-keys.ts';
 import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES, showPart, showValue } from './value.ts';
 
@@ -210,13 +210,14 @@ function describeSnapshot(
   const root: unknown = JSON.parse(snapshot.value);
   const part = resolvePointer(root, pointer);
   if (part === undefined) {
-    const hint = isJsonText(root) ? TEXT_HINT : undefined;
+    const hint = isJsonText(reachedPart(root, pointer)) ? TEXT_HINT : undefined;
     return { key, found: false, reason: 'path_not_found', hint, ...about };
   }
   return { key, found: true, ...showPart(part, args.max_bytes), ...about };
 }
 
-const TEXT_HINT = 'The value is text that holds JSON, so it has no parts. Read it without path.';
+const TEXT_HINT =
+  'path leads into text that holds JSON, which has no parts. Read it with a shorter path or without one.';
 
 /** The stored versions. The current one is listed even if it is older than versions are kept. */
 function describeVersions(
