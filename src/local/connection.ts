@@ -35,12 +35,14 @@ export interface ConnectionOptions {
  * `notifications/initialized`, a 2026 client for what its `subscriptions/listen` requests name, with the URI as it
  * wrote it. When more has changed than the tenant lists one by one, the client is notified of every resource that it
  * listens to. The session row is deleted before `close` of the server returns, so the database can be closed next.
- * Fails to open, after at most 20 attempts, when the tenant's rate limits or quota refuse the session.
+ * Fails to open, after at most 20 attempts, when the tenant's rate limits refuse the session. When the disk is too full
+ * even for the session, calls are served without notifications.
  */
 export class Connection {
   readonly server: Server;
   readonly #tenant: LocalTenant;
   readonly #session: SessionId;
+  #hasSession = false;
   /** Undefined for a 2025 client. */
   readonly #subscriptions: ListenSubscriptions | undefined;
   readonly #notifications: NotificationQueue;
@@ -74,13 +76,16 @@ export class Connection {
   #binding(tools: PublishedTools, spans: LocalSpans | undefined): ServerBinding {
     const tenant = this.#tenant;
     const version = () => this.server.getNegotiatedProtocolVersion();
+    const session = () => (this.#hasSession ? this.#session : undefined);
     return {
       tokenId: tenant.tokenId,
       tools,
       toolFilter: undefined,
       scopes: SCOPES,
       stateKey: STATE_KEY,
-      sessionId: this.#session,
+      get sessionId() {
+        return session();
+      },
       get protocolVersion() {
         return version();
       },
@@ -130,8 +135,12 @@ export class Connection {
     const args = { ...this.#sessionArgs, kind: 'stream' };
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#callInternal('session_open', args);
-      if (outcome.kind === 'answer') return;
-      const waitMs = outcome.kind === 'error' ? outcome.error.retry_after_ms : undefined;
+      this.#hasSession = outcome.kind === 'answer';
+      if (this.#hasSession) return;
+      const error = outcome.kind === 'error' ? outcome.error : undefined;
+      const waitMs = error?.retry_after_ms;
+      // The tenant has logged why: the disk is full.
+      if (error?.code === 'unavailable' && waitMs === undefined) return;
       if (waitMs === undefined || attempt >= MAX_OPEN_ATTEMPTS)
         throw new Error(`The tenant did not open a session (${outcome.kind}).`);
       await new Promise((resolve) => setTimeout(resolve, waitMs));

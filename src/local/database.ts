@@ -17,6 +17,8 @@ export interface LocalDatabase extends Database {
   commit(): void;
   /** Undoes what was written since `begin`. Does nothing if SQLite has already done so. */
   rollback(): void;
+  /** Writes what is in the log to the database, so that the log can start anew. @throws StorageFailure `full` */
+  checkpoint(): void;
   close(): void;
 }
 
@@ -59,6 +61,7 @@ function databaseOn(sqlite: DatabaseSync): LocalDatabase {
     rollback: () => {
       if (sqlite.isTransaction) sqlite.exec('ROLLBACK');
     },
+    checkpoint: () => guarded(() => void prepare('PRAGMA wal_checkpoint(PASSIVE)').all()),
     close: () => sqlite.close(),
   };
 }
@@ -67,15 +70,18 @@ function databaseOn(sqlite: DatabaseSync): LocalDatabase {
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_FULL = 13;
+/** An extended code: the file through which processes share the log cannot be made. */
+const SQLITE_IOERR_SHMSIZE = 4874;
 
 /** Runs one statement. @throws StorageFailure when the disk is full or the file is locked */
 function guarded<T>(statement: () => T): T {
   try {
     return statement();
   } catch (cause) {
+    const extended = cause instanceof Error && 'errcode' in cause ? Number(cause.errcode) : 0;
     // The lower byte of an extended result code is the primary one.
-    const code = cause instanceof Error && 'errcode' in cause ? Number(cause.errcode) & 0xff : 0;
-    if (code === SQLITE_FULL) throw new StorageFailure('full', cause);
+    const code = extended & 0xff;
+    if (code === SQLITE_FULL || extended === SQLITE_IOERR_SHMSIZE) throw new StorageFailure('full', cause);
     if (code === SQLITE_BUSY || code === SQLITE_LOCKED) throw new StorageFailure('locked', cause);
     throw cause;
   }
@@ -86,11 +92,11 @@ function useWriteAheadLog(sqlite: DatabaseSync): void {
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (const until = Date.now() + BUSY_MS; ; Atomics.wait(pause, 0, 0, 10)) {
     try {
-      sqlite.exec('PRAGMA journal_mode = WAL');
+      guarded(() => sqlite.exec('PRAGMA journal_mode = WAL'));
       return;
     } catch (cause) {
-      const busy = cause instanceof Error && /locked|busy/.test(cause.message);
-      if (!busy || Date.now() >= until) throw cause;
+      const isLocked = cause instanceof StorageFailure && cause.reason === 'locked';
+      if (!isLocked || Date.now() >= until) throw cause;
     }
   }
 }

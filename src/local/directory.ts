@@ -1,14 +1,17 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { StorageFailure } from '../tenant/storage/database.ts';
 import { requireOwnSchema } from '../tenant/storage/migrate.ts';
 import { type LocalDatabase, openDatabase } from './database.ts';
+import { DiskReserve } from './disk-reserve.ts';
 import { readMigrations } from './migrations.ts';
 
 /** Only the owner can read the data. */
 const DIRECTORY_MODE = 0o700;
 const UMASK = 0o077;
 const FILE = 'bulkhead.db';
+const RESERVE_FILE = 'bulkhead.reserve';
 
 /** The data directory cannot be used. The message is one sentence for the user. */
 export class DataError extends Error {
@@ -42,6 +45,9 @@ function createDirectory(directory: string): void {
   }
 }
 
+/** The disk space that is set aside beside the database of a directory. */
+export const reserveIn = (directory: string) => new DiskReserve(join(directory, RESERVE_FILE));
+
 /**
  * Opens the database in a directory, and creates both if they do not exist.
  * @throws DataError when it cannot be used
@@ -63,7 +69,13 @@ export function openDirectory(directory: string): LocalDatabase {
     }
     return db;
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new DataError(`The data directory ${directory} cannot be used: ${why}.`);
+    throw new DataError(`The data directory ${directory} cannot be used: ${reasonOf(cause)}.`, {
+      cause,
+    });
   }
+}
+
+function reasonOf(cause: unknown): string {
+  if (cause instanceof StorageFailure && cause.reason === 'full') return 'its disk is full';
+  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -6,7 +6,9 @@ import { createLog, type Log, type LogLevel } from '../telemetry/log.ts';
 import type { Collector } from '../telemetry/otel/post.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { Connection } from './connection.ts';
-import { openDirectory } from './directory.ts';
+import { openDirectory, reserveIn } from './directory.ts';
+import type { DiskReserve } from './disk-reserve.ts';
+import { isFull } from './full-disk.ts';
 import { ListenSubscriptions, MAX_LISTEN_REQUESTS } from './listen-subscriptions.ts';
 import { LocalSpans } from './spans.ts';
 import { StdioTransport } from './stdio-transport.ts';
@@ -37,7 +39,7 @@ export async function serveLocal({
   ...options
 }: ServeOptions): Promise<void> {
   const log = createLog({ level: logLevel, format: 'json' }, undefined, (line) => errors.write(`${line}\n`));
-  const tenant = new LocalTenant({ db: openDirectory(directory), log });
+  const tenant = openTenant(directory, log);
   const spans = collector && new LocalSpans(collector, log);
   tenant.start();
   try {
@@ -45,6 +47,32 @@ export async function serveLocal({
   } finally {
     tenant.close();
     await spans?.close();
+  }
+}
+
+/** Opens the tenant of a directory; on a full disk with the help of its reserve, because opening writes as well. */
+function openTenant(directory: string, log: Log): LocalTenant {
+  const reserve = reserveIn(directory);
+  const open = () => {
+    const db = openDirectory(directory);
+    try {
+      return new LocalTenant({ db, log, reserve });
+    } catch (cause) {
+      db.close();
+      throw cause;
+    }
+  };
+  const tenant = openWithReserve(open, reserve);
+  reserve.keep();
+  return tenant;
+}
+
+function openWithReserve(open: () => LocalTenant, reserve: DiskReserve): LocalTenant {
+  try {
+    return open();
+  } catch (cause) {
+    if (!isFull(cause) || !reserve.release()) throw cause;
+    return open();
   }
 }
 

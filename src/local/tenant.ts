@@ -4,6 +4,7 @@ import type { ProtocolFailure } from '../mcp/server-binding.ts';
 import { type Log, traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
+import { growthOf } from '../tenant/calls/storage-quota.ts';
 import { Compartment } from '../tenant/compartment.ts';
 import {
   type CallOutcome,
@@ -17,9 +18,12 @@ import type { Host } from '../tenant/host.ts';
 import type { Operation } from '../tenant/operation.ts';
 import { StorageFailure } from '../tenant/storage/database.ts';
 import { SCOPES } from '../tools/families.ts';
+import { isRemoteTool } from '../tools/remote-tool.ts';
 import type { LocalDatabase } from './database.ts';
 import { DataError } from './directory.ts';
+import { FullDisk, type FullDiskOptions } from './full-disk.ts';
 import { readMigrations } from './migrations.ts';
+import { isOtherRunningProcess } from './processes.ts';
 
 const TENANT = 'local';
 /** Each data file has one token with all scopes: access to the file is the authorization. */
@@ -42,6 +46,8 @@ const later: Host['later'] = (ms, task) => {
 export interface LocalTenantOptions {
   readonly db: LocalDatabase;
   readonly log: Log;
+  /** Used for calls that add no data once the disk is full; undefined when no space is set aside. */
+  readonly reserve?: FullDiskOptions['reserve'];
   /** Replacements for tests. */
   readonly host?: Partial<Pick<Host, 'clock' | 'monotonic' | 'later' | 'catalogue' | 'limits'>>;
 }
@@ -54,7 +60,7 @@ export interface LocalTenantOptions {
  * revisions and tokens. If an entry throws, neither the file nor the memory has changed. Waiting calls and open streams
  * learn of another process's writes within 100 ms.
  * A file that stays locked for 0.9 seconds and a full disk fail the call as `unavailable`, with a message that says which;
- * so does a damaged file. Each writes one log line. Reads are answered on a full disk.
+ * so does a damaged file. Each writes one log line. Reads are answered on a full disk, and deletions as long as there is a reserve.
  * Streams of killed processes are recognized by the process id in their session id; a reused process id can hide one
  * until its session expires.
  */
@@ -63,6 +69,7 @@ export class LocalTenant {
   readonly compartment: Compartment;
   readonly #db: LocalDatabase;
   readonly #log: Log;
+  readonly #fullDisk: FullDisk;
   readonly #clock: () => number;
   /** The version of the file that is loaded into memory. */
   #loadedVersion: number;
@@ -76,9 +83,10 @@ export class LocalTenant {
    * Creates the tenant if the file has none.
    * @throws DataError when the schema cannot be brought up to date
    */
-  constructor({ db, log, host }: LocalTenantOptions) {
+  constructor({ db, log, reserve, host }: LocalTenantOptions) {
     this.#db = db;
     this.#log = log;
+    this.#fullDisk = new FullDisk({ db, reserve, freePages: () => this.#freePages() });
     this.#clock = host?.clock ?? (() => Date.now());
     this.#loadedVersion = db.dataVersion();
     this.#announcedVersion = this.#loadedVersion;
@@ -162,24 +170,17 @@ export class LocalTenant {
     this.#loadedVersion = version;
   }
 
-  /**
-   * Runs a call. If the file cannot be written, the call fails as `unavailable` and nothing has changed. On a full disk
-   * old versions and records are dropped first, and the call is run once more.
-   */
+  /** Runs a call. If the file cannot be written, the call fails as `unavailable` and nothing has changed. */
   async call(request: CallRequest): Promise<CallOutcome> {
+    const run = async () => this.compartment.call(request);
     try {
-      return await this.compartment.call(request);
+      return await run();
     } catch (cause) {
-      if (isFull(cause) && this.#freePages()) return this.#lastTry(request);
-      return this.#failed(cause, request);
-    }
-  }
-
-  async #lastTry(request: CallRequest): Promise<CallOutcome> {
-    try {
-      return await this.compartment.call(request);
-    } catch (cause) {
-      return this.#failed(cause, request);
+      try {
+        return await this.#fullDisk.runAgain(cause, addsData(request), run);
+      } catch (last) {
+        return this.#failed(last, request);
+      }
     }
   }
 
@@ -298,16 +299,10 @@ const FAILURES = {
   },
 } as const;
 
-const isFull = (cause: unknown) => cause instanceof StorageFailure && cause.reason === 'full';
-
-function isOtherRunningProcess(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    return process.kill(pid, 0);
-  } catch (cause) {
-    // EPERM: the process runs, but belongs to another user.
-    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM';
-  }
+/** Whether a call may only run where there is room for its data. */
+function addsData({ tool: name, args }: CallRequest): boolean {
+  const tool = catalogue.find(name);
+  return tool === undefined || isRemoteTool(tool) || growthOf(tool, Object(args)) !== 'none';
 }
 
 function requireValue<T>(operation: Operation<T>): T {

@@ -36,6 +36,7 @@ export function openLocal(
   file: string,
   host: LocalTenantOptions['host'] = {},
   db: LocalDatabase = openDatabase(file),
+  reserve: LocalTenantOptions['reserve'] = undefined,
 ): TestLocal {
   const lines: LogRecord[] = [];
   const limits = { tenant: GENEROUS, tool: GENEROUS };
@@ -44,6 +45,7 @@ export function openLocal(
   const tenant = new LocalTenant({
     db,
     log: (line) => void lines.push(line),
+    reserve,
     host: { limits, ...monotonic, ...host },
   });
   const call = (tool: string, args: object = {}) =>
