@@ -10,9 +10,10 @@ import {
   MAX_INDEXED_CHARS,
   searchText,
 } from '../../src/tools/blackboard/search-text.ts';
-import { preview, sameJson, showValue } from '../../src/tools/blackboard/value.ts';
+import { preview, sameJson } from '../../src/tools/blackboard/value.ts';
 import { cursorsOf, MAX_CURSOR_CHARS } from '../../src/tools/cursor.ts';
 import { queryTerms } from '../../src/tools/search.ts';
+import { showValue } from '../../src/tools/shown-value.ts';
 
 const KEY = 'k'.repeat(64);
 const sealer = {

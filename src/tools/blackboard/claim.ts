@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { count, idempotencyKey, keyPath, optionalName, shortName, tags, withheld } from '../fields.ts';
+import { showValue } from '../shown-value.ts';
 import { secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { type Cell, loadCells, parseTags, selectCells, unlessExpired } from './cell.ts';
@@ -9,7 +10,7 @@ import { findHeldCell, renewClaim, startClaim } from './claims.ts';
 import { claimId, DEFAULT_RUN, prefix, revision } from './fields.ts';
 import { oldestFree, whyNoneFree } from './next-free.ts';
 import { sweepAfter } from './sweep.ts';
-import { DEFAULT_READ_BYTES, showValue } from './value.ts';
+import { DEFAULT_READ_BYTES } from './value.ts';
 
 /** One day. Longer work needs renewals. */
 const MAX_CLAIM_S = 86_400;

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { isJsonText } from '../../json/json-text.ts';
 import { invalidInput } from '../errors.ts';
 import { count, keyPath, runId } from '../fields.ts';
+import { showPart, showValue } from '../shown-value.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { type Cell, cellKey, isExpired, loadCells, parseTags, unlessExpired } from './cell.ts';
@@ -10,7 +11,7 @@ import { agent, revision } from './fields.ts';
 import { listVersions, type Version, versionValue } from './history.ts';
 import { parsePointer, reachedPart, resolvePointer } from './json-pointer.ts';
 import { suggestKeys } from './suggest-keys.ts';
-import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES, showPart, showValue } from './value.ts';
+import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES } from './value.ts';
 
 const MAX_KEYS_READ = 20;
 const MAX_POINTER_CHARS = 1_024;

@@ -25,6 +25,7 @@ import {
   ttlSeconds,
   withheld,
 } from '../fields.ts';
+import { showValue } from '../shown-value.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { type Cell, cellKey, loadCells, parseTags, unlessExpired, wholeValue } from './cell.ts';
@@ -34,7 +35,7 @@ import { agent, claimId, revision } from './fields.ts';
 import { type CellWrite, MODES, planWrite, type WritePlan } from './plan-write.ts';
 import { saveCell } from './save-cell.ts';
 import { sweepAfter, sweepBlackboard } from './sweep.ts';
-import { DEFAULT_READ_BYTES, showValue } from './value.ts';
+import { DEFAULT_READ_BYTES } from './value.ts';
 
 const MAX_BATCH = 20;
 

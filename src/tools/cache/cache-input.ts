@@ -5,6 +5,7 @@ import { optionalName, text } from '../fields.ts';
 import type { Sql } from '../tool.ts';
 import { usedBy } from '../totals.ts';
 import { KEY_CHARS, KEY_PATTERN, MAX_QUESTION_CHARS, type QuestionInput, questionKey } from './key.ts';
+import { isObject } from './member.ts';
 import { searchableText } from './question-text.ts';
 
 const MAX_MESSAGES = 2000;
@@ -22,8 +23,6 @@ const NOT_A_KEY = { error: 'must be a key returned by the cache: 64 lower-case h
 export const cacheKey = () => z.string().length(KEY_CHARS, NOT_A_KEY).regex(KEY_PATTERN, NOT_A_KEY);
 export const modelName = () => text(1, MAX_MODEL_CHARS);
 export const namespace = () => optionalName();
-
-const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const questionFields = {
   model: modelName().optional(),

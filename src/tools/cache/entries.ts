@@ -75,13 +75,13 @@ export function isServable(entry: Entry | undefined): entry is Entry {
   return entry !== undefined && entry.state !== 'dead';
 }
 
-/** The stored answer of an entry. */
-export function readBody(sql: Sql, rev: number): unknown {
+/** The stored answer of an entry, as JSON text. */
+export function readBody(sql: Sql, rev: number): string {
   const parts = sql.exec<{ body: string }>(
     'SELECT body FROM cache_bodies WHERE entry = ? ORDER BY part',
     rev,
   );
-  return JSON.parse(parts.map((part) => part.body).join(''));
+  return parts.map((part) => part.body).join('');
 }
 
 export function recordHit(sql: Sql, rev: number, now: number): void {

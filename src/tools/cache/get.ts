@@ -1,6 +1,8 @@
 import * as z from 'zod';
+import { utf8Bytes } from '../../json/utf8.ts';
 import { invalidInput } from '../errors.ts';
 import { count, ttlSeconds, waitSeconds } from '../fields.ts';
+import { type ShownValue, showValue } from '../shown-value.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, NotYet, type ToolContext } from '../tool.ts';
 import {
@@ -13,7 +15,7 @@ import {
   saveMissedQuestion,
 } from './cache-input.ts';
 import { addToCounter, MICRO_USD_PER_USD, UNLABELLED, type Usage } from './counters.ts';
-import { type Entry, findEntry, isServable, readBody, recordHit } from './entries.ts';
+import { type Entry, findEntry, isServable, MAX_ANSWER_BYTES, readBody, recordHit } from './entries.ts';
 import { findLease, grantLease, isActive, type Lease, leaseTopic, MAX_LEASE_S } from './lease.ts';
 import { candidateSchema, findSimilar } from './similar.ts';
 
@@ -25,6 +27,8 @@ const output = z.strictObject({
   key: z.string().describe('Pass it to cache_set to store the answer.'),
   response: z.unknown().optional(),
   failure: z.unknown().optional().describe('With negative: the stored error.'),
+  truncated: z.literal(true).optional().describe('The answer is the start of its JSON text.'),
+  bytes: count().optional().describe('Full size, when truncated.'),
   age_s: count().optional(),
   expires_in_s: count().optional().describe('0 when stale.'),
   finish_reason: z.string().optional(),
@@ -52,9 +56,17 @@ export const cacheGet = defineTool({
     lease_s: z.int().min(1).max(MAX_LEASE_S).optional().describe('Up to 600.'),
     wait_s: waitSeconds().describe('Up to 25.'),
     similar: z.boolean().default(false).describe('On a miss, list similar questions.'),
+    max_bytes: z.int().min(1).max(MAX_ANSWER_BYTES).optional(),
   }),
   output,
-  log: { ...questionLog, max_age_s: 'plain', lease_s: 'plain', wait_s: 'plain', similar: 'plain' },
+  log: {
+    ...questionLog,
+    max_age_s: 'plain',
+    lease_s: 'plain',
+    wait_s: 'plain',
+    similar: 'plain',
+    max_bytes: 'plain',
+  },
   run: (args, context) => {
     const ref = resolveEntryRef(args);
     if (args.similar && ref.by === 'key') {
@@ -67,27 +79,33 @@ export const cacheGet = defineTool({
     const entry = findEntry(sql, ref.key, now);
     const isUsable =
       isServable(entry) && now - entry.storedAt <= (args.max_age_s ?? Number.POSITIVE_INFINITY) * 1000;
-    if (isUsable) return serve(ref, entry, args.lease_s, context);
+    if (isUsable) return serve(ref, entry, args, context);
     const lease = findLease(sql, ref.key, now);
     if (!isActive(lease, now)) return miss(ref, entry, args, context);
     return context.mayWait ? new NotYet(leaseTopic(ref.key), lease.expiresAt) : pending(ref, lease, context);
   },
 });
 
-function serve(ref: EntryRef, entry: Entry, leaseS: number | undefined, context: ToolContext): Answer {
+function serve(
+  ref: EntryRef,
+  entry: Entry,
+  { lease_s: leaseS, max_bytes: maxBytes }: { lease_s?: number | undefined; max_bytes?: number | undefined },
+  context: ToolContext,
+): Answer {
   requireSameNamespaceAndModel(ref, entry);
   const { sql, now, waited } = context;
   const { key } = ref;
   const { ns, model, usage } = entry;
   recordHit(sql, entry.rev, now);
   if (waited) addToCounter(sql, now, ns, model, { counter: 'coalesced' });
+  const { value: body, ...cut } = shown(readBody(sql, entry.rev), maxBytes);
   const answer = {
     key,
+    ...cut,
     age_s: ageSeconds(entry.storedAt, now),
     expires_in_s: secondsLeft(entry.expiresAt, now),
     finish_reason: entry.finishReason ?? undefined,
   };
-  const body = readBody(sql, entry.rev);
   if (entry.kind === 'error') {
     addToCounter(sql, now, ns, model, { counter: 'negative' });
     return { status: 'negative', failure: body, ...answer };
@@ -100,6 +118,11 @@ function serve(ref: EntryRef, entry: Entry, leaseS: number | undefined, context:
   }
   addToCounter(sql, now, ns, model, { counter: 'hits', ...(usage !== undefined && { saved: usage }) });
   return { status: 'hit', response: body, ...answer, saved: usage && describeUsage(usage) };
+}
+
+/** The stored answer: whole, unless the caller wants at most `maxBytes` of it. */
+function shown(json: string, maxBytes: number | undefined): ShownValue {
+  return maxBytes === undefined ? { value: JSON.parse(json) } : showValue(json, utf8Bytes(json), maxBytes);
 }
 
 const describeUsage = ({ tokens, microUsd }: Usage) => ({ tokens, usd: microUsd / MICRO_USD_PER_USD });

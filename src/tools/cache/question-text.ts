@@ -1,6 +1,7 @@
 /** The text of a question that similar questions are found by, and how similar two such texts are. */
 import { UNSPACED_SCRIPTS } from '../search.ts';
 import type { QuestionInput } from './key.ts';
+import { member } from './member.ts';
 
 /** How many UTF-16 code units of a question are stored and indexed. */
 export const MAX_INDEXED_CHARS = 1024;
@@ -29,12 +30,6 @@ function textsOf(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   if (Array.isArray(value)) return value.flatMap(textsOf);
   return ['content', 'parts', 'text'].flatMap((name) => textsOf(member(value, name) ?? []));
-}
-
-function member(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? Reflect.get(value, name)
-    : undefined;
 }
 
 /** The start of a text on one line, at most 120 characters. */

@@ -26,20 +26,19 @@ import {
 import { reclaim } from './invalidation.ts';
 import { endLease, findLease, type Lease, leaseId, leaseRevOf, wasTagInvalidated } from './lease.ts';
 import { type EvictedEntry, evictToFit } from './quota.ts';
+import { parseBody } from './response/text-body.ts';
+import { costOf, tokensOfBody, tokensOfUsage, usageField } from './response/usage.ts';
 import { readQuestionText } from './similar.ts';
 import { sweepCache } from './sweep.ts';
-import { uncacheableReason } from './uncacheable.ts';
+import { isEmpty, uncacheableReason } from './uncacheable.ts';
 
 const DEFAULT_TTL_S = 86_400;
 /** Upper bound of `ttl_s` for a stored error. */
 export const MAX_ERROR_TTL_S = 300;
 const MAX_STALE_S = 31_536_000;
-const MAX_TOKENS = 10_000_000;
-const MAX_COST_USD = 10_000;
 /** Dead entries that each call deletes, so that they do not pile up between sweeps. */
 const RECLAIMED_PER_SET = 4;
 
-const tokens = () => z.int().min(0).max(MAX_TOKENS).optional();
 const input = z.strictObject({
   ...questionFields,
   response: anyJson()
@@ -50,13 +49,7 @@ const input = z.strictObject({
     .describe('Instead of response: kept up to 300 s.')
     .meta({ insteadOf: ['response'] }),
   finish_reason: text(1, 64).optional(),
-  usage: z
-    .strictObject({
-      input_tokens: tokens(),
-      output_tokens: tokens(),
-      cost_usd: z.number().min(0).max(MAX_COST_USD).optional(),
-    })
-    .optional(),
+  usage: usageField().optional().describe('As the provider reports it, and cost_usd.'),
   ttl_s: ttlSeconds().default(DEFAULT_TTL_S),
   stale_s: z.int().min(0).max(MAX_STALE_S).default(0).describe('Stale so long after ttl_s.'),
   tags: tags(),
@@ -67,7 +60,18 @@ type Args = z.output<typeof input>;
 const output = z.strictObject({
   status: z.enum(['stored', 'replaced', 'rejected']),
   reason: z
-    .enum(['truncated', 'refused', 'filtered', 'empty', 'answered', 'no_room', 'lease_lost'])
+    .enum([
+      'truncated',
+      'refused',
+      'filtered',
+      'failed',
+      'paused',
+      'empty',
+      'unknown_finish_reason',
+      'answered',
+      'no_room',
+      'lease_lost',
+    ])
     .optional()
     .describe(
       'answered: an error does not replace a usable response. no_room: entries are being evicted, try again. ' +
@@ -117,9 +121,7 @@ export const cacheSet = defineTool({
       if (lease !== undefined && lease.rev === givenLeaseRev(args)) endLease(context, ref.key);
       return reject('lease_lost', ref.key, info, context);
     }
-    const reason =
-      uncacheableReason(answer.value, answer.kind === 'response' ? args.finish_reason : undefined) ??
-      errorRefusal(answer, current);
+    const reason = refusalOf(answer, args.finish_reason, current);
     if (reason === undefined) {
       const stored = store(newEntry(args, answer, ref.key, info), current, context);
       return stored.status === 'rejected' ? stored : { ...stored, stored_as: storedAsOf(answer.value) };
@@ -168,11 +170,15 @@ function hasLostLease(
 
 const givenLeaseRev = ({ lease_id: id }: Args) => (id === undefined ? undefined : leaseRevOf(id));
 
-/** A stored error must not replace a response that can still be served. */
-function errorRefusal(answer: GivenAnswer, current: Entry | undefined): 'answered' | undefined {
-  return answer.kind === 'error' && isServable(current) && current.kind === 'response'
-    ? 'answered'
-    : undefined;
+/** Why the answer is not stored, if so. A stored error must not replace a response that can still be served. */
+function refusalOf(
+  { kind, value }: GivenAnswer,
+  finishReason: string | undefined,
+  current: Entry | undefined,
+): NonNullable<Answer['reason']> | undefined {
+  if (kind === 'response') return uncacheableReason(value, finishReason);
+  if (isEmpty(value)) return 'empty';
+  return isServable(current) && current.kind === 'response' ? 'answered' : undefined;
 }
 
 function reject(
@@ -233,15 +239,14 @@ function questionInfoFor(
 }
 
 function newEntry(args: Args, { kind, value }: GivenAnswer, key: string, info: QuestionInfo): NewEntry {
-  const { input_tokens: inputTokens, output_tokens: outputTokens, cost_usd: cost } = args.usage ?? {};
-  const isKnown = inputTokens !== undefined || outputTokens !== undefined;
+  const cost = costOf(args.usage);
   return {
     key,
     ...info,
     kind,
     body: encodeBody(kind, value),
     finishReason: args.finish_reason,
-    tokens: isKnown ? (inputTokens ?? 0) + (outputTokens ?? 0) : undefined,
+    tokens: tokensOfUsage(args.usage) ?? (kind === 'response' ? tokensOfBody(parseBody(value)) : undefined),
     microUsd: cost === undefined ? undefined : Math.round(cost * MICRO_USD_PER_USD),
     ttlS: kind === 'error' ? Math.min(args.ttl_s, MAX_ERROR_TTL_S) : args.ttl_s,
     staleS: args.stale_s,

@@ -1,46 +1,54 @@
-/** Why an answer is not stored: a repetition of the question could get a better one. */
-export type UncacheableReason = 'truncated' | 'refused' | 'filtered' | 'empty';
+import { saidByMessage, whatIsSaid } from './response/content.ts';
+import { isFailure, isOnlyErrorMessage } from './response/failure.ts';
+import { judgeFinishReason, type UncacheableReason } from './response/finish-reasons.ts';
+import { type Reading, readShape } from './response/shapes.ts';
+import { readStream } from './response/streams.ts';
+import { parseBody } from './response/text-body.ts';
 
-/** The finish reasons of common providers, in lower case. */
-const UNCACHEABLE_FINISH_REASONS: Readonly<Record<Exclude<UncacheableReason, 'empty'>, readonly string[]>> = {
-  truncated: [
-    'length',
-    'max_tokens',
-    'max_output_tokens',
-    'model_length',
-    'model_context_window_exceeded',
-    'incomplete',
-    'error_limit',
-  ],
-  refused: ['refusal', 'refused'],
-  filtered: [
-    'content_filter',
-    'content_filtered',
-    'content-filter',
-    'guardrail_intervened',
-    'safety',
-    'recitation',
-    'blocklist',
-    'prohibited_content',
-    'spii',
-    'image_safety',
-    'error_toxic',
-  ],
-};
+export type { UncacheableReason } from './response/finish-reasons.ts';
 
+/**
+ * Why a response is not stored; undefined if it is good.
+ *
+ * Bodies of known providers are read as JSON, as text that holds their JSON or event stream, and as lists of their chunks. Each
+ * answer in them must end with a finish reason that is known to be good, and say something. Text and data of no known shape
+ * are good unless they are empty or an error.
+ * @param finishReason as the caller gave it. It must be good as well, and stands in for one that the body lacks.
+ */
 export function uncacheableReason(
-  answer: unknown,
+  response: unknown,
   finishReason: string | undefined,
 ): UncacheableReason | undefined {
-  const reason = finishReason?.toLowerCase() ?? '';
-  if (UNCACHEABLE_FINISH_REASONS.truncated.includes(reason)) return 'truncated';
-  if (UNCACHEABLE_FINISH_REASONS.refused.includes(reason)) return 'refused';
-  if (UNCACHEABLE_FINISH_REASONS.filtered.includes(reason)) return 'filtered';
-  return isEmpty(answer) ? 'empty' : undefined;
+  const body = parseBody(response);
+  if (isFailure(body) || isListOfFailures(body) || isOnlyErrorMessage(response)) return 'failed';
+  const reading = Array.isArray(body) ? readStream(body) : readShape(body);
+  const stated = finishReason === undefined ? undefined : judgeFinishReason(finishReason);
+  if (reading === undefined) return stated ?? judgeData(body);
+  return reading.problem ?? judgeFinishes(reading, finishReason) ?? stated ?? judgeContent(reading);
 }
 
-function isEmpty(answer: unknown): boolean {
-  if (typeof answer === 'string') return answer.trim() === '';
-  if (typeof answer !== 'object') return false;
-  return answer === null || Object.keys(answer).length === 0;
+const isListOfFailures = (body: unknown) => Array.isArray(body) && body.length > 0 && body.every(isFailure);
+
+function judgeData(body: unknown): UncacheableReason | undefined {
+  if (isEmpty(body)) return 'empty';
+  return REASON_OF[saidByMessage(body)];
+}
+const REASON_OF = { refusal: 'refused', nothing: 'empty', content: undefined } as const;
+
+function judgeFinishes({ answers }: Reading, stated: string | undefined): UncacheableReason | undefined {
+  const judged = answers.map(({ finish }) => judgeFinishReason(finish ?? stated));
+  return judged.find((reason) => reason !== undefined);
+}
+
+function judgeContent({ answers }: Reading): UncacheableReason | undefined {
+  const said = answers.map(({ content }) => whatIsSaid(content));
+  if (said.includes('refusal')) return 'refused';
+  return said.length === 0 || said.includes('nothing') ? 'empty' : undefined;
+}
+
+/** Whether a value has nothing in it: blank text, null, [] or {}. */
+export function isEmpty(value: unknown): boolean {
+  if (typeof value === 'string') return value.trim() === '';
+  if (typeof value !== 'object') return false;
+  return value === null || Object.keys(value).length === 0;
 }

@@ -94,7 +94,7 @@ describe('the question', () => {
     [{ ...question, response: 1, error: 'e' }, 'response'],
     [{ ...question, error: 'e', stale_s: 1 }, 'stale_s'],
     [{ ...question, response: 1, ttl_s: 0 }, 'ttl_s'],
-    [{ ...question, response: 1, usage: { prompt: 1 } }, 'usage.prompt'],
+    [{ ...question, response: 1, usage: 7 }, 'usage'],
     [{ ...question, response: 1, usage: { input_tokens: 1.5 } }, 'usage.input_tokens'],
     [{ ...question, response: 1, usage: { cost_usd: -1 } }, 'usage.cost_usd'],
     [{ ...question, response: 1, tags: Array.from({ length: 17 }, (_, n) => `t${n}`) }, 'tags'],
@@ -240,4 +240,36 @@ test('object members named like JavaScript properties are stored as any other', 
   await tenant.ok('cache_set', { ...question, response });
   const hit = await tenant.ok('cache_get', question);
   expect(JSON.stringify(hit.response)).toBe('{"__proto__":{"a":1},"constructor":2,"toJSON":"x"}');
+});
+
+describe('max_bytes', () => {
+  const response = { text: 'é'.repeat(50_000) };
+
+  test('without it an answer is whole, however large it is', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response });
+    const hit = await tenant.ok('cache_get', question);
+    expect(hit).toMatchObject({ status: 'hit', response });
+    expect(hit).not.toHaveProperty('truncated');
+  });
+
+  test('cuts a larger answer between characters, and says how large it is', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, response });
+    const cut = { status: 'hit', response: '{"text":"éé', truncated: true, bytes: 100_011 };
+    expect(await tenant.ok('cache_get', { ...question, max_bytes: 14 })).toMatchObject(cut);
+    expect(await tenant.ok('cache_get', { ...question, max_bytes: 100_011 })).toMatchObject({ response });
+  });
+
+  test('cuts stored errors too', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('cache_set', { ...question, error: 'overloaded' });
+    const cut = { status: 'negative', failure: '"over', truncated: true, bytes: 12 };
+    expect(await tenant.ok('cache_get', { ...question, max_bytes: 5 })).toMatchObject(cut);
+  });
+
+  test.each([0, 3 * 1024 * 1024 + 1])('%s is out of its range', async (max_bytes) => {
+    const tenant = await openTenant();
+    expect(await tenant.error('cache_get', { ...question, max_bytes })).toMatchObject({ field: 'max_bytes' });
+  });
 });

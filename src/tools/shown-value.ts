@@ -1,0 +1,28 @@
+import { utf8Bytes } from '../json/utf8.ts';
+
+/** A value as answers show it: whole, or the start of its JSON text with `truncated` and the full size. */
+export type ShownValue = { value: unknown } | { value: string; truncated: true; bytes: number };
+
+/**
+ * @param json the JSON text; if it is longer than `maxBytes`, its first `maxBytes` characters are enough
+ * @param bytes the size of the full text in UTF-8
+ */
+export function showValue(json: string, bytes: number, maxBytes: number): ShownValue {
+  if (bytes <= maxBytes) return { value: JSON.parse(json) };
+  return { value: cutUtf8(json, maxBytes), truncated: true, bytes };
+}
+
+/** Like `showValue`, for a part of a stored value. */
+export function showPart(part: unknown, maxBytes: number): ShownValue {
+  const json = JSON.stringify(part);
+  const bytes = utf8Bytes(json);
+  return bytes <= maxBytes ? { value: part } : showValue(json, bytes, maxBytes);
+}
+
+const encoder = new TextEncoder();
+
+/** The longest start of `text` that fits into `maxBytes` of UTF-8 and does not split a character. */
+function cutUtf8(text: string, maxBytes: number): string {
+  const { read } = encoder.encodeInto(text, new Uint8Array(maxBytes));
+  return text.slice(0, read);
+}
