@@ -3,8 +3,10 @@ import * as z from 'zod';
 import { fail, type Result, succeed } from '../../result.ts';
 import { SCOPES, type Scope } from '../../tools/tool.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import { type Client, findClient, isAdmitted } from './clients.ts';
+import { documentsOf, documentUrlOf, isOwnHost } from './client-documents.ts';
+import { type Client, isAdmitted, MAX_CLIENT_ID_CHARS, registeredClient } from './clients.ts';
 import { MAX_STATE_CHARS, readParameters } from './parameters.ts';
+import { countDocument } from './records.ts';
 import { isRegistered, type RedirectTarget, targetOf } from './redirect-uris.ts';
 import { isOwnResource } from './resource.ts';
 
@@ -12,7 +14,7 @@ import { isOwnResource } from './resource.ts';
 
 /** A request that was checked. It is small and plain, because it is sealed into the page and comes back with the form. */
 export const authorizationRequest = z.object({
-  clientId: z.string(),
+  client: z.object({ id: z.string(), name: z.string(), origin: z.enum(['self', 'operator', 'document']) }),
   redirectUri: z.string(),
   state: z.string().optional(),
   challenge: z.string(),
@@ -25,7 +27,6 @@ export const authorizationRequest = z.object({
 export type AuthorizationRequest = z.infer<typeof authorizationRequest>;
 
 export interface Asked {
-  readonly client: Client;
   readonly target: RedirectTarget;
   readonly request: Omit<AuthorizationRequest, 'browser' | 'expiresAt'>;
 }
@@ -52,24 +53,19 @@ export interface AuthorizationProblem {
 const CHALLENGE = /^[A-Za-z0-9_-]{43}$/;
 
 /** Checks the request in an order that never tells a client anything before the client and its redirect URI are known. */
-export function readAuthorizationRequest(
+export async function readAuthorizationRequest(
   c: Context<AppEnv>,
   sent: URLSearchParams,
-): Result<Asked, AuthorizationProblem> {
+): Promise<Result<Asked, AuthorizationProblem>> {
   const { config } = c.var.isolate;
   const oauth = config.oauth ?? { clients: [], redirectUris: [] };
   const read = readParameters(sent);
   if (!read.ok)
     return fail(problem('invalid_request', `The parameter ${read.error.repeated} was sent twice.`));
   const parameters = read.value;
-  const client = findClient(config, parameters.get('client_id') ?? '');
-  if (client === undefined)
-    return fail(
-      problem(
-        'invalid_client',
-        'This app is not known here. It has to register again: remove the server in the app, then add it anew.',
-      ),
-    );
+  const found = await findClient(c, parameters.get('client_id') ?? '');
+  if (!found.ok) return fail(problem('invalid_client', found.error));
+  const client = found.value;
   const only = client.redirectUris.length === 1 ? client.redirectUris[0] : undefined;
   const redirectUri = parameters.get('redirect_uri') ?? only;
   const target = targetOf(redirectUri ?? '', oauth.redirectUris);
@@ -88,11 +84,30 @@ export function readAuthorizationRequest(
     );
   const checked = checkParameters(c, parameters);
   if (!checked.ok) return fail({ ...checked.error, back: { redirectUri, state } });
-  return succeed({
-    client,
-    target,
-    request: { clientId: client.id, redirectUri, state, ...checked.value },
-  });
+  const { id, name, origin } = client;
+  return succeed({ target, request: { client: { id, name, origin }, redirectUri, state, ...checked.value } });
+}
+
+const UNKNOWN_CLIENT =
+  'This app is not known here. It has to register again: remove the server in the app, then add it anew.';
+const UNREADABLE_DOCUMENT =
+  'What this app says about itself cannot be read, or is not fit for this server. Its makers can find out why.';
+const TOO_MANY_DOCUMENTS = 'Too many apps have asked from your network. Wait a minute, then try again.';
+
+/** A client that has registered, or that has a document about itself. */
+async function findClient(c: Context<AppEnv>, id: string): Promise<Result<Client, string>> {
+  const { isolate, arrival } = c.var;
+  const url = documentUrlOf(id);
+  const isTooLong = id.length > MAX_CLIENT_ID_CHARS;
+  if (url === undefined || isTooLong || isOwnHost(isolate, url)) {
+    const client = registeredClient(isolate.config, id);
+    return client === undefined ? fail(UNKNOWN_CLIENT) : succeed(client);
+  }
+  const documents = documentsOf(isolate);
+  const cached = documents.cached(id, arrival.receivedAt);
+  if (cached === undefined && !(await countDocument(c))) return fail(TOO_MANY_DOCUMENTS);
+  const client = cached === undefined ? await documents.read(url, arrival.receivedAt) : cached.client;
+  return client === undefined ? fail(UNREADABLE_DOCUMENT) : succeed(client);
 }
 
 const isUriOf = ({ redirectUris }: Client, uri: string) =>

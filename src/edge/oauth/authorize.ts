@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { fail, type Result } from '../../result.ts';
 import { parseTenantId } from '../../tenant/contract/call.ts';
-import type { GrantSecret, SignedIn, SignInRefusal } from '../../tenant/contract/sign-in.ts';
+import type { GrantClient, GrantSecret, SignedIn, SignInRefusal } from '../../tenant/contract/sign-in.ts';
 import { readForm } from '../http/body.ts';
 import { ownOrigin } from '../http/host.ts';
 import type { AppEnv } from '../http/isolate.ts';
@@ -22,7 +22,7 @@ import {
   sessionOf,
   withMember,
 } from './browser.ts';
-import { clientDigest, findClient } from './clients.ts';
+import { clientDigest } from './clients.ts';
 import { decodeMemberKey, type MemberKey } from './member-keys.ts';
 import { respondPage } from './page-layout.ts';
 import { answerUrl, consentPage, donePage, problemPage, type Question, signInPage } from './pages.ts';
@@ -44,7 +44,7 @@ type Ctx = Context<AppEnv>;
 
 /** `GET /authorize` */
 export async function askPerson(c: Ctx): Promise<Response> {
-  const asked = readAuthorizationRequest(c, new URL(c.req.url).searchParams);
+  const asked = await readAuthorizationRequest(c, new URL(c.req.url).searchParams);
   if (!asked.ok) {
     const { error, message, back } = asked.error;
     return refuse(c, error, message, back && answerUrl(back, ownOrigin(c), { error }));
@@ -77,7 +77,7 @@ export async function hearPerson(c: Ctx): Promise<Response> {
     case 'other_key':
       return respondPage(c, signInPage(questionOf(c, asked)));
     case 'deny':
-      record(c, 'oauth.denied', asked.client.id);
+      record(c, 'oauth.denied', asked.request.client.id);
       return respondPage(
         c,
         donePage(answerUrl(asked.request, ownOrigin(c), { error: 'access_denied' }), asked.target, false),
@@ -97,13 +97,12 @@ function reopen(c: Ctx, sealed: string): Reopened | undefined {
   const request = sealerOf(config).open('request', sealed, authorizationRequest);
   if (request === undefined || request.browser !== browserOf(c)) return undefined;
   if (c.var.arrival.receivedAt >= request.expiresAt) return undefined;
-  const client = findClient(config, request.clientId);
   const target = targetOf(request.redirectUri, config.oauth?.redirectUris ?? []);
-  return client === undefined || target === undefined ? undefined : { client, target, request };
+  return target === undefined ? undefined : { target, request };
 }
 
-const questionOf = (c: Ctx, { client, target, request }: Reopened): Question => ({
-  client,
+const questionOf = (c: Ctx, { target, request }: Reopened): Question => ({
+  client: request.client,
   target,
   scopes: request.scopes,
   host: new URL(ownOrigin(c)).host,
@@ -142,13 +141,13 @@ async function signIn(c: Ctx, asked: Reopened, text: string): Promise<Response> 
   const question = questionOf(c, asked);
   if (key === undefined || !signedIn.ok) {
     const problem = signedIn.ok ? 'unknown_member' : signedIn.error;
-    record(c, 'oauth.refused', asked.client.id, { tenant: key?.tenant, code: problem });
+    record(c, 'oauth.refused', asked.request.client.id, { tenant: key?.tenant, code: problem });
     if (problem === 'unavailable') return respondPage(c, problemPage(UNAVAILABLE, 503));
     if (!(await countFailure(c))) return tooMany(c);
     return respondPage(c, signInPage(question, SIGN_IN_PROBLEMS[problem]));
   }
   const member = { tenant: key.tenant, ...signedIn.value.proof };
-  record(c, 'oauth.signed_in', asked.client.id, { tenant: key.tenant, member: member.member });
+  record(c, 'oauth.signed_in', asked.request.client.id, { tenant: key.tenant, member: member.member });
   const members = withMember(sessionOf(c), member);
   saveSession(c, members);
   const present = await presentMembers(c, members);
@@ -178,14 +177,14 @@ async function allow(c: Ctx, asked: Reopened, form: URLSearchParams): Promise<Re
     async () =>
       await c.env.TENANTS.getByName(tenant).allow({
         proof: { member, keyDigest: proof.keyDigest },
-        client: { digest: clientDigest(asked.client.id), name: asked.client.name, host: asked.target.host },
+        client: grantClientOf(asked),
         redirectUri: asked.request.redirectUri,
         challenge: asked.request.challenge,
         scopes: scopes.filter((scope) => asked.request.scopes.includes(scope)),
       }),
   );
   if (!granted.ok) {
-    record(c, 'oauth.refused', asked.client.id, { tenant, member, code: granted.error });
+    record(c, 'oauth.refused', asked.request.client.id, { tenant, member, code: granted.error });
     if (granted.error === 'unavailable') return respondPage(c, problemPage(UNAVAILABLE, 503));
     if (granted.error !== 'no_scope')
       return respondPage(c, signInPage(question, SIGN_IN_PROBLEMS[granted.error]));
@@ -195,9 +194,15 @@ async function allow(c: Ctx, asked: Reopened, form: URLSearchParams): Promise<Re
       consentPage(question, present, 'Tick at least one thing that the app may do, or deny.'),
     );
   }
-  record(c, 'oauth.granted', asked.client.id, { tenant, member, token_id: granted.value.grant });
+  record(c, 'oauth.granted', asked.request.client.id, { tenant, member, token_id: granted.value.grant });
   const code = encodeCode(c.var.isolate.config, { tenant, ...granted.value }, c.var.arrival.receivedAt);
   return respondPage(c, donePage(answerUrl(asked.request, ownOrigin(c), { code }), asked.target, true));
+}
+
+/** The client by the host that is responsible for it. */
+function grantClientOf({ request: { client }, target }: Reopened): GrantClient {
+  const host = client.origin === 'document' ? new URL(client.id).hostname : target.host;
+  return { digest: clientDigest(client.id), name: client.name, host };
 }
 
 /** @param goTo a link for the person, never a redirect */

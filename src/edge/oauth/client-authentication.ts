@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { fail, type Result, succeed } from '../../result.ts';
 import { readForm } from '../http/body.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import { type Client, findClient, isAuthenticated } from './clients.ts';
+import { type Client, clientOfRequest, isAuthenticated } from './clients.ts';
 import type { OAuthError } from './oauth-errors.ts';
 import { MAX_FORM_BYTES, readParameters } from './parameters.ts';
 
@@ -31,7 +31,7 @@ export async function readClientRequest(c: Context<AppEnv>): Promise<Result<Clie
   const basic = /^Basic /i.test(header) ? basicCredentials(header) : undefined;
   const id = basic?.id ?? parameters.get('client_id');
   const secret = basic?.secret ?? parameters.get('client_secret');
-  const client = id === undefined ? undefined : findClient(c.var.isolate.config, id);
+  const client = id === undefined ? undefined : clientOfRequest(c.var.isolate.config, id);
   const isConsistent = basic === undefined || (parameters.get('client_id') ?? basic.id) === basic.id;
   if (client === undefined || !isConsistent || !isAuthenticated(c.var.isolate.config, client, secret))
     return fail(/^Basic /i.test(header) ? { ...INVALID_CLIENT, headers: CHALLENGE } : INVALID_CLIENT);

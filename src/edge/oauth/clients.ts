@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
 import type { Config, OAuthConfig } from '../../config.ts';
 import { randomHex } from '../../telemetry/trace.ts';
+import { documentUrlOf } from './client-documents.ts';
 import { type RedirectTarget, targetOf } from './redirect-uris.ts';
 import { sealerOf } from './seal.ts';
 
@@ -13,8 +14,10 @@ export type AuthMethod = (typeof AUTH_METHODS)[number];
 /** The longest client id that clients are known to store. */
 export const MAX_CLIENT_ID_CHARS = 2048;
 
-/** Who vouches for a client: nobody, or the operator. */
+/** Who vouches for a client that has registered: nobody, or the operator. */
 const ORIGINS = ['self', 'operator'] as const;
+
+export type ClientOrigin = (typeof ORIGINS)[number] | 'document';
 
 export interface Client {
   readonly id: string;
@@ -22,7 +25,8 @@ export interface Client {
   readonly name: string;
   readonly redirectUris: readonly string[];
   readonly method: AuthMethod;
-  readonly origin: (typeof ORIGINS)[number];
+  /** Who vouches for it; `document`: the host of its id, which serves a document about it. */
+  readonly origin: ClientOrigin;
 }
 
 /** The payload of a client id. Short names, because some clients have little room for it. */
@@ -35,7 +39,9 @@ const registration = z.object({
   o: z.enum(ORIGINS),
 });
 
-export type NewClient = Omit<Client, 'id'>;
+export interface NewClient extends Omit<Client, 'id'> {
+  readonly origin: (typeof ORIGINS)[number];
+}
 
 /** Makes a client; undefined when its id would be too long. */
 export function makeClient(
@@ -47,13 +53,23 @@ export function makeClient(
   return id.length > MAX_CLIENT_ID_CHARS ? undefined : { id, name, redirectUris, method, origin };
 }
 
-/** The client with this id, if there is one. */
-export function findClient(config: Config, id: string): Client | undefined {
+/** The client that was registered under this id, if there is one. */
+export function registeredClient(config: Config, id: string): Client | undefined {
   if (id.length > MAX_CLIENT_ID_CHARS) return undefined;
   const known = sealerOf(config).open('client', id, registration);
   return known === undefined
     ? undefined
     : { id, name: known.n, redirectUris: known.u, method: known.m, origin: known.o };
+}
+
+/**
+ * The client that sends a request to `/token` or `/revoke`. A client with a document has no secret, and what it may redeem was
+ * granted to its id: the document is not read again.
+ */
+export function clientOfRequest(config: Config, id: string): Client | undefined {
+  if (id.length <= MAX_CLIENT_ID_CHARS && documentUrlOf(id) !== undefined)
+    return { id, name: '', redirectUris: [], method: 'none', origin: 'document' };
+  return registeredClient(config, id);
 }
 
 /** The client's id in the log and in the tenant's list of grants. */
@@ -73,6 +89,7 @@ export function isAuthenticated(config: Config, client: Client, secret: string |
 /** Whether the operator lets this client ask for access, by where the client would be sent back to. */
 export function isAdmitted({ clients }: OAuthConfig, client: Client, target: RedirectTarget): boolean {
   if (clients.length === 0 || client.origin === 'operator') return true;
+  if (client.origin === 'document') return clients.includes(new URL(client.id).hostname);
   if (target.kind === 'loopback') return clients.includes('loopback');
   return clients.includes('dynamic') || (target.kind === 'web' && clients.includes(target.host));
 }

@@ -20,6 +20,7 @@ export function authorizationServerMetadata(issuer: string) {
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
     authorization_response_iss_parameter_supported: true,
+    client_id_metadata_document_supported: true,
     protected_resources: RESOURCES.map((path) => `${issuer}${path}`),
   };
 }

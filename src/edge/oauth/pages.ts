@@ -1,8 +1,7 @@
 import { html } from 'hono/html';
 import type { Scope } from '../../tools/tool.ts';
-import type { WayBack } from './authorization-request.ts';
+import type { AuthorizationRequest, WayBack } from './authorization-request.ts';
 import type { Present } from './browser.ts';
-import type { Client } from './clients.ts';
 import type { Html, Page } from './page-layout.ts';
 import type { RedirectTarget } from './redirect-uris.ts';
 import { wordsOf } from './scope-words.ts';
@@ -11,7 +10,7 @@ import { wordsOf } from './scope-words.ts';
 
 /** Who asks, for what, and the sealed request that a form brings back. */
 export interface Question {
-  readonly client: Client;
+  readonly client: AuthorizationRequest['client'];
   readonly target: RedirectTarget;
   readonly scopes: readonly Scope[];
   /** The host of this server. */
@@ -19,12 +18,15 @@ export interface Question {
   readonly sealed: string;
 }
 
-const called = ({ name }: Client) => (name === '' ? '' : html`, which calls itself “<bdi>${name}</bdi>”`);
+const called = ({ name }: Question['client']) =>
+  name === '' ? '' : html`, which calls itself “<bdi>${name}</bdi>”`;
 
 /** The client, first by what can be checked. */
 function who({ client, target }: Question): Html {
   if (client.origin === 'operator')
     return html`<p>The app “<bdi>${client.name}</bdi>”, which the operator of this server has registered, asks for access.</p>`;
+  if (client.origin === 'document')
+    return html`<p>An app of <strong>${new URL(client.id).hostname}</strong>${called(client)}, asks for access.</p>`;
   if (target.kind === 'web')
     return html`<p>An app at <strong>${target.host}</strong>${called(client)}, asks for access. It registered itself; nobody has checked its name.</p>`;
   return html`<p>An app on this machine${called(client)}, asks for access. It registered itself; nobody has checked its name.</p>`;

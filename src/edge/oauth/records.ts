@@ -27,6 +27,12 @@ export function record(
   });
 }
 
+/** Counts a document that is fetched for an address that is not known. @returns whether it may be fetched */
+export async function countDocument(c: Context<AppEnv>): Promise<boolean> {
+  const { success } = await c.env.ANONYMOUS_FENCE.limit({ key: `document ${clientAddress(c)}` });
+  return success;
+}
+
 /**
  * Counts a request that went wrong. Those that go well are not counted: all users of a hosted client share its addresses.
  * @returns whether the address may go on
