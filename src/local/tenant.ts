@@ -33,8 +33,7 @@ const TOKEN_TTL_MS = 100 * 365 * 86_400_000;
 const POLL_MS = 100;
 /** After the start, so that the first sweep does not delay the first calls. */
 const FIRST_SWEEP_MS = 1000;
-const SWEEP_AGAIN_MS = 5000;
-const SWEEP_EVERY_MS = 3_600_000;
+const SWEEP_AFTER_FAILURE_MS = 60_000;
 
 const later: Host['later'] = (ms, task) => {
   const timer = setTimeout(task, ms);
@@ -78,6 +77,8 @@ export class LocalTenant {
   #isInTransaction = false;
   #poll: NodeJS.Timeout | undefined;
   #stopSweeping = () => {};
+  /** When the next sweep runs, by the clock of the process; undefined until `start`. */
+  #sweepsAt: number | undefined;
 
   /**
    * Creates the tenant if the file has none.
@@ -104,6 +105,7 @@ export class LocalTenant {
       listeners: [],
       openElsewhere: () => this.#openElsewhere(),
       exclusively: (body) => this.exclusively(body),
+      wakeWithin: (ms) => this.#sweepWithin(ms),
       ...host,
     });
     // In one transaction, so that two processes on a new file create one tenant and one token.
@@ -224,13 +226,20 @@ export class LocalTenant {
   }
 
   #scheduleSweep(ms: number): void {
+    this.#stopSweeping();
+    this.#sweepsAt = performance.now() + ms;
     this.#stopSweeping = later(ms, () => {
-      let progress = 'done';
+      let next = SWEEP_AFTER_FAILURE_MS;
       this.#runLogged(() => {
-        progress = this.exclusively(() => this.compartment.sweep());
+        const progress = this.compartment.sweep();
+        next = this.compartment.nextSweepMs(progress === 'more' ? 'more' : 'done');
       });
-      this.#scheduleSweep(progress === 'more' ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
+      this.#scheduleSweep(next);
     });
+  }
+
+  #sweepWithin(ms: number): void {
+    if (this.#sweepsAt !== undefined && this.#sweepsAt > performance.now() + ms) this.#scheduleSweep(ms);
   }
 
   #runLogged(act: () => void): void {
@@ -282,6 +291,7 @@ export class LocalTenant {
 
   close(): void {
     clearInterval(this.#poll);
+    this.#sweepsAt = undefined;
     this.#stopSweeping();
     this.#db.close();
   }

@@ -125,7 +125,9 @@ export class Administration {
 
   /** Deletes expired rows and the history of the blackboard, a bounded number of steps. */
   compact(): Operation<Compacted> {
-    return this.#operate(() => succeed(compactStorage(this.#tenant.host)));
+    return this.#operate(({ pipeline }) =>
+      succeed(compactStorage(this.#tenant.host, (limit) => pipeline.recordExpiries(limit))),
+    );
   }
 
   issueToken(options: { label: string; scopes: readonly Scope[]; ttlMs: number }): Operation<Token> {

@@ -32,14 +32,14 @@ export function freePages(db: Host['db']): boolean {
 }
 
 /** Deletes what has expired and the history of the blackboard, oldest first, a bounded number of steps. */
-export function compactStorage(host: Host): Compacted {
+export function compactStorage(host: Host, recordExpiries: (limit: number) => number): Compacted {
   const { db } = host;
   const before = db.sizeBytes();
   let events = 0;
   let expired = 0;
   let more = true;
   for (let step = 0; more && step < MAX_STEPS; step++) {
-    const swept = sweepExpired(host, STEP_ROWS).reduce((sum, rows) => sum + rows, 0);
+    const swept = sweepExpired(host, recordExpiries, STEP_ROWS).reduce((sum, rows) => sum + rows, 0);
     const dropped = db.transaction(() => dropHistory(db, Number.MAX_SAFE_INTEGER, STEP_ROWS).events);
     expired += swept;
     events += dropped;

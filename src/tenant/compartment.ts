@@ -31,6 +31,11 @@ import { sweepStep } from './sweep.ts';
 
 /** Attempts of one waiting call: a busy topic must not occupy the tenant with it. */
 const MAX_ATTEMPTS = 50;
+/** Expiries are recorded together that are no further apart than this, in milliseconds. */
+const MIN_WAKE_MS = 1000;
+/** When the next sweep is due at the latest: after one that found more than one step of work, and otherwise. */
+const SWEEP_AGAIN_MS = 5000;
+const SWEEP_EVERY_MS = 3_600_000;
 
 /** A stream that the tenant has admitted. */
 export interface AdmittedStream {
@@ -60,6 +65,8 @@ export class Compartment implements CallHandler {
   #loaded: LoadedTenant | undefined;
   /** Topics that committed calls have touched and that are not announced yet. */
   #touched: Set<string> | undefined;
+  /** The expiry for which the host was last asked to wake, in milliseconds since the epoch. */
+  #wakesAt: number | undefined;
 
   constructor(host: Host) {
     this.#host = host;
@@ -149,7 +156,19 @@ export class Compartment implements CallHandler {
     this.#touched = undefined;
     this.#waiters.touch(touched);
     for (const session of closedSessions(touched)) this.#listeners.endSession(session);
-    if (this.#loaded !== undefined) this.#listeners.announce(this.#loaded.pipeline.rev);
+    if (this.#loaded === undefined) return;
+    const { pipeline } = this.#loaded;
+    this.#listeners.announce(pipeline.rev);
+    this.#wakeForExpiry(pipeline.nextExpiry);
+  }
+
+  /** Makes sure that a sweep records the next expiry soon after its time, also if no call comes. */
+  #wakeForExpiry(next: number | undefined): void {
+    const now = this.#host.clock();
+    const isPlanned = this.#wakesAt !== undefined && now < this.#wakesAt;
+    if (next === undefined || (isPlanned && next >= (this.#wakesAt ?? 0))) return;
+    this.#wakesAt = Math.max(next, now + MIN_WAKE_MS);
+    this.#host.wakeWithin?.(this.#wakesAt - now);
   }
 
   #resumeStreams(): void {
@@ -230,13 +249,28 @@ export class Compartment implements CallHandler {
   }
 
   /**
-   * Deletes expired rows, a bounded step of each kind. No answer depends on it: every read ignores expired rows.
-   * @returns whether there is more to delete, or `absent` when there is no tenant
+   * Records and deletes what has expired, a bounded step of each kind, and notifies those who watch. No answer about a
+   * cell depends on it: every read ignores expired rows.
+   * @returns whether there is more to do, or `absent` when there is no tenant
    */
   sweep(): 'more' | 'done' | 'absent' {
-    const loaded = this.#requireLoaded();
-    if (loaded.ok) return sweepStep(this.#host, loaded.value.profile.id);
-    return loaded.error.reason === 'unavailable' ? 'done' : 'absent';
+    const progress = this.#host.exclusively(() => {
+      const loaded = this.#requireLoaded();
+      if (!loaded.ok) return loaded.error.reason === 'unavailable' ? 'done' : 'absent';
+      const { pipeline, profile } = loaded.value;
+      return sweepStep(this.#host, profile.id, (limit) => pipeline.recordExpiries(limit));
+    });
+    this.#announce();
+    return progress;
+  }
+
+  /** When to sweep again, in milliseconds: soon if there is more to do, and when the next entry expires. */
+  nextSweepMs(progress: 'more' | 'done'): number {
+    const next = this.#loaded?.pipeline.nextExpiry;
+    if (progress === 'more') return SWEEP_AGAIN_MS;
+    this.#wakesAt = next;
+    const untilNext = next === undefined ? SWEEP_EVERY_MS : Math.max(MIN_WAKE_MS, next - this.#host.clock());
+    return Math.min(SWEEP_EVERY_MS, untilNext);
   }
 
   /** Drops old versions and records when the disk is full, so that pages are free. @returns whether there were any */

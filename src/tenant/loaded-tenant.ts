@@ -52,7 +52,7 @@ export function loadTenant(host: Host, { attached, ...lasting }: Lasting): Loade
     buckets: limiter.save(moment()),
   }));
   const quota = new StorageQuota(db, profile.storageQuotaBytes ?? storageQuotaBytes, (limit) =>
-    sweepExpired(host, limit).reduce((sum, rows) => sum + rows, 0),
+    sweepExpired(host, (most) => pipeline.recordExpiries(most), limit).reduce((sum, rows) => sum + rows, 0),
   );
   const pipeline: Pipeline = new Pipeline({
     db,

@@ -38,8 +38,6 @@ import {
 } from './streams/stream-protocol.ts';
 
 const SWEEP_EVERY_MS = 3_600_000;
-/** When a sweep found more than one step of work. */
-const SWEEP_AGAIN_MS = 5000;
 /** When the list of tenants could not be told of a change. */
 const REPORT_AGAIN_MS = 60_000;
 
@@ -220,7 +218,7 @@ export class TenantObject extends SignInObject implements CallHandler {
   override async alarm(): Promise<void> {
     const swept = this.#compartment.sweep();
     if (swept === 'absent') return;
-    await this.#alarmIn(swept === 'more' ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
+    await this.#alarmIn(this.#compartment.nextSweepMs(swept));
     await this.#lifecycle.reportIfDue();
   }
 

@@ -8,9 +8,20 @@ import { StorageFailure } from './storage/database.ts';
 /** Rows that one step of a sweep deletes, which takes a few milliseconds. */
 const SWEEP_STEP = 200;
 
-/** Deletes at most about `limit` expired rows of each kind. A kind that fails is logged. @returns the rows of each kind */
-export function sweepExpired({ db, clock, log, sweepers }: Host, limit: number): number[] {
-  return [sweepIdempotency, sweepGrants, ...sweepers].map((sweeper) => {
+/** Records expiries that are events. @returns how many */
+type RecordExpiries = (limit: number) => number;
+
+/**
+ * Records and deletes at most about `limit` expired rows of each kind. A kind that fails is logged.
+ * @returns the rows of each kind
+ */
+export function sweepExpired(
+  { db, clock, log, sweepers }: Host,
+  recordExpiries: RecordExpiries,
+  limit: number,
+): number[] {
+  const recorded = recordExpiries(limit);
+  const deleted = [sweepIdempotency, sweepGrants, ...sweepers].map((sweeper) => {
     try {
       return db.transaction(() => sweeper(db, clock(), limit));
     } catch (cause) {
@@ -20,11 +31,12 @@ export function sweepExpired({ db, clock, log, sweepers }: Host, limit: number):
       return 0;
     }
   });
+  return [recorded, ...deleted];
 }
 
 /** Deletes expired rows, a bounded step of each kind. @returns whether there is more to delete */
-export function sweepStep(host: Host, tenant: TenantId): 'more' | 'done' {
-  const deleted = sweepExpired(host, SWEEP_STEP);
+export function sweepStep(host: Host, tenant: TenantId, recordExpiries: RecordExpiries): 'more' | 'done' {
+  const deleted = sweepExpired(host, recordExpiries, SWEEP_STEP);
   const rows = deleted.reduce((sum, count) => sum + count, 0);
   if (rows > 0) host.log({ level: 'info', event: 'tenant.swept', tenant, rows });
   return deleted.some((count) => count >= SWEEP_STEP) ? 'more' : 'done';

@@ -3,7 +3,7 @@ import { FAMILIES, familyOf, UNSCOPED_FAMILY } from './families.ts';
 import * as published from './published.ts';
 import { publishedSchema } from './published-schema.ts';
 import { type AnyTool, isRemoteTool } from './remote-tool.ts';
-import type { Sweeper, Tool } from './tool.ts';
+import type { Expiry, Sweeper, Tool } from './tool.ts';
 
 const FAMILY_ORDER: readonly string[] = [...FAMILIES, UNSCOPED_FAMILY];
 
@@ -53,6 +53,11 @@ export function createCatalogue<Published extends AnyTool>(
   const byName = new Map(all.map((tool) => [tool.name, tool]));
   if (byName.size !== all.length) throw new Error('two tools have the same name');
   return { tools, all, find: (name) => byName.get(name) };
+}
+
+/** The kinds of data whose expiry is recorded as an event. */
+export function expiriesOf(tools: readonly AnyTool[]): readonly Expiry[] {
+  return tools.flatMap((tool) => (isRemoteTool(tool) || tool.expiry === undefined ? [] : [tool.expiry]));
 }
 
 /** The sweepers that the tools declare, each once. */

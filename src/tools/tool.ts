@@ -40,6 +40,22 @@ export interface Sql {
  */
 export type Sweeper = (sql: Sql, now: number, limit: number) => number;
 
+/** What the recording of expiries may use. */
+export type ExpiryContext = Pick<ToolContext, 'sql' | 'now' | 'nextRev' | 'touch'>;
+
+/** Data that expires and whose expiry is an event with a revision, for those who watch. */
+export interface Expiry {
+  /** When the next entry expires, or has expired without being recorded, in milliseconds since the epoch. Reads a few rows. */
+  next(sql: Sql): number | undefined;
+  /**
+   * Records what has expired, the first to expire first, and removes it. It runs in a transaction of its own, before a call
+   * of a tool and at the time that `next` has returned.
+   * @param limit the most entries of each kind to record
+   * @returns how many it has recorded
+   */
+  record(context: ExpiryContext, limit: number): number;
+}
+
 /** The authenticated author of a call. `principal` is the id of the token, which stays the same for its lifetime. */
 export interface Author {
   readonly principal: string;
@@ -162,6 +178,8 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   growthOf?(args: z.output<Input>): Growth;
   /** Deletes the expired rows of this tool's tables. One tool of a family declares it for all tables of the family. */
   readonly sweep?: Sweeper;
+  /** Records the expiries of this tool's tables. One tool of a family declares it for all tables of the family. */
+  readonly expiry?: Expiry;
   readonly annotations: Annotations;
   /** A strict object that describes every answer. */
   readonly output: Output;

@@ -2,7 +2,8 @@
 import type { Answer } from './tenant.ts';
 
 type Json = unknown;
-type Claim = { id: string; by: string; fence: number; until: number };
+type Claim = { id: string; by: string; fence: number; at: number; until: number };
+type Ended = 'expired' | 'taken_over' | 'released' | 'deleted' | 'cell_expired';
 type Cell = {
   rev: number;
   value: Json;
@@ -12,6 +13,10 @@ type Cell = {
   tags: string[];
   claim: Claim | undefined;
   attempts: number;
+  done: boolean;
+  failed: string | undefined;
+  /** The end of its delay. */
+  delayed: number | undefined;
 };
 type Event = {
   rev: number;
@@ -34,7 +39,18 @@ export type WriteArgs = {
   claim_id?: string | undefined;
 };
 
+export type ReleaseArgs = {
+  value?: Json;
+  tags?: string[];
+  delete?: boolean;
+  requeue?: boolean;
+  failed?: string;
+  delay_s?: number;
+};
+
+const NEW_WORK = { claim: undefined, attempts: 0, done: false, failed: undefined, delayed: undefined };
 const FAILED = Symbol('refused as invalid');
+const tagsOf = ({ tags }: { tags: string[] }) => (tags.length === 0 ? {} : { tags });
 const same = (a: Json, b: Json) => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
 const isObject = (value: Json): value is Record<string, Json> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -70,7 +86,7 @@ export class BoardModel {
   now: number;
   rev: number;
   readonly #cells = new Map<string, Cell>();
-  readonly #released = new Map<string, { key: string; rev: number }>();
+  readonly #ended = new Map<string, { key: string; rev: number; reason: Ended }>();
   readonly #events: Event[] = [];
 
   constructor(now: number, rev: number) {
@@ -97,25 +113,80 @@ export class BoardModel {
     return [...this.#cells.keys()].find((key) => this.#holder(key)?.id === id);
   }
 
+  /** What has expired since the last call becomes events, in the order of time, before anything else happens. */
+  #settle(): void {
+    const due: { at: number; cells: boolean; run: () => void }[] = [];
+    for (const [key, cell] of this.#cells) {
+      const { claim, expires } = cell;
+      const gone = expires !== null && this.now >= expires ? expires : undefined;
+      if (claim !== undefined && claim.until <= this.now && (gone === undefined || claim.until < gone))
+        due.push({ at: claim.until, cells: false, run: () => this.#expireClaim(key, cell) });
+      if (cell.delayed !== undefined && cell.delayed <= this.now) cell.delayed = undefined;
+      if (gone === undefined) continue;
+      due.push({ at: gone, cells: true, run: () => this.#expireCell(key, cell) });
+    }
+    const order = due.toSorted((a, b) => a.at - b.at || Number(a.cells) - Number(b.cells));
+    for (const { run } of order) run();
+  }
+
+  #expireClaim(key: string, cell: Cell): void {
+    if (cell.claim === undefined) return;
+    const { id, by, until } = cell.claim;
+    cell.claim = undefined;
+    this.#log('claim_expired', key, by, undefined, until);
+    this.#ended.set(id, { key, rev: cell.rev, reason: 'expired' });
+  }
+
+  #expireCell(key: string, cell: Cell): void {
+    this.#loseClaim(key, cell, 'cell_expired');
+    this.#log('expired', key, cell.by, undefined, cell.expires ?? 0);
+    this.#cells.delete(key);
+  }
+
+  /** A claim that ends by another's act. It takes a revision, but is no event. */
+  #loseClaim(key: string, cell: Cell, reason: Ended): void {
+    if (cell.claim === undefined) return;
+    this.rev++;
+    this.#ended.set(cell.claim.id, { key, rev: 0, reason });
+    cell.claim = undefined;
+  }
+
+  /** What the holder of a claim that has ended is told. */
+  #lost(id: string) {
+    const ended = this.#ended.get(id);
+    if (ended === undefined) return { reason: 'unknown' };
+    const { key, reason } = ended;
+    return { reason, key, rev: this.revOf(key), ...this.#whoHolds(key) };
+  }
+
+  #whoHolds(key: string) {
+    const holder = this.#holder(key);
+    return holder === undefined ? {} : { held_by: holder.by, retry_after_ms: holder.until - this.now };
+  }
+
   #left(time: number | null): { expires_in_s?: number } {
     return time === null ? {} : { expires_in_s: Math.ceil((time - this.now) / 1000) };
   }
 
-  #log(op: string, key: string, by: string, cell?: Cell): number {
+  #log(op: string, key: string, by: string, cell?: Cell, at = this.now): number {
     const about =
       cell === undefined ? { expires: null } : { json: JSON.stringify(cell.value), expires: cell.expires };
-    this.#events.push({ rev: ++this.rev, op, key, by, at: this.now, ...about });
+    this.#events.push({ rev: ++this.rev, op, key, by, at, ...about });
     return this.rev;
   }
 
   /** The answer; undefined if the call must fail with `invalid_input`. */
   write(args: WriteArgs): Answer | undefined {
+    this.#settle();
     const { key } = args;
     const cell = this.#live(key);
     const holder = this.#holder(key);
     const at = { key, rev: cell?.rev ?? 0 };
-    if (args.claim_id !== undefined && this.#heldBy(args.claim_id) === undefined)
-      return { status: 'claim_lost', ...at };
+    if (args.claim_id !== undefined && this.#heldBy(args.claim_id) === undefined) {
+      const { key: claim_key, rev: _, ...lost } = { key: undefined, rev: 0, ...this.#lost(args.claim_id) };
+      const isOther = claim_key !== undefined && claim_key !== key;
+      return { status: 'claim_lost', ...at, ...lost, ...(isOther ? { claim_key } : {}) };
+    }
     if (holder !== undefined && holder.id !== args.claim_id)
       return {
         status: 'claimed_by_other',
@@ -138,9 +209,9 @@ export class BoardModel {
 
   #conflict(cell: Cell | undefined) {
     if (cell === undefined) return {};
-    const { value, rev, by, tags } = cell;
+    const { value, rev, by } = cell;
     const age_s = Math.floor((this.now - cell.at) / 1000);
-    return { ...this.#left(cell.expires), current: { value, rev, by, age_s, tags } };
+    return { ...this.#left(cell.expires), current: { value, rev, by, age_s, ...tagsOf(cell) } };
   }
 
   #next({ mode, value }: WriteArgs, cell: Cell | undefined): Json {
@@ -159,13 +230,28 @@ export class BoardModel {
 
   #put(op: string, key: string, by: string, next: Pick<Cell, 'value' | 'tags' | 'expires'>): number {
     const held = this.#holder(key) !== undefined ? this.#live(key) : undefined;
-    const cell = { ...next, by, at: this.now, rev: 0, claim: held?.claim, attempts: held?.attempts ?? 0 };
+    const queued =
+      held === undefined
+        ? NEW_WORK
+        : {
+            claim: held.claim,
+            attempts: held.attempts,
+            done: false,
+            failed: held.failed,
+            delayed: undefined,
+          };
+    const cell: Cell = { ...next, by, at: this.now, rev: 0, ...queued };
     cell.rev = this.#log(op, key, by, cell);
     this.#cells.set(key, cell);
     return cell.rev;
   }
 
   delete(key: string, principal: string, if_rev?: number): Answer {
+    this.#settle();
+    return this.#delete(key, principal, if_rev);
+  }
+
+  #delete(key: string, principal: string, if_rev?: number): Answer {
     const rev = this.revOf(key);
     const found = rev === 0 ? 0 : 1;
     const about = { matched: found, keys: found === 1 ? [key] : [] };
@@ -174,36 +260,48 @@ export class BoardModel {
       return { status: 'conflict', ...about, ...held, deleted: 0, rev };
     if (found === 0) return { status: 'none', ...about, deleted: 0 };
     this.#log('delete', key, principal);
+    const cell = this.#cells.get(key);
+    if (cell !== undefined) this.#loseClaim(key, cell, 'deleted');
     this.#cells.delete(key);
     return { status: 'deleted', ...about, ...held, deleted: 1 };
   }
 
   read(key: string): Answer {
+    this.#settle();
     const cell = this.#live(key);
     if (cell === undefined) return { key, found: false, reason: 'absent', rev: 0 };
-    const { value, rev, by, tags, attempts } = cell;
+    const { value, rev, by, attempts, failed } = cell;
     const holder = this.#holder(key);
-    const dead = attempts >= 5 ? 'dead' : 'free';
-    const claim =
-      holder !== undefined
-        ? { state: 'held', by: holder.by, fence: holder.fence, ...this.#left(holder.until), attempts }
-        : { state: dead, attempts };
+    const state = this.#state(key, cell);
+    const claim = {
+      state,
+      ...(holder && { by: holder.by, fence: holder.fence, age_s: Math.floor((this.now - holder.at) / 1000) }),
+      ...this.#left(holder?.until ?? cell.delayed ?? null),
+      ...(attempts > 0 && { attempts }),
+      ...(failed !== undefined && { failed }),
+    };
     const age_s = Math.floor((this.now - cell.at) / 1000);
-    const shown = { key, found: true, value, rev, by, age_s, ...this.#left(cell.expires), tags };
-    return attempts === 0 ? shown : { ...shown, claim };
+    const shown = { key, found: true, value, rev, by, age_s, ...this.#left(cell.expires), ...tagsOf(cell) };
+    return state === 'free' && attempts === 0 ? shown : { ...shown, claim };
+  }
+
+  #state(key: string, cell: Cell): string {
+    if (this.#holder(key) !== undefined) return 'held';
+    if (cell.done) return 'done';
+    return cell.delayed !== undefined ? 'delayed' : cell.attempts >= 5 ? 'dead' : 'free';
   }
 
   #keysIn(state: string): string[] {
     return [...this.#cells.keys()].sort().filter((key) => {
       const cell = this.#live(key);
       if (cell === undefined) return false;
-      const held = this.#holder(key) !== undefined;
-      return state === 'any' || state === (held ? 'held' : cell.attempts >= 5 ? 'dead' : 'free');
+      return state === 'any' || state === this.#state(key, cell);
     });
   }
 
   /** Keys, revs and holders of the cells in a state. */
   list(state: string): Answer[] {
+    this.#settle();
     return this.#keysIn(state).map((key) => {
       const holder = this.#holder(key);
       return { key, rev: this.revOf(key), ...(holder === undefined ? {} : { claimed_by: holder.by }) };
@@ -211,23 +309,43 @@ export class BoardModel {
   }
 
   /** The answer without the claim_id, which only the server can make. The test passes it to `name` afterwards. */
-  claim(key: string | undefined, by: string, ttl_s: number): { answer: Answer; name?: (id: string) => void } {
+  claim(
+    key: string | undefined,
+    by: string,
+    ttl_s: number,
+    takeOver: boolean,
+  ): { answer: Answer; name?: (id: string) => void } {
+    this.#settle();
     const free = this.#keysIn('free').sort((a, b) => this.revOf(a) - this.revOf(b));
     const chosen = key ?? free[0];
     if (chosen === undefined) return { answer: this.#none() };
     const cell = this.#live(chosen);
     if (cell === undefined) return { answer: { status: 'none', key: chosen } };
     const holder = this.#holder(chosen);
-    if (holder !== undefined) {
+    if (holder !== undefined && !takeOver) {
       const retry_after_ms = holder.until - this.now;
       return { answer: { status: 'held', key: chosen, rev: cell.rev, held_by: holder.by, retry_after_ms } };
     }
+    this.#loseClaim(chosen, cell, 'taken_over');
     const fence = this.#log('claim', chosen, by);
-    const claim = { id: '', by, fence, until: this.now + ttl_s * 1000 };
-    cell.claim = claim;
+    const claim = { id: '', by, fence, at: this.now, until: this.now + ttl_s * 1000 };
     cell.attempts++;
-    const { value, rev, tags, attempts } = cell;
-    const answer = { status: 'claimed', fence, key: chosen, value, rev, tags, attempts, expires_in_s: ttl_s };
+    Object.assign(cell, { claim, delayed: undefined });
+    const { value, rev, attempts, failed } = cell;
+    const answer = {
+      ...{
+        status: 'claimed',
+        fence,
+        key: chosen,
+        value,
+        rev,
+        ...tagsOf(cell),
+        attempts,
+        expires_in_s: ttl_s,
+      },
+      ...(failed !== undefined && { failed }),
+      ...(holder !== undefined && { taken_from: holder.by }),
+    };
     return {
       answer,
       name: (id) => {
@@ -237,19 +355,25 @@ export class BoardModel {
   }
 
   #none(): Answer {
-    const ends = this.#keysIn('held').map((key) => this.#holder(key)?.until ?? 0);
-    const dead = this.#keysIn('dead').length;
+    const [held, delayed, dead] = ['held', 'delayed', 'dead'].map((state) => this.#keysIn(state));
+    const ends = [
+      ...(held ?? []).map((key) => this.#holder(key)?.until ?? 0),
+      ...(delayed ?? []).map((key) => this.#live(key)?.delayed ?? 0),
+    ];
     return {
       status: 'none',
-      ...(ends.length === 0 ? {} : { retry_after_ms: Math.min(...ends) - this.now }),
-      ...(dead === 0 ? {} : { dead }),
+      ...(ends.length > 0 && { retry_after_ms: Math.min(...ends) - this.now }),
+      ...(held?.length && { held: held.length }),
+      ...(delayed?.length && { delayed: delayed.length }),
+      ...(dead?.length && { dead: dead.length }),
     };
   }
 
   renew(id: string, ttl_s: number): Answer {
+    this.#settle();
     const key = this.#heldBy(id);
     const cell = key === undefined ? undefined : this.#live(key);
-    if (cell?.claim === undefined) return { status: 'lost' };
+    if (cell?.claim === undefined) return { status: 'lost', ...this.#lost(id) };
     cell.claim.until = this.now + ttl_s * 1000;
     const { rev, attempts } = cell;
     return {
@@ -263,35 +387,51 @@ export class BoardModel {
     };
   }
 
-  release(
-    id: string,
-    result: { value?: Json; tags?: string[]; delete?: boolean },
-    principal: string,
-  ): Answer {
+  release(id: string, given: ReleaseArgs, principal: string): Answer {
+    this.#settle();
+    // Clients with a strict schema send null for what they leave out.
+    const args = given.requeue && given.value === null ? { ...given, value: undefined } : given;
     const key = this.#heldBy(id);
     const cell = key === undefined ? undefined : this.#live(key);
     if (key === undefined || cell?.claim === undefined) {
-      const before = this.#released.get(id);
-      return before === undefined ? { status: 'lost' } : { status: 'already_released', ...before };
+      const { reason, ...before } = this.#ended.get(id) ?? {};
+      return reason === 'released'
+        ? { status: 'already_released', ...before }
+        : { status: 'lost', ...this.#lost(id) };
     }
     const { by } = cell.claim;
-    const { attempts } = cell;
-    const { value = cell.value } = result;
-    const tags = [...new Set(result.tags ?? cell.tags)].sort();
-    if (result.delete) this.delete(key, principal);
-    else if (!same(value, cell.value) || !same(tags, cell.tags)) {
+    const hasResult = args.delete === true || args.value !== undefined || args.tags !== undefined;
+    const after = this.#afterRelease(args, cell, hasResult);
+    const { value = cell.value } = args;
+    const tags = [...new Set(args.tags ?? cell.tags)].sort();
+    if (args.delete) {
+      cell.claim = undefined;
+      this.#delete(key, principal);
+    } else if (!same(value, cell.value) || !same(tags, cell.tags))
       this.#put('set', key, by, { value, tags, expires: cell.expires });
-    }
     this.#log('release', key, by);
-    const empty = Object.keys(result).length === 0;
-    const after = this.#cells.get(key);
-    if (after !== undefined) Object.assign(after, { claim: undefined, attempts: empty ? attempts : 0 });
-    const done = { key, rev: after?.rev ?? 0 };
-    this.#released.set(id, done);
-    return { status: 'released', ...done, ...(empty ? { attempts } : {}) };
+    const left = this.#cells.get(key);
+    if (left !== undefined) Object.assign(left, after);
+    const done = { key, rev: left?.rev ?? 0 };
+    this.#ended.set(id, { ...done, reason: 'released' });
+    return { status: 'released', ...done, ...(after.attempts > 0 && { attempts: after.attempts }) };
+  }
+
+  #afterRelease(args: ReleaseArgs, { attempts, done, failed }: Cell, hasResult: boolean) {
+    const delayed = args.delay_s === undefined ? undefined : this.now + args.delay_s * 1000;
+    const isDone = args.value !== undefined && args.tags === undefined && !args.requeue;
+    if (hasResult) return { ...NEW_WORK, done: isDone, delayed };
+    if (args.requeue) {
+      const counted = attempts > 5 ? 0 : attempts - 1;
+      return { ...NEW_WORK, attempts: counted, failed: counted === 0 ? undefined : failed, delayed };
+    }
+    const failure = args.failed ?? failed;
+    const waits = done || attempts >= 5 ? undefined : delayed;
+    return { claim: undefined, attempts, done, failed: failure, delayed: waits };
   }
 
   watch(since: number): Answer {
+    this.#settle();
     const events = this.#events
       .filter(({ rev }) => rev > since)
       .map(({ rev, op, key, by, at, json, expires }) => {

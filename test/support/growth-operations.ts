@@ -46,6 +46,8 @@ const board: Operation[] = [
   list('claimed held, all are', { run_id: 'held', claimed: 'held' }),
   list('claimed free, none is', { run_id: 'held', claimed: 'free' }),
   list('claimed dead', { ...big, claimed: 'dead' }),
+  list('claimed done', { ...big, claimed: 'done' }),
+  list('claimed delayed', { ...big, claimed: 'delayed' }),
   list('boards', {}),
   ...Object.entries(SEARCHED).map(([name, query]) => list(`search ${name}`, { ...big, query })),
   list('search word, prefix', { ...big, query: 'common', prefix: 'late/' }),
@@ -60,6 +62,15 @@ const board: Operation[] = [
   claimNext('next of a prefix', { ...big, prefix: 'queue/item-00' }),
   claimNext('next of a tag', { ...big, tags: ['todo'] }),
   claimNext('next of any', { ...big, tags: [] }),
+  claimNext('none, all are done', { ...big, prefix: 'agent-7/' }),
+  {
+    name: 'claim ten of a folder',
+    request: () => ['blackboard_claim', { by: 'bench', ...big, prefix: 'queue/', count: 10 }],
+    after: (call, { items }) => {
+      for (const item of Array.isArray(items) ? items : [])
+        call('blackboard_release', { claim_id: item.claim_id, requeue: true });
+    },
+  },
   claimNext('none, all are held', { run_id: 'held', prefix: 'queue/' }),
   claimNext('none by tag, all are held', { run_id: 'held', tags: ['todo'] }),
   claimNext('by key', { ...big, key: 'queue/item-0000023' }),

@@ -16,9 +16,13 @@ async function store(tenant: TestTenant): Promise<Answer[]> {
   const keep = async (tool: string, args: Record<string, unknown>) => {
     answers.push(await tenant.ok(tool, args));
   };
-  for (const key of ['plain', 'job/1', 'job/2', 'held', `drop/${CANARY}`])
+  for (const key of ['plain', 'job/1', 'job/2', 'tried', 'held', `drop/${CANARY}`])
     await keep('blackboard_write', { key, value, tags: [CANARY], by: CANARY });
-  await keep('blackboard_claim', { key: 'held', by: CANARY });
+  // The first claim is lost.
+  await keep('blackboard_claim', { key: 'held', by: 'w' });
+  await tenant.ok('blackboard_claim', { key: 'held', by: CANARY, take_over: true });
+  const { claim_id } = await tenant.ok('blackboard_claim', { key: 'tried', by: 'w' });
+  await tenant.ok('blackboard_release', { claim_id, failed: CANARY });
   await keep('scar_record', {
     ...failure,
     cause: CANARY,
@@ -56,11 +60,30 @@ const ATTEMPTS: readonly Attempt[] = [
   { tool: 'blackboard_write', args: { key: 'plain', value: {}, mode: 'merge' } },
   { tool: 'blackboard_write', args: { key: 'plain', value: 1, mode: 'append' } },
   { tool: 'blackboard_write', args: { key: 'plain', value: 1, claim_id: 'none' } },
+  { tool: 'blackboard_write', args: { key: 'plain', value: 1, claim_id: 'lost' }, shows: ['held_by'] },
+  {
+    tool: 'blackboard_write',
+    args: { entries: [{ key: 'plain', value: 1 }], claim_id: 'lost' },
+    shows: ['entries[].held_by'],
+  },
   { tool: 'blackboard_claim', args: { key: 'held', by: 'w' }, shows: ['held_by'] },
   { tool: 'blackboard_claim', args: { key: 'job/1', by: 'w' }, shows: ['value', 'tags'] },
   { tool: 'blackboard_claim', args: { prefix: 'job/', by: 'w' }, shows: ['value', 'tags'] },
   { tool: 'blackboard_claim', args: { prefix: 'none/', by: 'w' } },
+  { tool: 'blackboard_claim', args: { key: 'tried', by: 'w' }, shows: ['value', 'tags', 'failed'] },
+  {
+    tool: 'blackboard_claim',
+    args: { prefix: 'tried', count: 2, by: 'w' },
+    shows: ['items[].value', 'items[].tags', 'items[].failed'],
+  },
+  {
+    tool: 'blackboard_claim',
+    args: { key: 'held', take_over: true, by: 'w' },
+    shows: ['value', 'tags', 'taken_from'],
+  },
+  { tool: 'blackboard_claim', args: { claim_id: 'lost', by: 'w' }, shows: ['held_by'] },
   { tool: 'blackboard_release', args: { claim_id: 'none' } },
+  { tool: 'blackboard_release', args: { claim_id: 'lost' }, shows: ['held_by'] },
   { tool: 'blackboard_delete', args: { prefix: 'drop/', dry_run: true }, shows: ['keys'] },
   { tool: 'blackboard_delete', args: { prefix: 'drop/' }, shows: ['keys'] },
   { tool: 'scar_record', args: { ...failure, run_id: 'r' }, shows: ['known_fix'] },
@@ -81,13 +104,22 @@ const WRITING = catalogue.all.filter(isWriting);
 const scopeOf = (tool: string) => WRITING.filter(({ name }) => name === tool).map(({ scope }) => scope);
 
 /** What the tool answers, as text: an answer or an error. */
-async function textOf(tenant: TestTenant, { tool, args }: Attempt, scar: unknown): Promise<string> {
-  const outcome = await tenant.outcome(tool, 'scar_id' in args ? { ...args, scar_id: scar } : args);
+async function textOf(
+  tenant: TestTenant,
+  { tool, args }: Attempt,
+  stored: readonly Answer[],
+): Promise<string> {
+  const handles = {
+    ...('scar_id' in args && { scar_id: handleOf(stored, 'scar_id') }),
+    ...(args.claim_id === 'lost' && { claim_id: handleOf(stored, 'claim_id') }),
+  };
+  const outcome = await tenant.outcome(tool, { ...args, ...handles });
   expect(outcome.kind).toMatch(/^(answer|error)$/);
   return outcome.kind === 'answer' ? outcome.json : JSON.stringify(outcome);
 }
 
-const scarOf = (stored: readonly Answer[]) => stored.find(({ scar_id }) => scar_id !== undefined)?.scar_id;
+const handleOf = (stored: readonly Answer[], name: string) =>
+  stored.map((answer) => answer[name]).find((handle) => handle !== undefined);
 
 describe.each(ATTEMPTS)('$tool $args', (attempt) => {
   const { tool, shows = [] } = attempt;
@@ -96,7 +128,7 @@ describe.each(ATTEMPTS)('$tool $args', (attempt) => {
     const owner = await openTenant();
     const stored = await store(owner);
     const writer = await owner.otherPrincipal(scopeOf(tool));
-    const text = await textOf(writer, attempt, scarOf(stored));
+    const text = await textOf(writer, attempt, stored);
     expect(text).not.toContain(CANARY);
     const { withheld } = JSON.parse(text);
     expect(withheld?.fields ?? []).toEqual(shows);
@@ -106,7 +138,7 @@ describe.each(ATTEMPTS)('$tool $args', (attempt) => {
   test('shows them to a token that may read', async () => {
     const owner = await openTenant();
     const stored = await store(owner);
-    const text = await textOf(owner, attempt, scarOf(stored));
+    const text = await textOf(owner, attempt, stored);
     expect(text).not.toContain('withheld');
     if (shows.length > 0) expect(text).toContain(CANARY);
   });
@@ -137,7 +169,12 @@ test('a repeat with the same idempotency key shows each token what that token ma
 test('every writing tool is tried, and every field that it may withhold', () => {
   expect(new Set(ATTEMPTS.map(({ tool }) => tool))).toEqual(new Set(WRITING.map(({ name }) => name)));
   // The parts of a value that was cut go with the value.
-  const withheld = new Set(['blackboard_claim truncated', 'blackboard_claim bytes']);
+  const withheld = new Set(
+    ['', 'items[].'].flatMap((path) => [
+      `blackboard_claim ${path}truncated`,
+      `blackboard_claim ${path}bytes`,
+    ]),
+  );
   for (const { tool, shows = [] } of ATTEMPTS) for (const field of shows) withheld.add(`${tool} ${field}`);
   const declared = WRITING.flatMap(({ name, storedFields = [] }) =>
     storedFields.map((field) => `${name} ${field}`),

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BoardModel, type WriteArgs } from '../support/board-model.ts';
+import { BoardModel, type ReleaseArgs, type WriteArgs } from '../support/board-model.ts';
 import { createdCompartment } from '../support/compartment.ts';
 import type { Answer } from '../support/tenant.ts';
 
 const KEYS = ['a', 'b', 'q/c'];
+/** Longer than any claim, delay or time to live here. */
+const BEYOND_ALL_MS = 10_000;
 const NEVER_GIVEN = 'never given';
 const MAX_OPS = 16;
 const SEQUENCES = 2_000;
@@ -44,12 +46,18 @@ const op = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       op: fc.constant('list' as const),
-      state: fc.constantFrom('any', 'free', 'held', 'dead'),
+      state: fc.constantFrom('any', 'free', 'held', 'delayed', 'done', 'dead'),
     }),
   },
   {
     weight: 4,
-    arbitrary: fc.record({ op: fc.constant('claim' as const), key: optional(key), by, ttl_s: seconds }),
+    arbitrary: fc.record({
+      op: fc.constant('claim' as const),
+      key: optional(key),
+      by,
+      ttl_s: seconds,
+      take_over: optional(fc.constant(true)),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('renew' as const), claim, ttl_s: seconds }) },
   {
@@ -57,12 +65,17 @@ const op = fc.oneof(
     arbitrary: fc.record({
       op: fc.constant('release' as const),
       claim,
-      result: fc.oneof(
+      result: fc.oneof<fc.Arbitrary<ReleaseArgs>[]>(
         fc.constant({}),
         fc.constant({ delete: true }),
         fc.record({ value }),
         fc.record({ tags }),
         fc.record({ value, tags }),
+        fc.record({ requeue: fc.constant(true), value }),
+        fc.record({ requeue: fc.constant(true), delay_s: seconds }),
+        fc.record({ failed: fc.constantFrom('timeout', 'refused'), delay_s: seconds }),
+        fc.record({ failed: fc.constant('timeout') }),
+        fc.record({ tags, delay_s: seconds }),
       ),
     }),
   },
@@ -97,6 +110,9 @@ class Both {
   #lastRev: number;
 
   constructor() {
+    // What earlier boards have left expires first, so that it takes no revision of this board's.
+    server.clock.now += BEYOND_ALL_MS;
+    for (let calls = 0; calls < 3; calls++) call('blackboard_watch', { since_rev: 1_000_000_000 });
     const { head_rev } = call('blackboard_watch', { since_rev: 1_000_000_000 }) ?? {};
     this.#model = new BoardModel(server.clock.now, head_rev);
     this.#lastRev = head_rev;
@@ -121,9 +137,9 @@ class Both {
     expect(this.#call('blackboard_write', args)).toEqual(this.#model.write(args));
   }
 
-  #take({ key, by, ttl_s }: Op & { op: 'claim' }): void {
-    const { answer, name } = this.#model.claim(key, by, ttl_s);
-    const chosen = key === undefined ? { tags: [] } : { key };
+  #take({ key, by, ttl_s, take_over }: Op & { op: 'claim' }): void {
+    const { answer, name } = this.#model.claim(key, by, ttl_s, key !== undefined && take_over === true);
+    const chosen = key === undefined ? { tags: [] } : { key, take_over };
     const { claim_id, ...said } = this.#call('blackboard_claim', { ...chosen, by, ttl_s }) ?? {};
     expect(said).toEqual(answer);
     expect(claim_id === undefined).toBe(name === undefined);

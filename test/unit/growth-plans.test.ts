@@ -44,7 +44,7 @@ const BOUNDED: readonly Allowed[] = [
   { step: 'SCAN calls', of: 'SELECT buckets FROM calls ORDER BY id DESC LIMIT', because: IN_ORDER },
   {
     step: 'USE TEMP B-TREE FOR ORDER BY',
-    of: 'SELECT key FROM board_cells WHERE id IN (SELECT value FROM json_each(?)) ORDER BY key',
+    of: 'claim_until FROM board_cells WHERE id IN (SELECT value FROM json_each(?)) ORDER BY key',
     because: 'a call names at most 500 cells',
   },
   { step: 'SCAN board_events', of: 'SELECT rev, at FROM board_events ORDER BY rev LIMIT', because: IN_ORDER },

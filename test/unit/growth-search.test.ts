@@ -89,6 +89,7 @@ test('cells whose claims ended all at once are free again, and listed so', () =>
   expect(call('blackboard_claim', { prefix: 'q/', by: 'b' })).toEqual({
     status: 'none',
     retry_after_ms: 60_000,
+    held: 50,
   });
   tenant.clock.now += 60_000;
   expect(call('blackboard_list', { claimed: 'held' })).toEqual({

@@ -6,9 +6,19 @@ import { type CellWrite, planWrite, type WritePlan } from '../../src/tools/black
 
 const cell = (value: unknown): Cell => {
   const json = JSON.stringify(value);
-  const owner = { claim_id: null, claim_by: null, claim_fence: null, claim_until: null, attempts: 0 };
-  const about = { id: 1, run_id: 'r', key: 'k', rev: 1, author: 'a', updated_at: 0, versions: 1 };
-  return { ...about, ...owner, expires_at: null, tags: '[]', value: json, bytes: utf8Bytes(json) };
+  const owner = { claim_id: null, claim_by: null, claim_fence: null, claim_until: null, claimed_at: null };
+  const queue = { attempts: 0, done: 0, failure: null };
+  const about = {
+    id: 1,
+    run_id: 'r',
+    key: 'k',
+    rev: 1,
+    author: 'a',
+    principal: 'a',
+    updated_at: 0,
+    versions: 1,
+  };
+  return { ...about, ...owner, ...queue, expires_at: null, tags: '[]', value: json, bytes: utf8Bytes(json) };
 };
 
 const write = (mode: CellWrite['mode'], value: unknown): CellWrite => ({

@@ -6,27 +6,24 @@ const BOARD = { run_id: 'work-queue' };
 const ITEMS = 6;
 /** The time to live of claims, in seconds. Short, so that the wait for the dead agent's claim is short. */
 const CLAIM_S = 2;
-const TIMER_SLACK_MS = 50;
+/** Longer than the claim of the dead agent, in seconds. */
+const WAIT_S = 10;
 
-const writeSchema = z.object({ status: z.string() });
+const writeSchema = z.object({ status: z.string(), reason: z.string().optional() });
 const claimSchema = z.object({
   status: z.string(),
   claim_id: z.string().optional(),
   key: z.string().optional(),
   attempts: z.int().optional(),
   retry_after_ms: z.int().optional(),
+  held: z.int().optional(),
 });
 const listSchema = z.object({ entries: z.array(z.object({ key: z.string(), preview: z.string() })) });
 
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const claim = (agent: Agent, what: object) =>
   agent.call('blackboard_claim', { ...BOARD, by: agent.name, ttl_s: CLAIM_S, ...what }, claimSchema);
 const finish = (agent: Agent, claim_id: string | undefined) =>
-  agent.call(
-    'blackboard_release',
-    { ...BOARD, claim_id, value: `done by ${agent.name}`, tags: [] },
-    writeSchema,
-  );
+  agent.call('blackboard_release', { ...BOARD, claim_id, value: `done by ${agent.name}` }, writeSchema);
 
 /** Claims and finishes items until none is free. @returns the keys of the finished items */
 async function finishAll(agent: Agent): Promise<string[]> {
@@ -62,13 +59,16 @@ export async function queue({ report, planner, worker, reviewer }: DemoContext):
     finished.length === ITEMS - 1 && lost.key !== undefined && !finished.includes(lost.key),
   );
 
-  const held = await claim(reviewer, { key: lost.key });
-  report.note(`${lost.key} is ${held.status}; reviewer waits ${held.retry_after_ms} ms, as the answer says`);
-  await wait((held.retry_after_ms ?? 0) + TIMER_SLACK_MS);
-  const taken = await claim(reviewer, { key: lost.key });
+  const none = await claim(reviewer, { tags: ['todo'] });
   report.check(
-    'then another agent claims it, as the second attempt',
-    taken.status === 'claimed' && taken.attempts === 2,
+    'nothing is free, and the answer says that one item is held',
+    none.status === 'none' && none.held === 1,
+  );
+  report.note(`reviewer waits until the claim on ${lost.key} expires, in ${none.retry_after_ms} ms`);
+  const taken = await claim(reviewer, { tags: ['todo'], wait_s: WAIT_S });
+  report.check(
+    'then it gets the item, as the second attempt',
+    taken.status === 'claimed' && taken.key === lost.key && taken.attempts === 2,
   );
   const done = await finish(reviewer, taken.claim_id);
   report.check('that agent finishes it', done.status === 'released');
@@ -78,8 +78,11 @@ export async function queue({ report, planner, worker, reviewer }: DemoContext):
     { ...BOARD, key: lost.key, value: 'back from the dead', claim_id: lost.claim_id },
     writeSchema,
   );
-  report.check('a late write of the dead agent changes nothing', late.status === 'claim_lost');
-  const listed = await planner.call('blackboard_list', BOARD, listSchema);
+  report.check(
+    'a late write of the dead agent changes nothing, and is told why',
+    late.status === 'claim_lost' && late.reason === 'expired',
+  );
+  const listed = await planner.call('blackboard_list', { ...BOARD, claimed: 'done' }, listSchema);
   report.check(
     'every item is done',
     listed.entries.length === ITEMS && listed.entries.every(({ preview }) => preview.includes('done by')),

@@ -18,6 +18,7 @@ import type {
 import { StorageFailure } from '../storage/database.ts';
 import type { Token } from '../storage/tokens.ts';
 import { callLine, droppedLine, type Ended, UNKNOWN_TOOL } from './call-log.ts';
+import { Expiries } from './expiries.ts';
 import { runIdempotent } from './idempotency.ts';
 import type { Shortage } from './limiter.ts';
 import { expected, internal, rateLimited, recordOf, toJson, tooManyWaiting, waitOf } from './outcomes.ts';
@@ -27,6 +28,9 @@ import { growthOf } from './storage-quota.ts';
 import { toolContext } from './tool-context.ts';
 import { withholdStored } from './withhold.ts';
 import { tokensForArgs, WorkMeter } from './work.ts';
+
+/** Expired entries that a call records at most before it runs. The sweep records the others. */
+const EXPIRIES_IN_CALL = 64;
 
 /** A call that waits, and what for; durations in milliseconds. */
 export interface Waiting {
@@ -62,16 +66,34 @@ interface Attempt {
  */
 export class Pipeline {
   readonly #parts: PipelineParts;
+  readonly #expiries: Expiries;
   #rev: number;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
     this.#rev = parts.rev;
+    this.#expiries = new Expiries(parts, (cause) =>
+      parts.log({ level: 'error', event: 'tenant.sweep_failed', cause: describeCause(cause, undefined, {}) }),
+    );
   }
 
   /** The last revision that was committed. */
   get rev(): number {
     return this.#rev;
+  }
+
+  /** When the next entry expires whose expiry is an event, in milliseconds since the epoch. */
+  get nextExpiry(): number | undefined {
+    return this.#expiries.next();
+  }
+
+  /** Records what has expired, at most `limit` entries of each kind. @returns how many it has recorded */
+  recordExpiries(limit: number): number {
+    const recorded = this.#expiries.record(this.#rev, this.#parts.clock(), limit);
+    if (recorded === undefined) return 0;
+    this.#rev = recorded.rev;
+    this.#parts.committed(recorded.touched);
+    return recorded.count;
   }
 
   admit(tokenId: TokenId, sessionId: SessionId | undefined): Result<Admission, Refusal> {
@@ -198,6 +220,7 @@ export class Pipeline {
     const { request, tool, now, retry } = attempt;
     const meter = new WorkMeter(sizeOfJson(request.args));
     let waitMs = 0;
+    this.recordExpiries(EXPIRIES_IN_CALL);
     try {
       const args = parseArguments(tool, request.args);
       if (!tool.annotations.readOnlyHint) this.#parts.quota.requireRoom(growthOf(tool, args));
@@ -253,6 +276,7 @@ export class Pipeline {
       return done;
     });
     this.#rev = state.rev;
+    this.#expiries.changed();
     this.#parts.committed(state.touched);
     return outcome;
   }

@@ -47,6 +47,11 @@ export class Records {
     this.#db = db;
   }
 
+  /** Stores the revision counter alone, in the newest record. A tenant without records has allocated no revision. */
+  saveRev(rev: number): void {
+    this.#db.exec('UPDATE calls SET rev = ? WHERE id = (SELECT max(id) FROM calls)', rev);
+  }
+
   save(record: CallRecord, ledger: Ledger): void {
     // The first record prunes as well: a Durable Object may never live long enough to save 256.
     if (this.#saved++ % PRUNE_EVERY === 0) {

@@ -9,6 +9,8 @@ export type Cell = {
   key: string;
   rev: number;
   author: string;
+  /** The token with which the cell was written. */
+  principal: string;
   updated_at: number;
   /** Milliseconds since the epoch. From this moment on the cell counts as absent, even if its row still exists. */
   expires_at: number | null;
@@ -18,10 +20,19 @@ export type Cell = {
   claim_id: string | null;
   claim_by: string | null;
   claim_fence: number | null;
-  /** Milliseconds since the epoch. */
+  /**
+   * Milliseconds since the epoch. Without a claim: the end of a delay, or `FOREVER` for a cell that is done, so that the
+   * indexes of free cells leave it out.
+   */
   claim_until: number | null;
+  /** When the claim was started; null also for claims of earlier releases. */
+  claimed_at: number | null;
   /** Claims since the cell last got a result, including the current one. */
   attempts: number;
+  /** 1: the cell has a result, so it is not offered again. It stays so while someone claims it by its key. */
+  done: number;
+  /** Why the last attempt failed, as its worker gave it. */
+  failure: string | null;
   /** JSON array of distinct strings, sorted. */
   tags: string;
   /** JSON text, or only its start if the query asked for no more. */
@@ -84,8 +95,8 @@ export function selectCells(
   maxChars: number,
 ): Cell[] {
   return sql.exec<Cell>(
-    `SELECT id, run_id, key, rev, author, updated_at, expires_at, versions, bytes, claim_id, claim_by,
-       claim_fence, claim_until, attempts, tags, substr(value, 1, ?) AS value
+    `SELECT id, run_id, key, rev, author, principal, updated_at, expires_at, versions, bytes, claim_id, claim_by,
+       claim_fence, claim_until, claimed_at, attempts, done, failure, tags, substr(value, 1, ?) AS value
      FROM board_cells WHERE ${where}`,
     maxChars,
     ...bindings,

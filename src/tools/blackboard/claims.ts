@@ -4,17 +4,18 @@
  * Guarantees: a cell has at most one holder, because a tenant's tools run one after another and each in a transaction.
  * Every claim gets a larger fence than the one before, so other systems can reject a holder that is late.
  * A claim id cannot be guessed, and only the caller that started the claim gets it.
- * Fails by time: a claim ends without any call at `claim_until`, or earlier if its cell expires or is deleted. A holder learns
- * this from its next call, which changes nothing.
- * Memory: one claim per cell, in the cell's row. Starts and releases are also logged in `board_marks` (7 days, at most the
- * last 100,000 revisions). A repeated release is recognised only as long as its log entry exists.
+ * Fails by time: a claim ends without any call at `claim_until`, or earlier if its cell expires or is deleted, or another
+ * caller takes it over. A holder learns this from its next call, which changes nothing.
+ * Memory: one claim per cell, in the cell's row. Starts and ends are also logged (`claim-log.ts`). A repeated release is
+ * recognised only as long as its log entry exists.
  */
 import { createHash } from 'node:crypto';
 import type { ToolContext } from '../tool.ts';
 import { type Cell, selectCells } from './cell.ts';
-import { clearClaim, type Holder, holderOf } from './claim-state.ts';
-import { boardTopic } from './fields.ts';
-import { limitClaimEvents } from './sweep.ts';
+import { logClaimEvent } from './claim-log.ts';
+import { clearClaim, type Holder, holderOf, type Outcome } from './claim-state.ts';
+import { endOverdueClaims } from './expiry.ts';
+import { queueTopic } from './fields.ts';
 import { MAX_VALUE_BYTES } from './value.ts';
 
 export interface HeldCell {
@@ -47,21 +48,34 @@ function claimIdOf({ seal }: ToolContext, fence: number): string {
     .slice(0, 32);
 }
 
-/** Starts a claim on a cell that nobody holds. The cell keeps its rev, because its value does not change. */
+/** Starts a claim on an unexpired cell. A holder that it has loses it. The cell keeps its rev, because its value does not change. */
 export function startClaim(context: ToolContext, cell: Cell, by: string, ttlSeconds: number): Holder {
-  const fence = context.nextRev();
-  const holder = { id: claimIdOf(context, fence), by, fence, until: context.now + ttlSeconds * 1000 };
+  const { run_id, key } = cell;
+  const holder = holderOf(cell, context.now);
+  if (holder === undefined) endOverdueClaims(context, [cell]);
+  else
+    logClaimEvent(context, {
+      run_id,
+      key,
+      op: 'release',
+      by: holder.by,
+      claimId: holder.id,
+      cellRev: cell.rev,
+      ended: 'taken_over',
+    });
+  const fence = logClaimEvent(context, { run_id, key, op: 'claim', by });
+  const claim = { id: claimIdOf(context, fence), by, fence, until: context.now + ttlSeconds * 1000 };
   context.sql.exec(
-    `UPDATE board_cells SET claim_id = ?, claim_by = ?, claim_fence = ?, claim_until = ?, attempts = attempts + 1
-     WHERE id = ?`,
-    holder.id,
+    `UPDATE board_cells SET claim_id = ?, claim_by = ?, claim_fence = ?, claim_until = ?, claimed_at = ?,
+       attempts = attempts + 1 WHERE id = ?`,
+    claim.id,
     by,
     fence,
-    holder.until,
+    claim.until,
+    context.now,
     cell.id,
   );
-  logClaimEvent(context, cell, { rev: fence, op: 'claim', by, claimId: null, cellRev: null });
-  return holder;
+  return claim;
 }
 
 /** Makes the claim end `ttlSeconds` from now. @returns its new end, in milliseconds since the epoch */
@@ -72,60 +86,18 @@ export function renewClaim({ sql, now }: ToolContext, { cell }: HeldCell, ttlSec
 }
 
 /**
- * Ends the claim.
- * @param outcome `cellRev`: the current rev of the cell, 0 if it was deleted; `attempts`: the failed attempts that remain counted
+ * Ends the claim by its release.
+ * @param cellRev the current rev of the cell; 0 if it was deleted
+ * @param outcome what remains in its row
  */
 export function endClaim(
   context: ToolContext,
   { cell, holder }: HeldCell,
-  outcome: { readonly cellRev: number; readonly attempts: number },
+  cellRev: number,
+  outcome: Outcome,
 ): void {
-  if (outcome.cellRev > 0) clearClaim(context, cell.id, outcome.attempts);
-  logClaimEvent(context, cell, {
-    rev: context.nextRev(),
-    op: 'release',
-    by: holder.by,
-    claimId: holder.id,
-    cellRev: outcome.cellRev,
-  });
-}
-
-interface ClaimEvent {
-  readonly rev: number;
-  readonly op: 'claim' | 'release';
-  readonly by: string;
-  /** Set for a release only, so that `findReleasedClaim` finds it. */
-  readonly claimId: string | null;
-  readonly cellRev: number | null;
-}
-
-function logClaimEvent({ sql, author, now, touch }: ToolContext, cell: Cell, event: ClaimEvent): void {
-  sql.exec(
-    `INSERT INTO board_marks (rev, run_id, key, op, author, principal, at, claim_id, cell_rev)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    event.rev,
-    cell.run_id,
-    cell.key,
-    event.op,
-    event.by,
-    author.principal,
-    now,
-    event.claimId,
-    event.cellRev,
-  );
-  limitClaimEvents(sql);
-  touch(boardTopic(cell.run_id));
-}
-
-/** The logged release of a claim; undefined if the claim was never released or the log entry has been deleted. */
-export function findReleasedClaim(
-  { sql }: ToolContext,
-  claimId: string,
-  runId: string | undefined,
-): { run_id: string; key: string; cell_rev: number } | undefined {
-  const [row] = sql.exec<{ run_id: string; key: string; cell_rev: number }>(
-    'SELECT run_id, key, cell_rev FROM board_marks WHERE claim_id = ?',
-    claimId,
-  );
-  return row === undefined || (runId !== undefined && runId !== row.run_id) ? undefined : row;
+  const { run_id, key } = cell;
+  if (cellRev > 0) clearClaim(context, cell.id, outcome);
+  logClaimEvent(context, { run_id, key, op: 'release', by: holder.by, claimId: holder.id, cellRev });
+  context.touch(queueTopic(run_id));
 }

@@ -40,7 +40,7 @@ const output = z.strictObject({
 
 type Args = z.output<typeof input>;
 type Answer = z.output<typeof output>;
-type Match = { id: number; key: string; rev: number; claim_until: number | null };
+type Match = { id: number; key: string; rev: number; claim_id: string | null; claim_until: number | null };
 
 export const blackboardDelete = defineTool({
   name: 'blackboard_delete',
@@ -69,7 +69,7 @@ export const blackboardDelete = defineTool({
 function respond(args: Args, context: ToolContext): Answer {
   const filter = chosen(args, context);
   const matches = context.sql.exec<Match>(
-    `SELECT id, key, rev, claim_until FROM board_cells WHERE ${filter.where} ORDER BY key LIMIT ?`,
+    `SELECT id, key, rev, claim_id, claim_until FROM board_cells WHERE ${filter.where} ORDER BY key LIMIT ?`,
     ...filter.bindings,
     MAX_DELETED_PER_CALL + 1,
   );
@@ -104,7 +104,9 @@ function respond(args: Args, context: ToolContext): Answer {
 }
 
 function countHeld(matches: readonly Match[], now: number): number | undefined {
-  const held = matches.filter(({ claim_until }) => isHeldUntil(claim_until, now)).length;
+  const held = matches.filter(
+    ({ claim_id, claim_until }) => claim_id !== null && isHeldUntil(claim_until, now),
+  ).length;
   return held === 0 ? undefined : held;
 }
 

@@ -1,7 +1,7 @@
 /** The events of a board after a revision, for `blackboard_watch`: writes and deletions merged with the log of claims. */
 import type { Sql } from '../tool.ts';
 import { keyCondition, NOT_EXPIRED } from './cell.ts';
-import { VERSION_MS } from './history.ts';
+import { EVENT_OP, VERSION_MS } from './history.ts';
 import type { Mode } from './plan-write.ts';
 import { LOG_FLOOR } from './sweep.ts';
 import { PREVIEW_SOURCE_CHARS } from './value.ts';
@@ -11,9 +11,11 @@ const MAX_SCANNED = 10_000;
 
 export type BoardEvent = {
   rev: number;
-  op: Mode | 'delete' | 'claim' | 'release';
+  op: Mode | 'delete' | 'expired' | 'claim' | 'release' | 'claim_expired';
   key: string;
   author: string;
+  principal: string;
+  /** When it happened, in milliseconds since the epoch. Expiries are logged later, so it does not always grow with `rev`. */
   at: number;
   expires_at: number | null;
   /** The start of the JSON text; null if the event wrote no value. */
@@ -48,9 +50,11 @@ export function eventsSince(
   const range = [...bindings, since, lastScanned?.rev ?? Number.MAX_SAFE_INTEGER, now - VERSION_MS];
   const chosen = `${where} AND rev > ? AND rev <= ? AND at > ?`;
   const rows = sql.exec<BoardEvent>(
-    `SELECT rev, op, key, author, at, expires_at, substr(value, 1, ?) AS value FROM board_events WHERE ${chosen}
+    `SELECT rev, ${EVENT_OP} AS op, key, author, principal, coalesce(expired_at, at) AS at, expires_at,
+       substr(value, 1, ?) AS value FROM board_events WHERE ${chosen}
      UNION ALL
-     SELECT rev, op, key, author, at, NULL, NULL FROM board_marks WHERE ${chosen}
+     SELECT rev, iif(ended IS NULL, op, 'claim_expired'), key, author, principal, coalesce(expired_at, at), NULL, NULL
+     FROM board_marks WHERE ${chosen} AND (ended IS NULL OR ended = 'expired')
      ORDER BY rev LIMIT ?`,
     PREVIEW_SOURCE_CHARS,
     ...range,

@@ -16,11 +16,15 @@ export const VERSION_MS = 7 * DAY_MS;
 /** How many surplus versions of a key may wait, unreadable, until they are deleted together. */
 export const VERSION_SLACK = 12;
 
+/** SQL: the operation of a row of `board_events`; an expired cell is stored as deleted. */
+export const EVENT_OP = "iif(expired_at IS NULL, op, 'expired')";
+
 /** A row of `board_events` without its value. */
 export type Version = {
   rev: number;
   op: string;
   author: string;
+  principal: string;
   at: number;
   expires_at: number | null;
   bytes: number | null;
@@ -31,7 +35,7 @@ export type Version = {
 export function listVersions(sql: Sql, runId: string, key: string, now: number): Version[] {
   return sql
     .exec<Version>(
-      `SELECT rev, op, author, at, expires_at, bytes, tags FROM board_events
+      `SELECT rev, ${EVENT_OP} AS op, author, principal, coalesce(expired_at, at) AS at, expires_at, bytes, tags FROM board_events
        WHERE run_id = ? AND key = ? ORDER BY rev DESC LIMIT ?`,
       runId,
       key,

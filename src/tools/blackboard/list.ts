@@ -4,12 +4,13 @@ import { count, limit, optionalName, tags, text } from '../fields.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { listBoards } from './boards.ts';
-import { parseTags } from './cell.ts';
-import { CLAIM_STATES, clearEndedClaims, isHeldUntil } from './claim-state.ts';
-import { DEFAULT_RUN, prefixFilter } from './fields.ts';
+import { CLAIM_STATES, describeClaim } from './claim-state.ts';
+import { hasUnclearedClaims } from './expiry.ts';
+import { claimFields, DEFAULT_RUN, prefixFilter } from './fields.ts';
 import { type ListedCell, pageByKey, type Selection } from './listing.ts';
 import { pageByScore } from './search.ts';
 import { indexPending } from './search-index.ts';
+import { showTags } from './show-cell.ts';
 import { preview } from './value.ts';
 
 const MAX_QUERY_CHARS = 512;
@@ -27,7 +28,7 @@ const input = z.strictObject({
   claimed: z
     .enum(['any', ...CLAIM_STATES])
     .optional()
-    .describe('dead: 5 claims failed.'),
+    .describe('dead: 5 attempts failed.'),
   limit: limit(50, 200).describe('Up to 200, default 50.'),
   cursor: z.string().min(1).max(MAX_CURSOR_CHARS).optional().describe('next_cursor.'),
 });
@@ -42,8 +43,12 @@ const output = z.strictObject({
         age_s: count(),
         expires_in_s: count().optional(),
         bytes: count(),
-        tags: z.array(z.string()),
+        tags: z.array(z.string()).optional(),
         claimed_by: z.string().optional(),
+        claim: z
+          .strictObject({ state: z.enum(CLAIM_STATES), ...claimFields })
+          .optional()
+          .describe('Omitted if the cell was not claimed since its value was written.'),
         preview: z.string().describe('Start of the JSON text.'),
         score: z.number().optional().describe('With query: higher is better.'),
       }),
@@ -122,7 +127,7 @@ function listCells(args: Args, context: ToolContext): Answer {
   const state = args.claimed === 'any' ? undefined : args.claimed;
   const filters = [runId, prefix, tags, args.query ?? null, state ?? null];
   const selection = { runId, prefix, tags, state, now };
-  const isComplete = state === undefined || clearEndedClaims(sql, runId, now);
+  const isComplete = state === undefined || !hasUnclearedClaims(sql, runId, now);
   const page =
     args.query === undefined
       ? keyPage(args, filters, selection, context)
@@ -161,6 +166,7 @@ function scorePage(
 }
 
 function describe(cell: ListedCell, now: number): NonNullable<Answer['entries']>[number] {
+  const claim = describeClaim(cell, now);
   return {
     key: cell.key,
     rev: cell.rev,
@@ -168,9 +174,15 @@ function describe(cell: ListedCell, now: number): NonNullable<Answer['entries']>
     age_s: ageSeconds(cell.updated_at, now),
     expires_in_s: secondsLeft(cell.expires_at, now),
     bytes: cell.bytes,
-    tags: parseTags(cell.tags),
-    claimed_by: isHeldUntil(cell.claim_until, now) ? (cell.claim_by ?? undefined) : undefined,
+    ...showTags(cell.tags),
+    claimed_by: claim?.by,
+    claim: claim === undefined ? undefined : withoutHolder(claim),
     preview: preview(cell.value),
     score: cell.score === null ? undefined : Number(cell.score.toPrecision(4)),
   };
+}
+
+/** The holder is shown as `claimed_by`. */
+function withoutHolder({ by: _, fence: __, ...claim }: NonNullable<ReturnType<typeof describeClaim>>) {
+  return claim;
 }

@@ -7,7 +7,7 @@
  */
 import type { Sql, SqlValue } from '../tool.ts';
 import { type Cell, type Condition, keyCondition, NOT_EXPIRED } from './cell.ts';
-import { type ClaimState, STATE_CODE, STATE_CODES } from './claim-state.ts';
+import { ALL_STATES, type ClaimColumns, type ClaimState, STATE_INDEXES } from './claim-state.ts';
 import { PREVIEW_SOURCE_CHARS } from './value.ts';
 
 /** How many cells a count examines. Totals stop here; more cells can still be listed. */
@@ -27,19 +27,10 @@ export interface Selection {
 }
 
 /** `value` is the start of the JSON text, for a preview. */
-export type ListedCell = Pick<
-  Cell,
-  | 'key'
-  | 'rev'
-  | 'author'
-  | 'updated_at'
-  | 'expires_at'
-  | 'bytes'
-  | 'claim_by'
-  | 'claim_until'
-  | 'tags'
-  | 'value'
-> & { score: number | null };
+export type ListedCell = ClaimColumns &
+  Pick<Cell, 'key' | 'rev' | 'author' | 'principal' | 'updated_at' | 'bytes' | 'tags' | 'value'> & {
+    score: number | null;
+  };
 
 export interface CellCount {
   readonly total: number;
@@ -53,16 +44,17 @@ export interface Page<Position> extends CellCount {
   readonly next: Position | undefined;
 }
 
-export const LISTED_COLUMNS = `key, rev, author, updated_at, expires_at, bytes, claim_by, claim_until, tags,
-  substr(value, 1, ${PREVIEW_SOURCE_CHARS}) AS value`;
+export const LISTED_COLUMNS = `key, rev, author, principal, updated_at, expires_at, bytes, claim_id, claim_by, claim_fence,
+  claim_until, claimed_at, attempts, done, failure, tags, substr(value, 1, ${PREVIEW_SOURCE_CHARS}) AS value`;
 
-/** SQL on the row of a cell: whether it is unexpired and in the state of a selection. */
+/** SQL on the row of a cell, or on the entry of its state's index: whether it is unexpired and in the state of a selection. */
 export function stateCondition({ state, now }: Selection): Condition {
-  const codes = state === undefined ? '' : ` AND ${STATE_CODE} = ${STATE_CODES[state]}`;
-  // A claim that has ended can still be in its row.
-  return state === 'held'
-    ? { where: `${NOT_EXPIRED}${codes} AND claim_until > ?`, bindings: [now, now] }
-    : { where: `${NOT_EXPIRED}${codes}`, bindings: [now] };
+  if (state === undefined) return { where: NOT_EXPIRED, bindings: [now] };
+  const { where } = STATE_INDEXES[state];
+  // A claim or delay that has ended can still be in its row.
+  return state === 'held' || state === 'delayed'
+    ? { where: `${NOT_EXPIRED} AND ${where} AND claim_until > ?`, bindings: [now, now] }
+    : { where: `${NOT_EXPIRED} AND ${where}`, bindings: [now] };
 }
 
 /** SQL on the column `key` of any table: whether the cell has all of these tags. */
@@ -102,9 +94,9 @@ function examined(selection: Selection, range: Condition): Condition {
         WHERE ${range.where} ORDER BY key LIMIT ?`,
       bindings: range.bindings,
     };
+  const { index, where } = STATE_INDEXES[state];
   return {
-    where: `SELECT key FROM board_cells INDEXED BY board_cells_state
-      WHERE ${STATE_CODE} = ${STATE_CODES[state]} AND ${range.where} ORDER BY key LIMIT ?`,
+    where: `SELECT key FROM board_cells INDEXED BY ${index} WHERE ${where} AND ${range.where} ORDER BY key LIMIT ?`,
     bindings: range.bindings,
   };
 }
@@ -160,10 +152,10 @@ function countByState(selection: Selection): Condition {
   const { runId, prefix, state } = selection;
   const range = keyCondition(runId, prefix);
   const matches = stateCondition(selection);
-  const codes = state === undefined ? Object.values(STATE_CODES).join() : STATE_CODES[state];
+  const { index, where } = state === undefined ? ALL_STATES : STATE_INDEXES[state];
   return {
-    where: `SELECT ${matches.where} AS matches FROM board_cells INDEXED BY board_cells_state
-      WHERE ${STATE_CODE} IN (${codes}) AND ${range.where} LIMIT ?`,
+    where: `SELECT ${matches.where} AS matches FROM board_cells INDEXED BY ${index}
+      WHERE ${where} AND ${range.where} LIMIT ?`,
     bindings: [...matches.bindings, ...range.bindings],
   };
 }
@@ -173,10 +165,10 @@ function countByTag(selection: Selection): Condition {
   const keys = examined(selection, keyCondition(runId, selection.prefix));
   const matches = stateCondition(selection);
   const others = tagsCondition(runId, tags.slice(1));
-  const codes = state === undefined ? Object.values(STATE_CODES).join() : STATE_CODES[state];
+  const { index, where } = state === undefined ? ALL_STATES : STATE_INDEXES[state];
   return {
-    where: `SELECT EXISTS (SELECT 1 FROM board_cells INDEXED BY board_cells_state WHERE run_id = ?
-        AND ${STATE_CODE} IN (${codes}) AND board_cells.key = cell.key AND ${matches.where})
+    where: `SELECT EXISTS (SELECT 1 FROM board_cells INDEXED BY ${index} WHERE run_id = ?
+        AND ${where} AND board_cells.key = cell.key AND ${matches.where})
         AND ${others.where} AS matches FROM (${keys.where}) AS cell`,
     bindings: [runId, ...matches.bindings, ...others.bindings, ...keys.bindings],
   };

@@ -8,10 +8,11 @@
  * of the searched folders: for example `queue/b-` after many older `queue/a-`. With more than 100 folders it is the oldest of the
  * first 1,000 in key order. Give each queue a folder of its own.
  */
-import type { Sql, SqlValue } from '../tool.ts';
+import type { Sql, SqlValue, ToolContext } from '../tool.ts';
 import { type Condition, keyCondition, NOT_EXPIRED, prefixRange } from './cell.ts';
-import { clearEndedClaims, IS_FREE, STATE_CODE } from './claim-state.ts';
-import { countCells, type Selection, tagsCondition } from './listing.ts';
+import { IS_FREE, STATE_INDEXES } from './claim-state.ts';
+import { endClaimsOf } from './expiry.ts';
+import { type Selection, tagsCondition } from './listing.ts';
 
 /** How many cells are examined in order of rev, in all folders together, and then in order of key. */
 const MAX_EXAMINED = 1_000;
@@ -28,10 +29,10 @@ type Found = { id: number; rev: number };
 type Search = Found | 'none' | 'unknown';
 
 /** The id of the oldest free cell of a selection. Its `state` is ignored. */
-export function oldestFree(sql: Sql, selection: Selection): number | undefined {
+export function oldestFree(context: ToolContext, selection: Selection): number | undefined {
   for (;;) {
-    const isComplete = clearEndedClaims(sql, selection.runId, selection.now);
-    const found = oldestMatch(sql, selection);
+    const isComplete = endClaimsOf(context, selection.runId);
+    const found = oldestMatch(context.sql, selection);
     if (found !== undefined || isComplete) return found?.id;
   }
 }
@@ -44,7 +45,8 @@ function oldestMatch(sql: Sql, selection: Selection): Found | undefined {
   return inKeyOrder(sql, selection);
 }
 
-function filterOf({ runId, prefix, tags, now }: Selection): Condition {
+/** SQL: whether an unexpired cell has the prefix and the tags of a selection. */
+export function filterOf({ runId, prefix, tags, now }: Selection): Condition {
   const range = keyCondition(runId, prefix);
   const all = tagsCondition(runId, tags);
   return {
@@ -125,8 +127,8 @@ function inKeyOrder(sql: Sql, selection: Selection): Found | undefined {
   const [tag] = tags;
   const range = keyCondition(runId, prefix);
   if (tag !== undefined) return oldestOf(sql, ofTag(range), [tag, ...range.bindings, -1], selection);
-  const keys = `SELECT key FROM board_cells INDEXED BY board_cells_state
-    WHERE ${STATE_CODE} = 0 AND ${range.where} ORDER BY key LIMIT ?`;
+  const keys = `SELECT key FROM board_cells INDEXED BY ${STATE_INDEXES.free.index}
+    WHERE ${STATE_INDEXES.free.where} AND ${range.where} ORDER BY key LIMIT ?`;
   return oldestOf(sql, keys, [...range.bindings, -1], selection);
 }
 
@@ -149,24 +151,4 @@ function oldestOf(
     MAX_EXAMINED,
   );
   return found?.id == null || found.rev === null ? undefined : { id: found.id, rev: found.rev };
-}
-
-/** Why none is free: when the first claim on a matching cell ends, in milliseconds since the epoch, and the number of dead cells. */
-export function whyNoneFree(sql: Sql, selection: Selection): { until: number | undefined; dead: number } {
-  const filter = filterOf(selection);
-  const claims = `SELECT run_id, key, expires_at, claim_until FROM board_cells INDEXED BY board_cells_claim_end
-    WHERE run_id = ? AND claim_until > ? ORDER BY claim_until LIMIT`;
-  const bindings = [selection.runId, selection.now];
-  const [first] = sql.exec<{ claim_until: number }>(
-    `SELECT claim_until FROM (${claims} ?) AS cell WHERE ${filter.where} LIMIT 1`,
-    ...bindings,
-    MAX_EXAMINED,
-    ...filter.bindings,
-  );
-  // No claim on a matching cell ends before the last one that was examined.
-  const [last] =
-    first === undefined
-      ? sql.exec<{ claim_until: number }>(`${claims} 1 OFFSET ?`, ...bindings, MAX_EXAMINED - 1)
-      : [first];
-  return { until: last?.claim_until, dead: countCells(sql, { ...selection, state: 'dead' }).total };
 }

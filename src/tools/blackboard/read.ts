@@ -5,11 +5,12 @@ import { count, keyPath, runId } from '../fields.ts';
 import { showPart, showValue } from '../shown-value.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { type Cell, cellKey, isExpired, loadCells, parseTags, unlessExpired } from './cell.ts';
+import { type Cell, cellKey, isExpired, loadCells, unlessExpired } from './cell.ts';
 import { CLAIM_STATES, describeClaim } from './claim-state.ts';
-import { agent, revision } from './fields.ts';
+import { agent, claimFields, revision } from './fields.ts';
 import { listVersions, type Version, versionValue } from './history.ts';
 import { parsePointer, reachedPart, resolvePointer } from './json-pointer.ts';
+import { showTags } from './show-cell.ts';
 import { suggestKeys } from './suggest-keys.ts';
 import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES } from './value.ts';
 
@@ -50,11 +51,10 @@ const output = z.strictObject({
           state: z.enum(CLAIM_STATES),
           by: z.string().optional(),
           fence: revision().optional(),
-          expires_in_s: count().optional(),
-          attempts: count().describe('Claims since the last result.'),
+          ...claimFields,
         })
         .optional()
-        .describe('Omitted if nobody holds the cell and no claim failed.'),
+        .describe('Omitted if the cell was not claimed since its value was written.'),
       truncated: z.literal(true).optional().describe('value is the start of the JSON text.'),
       bytes: count().optional().describe('Full size, when truncated.'),
       versions: z
@@ -182,7 +182,7 @@ function readVersion(
   }
   const value = versionValue(sql, version.rev, request.maxChars);
   if (value === undefined || version.bytes === null)
-    return { key, found: false, reason: 'deleted', rev: version.rev };
+    return { key, found: false, reason: version.op === 'expired' ? 'expired' : 'deleted', rev: version.rev };
   return describeUnlessExpired(key, { ...version, value, bytes: version.bytes }, request, now);
 }
 
@@ -202,7 +202,7 @@ function describeSnapshot(
     by: snapshot.author,
     age_s: ageSeconds(snapshot.at, now),
     expires_in_s: secondsLeft(snapshot.expires_at, now),
-    tags: parseTags(snapshot.tags),
+    ...showTags(snapshot.tags),
   };
   if (args.if_newer_than !== undefined && snapshot.rev <= args.if_newer_than)
     return { key, found: true, unchanged: true, ...about };

@@ -1,8 +1,9 @@
 /** Stores a planned write: the cell, its tags and its event. The search index is updated later: see `indexPending`. */
 import type { ToolContext } from '../tool.ts';
-import { type Cell, unlessExpired } from './cell.ts';
-import { clearClaim, hasClaimHistory, holderOf } from './claim-state.ts';
-import { boardTopic } from './fields.ts';
+import { type Cell, isExpired } from './cell.ts';
+import { clearClaim, hasClaimHistory, holderOf, NEW_WORK } from './claim-state.ts';
+import { endOverdueClaims, expireCell } from './expiry.ts';
+import { boardTopic, queueTopic } from './fields.ts';
 import { countVersions, MAX_VERSIONS, pruneVersions, VERSION_SLACK } from './history.ts';
 import type { CellWrite, PlannedCell } from './plan-write.ts';
 
@@ -24,18 +25,26 @@ export function saveCell(
   next: PlannedCell,
   stored: Cell | undefined,
 ): number {
+  if (stored !== undefined && isExpired(stored.expires_at, context.now)) {
+    expireCell(context, stored);
+    return saveCell(context, runId, write, next, undefined);
+  }
+  if (stored !== undefined) endOverdueClaims(context, [stored]);
   const rev = context.nextRev();
   const versions = 1 + (stored?.versions ?? countVersions(context.sql, runId, write.key));
   const full = versions >= MAX_VERSIONS + VERSION_SLACK;
   const row = { rev, versions: full ? MAX_VERSIONS : versions };
   putCell(context, { runId, write, next, stored }, row);
-  addEvent(context, runId, write, next, { rev, listed: unlessExpired(stored, context.now) === undefined });
+  addEvent(context, runId, write, next, { rev, listed: stored === undefined });
   if (full) pruneVersions(context.sql, runId, write.key);
   if (stored?.tags !== next.tags) saveTags(context, runId, write.key, stored?.tags ?? '[]', next.tags);
-  // A new value is new work: failed attempts at the old value no longer count.
-  if (stored !== undefined && hasClaimHistory(stored) && holderOf(stored, context.now) === undefined)
-    clearClaim(context, stored.id, 0);
   context.touch(boardTopic(runId));
+  if (holderOf(stored, context.now) !== undefined) {
+    if (stored?.done === 1) context.sql.exec('UPDATE board_cells SET done = 0 WHERE id = ?', stored.id);
+    return rev;
+  }
+  if (stored !== undefined && hasClaimHistory(stored)) clearClaim(context, stored.id, NEW_WORK);
+  context.touch(queueTopic(runId));
   return rev;
 }
 

@@ -1,7 +1,6 @@
 /** Frees the space of rows that no answer shows any more. No answer depends on whether or when this runs. */
 import type { Sql, ToolContext } from '../tool.ts';
 import { usedBy } from '../totals.ts';
-import { deleteCellRows } from './delete-cells.ts';
 import { raiseFloor, VERSION_MS } from './history.ts';
 import { indexIfBehind, indexPending } from './search-index.ts';
 
@@ -33,8 +32,8 @@ export function sweepAfter<Answer>({ sql, now, headRev }: ToolContext, run: () =
 }
 
 /**
- * Deletes events and log entries of claims that are older than 7 days, log entries of claims from more than 100,000
- * revisions ago, and expired cells with their tags and index entries.
+ * Deletes events and log entries of claims that are older than 7 days, and log entries of claims from more than 100,000
+ * revisions ago. Expired cells are removed by `boardExpiry`, which logs their expiry.
  * @param limit the most rows to delete, index entries not counted
  * @returns the number of deleted rows; less than `limit` if nothing is left to delete
  */
@@ -42,24 +41,10 @@ export function sweepBlackboard(sql: Sql, now: number, limit: number): number {
   // The index finds new cells through their events, so it must be complete before events are deleted.
   indexPending(sql);
   let deleted = 0;
-  for (const step of [deleteExpiredCells, deleteOldEvents, deleteOldClaimEvents, deleteUnneededFloors]) {
+  for (const step of [deleteOldEvents, deleteOldClaimEvents, deleteUnneededFloors]) {
     if (deleted < limit) deleted += step(sql, now, limit - deleted);
   }
   return deleted;
-}
-
-function deleteExpiredCells(sql: Sql, now: number, limit: number): number {
-  const expired = sql.exec<{ id: number }>(
-    'SELECT id FROM board_cells WHERE expires_at <= ? ORDER BY expires_at LIMIT ?',
-    now,
-    limit,
-  );
-  if (expired.length > 0)
-    deleteCellRows(
-      sql,
-      expired.map(({ id }) => id),
-    );
-  return expired.length;
 }
 
 function deleteOldEvents(sql: Sql, now: number, limit: number): number {

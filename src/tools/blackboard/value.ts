@@ -3,8 +3,10 @@ import { invalidInput, ToolError } from '../errors.ts';
 
 /** The largest value of a cell: bytes of its JSON text in UTF-8. */
 export const MAX_VALUE_BYTES = 1_048_576;
-/** The default limit for values in answers: of a read, a claim and a conflict. */
+/** The default limit for one value in an answer: of a read, a claim and a conflict. */
 export const DEFAULT_READ_BYTES = 8_192;
+/** What the values of one answer take together, unless its caller asks for more. */
+export const ANSWER_BYTES = 65_536;
 const MAX_PREVIEW_CHARS = 120;
 /** Characters to load for a preview: one more than it shows, so that `preview` can see whether the text continues. */
 export const PREVIEW_SOURCE_CHARS = MAX_PREVIEW_CHARS + 1;

@@ -3,11 +3,12 @@ import { limit, runId, waitSeconds } from '../fields.ts';
 import { defineTool, NotYet } from '../tool.ts';
 import { isExpired } from './cell.ts';
 import { type BoardEvent, eventsSince, hasLostEvents } from './events.ts';
+import { nextExpiryOf } from './expiry.ts';
 import { boardTopic, prefixFilter, revision } from './fields.ts';
 import { MODES } from './plan-write.ts';
 import { preview } from './value.ts';
 
-const OPS = [...MODES, 'delete', 'claim', 'release'] as const;
+const OPS = [...MODES, 'delete', 'expired', 'claim', 'release', 'claim_expired'] as const;
 
 const NO_EVENTS = { events: [], upTo: undefined } as const;
 
@@ -44,7 +45,7 @@ export const blackboardWatch = defineTool({
   name: 'blackboard_watch',
   title: 'Watch a blackboard',
   description:
-    'What was written, deleted, claimed and released on a board since a rev, in order. With wait_s it waits for news: use it ' +
+    'What was written, deleted, claimed, released and has expired on a board since a rev, in order. With wait_s it waits for news: use it ' +
     'instead of polling, and go on with next_rev.',
   scope: 'blackboard:read',
   cost: 1,
@@ -62,7 +63,7 @@ export const blackboardWatch = defineTool({
     const { events, upTo } = behind ? eventsSince(sql, query, args.limit, now) : NO_EVENTS;
     const reset = behind && hasLostEvents(sql, query, now);
     if (events.length === 0 && upTo === undefined && !reset && mayWait)
-      return new NotYet(boardTopic(args.run_id));
+      return new NotYet(boardTopic(args.run_id), nextExpiryOf(sql, args.run_id));
     return {
       events: events.map((event) => describe(event, now)),
       next_rev: upTo ?? head,

@@ -28,12 +28,15 @@ import {
 import { showValue } from '../shown-value.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { type Cell, cellKey, loadCells, parseTags, unlessExpired, wholeValue } from './cell.ts';
+import { type Cell, cellKey, loadCells, unlessExpired, wholeValue } from './cell.ts';
 import { describeHolder, type Holder, holderOf } from './claim-state.ts';
 import { findHeldCell } from './claims.ts';
+import { boardExpiry } from './expiry.ts';
 import { agent, claimId, revision } from './fields.ts';
+import { describeLost, type LostClaim, lostReason } from './lost-claim.ts';
 import { type CellWrite, MODES, planWrite, type WritePlan } from './plan-write.ts';
 import { saveCell } from './save-cell.ts';
+import { showTags } from './show-cell.ts';
 import { sweepAfter, sweepBlackboard } from './sweep.ts';
 import { DEFAULT_READ_BYTES } from './value.ts';
 
@@ -77,7 +80,7 @@ const current = z.strictObject({
   rev: revision(),
   by: z.string(),
   age_s: count(),
-  tags: z.array(z.string()),
+  tags: z.array(z.string()).optional(),
 });
 
 const written = {
@@ -86,8 +89,10 @@ const written = {
   expires_in_s: count().optional(),
   stored_as: storedAs(),
   current: current.optional().describe('On conflict: the current cell, if any.'),
-  held_by: z.string().optional().describe('With claimed_by_other: the holder.'),
-  retry_after_ms: count().optional().describe('With claimed_by_other: time until that claim ends.'),
+  reason: lostReason(),
+  claim_key: z.string().optional().describe('With claim_lost: the cell of the claim, if it is another.'),
+  held_by: z.string().optional().describe('Who holds the cell, or that of the lost claim.'),
+  retry_after_ms: count().optional().describe('Time until that claim ends.'),
 };
 
 const ENTRY_STATUSES = [
@@ -124,7 +129,7 @@ type PlannedWrite = {
   readonly stored: Cell | undefined;
   readonly plan:
     | WritePlan
-    | { readonly status: 'claim_lost' }
+    | { readonly status: 'claim_lost'; readonly lost: LostClaim }
     | { readonly status: 'claimed_by_other'; readonly holder: Holder };
 };
 
@@ -139,6 +144,7 @@ export const blackboardWrite = defineTool({
   cost: 1,
   grows: true,
   sweep: sweepBlackboard,
+  expiry: boardExpiry,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   input,
   output,
@@ -246,14 +252,15 @@ function planAll(writes: readonly CellWrite[], args: Args, context: ToolContext)
   const keys = writes.map(({ key }) => key);
   const cells = loadCells(sql, args.run_id, keys, DEFAULT_READ_BYTES);
   const { claim_id } = args;
-  const lost =
+  const isLost =
     claim_id !== undefined &&
     !keys.some((key) => holderOf(cells.get(key), now)?.id === claim_id) &&
     findHeldCell(context, claim_id, undefined, 1) === undefined;
+  const lost = isLost ? describeLost(context, claim_id) : undefined;
   return writes.map((write) => {
     const stored = cells.get(write.key);
     const holder = holderOf(stored, now);
-    if (lost) return { write, stored, plan: { status: 'claim_lost' } };
+    if (lost !== undefined) return { write, stored, plan: { status: 'claim_lost', lost } };
     if (holder !== undefined && holder.id !== claim_id)
       return { write, stored, plan: { status: 'claimed_by_other', holder } };
     const plan = planWrite(write, stored, now, (cell) => wholeValue(sql, cell, DEFAULT_READ_BYTES));
@@ -269,7 +276,7 @@ function applyPlan(planned: PlannedWrite, runId: string, context: ToolContext): 
     case 'conflict':
       return conflictResult(planned, context);
     case 'claim_lost':
-      return { ...notWrittenResult(planned, context), status: 'claim_lost' };
+      return { ...notWrittenResult(planned, context), status: 'claim_lost', ...lostResult(plan.lost, key) };
     case 'claimed_by_other':
       return {
         ...notWrittenResult(planned, context),
@@ -306,7 +313,7 @@ function conflictResult({ write, stored }: PlannedWrite, context: ToolContext): 
     rev: cell.rev,
     by: cell.author,
     age_s: ageSeconds(cell.updated_at, now),
-    tags: parseTags(cell.tags),
+    ...showTags(cell.tags),
   };
   return {
     status: 'conflict',
@@ -315,6 +322,10 @@ function conflictResult({ write, stored }: PlannedWrite, context: ToolContext): 
     ...expiry(cell.expires_at, context),
     current,
   };
+}
+
+function lostResult({ reason, key, held_by, retry_after_ms }: LostClaim, written: string) {
+  return { reason, claim_key: key === written ? undefined : key, held_by, retry_after_ms };
 }
 
 function notWrittenResult({ write, stored }: PlannedWrite, { now }: ToolContext): Entry {

@@ -61,9 +61,11 @@ describe('a claim by key', () => {
     await write(tenant, 'k', 1, { ttl_s: 1 });
     const { claim_id } = await claim(tenant, { key: 'k' });
     tenant.advance(1_000);
-    expect(await claim(tenant, { claim_id })).toEqual({ status: 'lost' });
-    expect((await write(tenant, 'k', 2)).status).toBe('created');
-    expect(await claim(tenant, { claim_id })).toEqual({ status: 'lost' });
+    const lost = { status: 'lost', reason: 'cell_expired', key: 'k' };
+    expect(await claim(tenant, { claim_id })).toEqual({ ...lost, rev: 0 });
+    const { status, rev } = await write(tenant, 'k', 2);
+    expect(status).toBe('created');
+    expect(await claim(tenant, { claim_id })).toEqual({ ...lost, rev });
     expect(await read(tenant, 'k')).not.toHaveProperty('claim');
     expect(await claim(tenant, { key: 'k', by: 'b' })).toMatchObject({ status: 'claimed', attempts: 1 });
   });
@@ -83,6 +85,7 @@ describe('the next claim', () => {
     expect(await claim(tenant, { prefix: 'todo/', tags: ['x'] })).toEqual({
       status: 'none',
       retry_after_ms: 300_000,
+      held: 3,
     });
     expect(await claim(tenant, { prefix: 'nothing/' })).toEqual({ status: 'none' });
   });
@@ -92,7 +95,11 @@ describe('the next claim', () => {
     await write(tenant, 'q/1', 1);
     await claim(tenant, { prefix: 'q/', ttl_s: 2 });
     tenant.advance(1_999);
-    expect(await claim(tenant, { prefix: 'q/' })).toEqual({ status: 'none', retry_after_ms: 1 });
+    expect(await claim(tenant, { prefix: 'q/' })).toEqual({
+      status: 'none',
+      retry_after_ms: 1,
+      held: 1,
+    });
     await write(tenant, 'q/2', 1);
     tenant.advance(1);
     expect(await claim(tenant, { prefix: 'q/' })).toMatchObject({ key: 'q/1', attempts: 2 });
@@ -123,7 +130,7 @@ describe('the next claim', () => {
     await fail(tenant, 'q/1', 5);
     const { claim_id, attempts } = await claim(tenant, { key: 'q/1' });
     expect(attempts).toBe(6);
-    await tenant.ok('blackboard_release', { claim_id, value: 1 });
+    await tenant.ok('blackboard_release', { claim_id, value: 1, tags: [] });
     expect(await claim(tenant, { prefix: 'q/' })).toMatchObject({ key: 'q/1', attempts: 1 });
   });
 });
@@ -146,8 +153,14 @@ describe('a renewal', () => {
     tenant.advance(4_999);
     expect((await claim(tenant, { key: 'k' })).status).toBe('held');
     tenant.advance(1);
-    expect(await claim(tenant, { claim_id })).toEqual({ status: 'lost' });
-    expect((await claim(tenant, { key: 'k' })).fence).toBeGreaterThan(fence);
+    const lost = { status: 'lost', reason: 'expired', key: 'k', rev: 1 };
+    expect(await claim(tenant, { claim_id })).toEqual(lost);
+    expect((await claim(tenant, { key: 'k', by: 'next' })).fence).toBeGreaterThan(fence);
+    expect(await claim(tenant, { claim_id })).toEqual({
+      ...lost,
+      held_by: 'next',
+      retry_after_ms: 300_000,
+    });
   });
 
   test('finds the cell on any board, unless another board or key is given', async () => {
@@ -157,7 +170,13 @@ describe('a renewal', () => {
     expect((await claim(tenant, { claim_id })).status).toBe('renewed');
     expect((await claim(tenant, { claim_id, run_id: 'r' })).status).toBe('renewed');
     for (const wrong of [{ run_id: 'default' }, { key: 'other' }])
-      expect(await claim(tenant, { claim_id, ...wrong })).toEqual({ status: 'lost' });
+      expect(await claim(tenant, { claim_id, ...wrong })).toEqual({
+        status: 'lost',
+        reason: 'other_cell',
+        key: 'k',
+        rev: 1,
+      });
+    expect(await claim(tenant, { claim_id: 'made up' })).toEqual({ status: 'lost', reason: 'unknown' });
   });
 });
 
@@ -175,6 +194,12 @@ test.each([
   ['prefix', { key: 'k', prefix: 'q' }],
   ['prefix', { claim_id: 'c', prefix: 'q' }],
   ['tags', { key: 'k', tags: ['t'] }],
+  ['count', { key: 'k', count: 2 }],
+  ['count', { claim_id: 'c', count: 2 }],
+  ['count', { prefix: 'q', count: 11 }],
+  ['take_over', { prefix: 'q', take_over: true }],
+  ['take_over', { key: 'k', claim_id: 'c', take_over: true }],
+  ['wait_s', { key: 'k', wait_s: 26 }],
   ['ttl_s', { key: 'k', ttl_s: 0 }],
   ['ttl_s', { key: 'k', ttl_s: 86_401 }],
 ])('a wrong %s is refused: %j', async (field, args) => {

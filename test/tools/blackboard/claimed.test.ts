@@ -46,12 +46,26 @@ describe('a write', () => {
     tenant.advance(999);
     expect((await write(tenant, 'result', 1, { claim_id })).status).toBe('created');
     tenant.advance(1);
-    expect(await write(tenant, 'k', 2, { claim_id })).toEqual({ status: 'claim_lost', key: 'k', rev: 1 });
+    expect(await write(tenant, 'k', 2, { claim_id })).toEqual({
+      status: 'claim_lost',
+      key: 'k',
+      rev: 1,
+      reason: 'expired',
+    });
     expect(await write(tenant, 'result', 2, { claim_id })).toMatchObject({ status: 'claim_lost' });
-    expect(await write(tenant, 'new', 2, { claim_id })).toEqual({ status: 'claim_lost', key: 'new', rev: 0 });
+    expect(await write(tenant, 'new', 2, { claim_id })).toEqual({
+      status: 'claim_lost',
+      key: 'new',
+      rev: 0,
+      reason: 'expired',
+      claim_key: 'k',
+    });
     await claim(tenant, { key: 'k', by: 'b' });
-    expect(await write(tenant, 'k', 2, { claim_id })).toMatchObject({ status: 'claim_lost' });
-    expect(await write(tenant, 'k', 2, { claim_id: 'made up' })).toMatchObject({ status: 'claim_lost' });
+    expect(await write(tenant, 'k', 2, { claim_id })).toMatchObject({ status: 'claim_lost', held_by: 'b' });
+    expect(await write(tenant, 'k', 2, { claim_id: 'made up' })).toMatchObject({
+      status: 'claim_lost',
+      reason: 'unknown',
+    });
     expect((await read(tenant, 'k')).value).toBe(1);
   });
 
@@ -74,7 +88,7 @@ describe('a write', () => {
     tenant.advance(1_000);
     expect(
       await tenant.ok('blackboard_write', { entries: [{ key: 'l', value: 3 }], claim_id }),
-    ).toMatchObject({ status: 'claim_lost', entries: [{ status: 'claim_lost', rev: 4 }] });
+    ).toMatchObject({ status: 'claim_lost', entries: [{ status: 'claim_lost', rev: 4, claim_key: 'k' }] });
   });
 });
 
@@ -86,8 +100,9 @@ test('a delete also deletes claimed cells and reports them, and their claims are
   expect(await tenant.ok('blackboard_delete', { prefix: 'q/', dry_run: true })).toMatchObject({ held: 1 });
   expect(await tenant.ok('blackboard_delete', { prefix: 'q/' })).toMatchObject({ deleted: 2, held: 1 });
   expect(await write(tenant, 'q/1', 2, { claim_id })).toMatchObject({ status: 'claim_lost', rev: 0 });
-  expect(await tenant.ok('blackboard_release', { claim_id, value: 2 })).toEqual({ status: 'lost' });
-  expect(await claim(tenant, { claim_id })).toEqual({ status: 'lost' });
+  const lost = { status: 'lost', reason: 'deleted', key: 'q/1', rev: 0 };
+  expect(await tenant.ok('blackboard_release', { claim_id, value: 2 })).toEqual(lost);
+  expect(await claim(tenant, { claim_id })).toEqual(lost);
   expect((await read(tenant, 'q/1')).found).toBe(false);
 });
 
@@ -101,6 +116,7 @@ test('reads and lists show a claim until the millisecond it ends', async () => {
     state: 'held',
     by: 'me',
     fence,
+    age_s: 1,
     expires_in_s: 1,
     attempts: 1,
   });

@@ -117,6 +117,9 @@ describe('a queue of 100 items and 20 agents', () => {
     expect((await all()).flat()).toEqual([dead.key]);
     expect(await tenant.ok('blackboard_release', { claim_id: dead.claim_id, value: 'late' })).toEqual({
       status: 'lost',
+      reason: 'expired',
+      key: dead.key,
+      rev: 0,
     });
   });
 });

@@ -49,7 +49,6 @@ describe('cells', () => {
       by: tenant.principal,
       age_s: 0,
       bytes: 7,
-      tags: [],
       preview: '{"n":1}',
     });
     expect(entries[1]).toMatchObject({ by: 'me', tags: ['t'], expires_in_s: 60, bytes: 502 });

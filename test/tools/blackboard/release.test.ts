@@ -115,17 +115,26 @@ describe('a release', () => {
     const second = await tenant.ok('blackboard_claim', { key: 'k', by: 'b', ttl_s: 1 });
     tenant.advance(1_000);
     for (const result of [{ value: 'late' }, { delete: true }, { tags: [] }, {}])
-      expect(await release(tenant, { claim_id: second.claim_id, ...result })).toEqual({ status: 'lost' });
-    expect(await read(tenant)).toMatchObject({ value: 'in time', claim: { state: 'free', attempts: 1 } });
+      expect(await release(tenant, { claim_id: second.claim_id, ...result })).toMatchObject({
+        status: 'lost',
+        reason: 'expired',
+      });
+    expect(await read(tenant)).toMatchObject({ value: 'in time', claim: { state: 'done', attempts: 1 } });
   });
 
   test('of a claim that never existed, or is on another board, is lost', async () => {
     const tenant = await openTenant();
     const { claim_id } = await claimed(tenant);
-    expect(await release(tenant, { claim_id: 'never' })).toEqual({ status: 'lost' });
-    expect(await release(tenant, { claim_id, run_id: 'other' })).toEqual({ status: 'lost' });
+    expect(await release(tenant, { claim_id: 'never' })).toEqual({ status: 'lost', reason: 'unknown' });
+    expect(await release(tenant, { claim_id, run_id: 'other' })).toMatchObject({
+      status: 'lost',
+      reason: 'other_cell',
+    });
     expect((await release(tenant, { claim_id, run_id: 'default' })).status).toBe('released');
-    expect(await release(tenant, { claim_id, run_id: 'other' })).toEqual({ status: 'lost' });
+    expect(await release(tenant, { claim_id, run_id: 'other' })).toMatchObject({
+      status: 'lost',
+      reason: 'released',
+    });
   });
 
   test('with an invalid result is refused, and the claim still holds', async () => {

@@ -18,7 +18,7 @@ test('calls in the form of the original toolkit are valid', async () => {
     rev: 1,
   });
   expect((await tenant.ok('blackboard_read', cell)).entries).toEqual([
-    { key: 'researcher/brief', found: true, value: 'found it', rev: 1, by: 'researcher', age_s: 0, tags: [] },
+    { key: 'researcher/brief', found: true, value: 'found it', rev: 1, by: 'researcher', age_s: 0 },
   ]);
   const { entries } = await tenant.ok('blackboard_list', { run_id: 'run-1' });
   expect(entries).toMatchObject([{ key: 'researcher/brief', preview: '"found it"', bytes: 10 }]);
