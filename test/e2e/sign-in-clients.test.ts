@@ -1,0 +1,257 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createMCPClient } from '@ai-sdk/mcp';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Browser } from '../support/oauth-person.ts';
+import { PersonProvider } from '../support/oauth-provider.ts';
+import { Operator, startServer, type TestServer } from '../support/server.ts';
+import { packageBin } from '../support/third-party/package-bin.ts';
+
+/** Real clients through the whole sign-in, without a header of their own. The person is played by a program. */
+
+let server: TestServer;
+let operator: Operator;
+beforeAll(async () => {
+  server = await startServer();
+  operator = new Operator(server);
+});
+afterAll(() => server?.stop());
+
+const IDENTITY = { name: 'bulkhead-tests', version: '1.0.0' };
+
+interface Connected {
+  tools(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** Connects a client; its first try sends the person to the page. */
+type Connect = (url: URL, provider: PersonProvider) => Promise<Connected>;
+
+const connectV1: Connect = async (url, provider) => {
+  const open = () => new TransportV1(url, { authProvider: provider as never });
+  const client = new ClientV1(IDENTITY);
+  const first = open();
+  if (provider.kept === undefined) {
+    const sent = provider.answers.length;
+    await expect(client.connect(first as never)).rejects.toThrow('Unauthorized');
+    expect(provider.answers.length).toBe(sent + 1);
+    await first.finishAuth(provider.code);
+    await client.close();
+  }
+  const connected = new ClientV1(IDENTITY);
+  await connected.connect(open() as never);
+  return {
+    tools: async () => (await connected.listTools()).tools.map(({ name }) => name),
+    close: () => connected.close(),
+  };
+};
+
+const connectV2 =
+  (mode: 'legacy' | { pin: string }): Connect =>
+  async (url, provider) => {
+    const open = () => new StreamableHTTPClientTransport(url, { authProvider: provider as never });
+    const newClient = () => new Client(IDENTITY, { versionNegotiation: { mode } });
+    if (provider.kept === undefined) {
+      const first = open();
+      const client = newClient();
+      await expect(client.connect(first)).rejects.toThrow();
+      await first.finishAuth(provider.code, provider.issuer);
+      await client.close();
+    }
+    const connected = newClient();
+    await connected.connect(open());
+    return {
+      tools: async () => (await connected.listTools()).tools.map(({ name }) => name),
+      close: () => connected.close(),
+    };
+  };
+
+const CLIENTS: readonly (readonly [string, Connect])[] = [
+  ['SDK v1', connectV1],
+  ['SDK v2, 2025', connectV2('legacy')],
+  ['SDK v2, 2026', connectV2({ pin: '2026-07-28' })],
+];
+
+let members = 0;
+async function newPerson(): Promise<{ tenant: string; key: string }> {
+  const tenant = `sign-in-${++members}`;
+  await operator.tenant(tenant, { rate: 10_000, burst: 100_000 });
+  const { key } = await operator.request('POST', `/tenants/${tenant}/members`, { name: 'Ann' });
+  return { tenant, key: String(key) };
+}
+
+/** The endpoint under one of this machine's names. */
+const at = (hostname: string, path = '/mcp') => {
+  const url = new URL(path, server.url);
+  url.hostname = hostname;
+  return url;
+};
+const providerFor = (url: URL, key: string) => new PersonProvider(new Browser(url.origin, fetch), key);
+
+describe.each(CLIENTS)('%s', (_name, connect) => {
+  test.each([
+    ['127.0.0.1', '/mcp', 'cache_get'],
+    ['localhost', '/mcp', 'cache_get'],
+    ['127.0.0.1', '/mcp?tools=scar', 'scar_list'],
+  ])('signs in at %s%s', async (hostname, path, tool) => {
+    const { key } = await newPerson();
+    const url = at(hostname, path);
+    const provider = providerFor(url, key);
+    const client = await connect(url, provider);
+    expect(await client.tools()).toContain(tool);
+    if (path.includes('tools')) expect(provider.kept?.scope).toBe('scar:read scar:write');
+    expect(provider.issuer).toBe(url.origin);
+    await client.close();
+  });
+
+  test('refreshes, alone and eight times at once, without the person', async () => {
+    const { key } = await newPerson();
+    const url = at('127.0.0.1');
+    const provider = providerFor(url, key);
+    await (await connect(url, provider)).close();
+    const spoil = () => {
+      provider.kept = { ...provider.kept, access_token: 'eyJhbGciOiJIUzI1NiJ9.e30.x', token_type: 'Bearer' };
+    };
+    spoil();
+    const client = await connect(url, provider);
+    expect(await client.tools()).toContain('cache_get');
+    await client.close();
+    spoil();
+    const before = provider.kept;
+    const copies = Array.from({ length: 8 }, () => {
+      const copy = providerFor(url, key);
+      copy.client = provider.client;
+      copy.kept = before;
+      return copy;
+    });
+    const clients = await Promise.all(copies.map((copy) => connect(url, copy)));
+    for (const each of clients) expect(await each.tools()).toContain('cache_get');
+    expect(new Set(copies.map(({ kept }) => kept?.refresh_token)).size).toBe(1);
+    expect([provider, ...copies].map(({ answers }) => answers.length)).toEqual([1, ...Array(8).fill(0)]);
+    await Promise.all(clients.map((each) => each.close()));
+  });
+
+  test('asks the person anew when the grant was revoked', async () => {
+    const { tenant, key } = await newPerson();
+    const url = at('127.0.0.1');
+    const provider = providerFor(url, key);
+    await (await connect(url, provider)).close();
+    const { grants } = await operator.request('GET', `/tenants/${tenant}/grants`);
+    const [grant] = grants as { token_id: string }[];
+    await operator.request('DELETE', `/tenants/${tenant}/tokens/${grant?.token_id}`);
+    await expect(connect(url, provider)).rejects.toThrow();
+    expect(provider.answers.length).toBe(2);
+  });
+
+  test('registers again when its registration is not known any more', async () => {
+    const { key } = await newPerson();
+    const url = at('127.0.0.1');
+    const provider = providerFor(url, key);
+    await (await connect(url, provider)).close();
+    const gone = 'bhd_k1.gone.gone';
+    provider.client = { client_id: gone };
+    provider.kept = { ...provider.kept, access_token: 'old', token_type: 'Bearer' };
+    await expect(connect(url, provider)).rejects.toThrow();
+    expect(provider.client.client_id).not.toBe(gone);
+    expect(provider.answers.length).toBe(2);
+  });
+
+  test('keeps its refresh token while the tenant is suspended, and asks nobody', async () => {
+    const { tenant, key } = await newPerson();
+    const url = at('127.0.0.1');
+    const provider = providerFor(url, key);
+    await (await connect(url, provider)).close();
+    await operator.request('POST', `/tenants/${tenant}/suspend`);
+    await expect(connect(url, provider)).rejects.toThrow();
+    expect(provider.kept?.refresh_token).toMatch(/^bhr_/);
+    await operator.request('POST', `/tenants/${tenant}/resume`);
+    const client = await connect(url, provider);
+    expect(await client.tools()).toContain('cache_get');
+    expect(provider.answers.length).toBe(1);
+    await client.close();
+  });
+});
+
+test('the AI SDK signs in', async () => {
+  const { key } = await newPerson();
+  const url = at('127.0.0.1');
+  const provider = providerFor(url, key);
+  const { auth } = await import('@ai-sdk/mcp');
+  expect(await auth(provider as never, { serverUrl: url })).toBe('REDIRECT');
+  const code = { serverUrl: url, authorizationCode: provider.code, callbackState: undefined };
+  expect(await auth(provider as never, code as never)).toBe('AUTHORIZED');
+  const client = await createMCPClient({
+    transport: { type: 'http', url: url.href, authProvider: provider as never },
+  });
+  expect((await client.listTools()).tools.map(({ name }) => name)).toContain('cache_get');
+  await client.close();
+});
+
+test('mcp-remote signs in at its first start, and needs nobody at its second', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'bulkhead-sign-in-'));
+  const { key } = await newPerson();
+  const start = async () => {
+    const child = spawn(
+      process.execPath,
+      [packageBin('mcp-remote', 'mcp-remote'), `${server.url}/mcp`, '--allow-http'],
+      // Without a PATH it finds no browser to open.
+      { env: { HOME: home, MCP_REMOTE_CONFIG_DIR: home, PATH: '' }, stdio: ['pipe', 'pipe', 'pipe'] },
+    );
+    let said = '';
+    let heard = '';
+    let visits = 0;
+    child.stdout.on('data', (chunk) => {
+      heard += String(chunk);
+    });
+    child.stderr.on('data', (chunk) => {
+      said += String(chunk);
+      const [, url] = /(http:\/\/127\.0\.0\.1:\d+\/authorize\?\S+)\s/.exec(said) ?? [];
+      if (url === undefined || visits > 0) return;
+      visits++;
+      void visit(url);
+    });
+    const visit = async (url: string) => {
+      const provider = new PersonProvider(new Browser(server.url, fetch), key, '');
+      const redirect = new URL(url).searchParams.get('redirect_uri') ?? '';
+      await provider.redirectToAuthorization(new URL(url));
+      await fetch(`${redirect}?${provider.answers[0]}`);
+    };
+    const initialize = {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: IDENTITY },
+    };
+    child.stdin.write(`${JSON.stringify(initialize)}\n`);
+    await expect.poll(() => heard, { timeout: 25_000 }).toContain('"serverInfo"');
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.stdin.end();
+    child.kill();
+    await ended;
+    return visits;
+  };
+  try {
+    expect([await start(), await start()]).toEqual([1, 0]);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+});
+
+test('a client whose static header works does not sign in', async () => {
+  const token = await operator.tenant('static-header');
+  const provider = providerFor(at('127.0.0.1'), 'none');
+  const transport = new StreamableHTTPClientTransport(at('127.0.0.1'), {
+    authProvider: provider as never,
+    requestInit: { headers: { authorization: `Bearer ${token}` } },
+  });
+  const client = new Client(IDENTITY);
+  await client.connect(transport);
+  expect((await client.listTools()).tools.length).toBeGreaterThan(10);
+  expect([provider.ids.size, provider.answers.length]).toEqual([0, 0]);
+  await client.close();
+});
