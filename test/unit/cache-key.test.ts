@@ -11,7 +11,7 @@ import {
   questionKey,
 } from '../../src/tools/cache/key.ts';
 import { ToolError } from '../../src/tools/errors.ts';
-import file from '../vectors/cache-key-v1.json' with { type: 'json' };
+import file from '../vectors/cache-key-v2.json' with { type: 'json' };
 
 interface VectorQuestion extends Omit<Question, 'input'> {
   readonly prompt?: string;
@@ -25,7 +25,7 @@ const toQuestion = ({ prompt, messages, ...rest }: VectorQuestion): Question => 
 const base: Question = { namespace: 'default', model: 'm', input: { prompt: 'p' } };
 const keyWith = (change: Partial<Question>) => questionKey({ ...base, ...change });
 
-describe('the published vectors of key v1', () => {
+describe('the published vectors of key v2', () => {
   const vectors: { name: string; question: VectorQuestion; canonical: string; key: string }[] = file.vectors;
 
   test.each(vectors)('$name', ({ question, canonical, key }) => {
@@ -140,7 +140,7 @@ describe('properties', () => {
         expect(JSON.parse(text)).toEqual(
           JSON.parse(
             JSON.stringify({
-              v: 1,
+              v: 2,
               ns: 'default',
               provider: null,
               model,

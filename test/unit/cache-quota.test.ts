@@ -46,6 +46,7 @@ function emptyCache(): Sql {
 function entry(n: number, size = 10, more: Partial<NewEntry> = {}): NewEntry {
   return {
     key: n.toString(16).padStart(64, '0'),
+    keyVersion: 2,
     ns: 'default',
     model: 'm',
     kind: 'response',
@@ -270,9 +271,10 @@ test('the questions of the newest entries are indexed, a bounded number', () => 
 test('missed questions are stored by key, a bounded number of the newest', () => {
   const sql = emptyCache();
   const info = { ns: 'n', model: 'm', text: 'words' };
-  const refTo = (n: number) => ({ by: 'key', key: `key ${n}`, ns: undefined, model: undefined }) as const;
-  for (let n = 0; n < 3 * MAX_MISSED_QUESTIONS; n++) saveMissedQuestion(sql, `key ${n}`, info);
-  saveMissedQuestion(sql, `key ${3 * MAX_MISSED_QUESTIONS - 1}`, { ...info, text: 'asked again' });
+  const refTo = (n: number) =>
+    ({ by: 'key', key: `key ${n}`, keyVersion: 2, ns: undefined, model: undefined }) as const;
+  for (let n = 0; n < 3 * MAX_MISSED_QUESTIONS; n++) saveMissedQuestion(sql, refTo(n), info);
+  saveMissedQuestion(sql, refTo(3 * MAX_MISSED_QUESTIONS - 1), { ...info, text: 'asked again' });
   expect(rows(sql, 'cache_asked')).toBeLessThan(1.1 * MAX_MISSED_QUESTIONS);
   expect(findQuestionInfo(sql, refTo(3 * MAX_MISSED_QUESTIONS - 1))).toEqual({
     ...info,

@@ -2,9 +2,10 @@
 import * as z from 'zod';
 import { invalidInput } from '../errors.ts';
 import { optionalName, text } from '../fields.ts';
-import type { Sql } from '../tool.ts';
+import type { Sql, ToolContext } from '../tool.ts';
 import { usedBy } from '../totals.ts';
-import { KEY_CHARS, KEY_PATTERN, MAX_QUESTION_CHARS, type QuestionInput, questionKey } from './key.ts';
+import { KEY_CHARS, KEY_PATTERN, MAX_QUESTION_CHARS, type QuestionInput } from './key.ts';
+import { givenKey, keyInUse, type VersionedKey } from './key-in-use.ts';
 import { isObject } from './member.ts';
 import { searchableText } from './question-text.ts';
 
@@ -61,38 +62,38 @@ export const questionLog = {
 type QuestionArgs = z.output<z.ZodObject<typeof questionFields>>;
 
 /** Names an entry, either by the whole question or by its key. By key, namespace and model are only what the caller claims. */
-export type EntryRef =
-  | {
-      readonly by: 'question';
-      readonly key: string;
-      readonly ns: string;
-      readonly model: string;
-      readonly input: QuestionInput;
-    }
-  | {
-      readonly by: 'key';
-      readonly key: string;
-      readonly ns: string | undefined;
-      readonly model: string | undefined;
-    };
+export type EntryRef = VersionedKey &
+  (
+    | {
+        readonly by: 'question';
+        readonly ns: string;
+        readonly model: string;
+        readonly input: QuestionInput;
+      }
+    | {
+        readonly by: 'key';
+        readonly ns: string | undefined;
+        readonly model: string | undefined;
+      }
+  );
 
 /** @throws ToolError `invalid_input` unless exactly one of `messages`, `prompt` and `key` is given; `too_large` as `questionKey` */
-export function resolveEntryRef(args: QuestionArgs): EntryRef {
+export function resolveEntryRef(args: QuestionArgs, { sql, now }: ToolContext): EntryRef {
   const given = (['messages', 'prompt', 'key'] as const).filter((name) => args[name] !== undefined);
   if (given.length !== 1) {
     throw invalidInput(given[1] ?? 'messages', 'Give exactly one of messages, prompt and key.');
   }
-  if (args.key !== undefined) return byKey(args.key, args);
+  if (args.key !== undefined) return byKey(givenKey(sql, args.key), args);
   const { model } = args;
   if (model === undefined) throw invalidInput('model', 'model is required with messages or prompt.');
   const input: QuestionInput =
     args.messages === undefined ? { prompt: args.prompt ?? '' } : { messages: args.messages };
   const ns = args.namespace ?? DEFAULT_NAMESPACE;
-  const key = questionKey({ ...args, namespace: ns, model, input });
-  return { by: 'question', key, ns, model, input };
+  const key = keyInUse(sql, { ...args, namespace: ns, model, input }, now);
+  return { by: 'question', ...key, ns, model, input };
 }
 
-function byKey(key: string, args: QuestionArgs): EntryRef {
+function byKey(key: VersionedKey, args: QuestionArgs): EntryRef {
   const conflicting = (['provider', 'params', 'variant'] as const).find((name) => args[name] !== undefined);
   if (conflicting !== undefined) {
     throw invalidInput(
@@ -100,7 +101,7 @@ function byKey(key: string, args: QuestionArgs): EntryRef {
       `${conflicting} cannot be combined with key, which includes it. Leave it out.`,
     );
   }
-  return { by: 'key', key, ns: args.namespace, model: args.model };
+  return { by: 'key', ...key, ns: args.namespace, model: args.model };
 }
 
 /** What is stored about a question besides its key. */
@@ -131,12 +132,17 @@ export function requireSameNamespaceAndModel(
 }
 
 /** Stores a missed question, so that its answer can be stored by the key alone. */
-export function saveMissedQuestion(sql: Sql, key: string, { ns, model, text: words }: QuestionInfo): void {
+export function saveMissedQuestion(
+  sql: Sql,
+  { key, keyVersion }: VersionedKey,
+  { ns, model, text: words }: QuestionInfo,
+): void {
   // Deleted first: a row that is replaced runs no trigger, and would be counted twice.
   sql.exec('DELETE FROM cache_asked WHERE key = ?', key);
   const [row] = sql.exec<{ id: number }>(
-    'INSERT INTO cache_asked (key, ns, model, text) VALUES (?, ?, ?, ?) RETURNING id',
+    'INSERT INTO cache_asked (key, key_version, ns, model, text) VALUES (?, ?, ?, ?, ?) RETURNING id',
     key,
+    keyVersion,
     ns,
     model,
     words,

@@ -3,6 +3,7 @@ import { ToolError } from '../errors.ts';
 import type { Sql } from '../tool.ts';
 import type { Usage } from './counters.ts';
 import { IS_INVALIDATED } from './invalidation.ts';
+import type { KeyVersion } from './key.ts';
 import { indexQuestionText } from './similar.ts';
 
 const MIB = 1024 * 1024;
@@ -115,6 +116,7 @@ export function encodeBody(field: string, answer: unknown): Body {
 
 export interface NewEntry {
   readonly key: string;
+  readonly keyVersion: KeyVersion;
   readonly ns: string;
   readonly model: string;
   readonly kind: EntryKind;
@@ -141,10 +143,11 @@ export function insertEntry(sql: Sql, rev: number, entry: NewEntry, now: number)
   const { key, ns, model, kind, body, tags, text } = entry;
   const expiresAt = now + entry.ttlS * 1000;
   sql.exec(
-    `INSERT INTO cache_entries (rev, key, ns, model, kind, finish_reason, tokens, micro_usd, size,
-       stored_at, expires_at, dead_at, hit_at, lease) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO cache_entries (rev, key, key_version, ns, model, kind, finish_reason, tokens, micro_usd, size,
+       stored_at, expires_at, dead_at, hit_at, lease) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     rev,
     key,
+    entry.keyVersion,
     ns,
     model,
     kind,

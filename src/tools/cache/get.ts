@@ -68,7 +68,7 @@ export const cacheGet = defineTool({
     max_bytes: 'plain',
   },
   run: (args, context) => {
-    const ref = resolveEntryRef(args);
+    const ref = resolveEntryRef(args, context);
     if (args.similar && ref.by === 'key') {
       throw invalidInput(
         'similar',
@@ -94,7 +94,7 @@ function serve(
 ): Answer {
   requireSameNamespaceAndModel(ref, entry);
   const { sql, now, waited } = context;
-  const { key } = ref;
+  const { key, keyVersion } = ref;
   const { ns, model, usage } = entry;
   recordHit(sql, entry.rev, now);
   if (waited) addToCounter(sql, now, ns, model, { counter: 'coalesced' });
@@ -113,7 +113,7 @@ function serve(
   if (entry.state === 'stale') {
     addToCounter(sql, now, ns, model, { counter: 'stale' });
     const isFree = leaseS !== undefined && !isActive(findLease(sql, key, now), now);
-    const lease_id = isFree ? grantLease(context, { key, ns, model, leaseS }) : undefined;
+    const lease_id = isFree ? grantLease(context, { key, keyVersion, ns, model, leaseS }) : undefined;
     return { status: 'stale', response: body, ...answer, lease_id };
   }
   addToCounter(sql, now, ns, model, { counter: 'hits', ...(usage !== undefined && { saved: usage }) });
@@ -146,12 +146,13 @@ function miss(
   context: ToolContext,
 ): Answer {
   const { sql, now } = context;
-  const { key } = ref;
+  const { key, keyVersion } = ref;
   const info = findQuestionInfo(sql, ref);
   const { ns, model } = info ?? entry ?? ref;
   addToCounter(sql, now, ns ?? UNLABELLED, model ?? UNLABELLED, { counter: 'misses' });
-  if (ref.by === 'question' && info !== undefined) saveMissedQuestion(sql, key, info);
-  const lease_id = leaseS === undefined ? undefined : grantLease(context, { key, ns, model, leaseS });
+  if (ref.by === 'question' && info !== undefined) saveMissedQuestion(sql, ref, info);
+  const lease_id =
+    leaseS === undefined ? undefined : grantLease(context, { key, keyVersion, ns, model, leaseS });
   const similarQuestions =
     similar && info !== undefined ? findSimilar(sql, info.ns, info.text, now) : undefined;
   return { status: 'miss', key, lease_id, candidates: similarQuestions };

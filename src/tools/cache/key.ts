@@ -1,20 +1,24 @@
 /**
- * Computes the cache key of a question, version 1: the SHA-256, in lower-case hex, of the canonical JSON (RFC 8785) of
+ * Computes the cache key of a question, version 2: the SHA-256, in lower-case hex, of the canonical JSON (RFC 8785) of
  * `{v, ns, provider, model, input, params, variant}`. All seven members are always present: a missing provider or variant
- * is null, missing params are `{}`. `test/vectors/cache-key-v1.json` has examples for other implementations.
+ * is null, missing params are `{}`. `test/vectors/cache-key-v2.json` has examples for other implementations.
  *
  * Guarantees: equal questions get equal keys, whatever the order of object members. Different questions get different keys,
  * up to SHA-256 collisions: text is not trimmed, case-folded or normalised, and numbers that JavaScript cannot represent
  * exactly are refused, because two of them could become equal.
- * Params that do not influence the answer (`IGNORED_PARAMS`) are left out of the key; unknown ones count.
+ * What does not influence the answer is left out: the params in `IGNORED_PARAMS`, and in messages the three things that
+ * `keyedMessages` names. Unknown params count.
  * Memory: the canonical text is bounded by `MAX_QUESTION_CHARS`; a larger question fails with `too_large`.
- * The format is public: any change needs a new `KEY_VERSION`, and makes all stored entries unreachable.
+ * The format is public: any change needs a new `KEY_VERSION`, and a frozen copy as `key-v1.ts` is, see `key-in-use.ts`.
  */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../json/canonical.ts';
 import { invalidInput, ToolError } from '../errors.ts';
+import { keyedMessages, keyedParams } from './keyed-form.ts';
 
-const KEY_VERSION = 1;
+/** The version of new keys. */
+export const KEY_VERSION = 2;
+export type KeyVersion = 1 | typeof KEY_VERSION;
 
 export const KEY_CHARS = 64;
 export const KEY_PATTERN = /^[0-9a-f]{64}$/;
@@ -46,6 +50,15 @@ export const IGNORED_PARAMS: ReadonlySet<string> = new Set([
   'headers',
   'extra_headers',
   'extraHeaders',
+  'safety_identifier',
+  'safetyIdentifier',
+  'prompt_cache_key',
+  'promptCacheKey',
+  'prompt_cache_retention',
+  'promptCacheRetention',
+  'store',
+  'service_tier',
+  'serviceTier',
 ]);
 
 /** The input of a model: a list of messages in any JSON shape, or one text. */
@@ -74,8 +87,8 @@ export function canonicalQuestion({ namespace, provider, model, input, params, v
     ns: namespace,
     provider: provider ?? null,
     model,
-    input: 'messages' in input ? { messages: input.messages } : { prompt: input.prompt },
-    params: keyedParams(params),
+    input: 'messages' in input ? { messages: keyedMessages(input.messages) } : { prompt: input.prompt },
+    params: keyedParams(params, IGNORED_PARAMS),
     variant: variant ?? null,
   });
   if (text.length <= MAX_QUESTION_CHARS) return text;
@@ -91,10 +104,6 @@ export function canonicalQuestion({ namespace, provider, model, input, params, v
 /** The key of a question: 64 hex digits. Throws the same errors as `canonicalQuestion`. */
 export function questionKey(question: Question): string {
   return createHash('sha256').update(canonicalQuestion(question)).digest('hex');
-}
-
-function keyedParams(params: unknown): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(Object(params)).filter(([name]) => !IGNORED_PARAMS.has(name)));
 }
 
 function requireExactNumbers(field: string, value: unknown): void {

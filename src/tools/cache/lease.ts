@@ -12,6 +12,7 @@
 import * as z from 'zod';
 import type { Sql, ToolContext } from '../tool.ts';
 import type { InvalidationTarget } from './invalidation.ts';
+import type { KeyVersion } from './key.ts';
 import { EVERY_NAMESPACE } from './totals.ts';
 
 export const MAX_LEASE_S = 600;
@@ -61,6 +62,7 @@ export function isActive(lease: Lease | undefined, now: number): lease is Lease 
 
 interface LeaseRequest {
   readonly key: string;
+  readonly keyVersion: KeyVersion;
   readonly ns: string | undefined;
   readonly model: string | undefined;
   readonly leaseS: number;
@@ -73,9 +75,10 @@ export function grantLease({ sql, now, nextRev }: ToolContext, request: LeaseReq
   // Deleted first: a row that is replaced runs no trigger, and would be counted twice.
   sql.exec('DELETE FROM cache_leases WHERE key = ?', request.key);
   sql.exec(
-    'INSERT INTO cache_leases (rev, key, ns, model, expires_at) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO cache_leases (rev, key, key_version, ns, model, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
     rev,
     request.key,
+    request.keyVersion,
     request.ns ?? null,
     request.model ?? null,
     now + request.leaseS * 1000,

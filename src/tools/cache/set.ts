@@ -24,6 +24,7 @@ import {
   removeEntry,
 } from './entries.ts';
 import { reclaim } from './invalidation.ts';
+import type { VersionedKey } from './key-in-use.ts';
 import { endLease, findLease, type Lease, leaseId, leaseRevOf, wasTagInvalidated } from './lease.ts';
 import { type EvictedEntry, evictToFit } from './quota.ts';
 import { parseBody } from './response/text-body.ts';
@@ -112,7 +113,7 @@ export const cacheSet = defineTool({
   },
   run: (args, context) => {
     const answer = answerOf(args);
-    const ref = resolveEntryRef(args);
+    const ref = resolveEntryRef(args, context);
     const current = findEntry(context.sql, ref.key, context.now);
     const lease = findLease(context.sql, ref.key, context.now);
     const info = questionInfoFor(ref, current, lease, context);
@@ -123,7 +124,7 @@ export const cacheSet = defineTool({
     }
     const reason = refusalOf(answer, args.finish_reason, current);
     if (reason === undefined) {
-      const stored = store(newEntry(args, answer, ref.key, info), current, context);
+      const stored = store(newEntry(args, answer, ref, info), current, context);
       return stored.status === 'rejected' ? stored : { ...stored, stored_as: storedAsOf(answer.value) };
     }
     // The holder has no answer to store, so the next caller may take the lease at once.
@@ -238,10 +239,16 @@ function questionInfoFor(
   );
 }
 
-function newEntry(args: Args, { kind, value }: GivenAnswer, key: string, info: QuestionInfo): NewEntry {
+function newEntry(
+  args: Args,
+  { kind, value }: GivenAnswer,
+  { key, keyVersion }: VersionedKey,
+  info: QuestionInfo,
+): NewEntry {
   const cost = costOf(args.usage);
   return {
     key,
+    keyVersion,
     ...info,
     kind,
     body: encodeBody(kind, value),
