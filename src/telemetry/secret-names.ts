@@ -18,7 +18,7 @@ const KINDS_OF_KEY =
   'api access account private secret signing signature encryption auth master license licence subscription consumer deploy ' +
   'service webhook client shared storage app application admin rsa dsa ssh root seed';
 const CREDENTIAL = new RegExp(
-  `(?:secret|token|credential|bearer|(?:${KINDS_OF_KEY.replaceAll(' ', '|')})[_.-]?key|key[_-]?data|(?:key|seed)[_-]?phrase|` +
+  `(?:secret|token|credential|bearer|(?:${KINDS_OF_KEY.replaceAll(' ', '|')})[_.-]?key|secret[_-]key[_-]base|key[_-]?data|(?:key|seed)[_-]?phrase|` +
     'mnemonic|sas|jwt|x-auth|(?:access|recovery|backup)[_-]?code)s?(?:\\d{1,3}|[_-]?(?:value|text|plain|b64|base64|string))?$',
   'i',
 );

@@ -20,7 +20,7 @@ const DISTINCT_PREFIXES = [
   // Clouds and infrastructure.
   'dop_v1_ doo_v1_ dor_v1_ bedrock-api-key- sha256~ hvs. hvb. hvr. dp.pt. dp.st. dp.ct. dp.sa.',
   'dt0c01. dt0s01. dt0s16. fo1_ tskey-auth- tskey-api- tskey-client- pscale_tkn_ pscale_oauth_ pscale_pw_ v1.0-',
-  'sbp_ sb_secret_ glsa_ NRAK- NRJS- NRII- NRAA- sntryu_ cfut_ cfat_ cfk_ CFPAT-',
+  'vercel_blob_rw_ hcaik_ hcbik_ hcxik_ hcalk_ hcxmk_ sbp_ sb_secret_ glsa_ NRAK- NRJS- NRII- NRAA- sntryu_ cfut_ cfat_ cfk_ CFPAT-',
   // Payments, shops, messages and mail.
   'whsec_ shpat_ shpca_ shppa_ shpss_ shippo_live_ shippo_test_ sq0atp- sq0csp-',
   'FLWSECK- FLWSECK_TEST- duffel_live_ duffel_test_ xkeysib- xsmtpsib- access-sandbox- access-development- access-production-',
@@ -33,7 +33,11 @@ const DISTINCT_PREFIXES = [
   'bhk_ bhc_ bhr_ bhs_',
 ].flatMap((line) => line.split(' '));
 /** The same for letters that occur in base64 by chance: they must not follow `+` or `/`. */
-const LETTER_PREFIXES = 'LTAI AKCp cmVmd dapi AQVN EAAA EAAM EAAC EZAK EZTK ATATT3 ATCTT3 ATBB'.split(' ');
+const LETTER_PREFIXES = [
+  ...'LTAI AKCp cmVmd dapi AQVN EAAA EAAM EAAC EZAK EZTK ATATT3 ATCTT3 ATBB'.split(' '),
+  // A macaroon begins with a length and `location`.
+  'MDA[xyz][A-Za-z0-9]{2}xvY2F0aW9u',
+];
 /** Followed by base64 in its own alphabet. */
 const BASE64_PREFIXES = 'ABSK fm1r_ fm1a_ fm2_ glc_ sntrys_ ops_eyJ'.split(' ');
 
@@ -97,6 +101,13 @@ export const TOKEN_SHAPES: readonly TokenShape[] = [
     name: 'vendor_token',
     pattern:
       /\b(?:SK[0-9a-f]{32}|API-[A-Z0-9]{26}|4b1d[A-Za-z0-9]{38}|[0-9a-f]{32}-us\d{1,2}|A3-[A-Z0-9]{6}-[A-Z0-9-]{20,30}|pat[A-Za-z0-9]{14}\.[0-9a-f]{64}|[pb]at\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}|[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk|amzn\.mws\.[0-9a-f-]{36})\b/g,
+  },
+  // Common prefixes whose tokens have one exact form.
+  {
+    name: 'vendor_token',
+    pattern:
+      /\b(?:secret_[A-Za-z0-9]{43}|cio[A-Za-z0-9]{32}|pa-[A-Za-z0-9_-]{43}|napi_[A-Za-z0-9]{40,80}|pat-[a-z]{2}\d-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[12]\/\d{10,20}(?:\/\d{10,20})?:[0-9a-f]{32})(?![A-Za-z0-9_-])/g,
+    accepts: hasRandomPart,
   },
   { name: 'vendor_token', pattern: /(?<![A-Za-z0-9_~.])[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}/g },
   { name: 'vendor_token', pattern: /\b(?:mfa\.[\w-]{80,}|[MNO][A-Za-z0-9_-]{23,27}\.[\w-]{6}\.[\w-]{27,})/g },

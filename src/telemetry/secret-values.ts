@@ -9,7 +9,7 @@ import type { Mark } from './secrets.ts';
  */
 
 /** Any name and the operator after it. The look-behind prevents further attempts within the same name. */
-const NAMED = /(?<![\w.-])([\w.-]{1,128})(\\{0,3}["'`]?\]?[ \t]{0,4}(?:=>|:=|\?=|[:=])[ \t]{0,4})/g;
+const NAMED = /(?<![\w.-])([\w.-]{1,128})(\\{0,3}["'`]?\]?[ \t]{0,4}(?:=>|:=|\?=|[:=：＝])[ \t]{0,4})/g;
 /** `<add key="Password" value="…"/>`, and the environment of a container: `{"name": "DB_PASSWORD", "value": "…"}`. */
 const PAIRED =
   /\b(?:key|name)\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?([\w.:-]{1,128})\\?["']?,?\s{1,16}\\?["']?value\\?["']?\s{0,4}[:=]\s{0,4}|\b(?:key|name)\\?["']\s{0,4}:\s{0,4}\\?["']([\w.:-]{1,128})\\?["']\s{0,4},\s{0,4}\\?["']value\\?["']\s{0,4}:\s{0,4}/gi;

@@ -74,6 +74,12 @@ const PLACES: readonly Place[] = [
   },
   { name: 'authorization', pattern: /\b((?:Negotiate|NTLM)\s{1,4})(?!\[redacted)[A-Za-z0-9+/=]{24,}/g },
   {
+    // The private members of a JSON Web Key (RFC 7518).
+    name: 'private_key',
+    pattern: /((?<![\w])(?:d|p|q|dp|dq|qi|k)\\?["']\s{0,4}:\s{0,4}\\?["'])(?!\[redacted)[A-Za-z0-9_-]{40,}/g,
+    accepts: isBase64Url,
+  },
+  {
     name: 'cookie',
     pattern:
       /((?<![a-z0-9])(?:set-)?cookie\\?["']?\s{0,4}[:=]\s{0,4}\\?["']?)(?!\[redacted)(?=[^\s=;"']{1,128}=)[^\r\n"'\\]{3,}/gi,
@@ -109,7 +115,7 @@ const COMMANDS: readonly Place[] = [
     pattern:
       /((?<![\w-])-U[ \t]{1,4}["']?[\w\\/.-]{1,64}%|\bjdbc:oracle:[a-z]{1,8}:[\w.-]{1,64}\/)(?!\[redacted|\$)[^\s"'@]{4,}/g,
   },
-  { name: 'flag', pattern: /(\bsshpass -p ?)(?!\[redacted|\$)[^\s"']{4,}/g },
+  { name: 'flag', pattern: /(\bsshpass -p ?["']?)(?!\[redacted|\$)[^\s"']{4,}/g },
   {
     name: 'user_password',
     pattern: /(\blogin[ \t]{1,4}\S{1,128}\s{1,8}password[ \t]{1,4})(?!\[redacted)\S{4,}/g,
@@ -123,6 +129,11 @@ const COMMANDS: readonly Place[] = [
 /** False for placeholders and words of prose. */
 function isPassword(value: string): boolean {
   return isSecretValue(value, { kind: 'password', quoted: true, tight: true });
+}
+
+/** False for names and hashes, which have letters of one case. */
+function isBase64Url(value: string): boolean {
+  return /[a-z]/.test(value) && /[A-Z]/.test(value) && /\d/.test(value);
 }
 
 /** False for words of prose, as in `Bearer authentication` and `Authorization: required`. */
