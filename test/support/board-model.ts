@@ -22,7 +22,8 @@ type Event = {
   rev: number;
   op: string;
   key: string;
-  by: string;
+  /** Undefined if the author gave no name. */
+  by: string | undefined;
   at: number;
   json?: string;
   expires: number | null;
@@ -168,7 +169,7 @@ export class BoardModel {
     return time === null ? {} : { expires_in_s: Math.ceil((time - this.now) / 1000) };
   }
 
-  #log(op: string, key: string, by: string, cell?: Cell, at = this.now): number {
+  #log(op: string, key: string, by: string | undefined, cell?: Cell, at = this.now): number {
     const about =
       cell === undefined ? { expires: null } : { json: JSON.stringify(cell.value), expires: cell.expires };
     this.#events.push({ rev: ++this.rev, op, key, by, at, ...about });
@@ -246,12 +247,12 @@ export class BoardModel {
     return cell.rev;
   }
 
-  delete(key: string, principal: string, if_rev?: number): Answer {
+  delete(key: string, if_rev?: number): Answer {
     this.#settle();
-    return this.#delete(key, principal, if_rev);
+    return this.#delete(key, if_rev);
   }
 
-  #delete(key: string, principal: string, if_rev?: number): Answer {
+  #delete(key: string, if_rev?: number): Answer {
     const rev = this.revOf(key);
     const found = rev === 0 ? 0 : 1;
     const about = { matched: found, keys: found === 1 ? [key] : [] };
@@ -259,7 +260,7 @@ export class BoardModel {
     if (if_rev !== undefined && if_rev !== rev)
       return { status: 'conflict', ...about, ...held, deleted: 0, rev };
     if (found === 0) return { status: 'none', ...about, deleted: 0 };
-    this.#log('delete', key, principal);
+    this.#log('delete', key, undefined);
     const cell = this.#cells.get(key);
     if (cell !== undefined) this.#loseClaim(key, cell, 'deleted');
     this.#cells.delete(key);
@@ -387,7 +388,7 @@ export class BoardModel {
     };
   }
 
-  release(id: string, given: ReleaseArgs, principal: string): Answer {
+  release(id: string, given: ReleaseArgs): Answer {
     this.#settle();
     // Clients with a strict schema send null for what they leave out.
     const args = given.requeue && given.value === null ? { ...given, value: undefined } : given;
@@ -406,7 +407,7 @@ export class BoardModel {
     const tags = [...new Set(args.tags ?? cell.tags)].sort();
     if (args.delete) {
       cell.claim = undefined;
-      this.#delete(key, principal);
+      this.#delete(key);
     } else if (!same(value, cell.value) || !same(tags, cell.tags))
       this.#put('set', key, by, { value, tags, expires: cell.expires });
     this.#log('release', key, by);
@@ -436,7 +437,14 @@ export class BoardModel {
       .filter(({ rev }) => rev > since)
       .map(({ rev, op, key, by, at, json, expires }) => {
         const shown = json !== undefined && (expires === null || this.now < expires);
-        return { rev, op, key, by, at: new Date(at).toISOString(), ...(shown ? { preview: json } : {}) };
+        return {
+          rev,
+          op,
+          key,
+          ...(by !== undefined && { by }),
+          at: new Date(at).toISOString(),
+          ...(shown ? { preview: json } : {}),
+        };
       });
     return { events, next_rev: this.rev, head_rev: this.rev, more: false, reset: false };
   }

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { openTenant } from '#host';
 
-test('tenant_limits tells the buckets, the storage and the token, and takes nothing', async () => {
+test('tenant_limits tells the buckets that are not full, the storage and the token, and takes nothing', async () => {
   const tenant = await openTenant();
+  expect((await tenant.ok('tenant_limits')).limits).toEqual([]);
+  await tenant.ok('blackboard_list');
   const first = await tenant.ok('tenant_limits');
-  expect(first.limits[0]).toEqual({
-    scope: 'tenant',
-    remaining: 1_000_000,
-    capacity: 1_000_000,
-    refill_per_s: 100_000,
-    resets_in_ms: 0,
-  });
+  const bucket = { remaining: 999_999, capacity: 1_000_000, refill_per_s: 100_000, resets_in_ms: 1 };
+  expect(first.limits).toEqual([
+    { scope: 'tenant', ...bucket },
+    { scope: 'tool', tool: 'blackboard_list', ...bucket },
+  ]);
   expect(first.storage.bytes).toBeGreaterThan(0);
   expect(first.token.scopes).toContain('blackboard:read');
   expect(await tenant.ok('tenant_limits')).toMatchObject({ limits: first.limits });

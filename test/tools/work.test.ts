@@ -8,17 +8,23 @@ const LIMIT = { rate: 1, burst: 60 };
 const KIB = 1024;
 const text = (kib: number) => 'x'.repeat(kib * KIB);
 
-async function remaining(tenant: TestTenant, tool: string): Promise<number> {
+/** What is missing in a tool's bucket. */
+async function taken(tenant: TestTenant, tool: string): Promise<number> {
   const { limits } = await tenant.ok('tenant_limits');
-  const buckets = limits as { tool?: string; remaining: number }[];
-  return buckets.find((bucket) => bucket.tool === tool)?.remaining ?? Number.NaN;
+  const buckets = limits as { tool?: string; remaining: number; capacity: number }[];
+  // A full bucket is not listed.
+  const { capacity, remaining } = buckets.find((bucket) => bucket.tool === tool) ?? {
+    capacity: 0,
+    remaining: 0,
+  };
+  return capacity - remaining;
 }
 
 /** What one call takes from its tool's bucket. */
 async function priceOf(tenant: TestTenant, tool: string, args: object): Promise<number> {
-  const before = await remaining(tenant, tool);
+  const before = await taken(tenant, tool);
   await tenant.ok(tool, args);
-  return before - (await remaining(tenant, tool));
+  return (await taken(tenant, tool)) - before;
 }
 
 test('a call of up to 4 KiB costs what it costs by count', async () => {
@@ -44,7 +50,7 @@ test('a larger one costs more the more it writes, reads and answers', async () =
 test('a call that costs more than the bucket holds passes on a full one and leaves a debt', async () => {
   const tenant = await openTenant(LIMIT);
   await tenant.ok('blackboard_write', { key: 'a', value: text(1000) });
-  expect(await remaining(tenant, 'blackboard_write')).toBe(0);
+  expect(await taken(tenant, 'blackboard_write')).toBe(LIMIT.burst);
   const { retry_after_ms } = await tenant.error('blackboard_write', { key: 'b', value: 1 });
   expect(retry_after_ms).toBeGreaterThan(60_000);
   tenant.advance(Number(retry_after_ms));
@@ -54,10 +60,10 @@ test('a call that costs more than the bucket holds passes on a full one and leav
 test('a failing call is charged for the work that it did', async () => {
   const tenant = await openTenant({ rate: 1, burst: 1000 });
   await tenant.ok('blackboard_write', { key: 'a', value: text(1000) });
-  const before = await remaining(tenant, 'blackboard_write');
+  const before = await taken(tenant, 'blackboard_write');
   const error = await tenant.error('blackboard_write', { key: 'a', mode: 'increment', value: 1 });
   expect(error.code).toBe('invalid_input');
-  expect(before - (await remaining(tenant, 'blackboard_write'))).toBeGreaterThan(50);
+  expect((await taken(tenant, 'blackboard_write')) - before).toBeGreaterThan(50);
 });
 
 test('one call does not read and write without a bound, and changes nothing then', async () => {

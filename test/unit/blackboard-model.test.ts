@@ -112,7 +112,6 @@ class Both {
   constructor() {
     // What earlier boards have left expires first, so that it takes no revision of this board's.
     server.clock.now += BEYOND_ALL_MS;
-    for (let calls = 0; calls < 3; calls++) call('blackboard_watch', { since_rev: 1_000_000_000 });
     const { head_rev } = call('blackboard_watch', { since_rev: 1_000_000_000 }) ?? {};
     this.#model = new BoardModel(server.clock.now, head_rev);
     this.#lastRev = head_rev;
@@ -186,7 +185,7 @@ class Both {
       case 'delete': {
         const if_rev = this.#guard(op.guard, op.key);
         const answer = this.#call('blackboard_delete', { keys: [op.key], if_rev });
-        return [answer, model.delete(op.key, token, if_rev)];
+        return [answer, model.delete(op.key, if_rev)];
       }
       case 'read':
         return [this.#call('blackboard_read', { key: op.key })?.entries, [model.read(op.key)]];
@@ -198,7 +197,7 @@ class Both {
       case 'release': {
         const claim_id = this.#claim(op.claim);
         const answer = this.#call('blackboard_release', { claim_id, ...op.result });
-        return [answer, model.release(claim_id, op.result, token)];
+        return [answer, model.release(claim_id, op.result)];
       }
       case 'watch': {
         const since_rev = this.#lastRev;

@@ -10,8 +10,8 @@ import { claimFields, DEFAULT_RUN, prefixFilter } from './fields.ts';
 import { type ListedCell, pageByKey, type Selection } from './listing.ts';
 import { pageByScore } from './search.ts';
 import { indexPending } from './search-index.ts';
-import { showTags } from './show-cell.ts';
-import { preview } from './value.ts';
+import { isCompact, showAuthor, showTags } from './show-cell.ts';
+import { COMPACT_PREVIEW_CHARS, preview } from './value.ts';
 
 const MAX_QUERY_CHARS = 512;
 /** Their positions are the last board, the last key and the number of results of the previous page. */
@@ -39,17 +39,17 @@ const output = z.strictObject({
       z.strictObject({
         key: z.string(),
         rev: count(),
-        by: z.string(),
+        by: z.string().optional().describe('Omitted if the author gave no name.'),
         age_s: count(),
         expires_in_s: count().optional(),
-        bytes: count(),
+        bytes: count().optional().describe('Omitted on a page of more than 20 entries.'),
         tags: z.array(z.string()).optional(),
         claimed_by: z.string().optional(),
         claim: z
           .strictObject({ state: z.enum(CLAIM_STATES), ...claimFields })
           .optional()
           .describe('Omitted if the cell was not claimed since its value was written.'),
-        preview: z.string().describe('Start of the JSON text.'),
+        preview: z.string().describe('Start of the JSON text; short on a page of more than 20 entries.'),
         score: z.number().optional().describe('With query: higher is better.'),
       }),
     )
@@ -133,7 +133,7 @@ function listCells(args: Args, context: ToolContext): Answer {
       ? keyPage(args, filters, selection, context)
       : scorePage(args, args.query, filters, selection, context);
   return {
-    entries: page.cells.map((cell) => describe(cell, now)),
+    entries: page.cells.map((cell) => describe(cell, isCompact(page.cells.length), now)),
     total: page.total,
     total_is_minimum: page.isMinimum || !isComplete ? true : undefined,
     next_cursor: page.next_cursor,
@@ -165,19 +165,19 @@ function scorePage(
   };
 }
 
-function describe(cell: ListedCell, now: number): NonNullable<Answer['entries']>[number] {
+function describe(cell: ListedCell, compact: boolean, now: number): NonNullable<Answer['entries']>[number] {
   const claim = describeClaim(cell, now);
   return {
     key: cell.key,
     rev: cell.rev,
-    by: cell.author,
+    ...showAuthor(cell),
     age_s: ageSeconds(cell.updated_at, now),
     expires_in_s: secondsLeft(cell.expires_at, now),
-    bytes: cell.bytes,
+    bytes: compact ? undefined : cell.bytes,
     ...showTags(cell.tags),
     claimed_by: claim?.by,
     claim: claim === undefined ? undefined : withoutHolder(claim),
-    preview: preview(cell.value),
+    preview: preview(cell.value, compact ? COMPACT_PREVIEW_CHARS : undefined),
     score: cell.score === null ? undefined : Number(cell.score.toPrecision(4)),
   };
 }

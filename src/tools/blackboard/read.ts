@@ -10,7 +10,7 @@ import { CLAIM_STATES, describeClaim } from './claim-state.ts';
 import { agent, claimFields, revision } from './fields.ts';
 import { listVersions, type Version, versionValue } from './history.ts';
 import { parsePointer, reachedPart, resolvePointer } from './json-pointer.ts';
-import { showTags } from './show-cell.ts';
+import { showAuthor, showTags } from './show-cell.ts';
 import { suggestKeys } from './suggest-keys.ts';
 import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES } from './value.ts';
 
@@ -62,7 +62,7 @@ const output = z.strictObject({
           z.strictObject({
             rev: revision(),
             op: z.string().optional(),
-            by: z.string(),
+            by: z.string().optional(),
             age_s: count(),
             bytes: count().optional(),
           }),
@@ -80,7 +80,9 @@ const output = z.strictObject({
 type Args = z.output<typeof input>;
 type Entry = z.output<typeof output>['entries'][number];
 /** The current or an earlier version of a cell. `value` may be only the start of the text. */
-type Snapshot = Pick<Cell, 'rev' | 'author' | 'expires_at' | 'bytes' | 'tags' | 'value'> & { at: number };
+type Snapshot = Pick<Cell, 'rev' | 'author' | 'principal' | 'expires_at' | 'bytes' | 'tags' | 'value'> & {
+  at: number;
+};
 type ReadRequest = {
   readonly args: Args;
   readonly pointer: readonly string[] | undefined;
@@ -199,7 +201,7 @@ function describeSnapshot(
 ): Entry {
   const about = {
     rev: snapshot.rev,
-    by: snapshot.author,
+    ...showAuthor(snapshot),
     age_s: ageSeconds(snapshot.at, now),
     expires_in_s: secondsLeft(snapshot.expires_at, now),
     ...showTags(snapshot.tags),
@@ -226,15 +228,15 @@ function describeVersions(
   versions: readonly Version[],
   now: number,
 ): NonNullable<Entry['versions']> {
-  const listed = versions.map(({ rev, op, author, at, bytes }) => ({
-    rev,
-    op,
-    by: author,
-    age_s: ageSeconds(at, now),
-    bytes: bytes ?? undefined,
+  const listed = versions.map((version) => ({
+    rev: version.rev,
+    op: version.op,
+    ...showAuthor(version),
+    age_s: ageSeconds(version.at, now),
+    bytes: version.bytes ?? undefined,
   }));
   const current = unlessExpired(cell, now);
   if (current === undefined || listed.some(({ rev }) => rev === current.rev)) return listed;
-  const { rev, author, updated_at, bytes } = current;
-  return [{ rev, by: author, age_s: ageSeconds(updated_at, now), bytes }, ...listed];
+  const { rev, updated_at, bytes } = current;
+  return [{ rev, ...showAuthor(current), age_s: ageSeconds(updated_at, now), bytes }, ...listed];
 }

@@ -8,6 +8,8 @@ export const DEFAULT_READ_BYTES = 8_192;
 /** What the values of one answer take together, unless its caller asks for more. */
 export const ANSWER_BYTES = 65_536;
 const MAX_PREVIEW_CHARS = 120;
+/** Of a page with many entries. */
+export const COMPACT_PREVIEW_CHARS = 20;
 /** Characters to load for a preview: one more than it shows, so that `preview` can see whether the text continues. */
 export const PREVIEW_SOURCE_CHARS = MAX_PREVIEW_CHARS + 1;
 
@@ -97,10 +99,8 @@ function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
   return a.length === b.length && a.every((item, i) => sameValue(item, b[i]));
 }
 
-/** The first 120 characters of a text; a longer text ends with `…`. */
-export function preview(text: string): string {
+/** The first `max` characters of a text; a longer text ends with `…`. */
+export function preview(text: string, max = MAX_PREVIEW_CHARS): string {
   const characters = [...text];
-  return characters.length <= MAX_PREVIEW_CHARS
-    ? text
-    : `${characters.slice(0, MAX_PREVIEW_CHARS - 1).join('')}…`;
+  return characters.length <= max ? text : `${characters.slice(0, max - 1).join('')}…`;
 }

@@ -1,11 +1,13 @@
 import * as z from 'zod';
-import { limit, runId, waitSeconds } from '../fields.ts';
+import { count, limit, runId, waitSeconds } from '../fields.ts';
+import { ageSeconds } from '../time.ts';
 import { defineTool, NotYet } from '../tool.ts';
 import { isExpired } from './cell.ts';
 import { type BoardEvent, eventsSince, hasLostEvents } from './events.ts';
 import { nextExpiryOf } from './expiry.ts';
 import { boardTopic, prefixFilter, revision } from './fields.ts';
 import { MODES } from './plan-write.ts';
+import { isCompact, showAuthor } from './show-cell.ts';
 import { preview } from './value.ts';
 
 const OPS = [...MODES, 'delete', 'expired', 'claim', 'release', 'claim_expired'] as const;
@@ -27,9 +29,13 @@ const output = z.strictObject({
         rev: revision(),
         op: z.enum(OPS),
         key: z.string(),
-        by: z.string(),
-        at: z.iso.datetime(),
-        preview: z.string().optional().describe('Start of the JSON text written.'),
+        by: z.string().optional().describe('Omitted if the author gave no name.'),
+        at: z.iso.datetime().optional(),
+        age_s: count().optional().describe('Instead of at, in an answer of more than 20 events.'),
+        preview: z
+          .string()
+          .optional()
+          .describe('Start of the JSON text written; omitted in an answer of more than 20 events.'),
       }),
     )
     .describe('Oldest first.'),
@@ -65,7 +71,7 @@ export const blackboardWatch = defineTool({
     if (events.length === 0 && upTo === undefined && !reset && mayWait)
       return new NotYet(boardTopic(args.run_id), nextExpiryOf(sql, args.run_id));
     return {
-      events: events.map((event) => describe(event, now)),
+      events: events.map((event) => describe(event, isCompact(events.length), now)),
       next_rev: upTo ?? head,
       head_rev: head,
       more: upTo !== undefined,
@@ -74,14 +80,14 @@ export const blackboardWatch = defineTool({
   },
 });
 
-function describe(event: BoardEvent, now: number): Answer['events'][number] {
-  const value = isExpired(event.expires_at, now) ? null : event.value;
+function describe(event: BoardEvent, compact: boolean, now: number): Answer['events'][number] {
+  const value = compact || isExpired(event.expires_at, now) ? null : event.value;
   return {
     rev: event.rev,
     op: event.op,
     key: event.key,
-    by: event.author,
-    at: new Date(event.at).toISOString(),
+    ...showAuthor(event),
+    ...(compact ? { age_s: ageSeconds(event.at, now) } : { at: new Date(event.at).toISOString() }),
     preview: value === null ? undefined : preview(value),
   };
 }

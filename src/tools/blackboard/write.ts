@@ -36,7 +36,7 @@ import { agent, claimId, revision } from './fields.ts';
 import { describeLost, type LostClaim, lostReason } from './lost-claim.ts';
 import { type CellWrite, MODES, planWrite, type WritePlan } from './plan-write.ts';
 import { saveCell } from './save-cell.ts';
-import { showTags } from './show-cell.ts';
+import { showAuthor, showTags } from './show-cell.ts';
 import { sweepAfter, sweepBlackboard } from './sweep.ts';
 import { DEFAULT_READ_BYTES } from './value.ts';
 
@@ -78,7 +78,7 @@ const current = z.strictObject({
   truncated: z.literal(true).optional(),
   bytes: count().optional(),
   rev: revision(),
-  by: z.string(),
+  by: z.string().optional(),
   age_s: count(),
   tags: z.array(z.string()).optional(),
 });
@@ -311,7 +311,7 @@ function conflictResult({ write, stored }: PlannedWrite, context: ToolContext): 
   const current = {
     ...showValue(cell.value, cell.bytes, DEFAULT_READ_BYTES),
     rev: cell.rev,
-    by: cell.author,
+    ...showAuthor(cell),
     age_s: ageSeconds(cell.updated_at, now),
     ...showTags(cell.tags),
   };

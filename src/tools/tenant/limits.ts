@@ -28,5 +28,9 @@ export const tenantLimits = defineTool({
     token: z.strictObject({ scopes: z.array(z.enum(SCOPES)), expires_at: z.iso.datetime() }),
   }),
   log: {},
-  run: (_args, context) => context.allowance(),
+  run(_args, context) {
+    const { limits, ...allowance } = context.allowance();
+    // A full bucket has nothing to say, and most are full.
+    return { limits: limits.filter(({ resets_in_ms }) => resets_in_ms > 0), ...allowance };
+  },
 });

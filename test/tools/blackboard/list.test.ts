@@ -46,7 +46,6 @@ describe('cells', () => {
     expect(entries[0]).toEqual({
       key: 'a',
       rev: 2,
-      by: tenant.principal,
       age_s: 0,
       bytes: 7,
       preview: '{"n":1}',

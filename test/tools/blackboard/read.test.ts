@@ -164,7 +164,7 @@ describe('history', () => {
       reason: 'absent',
       rev: 0,
       versions: [
-        { rev: 3, op: 'delete', by: tenant.principal, age_s: 0 },
+        { rev: 3, op: 'delete', age_s: 0 },
         { rev: 2, op: 'increment', by: 'b', age_s: 0, bytes: 1 },
         { rev: 1, op: 'set', by: 'a', age_s: 1, bytes: 1 },
       ],
