@@ -48,6 +48,14 @@ export class PublishedTools {
       .map((published) => published.listing());
   }
 
+  /** The names of the tools that pass the filter. */
+  names(filter: ToolFilter): string[] {
+    const offered = [...this.#published.values()].filter(
+      ({ family }) => filter === undefined || filter.has(family),
+    );
+    return offered.map(({ tool }) => tool.name);
+  }
+
   /** The tool of this name, if it is published and passes the filter. */
   find(name: string, filter: ToolFilter): AnyTool | undefined {
     const published = this.#published.get(name);

@@ -14,6 +14,7 @@ import { requestStateOf } from './request-state.ts';
 import { serveResources } from './resources.ts';
 import { answerFits, answerTooLarge } from './result-json.ts';
 import { callerOf, errorResult, onePageParams, refusalError, type ServerBinding } from './server-binding.ts';
+import { unknownTool } from './unknown-tool.ts';
 
 export const SERVER_INFO = { name: 'bulkhead', title: 'Bulkhead', version: VERSION };
 const OPTIONS = {
@@ -21,8 +22,6 @@ const OPTIONS = {
   // The server sends a client only those requests whose capability it has declared.
   enforceStrictCapabilities: true,
 };
-
-export const UNKNOWN_TOOL_MESSAGE = 'Unknown tool. tools/list names the tools that exist.';
 
 export type ServerFactory = (binding: ServerBinding) => Server;
 
@@ -54,7 +53,7 @@ export function createServer(binding: ServerBinding): Server {
     };
     const outcome = await cancellable(binding, request, mcpReq.signal);
     const asking = () => ({ state, capabilities: server.getClientCapabilities() });
-    return resultOf(outcome, binding, request, (call) =>
+    return resultOf(outcome, binding, { request, named: params.name }, (call) =>
       runRemoteTool(binding, request, call, context, asking()),
     );
   });
@@ -88,7 +87,7 @@ function answerResult(json: string, traceId: string): CallToolResult {
 function resultOf(
   outcome: CallOutcome,
   binding: ServerBinding,
-  request: CallRequest,
+  { request, named }: { readonly request: CallRequest; readonly named: string },
   run: (call: DeferredCall) => Promise<CallToolResult | InputRequiredResult>,
 ): CallToolResult | Promise<CallToolResult | InputRequiredResult> {
   const { traceId } = request.caller.trace;
@@ -100,9 +99,14 @@ function resultOf(
     case 'deferred':
       return run(outcome);
     case 'unknown_tool':
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, UNKNOWN_TOOL_MESSAGE, { trace_id: traceId });
+      throw unknownToolError(binding, named, traceId);
     case 'refused':
       binding.refused(outcome.refusal, traceId);
       return errorResult(refusalError(outcome.refusal, traceId));
   }
+}
+
+function unknownToolError(binding: ServerBinding, name: string, trace_id: string): ProtocolError {
+  const { message, ...suggestion } = unknownTool(name, binding.tools, binding.toolFilter);
+  return new ProtocolError(ProtocolErrorCode.InvalidParams, message, { trace_id, ...suggestion });
 }

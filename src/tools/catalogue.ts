@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { FAMILIES, familyOf, UNSCOPED_FAMILY } from './families.ts';
+import { jsonSchema } from './json-schema.ts';
 import * as published from './published.ts';
 import { publishedSchema } from './published-schema.ts';
 import { type AnyTool, isRemoteTool } from './remote-tool.ts';
@@ -85,23 +86,4 @@ export function listing(tool: AnyTool): ToolListing {
 function outputSchemaOf(tool: Tool) {
   const schema = tool.output.partial().extend({ error: z.looseObject({}).optional() });
   return { ...jsonSchema(schema, 'output'), type: 'object' as const };
-}
-
-/** Converts a Zod schema to JSON Schema (draft 2020-12) without `$ref`, because some clients do not resolve references. */
-export function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): Record<string, unknown> {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
-    io,
-    reused: 'inline',
-    override: ({ jsonSchema }) => removeNoise(jsonSchema),
-  });
-  return rest;
-}
-
-/** Removes keywords that cost a model tokens and contain no information for it. */
-function removeNoise(schema: z.core.JSONSchema.BaseSchema): void {
-  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
-  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
-  if (schema.format === 'date-time') delete schema.pattern;
-  delete schema.insteadOf;
-  if (typeof schema.additionalProperties === 'object') delete schema.additionalProperties;
 }

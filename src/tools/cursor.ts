@@ -38,6 +38,7 @@ export function cursorsOf<Position>(list: string, position: z.ZodType<Position>)
       throw invalidInput(
         'cursor',
         'cursor does not belong to this list. Repeat the other arguments unchanged, or leave cursor out to start again.',
+        { expected: 'absent' },
       );
     },
   };

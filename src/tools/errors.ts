@@ -13,12 +13,41 @@ export const ERROR_CODES = [
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** What is wrong with one argument, and what it must be instead. */
+const faultFields = {
+  field: z.string().optional().describe('The invalid argument.'),
+  expected: z
+    .string()
+    .optional()
+    .describe('What it must be: a type of JSON Schema, or `absent` if it must be left out.'),
+  received: z.string().optional().describe('The type that was sent.'),
+  allowed: z.array(z.string()).optional().describe('The values that it can have.'),
+  min: z.number().optional().describe('The least value, or characters of a text, or items of a list.'),
+  max: z.number().optional().describe('The most of the same.'),
+  exclusive: z.array(z.string()).optional().describe('Arguments of which only one can be given.'),
+};
+const faultSchema = z.strictObject(faultFields);
+export type Fault = z.infer<typeof faultSchema>;
+
+const unknownArgumentSchema = z.strictObject({ name: z.string(), did_you_mean: z.string().optional() });
+export type UnknownArgument = z.infer<typeof unknownArgumentSchema>;
+
 /** The error of a failed call: `structuredContent.error` of a result with `isError: true`. */
 export const toolErrorSchema = z.strictObject({
   code: z.enum(ERROR_CODES),
   message: z.string().describe('What is wrong, then what to do.'),
   retryable: z.boolean().describe('True if the same call can succeed later.'),
-  field: z.string().optional().describe('The invalid argument.'),
+  ...faultFields,
+  missing: z.array(z.string()).optional().describe('Arguments that the call needs.'),
+  unknown: z.array(unknownArgumentSchema).optional().describe('Arguments that the tool does not have.'),
+  faults: z
+    .array(faultSchema)
+    .optional()
+    .describe('All invalid arguments, at most five, when there is more than one.'),
+  current: z
+    .string()
+    .optional()
+    .describe('What is stored, where the call does not fit it: its type or its id.'),
   limit: z.number().optional().describe('The limit that was exceeded.'),
   retry_after_ms: z.int().optional().describe('How long to wait before the next attempt.'),
   scope: z.string().optional().describe('The scope that the token lacks.'),
@@ -29,7 +58,10 @@ export const toolErrorSchema = z.strictObject({
 export type ToolErrorBody = z.infer<typeof toolErrorSchema>;
 
 /** The optional fields of an error: `limit` in the unit that the message names, `retry_after_ms` in milliseconds. */
-export type ToolErrorDetail = Pick<ToolErrorBody, 'field' | 'limit' | 'retry_after_ms' | 'hint'>;
+export type ToolErrorDetail = Pick<
+  ToolErrorBody,
+  keyof Fault | 'missing' | 'unknown' | 'faults' | 'current' | 'limit' | 'retry_after_ms' | 'hint'
+>;
 
 /**
  * An expected failure of a call. A tool throws it; the pipeline rolls the call back and returns it to the caller as an
@@ -61,7 +93,23 @@ export class ToolError extends Error {
   }
 }
 
-/** Makes the error for an invalid argument. `field` is its name as the caller wrote it. */
-export function invalidInput(field: string, message: string, hint?: string): ToolError {
-  return new ToolError('invalid_input', message, hint === undefined ? { field } : { field, hint });
+/**
+ * Makes the error for an invalid argument.
+ * @param field its name as the caller wrote it
+ * @param detail what the next valid call needs, as fields: programs recover by them without reading the message
+ */
+export function invalidInput(
+  field: string,
+  message: string,
+  detail: Omit<ToolErrorDetail, 'field'> = {},
+): ToolError {
+  return new ToolError('invalid_input', message, { field, ...detail });
 }
+
+/** The error for arguments of which one must be given and none is. `first` is the one that most callers mean. */
+export const noneOf = (first: string, exclusive: readonly string[], message: string): ToolError =>
+  invalidInput(first, message, { missing: [first], exclusive: [...exclusive] });
+
+/** The error for an argument that cannot be given together with others, and must be left out. */
+export const notWith = (field: string, exclusive: readonly string[], message: string): ToolError =>
+  invalidInput(field, message, { expected: 'absent', exclusive: [...exclusive] });

@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import { jsonSchema, listing } from '../../src/tools/catalogue.ts';
+import { listing } from '../../src/tools/catalogue.ts';
 import { FAMILIES, familyOf, SCOPES, UNSCOPED_FAMILY } from '../../src/tools/families.ts';
+import { jsonSchema } from '../../src/tools/json-schema.ts';
 import { type AnyTool, isRemoteTool } from '../../src/tools/remote-tool.ts';
 
 /**

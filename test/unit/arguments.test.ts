@@ -1,24 +1,7 @@
 import { expect, test } from 'vitest';
 import * as z from 'zod';
-import { nearest, parseArguments } from '../../src/tools/arguments.ts';
+import { parseArguments } from '../../src/tools/arguments.ts';
 import { ToolError } from '../../src/tools/errors.ts';
-
-const NAMES = ['run_id', 'agent', 'by', 'key', 'value', 'ttl_s', 'tags', 'if_rev', 'idempotency_key'];
-
-test.each([
-  ['kye', 'key'],
-  ['ttl', 'ttl_s'],
-  ['Key', 'key'],
-  ['runid', 'run_id'],
-  ['run_di', 'run_id'],
-  ['valeu', 'value'],
-  ['idempotencykey', 'idempotency_key'],
-  ['tenant', undefined],
-  ['completely_different', undefined],
-  ['x'.repeat(10_000), undefined],
-])('%s is taken for %s', (name, expected) => {
-  expect(nearest(name, NAMES)).toBe(expected);
-});
 
 const tool = {
   name: 'probe',
@@ -43,9 +26,10 @@ function refusal(args: unknown): ToolError {
 
 test.each([
   [{}, 'key', 'key is required'],
-  [{ key: true }, 'key', 'expected string'],
-  [{ key: 'a', count: 9 }, 'count', '<=5'],
-  [{ key: 'a', kye: 'b' }, 'kye', 'Did you mean key?'],
+  [{ key: true }, 'key', 'key must be text.'],
+  [{ key: 'a', count: 9 }, 'count', 'count must be an integer from 1 to 5.'],
+  [{ kye: 'b' }, 'key', 'key is required; unknown argument "kye". Did you mean key.'],
+  [{ key: 'a', kye: 'b' }, 'kye', 'Unknown argument "kye". The arguments here are: key, count, entries.'],
   [{ key: 'a', entries: [{ key: 'b', ifrev: 1 }] }, 'entries[0].ifrev', 'Did you mean if_rev?'],
   [{ key: 'a', entries: [{}] }, 'entries[0].key', 'is required'],
   [[], 'arguments', 'JSON object'],
@@ -61,4 +45,41 @@ test.each([
 
 test('what fits is passed on as the schema says', () => {
   expect(parseArguments(tool, { key: 'a', count: 2 })).toEqual({ key: 'a', count: 2 });
+});
+
+test('every fault is named at once, as fields and in the sentence, up to five', () => {
+  const { message, detail } = refusal({
+    kye: 1,
+    count: 'many',
+    entries: [{ key: true, if_rev: 'x' }, { ifrev: 2 }],
+  });
+  expect(detail).toEqual({
+    field: 'count',
+    expected: 'integer',
+    received: 'string',
+    min: 1,
+    max: 5,
+    missing: ['key', 'entries[1].key'],
+    faults: [
+      { field: 'count', expected: 'integer', received: 'string', min: 1, max: 5 },
+      { field: 'entries[0].key', expected: 'string', received: 'boolean' },
+      { field: 'entries[0].if_rev', expected: 'integer', received: 'string' },
+    ],
+  });
+  expect(message).toBe(
+    'key is required; count must be an integer from 1 to 5; entries[0].key must be text; ' +
+      'entries[0].if_rev must be an integer; entries[1].key is required; and 2 more.',
+  );
+});
+
+test('no word of the validator reaches a caller', () => {
+  for (const args of [
+    { key: 7.5e300 },
+    { key: [] },
+    { count: {} },
+    { entries: 'x' },
+    { entries: [7] },
+    { key: null },
+  ])
+    expect(refusal(args).message).not.toMatch(/expected|received|Invalid|zod|Unrecognized/i);
 });

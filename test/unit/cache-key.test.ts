@@ -81,7 +81,10 @@ describe('numbers that JavaScript cannot represent exactly are refused', () => {
       expect(() => keyWith(change)).toThrow(
         expect.objectContaining({
           code: 'invalid_input',
-          detail: { field: 'input' in change ? 'messages' : 'params' },
+          detail: expect.objectContaining({
+            field: 'input' in change ? 'messages' : 'params',
+            expected: 'string',
+          }),
         }),
       );
     }

@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { catalogue } from '../../catalogue.ts';
-import { jsonSchema, listing } from '../../tools/catalogue.ts';
+import { listing } from '../../tools/catalogue.ts';
 import { ERROR_CODES, toolErrorSchema } from '../../tools/errors.ts';
 import { describeFamily, familyOf } from '../../tools/families.ts';
+import { jsonSchema } from '../../tools/json-schema.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
 import type { Tool } from '../../tools/tool.ts';
 import { VERSION } from '../../version.ts';

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { outcomeOfCall } from '../../mcp/message-end.ts';
+import { unknownTool } from '../../mcp/unknown-tool.ts';
 import type { CallOutcome, CallRequest } from '../../tenant/contract/call.ts';
 import { authenticate } from '../auth/authenticate.ts';
 import { readJson } from '../http/body.ts';
@@ -39,14 +40,18 @@ async function callTool(context: RequestContext, toolName: string): Promise<Resp
   if (!body.ok) return context.refuse(body.error);
   const leave = () => context.waitUntil(tenant.cancel(arrival.id));
   request.signal.addEventListener('abort', leave, { once: true });
-  const response = respond(context, {
-    tokenId: principal.tokenId,
-    session: undefined,
-    cancelKey: arrival.id,
-    tool: isolate.restTools.resolveToolName(toolName, undefined),
-    args: body.value,
-    caller: { ...caller, protocolVersion: undefined },
-  }).finally(() => request.signal.removeEventListener('abort', leave));
+  const response = respond(
+    context,
+    {
+      tokenId: principal.tokenId,
+      session: undefined,
+      cancelKey: arrival.id,
+      tool: isolate.restTools.resolveToolName(toolName, undefined),
+      args: body.value,
+      caller: { ...caller, protocolVersion: undefined },
+    },
+    toolName,
+  ).finally(() => request.signal.removeEventListener('abort', leave));
   return mayWait(body.value) ? respondLate(response, leave) : response;
 }
 
@@ -57,14 +62,18 @@ function mayWait(args: unknown): boolean {
   return Number(waitS) > 0;
 }
 
-async function respond(context: RequestContext, call: CallRequest): Promise<Response> {
+async function respond(context: RequestContext, call: CallRequest, named: string): Promise<Response> {
   const outcome = await context.tenant.call(call);
   context.spans.outcome = outcomeOfCall(outcome);
-  return responseTo(context, outcome);
+  return responseTo(context, outcome, named);
 }
 
 /** How a call ended, as an HTTP response. The tenant has logged the call. */
-function responseTo(context: RequestContext, outcome: CallOutcome): Response | Promise<Response> {
+function responseTo(
+  context: RequestContext,
+  outcome: CallOutcome,
+  named: string,
+): Response | Promise<Response> {
   switch (outcome.kind) {
     case 'answer':
       return new Response(outcome.json, { headers: { 'content-type': 'application/json' } });
@@ -73,8 +82,9 @@ function responseTo(context: RequestContext, outcome: CallOutcome): Response | P
     // Remote tools are not among `restTools`.
     case 'deferred':
     case 'unknown_tool': {
-      const message = 'Unknown tool. GET /v1/tools names the tools that exist.';
-      return context.respondRefused({ status: 404, code: 'unknown_tool', message });
+      const { restTools } = context.isolate;
+      const { message, did_you_mean: didYouMean } = unknownTool(named, restTools, undefined, 'GET /v1/tools');
+      return context.respondRefused({ status: 404, code: 'unknown_tool', message, didYouMean });
     }
     case 'refused':
       return context.respondRefused(context.toHttpRefusal(outcome.refusal));

@@ -9,6 +9,8 @@ export interface HttpRefusal {
   /** One or two sentences for people. */
   readonly message: string;
   readonly field?: string | undefined;
+  /** Names that the caller can have meant. */
+  readonly didYouMean?: readonly string[] | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -104,6 +106,7 @@ export function problem(
     detail: refusal.message,
     code: refusal.code,
     ...(refusal.field === undefined ? {} : { field: refusal.field }),
+    ...(refusal.didYouMean === undefined ? {} : { did_you_mean: refusal.didYouMean }),
     trace_id: traceId,
     ...members,
   };

@@ -11,7 +11,7 @@ import {
 import * as z from 'zod';
 import { outcomeOfCall } from '../../mcp/message-end.ts';
 import { answerFits, answerResultJson, answerTooLarge, errorResultJson } from '../../mcp/result-json.ts';
-import { SERVER_INFO, UNKNOWN_TOOL_MESSAGE } from '../../mcp/server.ts';
+import { SERVER_INFO } from '../../mcp/server.ts';
 import { callerFrom } from '../../mcp/server-binding.ts';
 import type { TraceHeaders } from '../../telemetry/trace.ts';
 import type { CallOutcome } from '../../tenant/contract/call.ts';
@@ -66,6 +66,8 @@ const message2025 = z.strictObject({
   }),
 });
 
+/** The tool is known here, so there is no other to suggest. */
+const UNKNOWN_TOOL = 'Unknown tool. tools/list names the tools that exist.';
 const REVISION_2026 = '2026-07-28';
 const empty = z.strictObject({});
 const message2026 = z.strictObject({
@@ -195,7 +197,7 @@ function membersOf(
     case 'unknown_tool': {
       // The tenant's Durable Object still runs another release.
       const data = { trace_id: traceId };
-      return `"error":${JSON.stringify({ code: ProtocolErrorCode.InvalidParams, message: UNKNOWN_TOOL_MESSAGE, data })}`;
+      return `"error":${JSON.stringify({ code: ProtocolErrorCode.InvalidParams, message: UNKNOWN_TOOL, data })}`;
     }
   }
 }

@@ -53,6 +53,7 @@ export function cellKey(agent: string | undefined, key: string, field: string): 
   throw invalidInput(
     field,
     `The full key <agent>/<key> must be 1 to 256 characters with no empty part. Shorten or correct agent or ${field}.`,
+    { expected: 'string', min: 1, max: 256 },
   );
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { invalidInput } from '../errors.ts';
+import { invalidInput, noneOf } from '../errors.ts';
 import {
   count,
   idempotencyKey,
@@ -120,20 +120,26 @@ function respond(args: Args, context: ToolContext): Answer | NotYet {
     throw invalidInput(
       field,
       `${field} selects the next free cell and cannot be combined with key or claim_id. Leave one of them out.`,
+      { expected: 'absent', exclusive: ['key', field, 'claim_id'] },
     );
   }
   if (args.count !== undefined && !isSelection)
     throw invalidInput(
       'count',
       'count claims several free cells. Give prefix or tags with it, not key or claim_id.',
+      { expected: 'absent', exclusive: ['count', 'key', 'claim_id'] },
     );
   if (args.take_over && (key === undefined || claim_id !== undefined))
-    throw invalidInput('take_over', 'take_over needs the key of the cell to take over, and no claim_id.');
+    throw invalidInput('take_over', 'take_over needs the key of the cell to take over, and no claim_id.', {
+      expected: 'absent',
+      exclusive: ['take_over', 'claim_id'],
+    });
   if (claim_id !== undefined) return renew(args, claim_id, context);
   if (key !== undefined) return claimKey(args, key, context);
   if (isSelection) return claimNext(args, context);
-  throw invalidInput(
+  throw noneOf(
     'key',
+    ['key', 'prefix', 'tags', 'claim_id'],
     'No cell is named. Give key, prefix or tags for the oldest free cell, or claim_id to renew a claim.',
   );
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { invalidInput } from '../errors.ts';
+import { invalidInput, noneOf, notWith } from '../errors.ts';
 import { count, keyPath, runId, withheld } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { type Condition, keyCondition, NOT_EXPIRED } from './cell.ts';
@@ -113,13 +113,16 @@ function countHeld(matches: readonly Match[], now: number): number | undefined {
 /** Matches the cells that the arguments select. */
 function chosen(args: Args, { now }: ToolContext): Condition {
   if (args.keys !== undefined && args.prefix !== undefined)
-    throw invalidInput('prefix', 'keys and prefix cannot be combined. Leave one out.');
+    throw notWith('prefix', ['keys', 'prefix'], 'keys and prefix cannot be combined. Leave one out.');
   if (args.if_rev !== undefined && new Set(args.keys).size !== 1)
-    throw invalidInput('if_rev', 'if_rev works with a single key only. Use expect_count for several cells.');
+    throw invalidInput('if_rev', 'if_rev works with a single key only. Use expect_count for several cells.', {
+      expected: 'absent',
+    });
   const range = keyCondition(args.run_id, args.prefix ?? '');
   const board = { where: `${range.where} AND ${NOT_EXPIRED}`, bindings: [...range.bindings, now] };
   if (args.prefix !== undefined) return board;
-  if (args.keys === undefined) throw invalidInput('keys', 'No cells are selected. Give keys or prefix.');
+  if (args.keys === undefined)
+    throw noneOf('keys', ['keys', 'prefix'], 'No cells are selected. Give keys or prefix.');
   return {
     where: `${board.where} AND key IN (SELECT value FROM json_each(?))`,
     bindings: [...board.bindings, JSON.stringify(args.keys)],

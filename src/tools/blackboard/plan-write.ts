@@ -1,7 +1,7 @@
 /** Computes what one entry of a write does to its cell, before anything is written. */
 import { parseJsonText } from '../../json/json-text.ts';
 import { utf8Bytes } from '../../json/utf8.ts';
-import { invalidInput } from '../errors.ts';
+import { invalidInput, type ToolError } from '../errors.ts';
 import { numberOf } from '../forgive.ts';
 import { type Cell, unlessExpired } from './cell.ts';
 import { mergePatch } from './merge-patch.ts';
@@ -111,16 +111,12 @@ function patchOf(value: unknown, field: string): object {
   const patch = typeof value === 'string' ? parseJsonText(value) : value;
   if (typeof patch === 'object' && patch !== null && !Array.isArray(patch)) return patch;
   const message = `${field} must be a JSON object in mode merge. Use mode set to replace the value.`;
-  throw invalidInput(field, message);
+  throw invalidInput(field, message, { expected: 'object', received: jsonType(value) });
 }
 
 /** Adds the item to the JSON text, which `JSON.stringify` has made: parsing a long list would take most of the time. */
 function appended({ value, field }: CellWrite, list: EncodedValue): EncodedValue {
-  if (!list.json.startsWith('['))
-    throw invalidInput(
-      field,
-      'Mode append needs a list, but the cell holds something else. Use mode set to replace the value.',
-    );
+  if (!list.json.startsWith('[')) throw wrongMode(field, 'append', 'a list', list.json);
   const item = encodeValue(value, field);
   const separator = list.json === EMPTY_LIST.json ? '' : ',';
   const json = `${list.json.slice(0, -1)}${separator}${item.json}]`;
@@ -132,18 +128,33 @@ const EMPTY_LIST: EncodedValue = { json: '[]', bytes: 2 };
 function incremented(number: unknown, given: unknown, field: string): number {
   const by = typeof given === 'string' ? numberOf(given) : given;
   if (typeof by !== 'number' || !Number.isFinite(by))
-    throw invalidInput(field, `${field} must be a finite number in mode increment.`);
-  if (typeof number !== 'number')
-    throw invalidInput(
-      field,
-      'Mode increment needs a number, but the cell holds something else. Use mode set to replace the value.',
-    );
+    throw invalidInput(field, `${field} must be a finite number in mode increment.`, {
+      expected: 'number',
+      received: jsonType(by),
+    });
+  if (typeof number !== 'number') throw wrongMode(field, 'increment', 'a number', JSON.stringify(number));
   const sum = number + by;
   if (isSafeNumber(sum)) return sum;
   throw invalidInput(
     field,
     `The sum would exceed ±${Number.MAX_SAFE_INTEGER}, beyond which integers are not exact. Use a smaller step or mode set.`,
+    { expected: 'number', max: Number.MAX_SAFE_INTEGER },
   );
+}
+
+/** The cell does not hold what the mode changes. Mode `set` fits every cell. */
+function wrongMode(field: string, mode: Mode, needed: string, json: string): ToolError {
+  return invalidInput(
+    field.replace(/value$/, 'mode'),
+    `Mode ${mode} needs ${needed}, but the cell holds something else. Use mode set to replace the value.`,
+    { allowed: ['set'], received: mode, current: jsonType(JSON.parse(json)) },
+  );
+}
+
+/** The type of a value in the words of JSON Schema. */
+function jsonType(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
 }
 
 function nextExpiry({ ttlSeconds, mode }: CellWrite, current: Cell | undefined, now: number): number | null {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { isJsonText } from '../../json/json-text.ts';
-import { invalidInput } from '../errors.ts';
+import { invalidInput, noneOf, notWith } from '../errors.ts';
 import { count, keyPath, runId } from '../fields.ts';
 import { showPart, showValue } from '../shown-value.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
@@ -139,12 +139,17 @@ export const blackboardRead = defineTool({
 
 function prepare(args: Args): ReadRequest {
   if (args.at_rev !== undefined && args.if_newer_than !== undefined)
-    throw invalidInput('at_rev', 'at_rev and if_newer_than cannot be combined. Leave one out.');
+    throw notWith(
+      'at_rev',
+      ['at_rev', 'if_newer_than'],
+      'at_rev and if_newer_than cannot be combined. Leave one out.',
+    );
   const pointer = args.path === undefined ? undefined : parsePointer(args.path);
   if (args.path !== undefined && pointer === undefined)
     throw invalidInput(
       'path',
       'path is not a JSON Pointer. Start each part with / and write ~ as ~0 and / as ~1, or leave path empty.',
+      { expected: 'JSON Pointer', received: 'string' },
     );
   // A text never has more characters than bytes, so `max_bytes` characters are enough.
   return { args, pointer, maxChars: pointer === undefined ? args.max_bytes : MAX_VALUE_BYTES };
@@ -152,10 +157,10 @@ function prepare(args: Args): ReadRequest {
 
 function requestedKeys({ agent, key, keys }: Args): string[] {
   if (key !== undefined && keys !== undefined)
-    throw invalidInput('keys', 'key and keys cannot be combined. Leave one out.');
+    throw notWith('keys', ['key', 'keys'], 'key and keys cannot be combined. Leave one out.');
   if (key !== undefined) return [cellKey(agent, key, 'key')];
   if (keys === undefined)
-    throw invalidInput('key', 'No cell is named. Give key, or keys to read several cells.');
+    throw noneOf('key', ['key', 'keys'], 'No cell is named. Give key, or keys to read several cells.');
   return [...new Set(keys.map((one, i) => cellKey(agent, one, `keys[${i}]`)))];
 }
 

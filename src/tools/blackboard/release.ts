@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { invalidInput } from '../errors.ts';
+import { invalidInput, notWith } from '../errors.ts';
 import { anyJson, count, optionalName, storedAs, storedAsOf, tags, text, withheld } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { findEndedClaim } from './claim-log.ts';
@@ -83,18 +83,28 @@ export const blackboardRelease = defineTool({
 function requireOneEnd(args: Args): void {
   const hasResult = args.value !== undefined || args.tags !== undefined;
   if (args.delete && hasResult)
-    throw invalidInput('delete', 'delete cannot be combined with value or tags. Leave them out.');
+    throw notWith(
+      'delete',
+      ['delete', 'value', 'tags'],
+      'delete cannot be combined with value or tags. Leave them out.',
+    );
   if (args.delete && args.requeue)
-    throw invalidInput('requeue', 'requeue cannot be combined with delete. Leave one of them out.');
+    throw notWith(
+      'requeue',
+      ['delete', 'requeue'],
+      'requeue cannot be combined with delete. Leave one of them out.',
+    );
   if (args.failed !== undefined && (hasResult || args.delete || args.requeue))
-    throw invalidInput(
+    throw notWith(
       'failed',
+      ['failed', 'value', 'tags', 'delete', 'requeue'],
       'failed is for an attempt without result and cannot be combined with value, tags, delete or requeue. Leave one of them out.',
     );
   if (args.delay_s !== undefined && (args.delete || isDone(args)))
     throw invalidInput(
       'delay_s',
       'delay_s needs an item that is offered again, but this release ends it. Add requeue or tags, or leave delay_s out.',
+      { expected: 'absent' },
     );
 }
 

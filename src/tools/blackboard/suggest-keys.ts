@@ -1,4 +1,4 @@
-import { nearest } from '../arguments.ts';
+import { byDistance } from '../suggest.ts';
 import type { Sql } from '../tool.ts';
 import { NOT_EXPIRED } from './cell.ts';
 
@@ -30,13 +30,10 @@ export function suggestKeys(sql: Sql, runId: string, key: string, now: number): 
     .filter((candidate) => lastPart(candidate) === lastPart(key))
     .slice(0, MAX_SUGGESTED);
   if (key.length > MAX_COMPARED_CHARS) return found;
-  while (found.length < MAX_SUGGESTED) {
-    const next = nearest(
-      key,
-      candidates.filter((candidate) => !found.includes(candidate)),
-    );
-    if (next === undefined) break;
-    found.push(next);
-  }
-  return found;
+  const most = Math.max(2, Math.floor(key.length / 3));
+  const misspelt = byDistance(
+    key,
+    candidates.filter((candidate) => !found.includes(candidate)),
+  ).filter(({ distance }) => distance <= most);
+  return [...found, ...misspelt.map(({ candidate }) => candidate)].slice(0, MAX_SUGGESTED);
 }

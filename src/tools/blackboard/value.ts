@@ -38,7 +38,7 @@ export function requireFit(encoded: EncodedValue, field: string): EncodedValue {
   throw new ToolError(
     'too_large',
     `${field} would make the cell ${encoded.bytes} bytes of JSON, but the limit is ${MAX_VALUE_BYTES}. Split it over several keys.`,
-    { field, limit: MAX_VALUE_BYTES },
+    { field, limit: MAX_VALUE_BYTES, max: MAX_VALUE_BYTES },
   );
 }
 
@@ -51,6 +51,7 @@ export function requireExact(value: unknown, json: string, field: string): void 
   throw invalidInput(
     field,
     `${field} contains a number that cannot be stored exactly (beyond ±${Number.MAX_SAFE_INTEGER}). Send it as text.`,
+    { expected: 'string', received: 'number', max: Number.MAX_SAFE_INTEGER },
   );
 }
 

@@ -11,7 +11,7 @@
  * and write.
  */
 import * as z from 'zod';
-import { invalidInput } from '../errors.ts';
+import { invalidInput, noneOf, notWith } from '../errors.ts';
 import {
   anyJson,
   count,
@@ -173,16 +173,26 @@ function respond(args: Args, context: ToolContext): Answer {
 
 function toSingleWrite(args: Args, context: ToolContext): CellWrite {
   if (args.key === undefined)
-    throw invalidInput('key', 'key is missing. Give key and value, or entries to write several cells.');
+    throw noneOf(
+      'key',
+      ['key', 'entries'],
+      'key is missing. Give key and value, or entries to write several cells.',
+    );
   if (args.value === undefined)
-    throw invalidInput('value', 'value is missing. Give any JSON value; null is allowed.');
+    throw invalidInput('value', 'value is missing. Give any JSON value; null is allowed.', {
+      missing: ['value'],
+    });
   return toCellWrite('', { ...args, key: args.key }, args, context);
 }
 
 function toBatchWrites(args: Args, entries: NonNullable<Args['entries']>, context: ToolContext): CellWrite[] {
   for (const field of ['key', 'value', 'if_rev'] as const) {
     if (args[field] !== undefined)
-      throw invalidInput(field, `${field} cannot be combined with entries. Put it into an entry.`);
+      throw notWith(
+        field,
+        ['entries', field],
+        `${field} cannot be combined with entries. Put it into an entry.`,
+      );
   }
   const writes = entries.map((entry, i) => toCellWrite(`entries[${i}].`, entry, args, context));
   const keys = new Set<string>();
@@ -191,6 +201,7 @@ function toBatchWrites(args: Args, entries: NonNullable<Args['entries']>, contex
       throw invalidInput(
         `entries[${i}].key`,
         `entries[${i}].key names the same cell as an earlier entry. Name each cell once.`,
+        { expected: 'absent', current: key },
       );
     keys.add(key);
   }

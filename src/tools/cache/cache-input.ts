@@ -1,6 +1,6 @@
 /** The arguments by which `cache_get` and `cache_set` name an entry, and what is known about the question behind its key. */
 import * as z from 'zod';
-import { invalidInput } from '../errors.ts';
+import { invalidInput, noneOf, notWith } from '../errors.ts';
 import { optionalName, text } from '../fields.ts';
 import type { Sql, ToolContext } from '../tool.ts';
 import { usedBy } from '../totals.ts';
@@ -77,15 +77,22 @@ export type EntryRef = VersionedKey &
       }
   );
 
+/** What a question is named by: exactly one of them. */
+const QUESTION = ['messages', 'prompt', 'key'] as const;
+
 /** @throws ToolError `invalid_input` unless exactly one of `messages`, `prompt` and `key` is given; `too_large` as `questionKey` */
 export function resolveEntryRef(args: QuestionArgs, { sql, now }: ToolContext): EntryRef {
-  const given = (['messages', 'prompt', 'key'] as const).filter((name) => args[name] !== undefined);
+  const given = QUESTION.filter((name) => args[name] !== undefined);
   if (given.length !== 1) {
-    throw invalidInput(given[1] ?? 'messages', 'Give exactly one of messages, prompt and key.');
+    const message = 'Give exactly one of messages, prompt and key.';
+    throw given[1] === undefined
+      ? noneOf('messages', QUESTION, message)
+      : notWith(given[1], QUESTION, message);
   }
   if (args.key !== undefined) return byKey(givenKey(sql, args.key), args);
   const { model } = args;
-  if (model === undefined) throw invalidInput('model', 'model is required with messages or prompt.');
+  if (model === undefined)
+    throw invalidInput('model', 'model is required with messages or prompt.', { missing: ['model'] });
   const input: QuestionInput =
     args.messages === undefined ? { prompt: args.prompt ?? '' } : { messages: args.messages };
   const ns = args.namespace ?? DEFAULT_NAMESPACE;
@@ -96,8 +103,9 @@ export function resolveEntryRef(args: QuestionArgs, { sql, now }: ToolContext): 
 function byKey(key: VersionedKey, args: QuestionArgs): EntryRef {
   const conflicting = (['provider', 'params', 'variant'] as const).find((name) => args[name] !== undefined);
   if (conflicting !== undefined) {
-    throw invalidInput(
+    throw notWith(
       conflicting,
+      ['key', conflicting],
       `${conflicting} cannot be combined with key, which includes it. Leave it out.`,
     );
   }
@@ -128,6 +136,7 @@ export function requireSameNamespaceAndModel(
   throw invalidInput(
     wrong,
     `${wrong} is not the one that this key was made with. Correct it or leave it out.`,
+    { expected: 'absent', current: known[wrong === 'namespace' ? 'ns' : 'model'] },
   );
 }
 

@@ -110,6 +110,7 @@ export function encodeBody(field: string, answer: unknown): Body {
     {
       field,
       limit: MAX_ANSWER_BYTES,
+      max: MAX_ANSWER_BYTES,
     },
   );
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { utf8Bytes } from '../../json/utf8.ts';
-import { invalidInput } from '../errors.ts';
+import { notWith } from '../errors.ts';
 import { count, ttlSeconds, waitSeconds } from '../fields.ts';
 import { type ShownValue, showValue } from '../shown-value.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
@@ -70,8 +70,9 @@ export const cacheGet = defineTool({
   run: (args, context) => {
     const ref = resolveEntryRef(args, context);
     if (args.similar && ref.by === 'key') {
-      throw invalidInput(
+      throw notWith(
         'similar',
+        ['key', 'similar'],
         'similar cannot be combined with key. Give messages or prompt, or leave similar out.',
       );
     }

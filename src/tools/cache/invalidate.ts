@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { invalidInput } from '../errors.ts';
+import { noneOf, notWith } from '../errors.ts';
 import { count, shortName } from '../fields.ts';
 import { defineTool, type Sql, type ToolContext } from '../tool.ts';
 import { cacheKey, modelName, namespace } from './cache-input.ts';
@@ -14,6 +14,8 @@ import {
 import { invalidateLeases } from './lease.ts';
 
 const MAX_KEYS = 50;
+/** What a call names its entries by: exactly one of them. */
+const TARGETS = ['keys', 'tag', 'model', 'all'] as const;
 
 const input = z.strictObject({
   namespace: namespace().describe('Default: all.'),
@@ -71,7 +73,8 @@ function targetOf({ namespace, keys, tag, model, all }: Args): InvalidationTarge
   if (all === true) targets.push({ kind: 'all', value: '', namespace });
   const [target, another] = targets;
   if (target === undefined || another !== undefined) {
-    throw invalidInput(another?.kind ?? 'all', 'Give exactly one of keys, tag, model and all: true.');
+    const message = 'Give exactly one of keys, tag, model and all: true.';
+    throw another === undefined ? noneOf('keys', TARGETS, message) : notWith(another.kind, TARGETS, message);
   }
   return target;
 }

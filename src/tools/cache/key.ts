@@ -111,6 +111,7 @@ function requireExactNumbers(field: string, value: unknown): void {
   throw invalidInput(
     field,
     `${field} contains a number that JavaScript cannot represent exactly. Send it as text or within ±(2^53 - 1).`,
+    { expected: 'string', received: 'number', max: Number.MAX_SAFE_INTEGER },
   );
 }
 

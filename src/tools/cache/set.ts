@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { invalidInput, ToolError } from '../errors.ts';
+import { noneOf, notWith, ToolError } from '../errors.ts';
 import { anyJson, count, storedAs, storedAsOf, tags, text, ttlSeconds } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import {
@@ -140,12 +140,16 @@ interface GivenAnswer {
 
 function answerOf(args: Args): GivenAnswer {
   if ((args.response === undefined) === (args.error === undefined)) {
-    throw invalidInput('response', 'Give exactly one of response and error.');
+    const message = 'Give exactly one of response and error.';
+    throw args.error === undefined
+      ? noneOf('response', ['response', 'error'], message)
+      : notWith('error', ['response', 'error'], message);
   }
   if (args.error === undefined) return { kind: 'response', value: args.response };
   if (args.stale_s > 0) {
-    throw invalidInput(
+    throw notWith(
       'stale_s',
+      ['error', 'stale_s'],
       'stale_s applies to responses only, because errors are never served stale. Leave it out.',
     );
   }
@@ -235,7 +239,7 @@ function questionInfoFor(
   throw new ToolError(
     'unknown_handle',
     'This key is unknown. Pass model together with key, or model and messages instead of key.',
-    { field: 'key' },
+    { field: 'key', missing: ['model'] },
   );
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { invalidInput, ToolError } from '../errors.ts';
+import { invalidInput, notWith, ToolError } from '../errors.ts';
 import { idempotencyKey, optionalName, shortName } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { confidenceOf } from './confidence.ts';
@@ -27,13 +27,16 @@ function chooseFix(args: Args, scar: Scar, context: ToolContext): Fix | undefine
   const resolution = redactor.optional(args.resolution);
   if (resolution !== null) {
     if (args.fix_id !== undefined) {
-      throw invalidInput(
+      throw notWith(
         'resolution',
+        ['fix_id', 'resolution'],
         'resolution and fix_id cannot be combined. Pass fix_id for a known fix or resolution for a new one.',
       );
     }
     if (args.outcome !== 'worked' && args.outcome !== 'failed') {
-      throw invalidInput('resolution', 'resolution is allowed only with outcome worked or failed. Omit it.');
+      throw invalidInput('resolution', 'resolution is allowed only with outcome worked or failed. Omit it.', {
+        expected: 'absent',
+      });
     }
     return findOrAddFix(context, scar.id, fixes, resolution, redactor.optional(args.agent));
   }
@@ -45,7 +48,11 @@ function chooseFix(args: Args, scar: Scar, context: ToolContext): Fix | undefine
     fixes.length === 0
       ? 'The scar has no fix yet. Pass resolution with outcome worked or failed.'
       : 'The scar has several fixes. Pass fix_id, or resolution for a new fix.',
-    'scar_lookup returns the fix_id of each fix.',
+    {
+      missing: [fixes.length === 0 ? 'resolution' : 'fix_id'],
+      exclusive: ['fix_id', 'resolution'],
+      hint: 'scar_lookup returns the fix_id of each fix.',
+    },
   );
 }
 

@@ -34,7 +34,7 @@ export function requireTextLimits(args: Readonly<Record<string, unknown>>): void
     throw new ToolError(
       'too_large',
       `${field} is larger than ${limit} bytes. Send only the part that describes the failure.`,
-      { field, limit },
+      { field, limit, max: limit },
     );
   }
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { invalidInput } from '../errors.ts';
+import { invalidInput, notWith } from '../errors.ts';
 import { count, optionalName, shortName, tags } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { mergeScars } from './merge.ts';
@@ -69,11 +69,10 @@ export const scarUpdate = defineTool({
     }
     // A merged scar's old id now means another scar, which the caller did not ask to merge.
     if (scar.id !== parseScarId(args.scar_id)) {
-      throw invalidInput(
-        'scar_id',
-        'scar_id was already merged. Pass the scar that it is part of now.',
-        `That is ${scarIdText(scar.id)}.`,
-      );
+      throw invalidInput('scar_id', 'scar_id was already merged. Pass the scar that it is part of now.', {
+        current: scarIdText(scar.id),
+        hint: `That is ${scarIdText(scar.id)}.`,
+      });
     }
     return is('merged', { ...into, rev: mergeScars(context, scar, into) });
   },
@@ -82,13 +81,16 @@ export const scarUpdate = defineTool({
 function target(args: Args, text: string, { sql }: ToolContext): Scar {
   const other = CHANGES.find((field) => args[field] !== undefined);
   if (other !== undefined) {
-    throw invalidInput(
+    throw notWith(
       other,
+      ['merge_into', other],
       `merge_into cannot be combined with ${other}. Send ${other} in a separate call.`,
     );
   }
   if (text === args.scar_id)
-    throw invalidInput('merge_into', 'merge_into is the scar itself. Pass the scar_id of another scar.');
+    throw invalidInput('merge_into', 'merge_into is the scar itself. Pass the scar_id of another scar.', {
+      current: text,
+    });
   const into = requireScar(sql, text, 'merge_into');
   if (into.state === 'muted' || into.state === 'archived') {
     throw invalidInput(

@@ -238,7 +238,11 @@ describe('batches', () => {
       { key: 'x', value: 1 },
       { key: 'y', mode: 'increment', value: 1 },
     ];
-    expect(await tenant.error('blackboard_write', { entries })).toMatchObject({ field: 'entries[1].value' });
+    expect(await tenant.error('blackboard_write', { entries })).toMatchObject({
+      field: 'entries[1].mode',
+      allowed: ['set'],
+      current: 'string',
+    });
     expect((await tenant.ok('blackboard_list', { run_id: 'default' })).total).toBe(1);
   });
 

@@ -206,9 +206,6 @@ describe('modes', () => {
     await tenant.ok('blackboard_write', { key: 'text', value: '5' });
     await tenant.ok('blackboard_write', { key: 'n', value: 5 });
     for (const args of [
-      { key: 'text', mode: 'append', value: 1 },
-      { key: 'text', mode: 'increment', value: 1 },
-      { key: 'n', mode: 'append', value: 1 },
       { key: 'n', mode: 'increment', value: 'one' },
       { key: 'n', mode: 'increment', value: Number.MAX_SAFE_INTEGER },
       { key: 'n', mode: 'increment', value: Number.POSITIVE_INFINITY },
@@ -216,6 +213,16 @@ describe('modes', () => {
       expect(await tenant.error('blackboard_write', args)).toMatchObject({
         code: 'invalid_input',
         field: 'value',
+      });
+    for (const args of [
+      { key: 'text', mode: 'append', value: 1 },
+      { key: 'text', mode: 'increment', value: 1 },
+      { key: 'n', mode: 'append', value: 1 },
+    ])
+      expect(await tenant.error('blackboard_write', args)).toMatchObject({
+        code: 'invalid_input',
+        field: 'mode',
+        allowed: ['set'],
       });
     expect([await stored(tenant, 'text'), await stored(tenant, 'n')]).toEqual(['5', 5]);
   });

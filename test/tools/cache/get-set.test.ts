@@ -91,7 +91,7 @@ describe('the question', () => {
 
   test.each<[object, string]>([
     [{ ...question }, 'response'],
-    [{ ...question, response: 1, error: 'e' }, 'response'],
+    [{ ...question, response: 1, error: 'e' }, 'error'],
     [{ ...question, error: 'e', stale_s: 1 }, 'stale_s'],
     [{ ...question, response: 1, ttl_s: 0 }, 'ttl_s'],
     [{ ...question, response: 1, usage: 7 }, 'usage'],

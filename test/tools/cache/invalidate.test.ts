@@ -66,9 +66,9 @@ describe('the target', () => {
   });
 
   test.each<[object, string]>([
-    [{}, 'all'],
-    [{ namespace: 'n' }, 'all'],
-    [{ all: false }, 'all'],
+    [{}, 'keys'],
+    [{ namespace: 'n' }, 'keys'],
+    [{ all: false }, 'keys'],
     [{ tag: 'a', model: 'm' }, 'model'],
     [{ tag: 'a', all: true }, 'all'],
     [{ keys: [] }, 'keys'],

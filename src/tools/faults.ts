@@ -1,0 +1,186 @@
+import type * as z from 'zod';
+import { clip } from '../telemetry/redact.ts';
+import { type Fault, invalidInput, type ToolError, type UnknownArgument } from './errors.ts';
+import { jsonSchema } from './json-schema.ts';
+import { suggestArgument } from './suggest.ts';
+
+/**
+ * What is wrong with the arguments of a call, all of it at once: as fields, by which a program makes the next call, and in
+ * one sentence, which is all that most clients show a model. The words are ours: the validator's own reach nobody.
+ */
+
+/** Faults that one refusal names. */
+const MAX_FAULTS = 5;
+const MAX_NAME_SHOWN = 64;
+const MAX_ALLOWED_SHOWN = 20;
+
+type Schema = Readonly<Record<string, unknown>>;
+
+type Problem =
+  | { readonly kind: 'missing'; readonly field: string; readonly text: string }
+  | { readonly kind: 'unknown'; readonly unknown: UnknownArgument; readonly text: string }
+  | { readonly kind: 'value'; readonly fault: Fault; readonly text: string };
+
+/**
+ * @param issues of the validator, at least one
+ * @param args as the validator saw them
+ */
+export function faultsError(
+  issues: readonly z.core.$ZodIssue[],
+  schema: z.ZodObject,
+  args: unknown,
+): ToolError {
+  if (typeof args !== 'object' || args === null || Array.isArray(args))
+    return invalidInput('arguments', 'The arguments must be a JSON object.', {
+      expected: 'object',
+      received: typeOf(args),
+    });
+  const problems = firstOfEach(issues.flatMap((issue) => problemsOf(issue, inputSchemaOf(schema), args)));
+  const named = problems.slice(0, MAX_FAULTS);
+  const missing = named.flatMap((one) => (one.kind === 'missing' ? [one.field] : []));
+  const unknown = named.flatMap((one) => (one.kind === 'unknown' ? [one.unknown] : []));
+  const faults = named.flatMap((one) => (one.kind === 'value' ? [one.fault] : []));
+  const [first] = faults;
+  return invalidInput(first?.field ?? missing[0] ?? unknown[0]?.name ?? 'arguments', sentence(problems), {
+    ...first,
+    ...(missing.length > 0 && { missing }),
+    ...(unknown.length > 0 && { unknown }),
+    ...(faults.length > 1 && { faults }),
+  });
+}
+
+/** One problem for each argument: a value of the wrong form breaks several rules at once. */
+function firstOfEach(problems: readonly Problem[]): Problem[] {
+  const byName = new Map<string | undefined, Problem>();
+  for (const problem of problems) {
+    const name = nameOf(problem);
+    if (!byName.has(name)) byName.set(name, problem);
+  }
+  return [...byName.values()];
+}
+
+function nameOf(problem: Problem): string | undefined {
+  if (problem.kind === 'unknown') return problem.unknown.name;
+  return problem.kind === 'missing' ? problem.field : problem.fault.field;
+}
+
+function sentence(problems: readonly Problem[]): string {
+  const [only, ...others] = problems;
+  if (only !== undefined && others.length === 0) return `${capitalised(only)}`;
+  const texts = problems.slice(0, MAX_FAULTS).map(({ text }) => text.replace(/[.?]$/, ''));
+  const more = problems.length - texts.length;
+  return `${[...texts, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')}.`;
+}
+
+/** The name of an argument is written as the caller wrote it, also at the beginning of a sentence. */
+const capitalised = ({ kind, text }: Problem) => (kind === 'unknown' ? `U${text.slice(1)}` : text);
+
+const inputSchemas = new WeakMap<z.ZodObject, Schema>();
+
+/** The schema of a tool's arguments with its bounds, made when a call of the tool is first refused. */
+function inputSchemaOf(schema: z.ZodObject): Schema {
+  const known = inputSchemas.get(schema) ?? jsonSchema(schema, 'input');
+  inputSchemas.set(schema, known);
+  return known;
+}
+
+function problemsOf(issue: z.core.$ZodIssue, schema: Schema, args: object): Problem[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((name) => unknownProblem(name, issue.path, schema, args));
+  const value = valueAt(args, issue.path);
+  const field = pathText(issue.path);
+  if (value === undefined) return [{ kind: 'missing', field, text: `${field} is required.` }];
+  const node = schemaAt(schema, issue.path);
+  const fault: Fault = { field, ...boundsOf(node), received: typeOf(value) };
+  // What a schema of ours says of itself begins with "must".
+  const own = issue.message.startsWith('must ') ? clip(issue.message, 200) : `must be ${phraseOf(node)}`;
+  return [{ kind: 'value', fault, text: `${field} ${own}.` }];
+}
+
+function unknownProblem(name: string, path: readonly PropertyKey[], schema: Schema, args: object): Problem {
+  const shown = clip(name, MAX_NAME_SHOWN).toWellFormed();
+  const known = Object.keys(Object(schemaAt(schema, path).properties));
+  const given = Object.keys(Object(valueAt(args, path)));
+  const meant = suggestArgument(
+    name,
+    known.filter((one) => !given.includes(one)),
+  );
+  const remedy =
+    meant === undefined ? `The arguments here are: ${known.join(', ') || 'none'}.` : `Did you mean ${meant}?`;
+  const unknown: UnknownArgument = {
+    name: pathText([...path, shown]),
+    ...(meant !== undefined && { did_you_mean: meant }),
+  };
+  return { kind: 'unknown', unknown, text: `unknown argument "${shown}". ${remedy}` };
+}
+
+export function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, part) =>
+      typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`,
+    '',
+  );
+}
+
+const memberOf = (value: unknown, name: PropertyKey): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown => path.reduce(memberOf, value);
+
+/** The part of a schema that describes the value at a path; empty where there is none. */
+function schemaAt(schema: Schema, path: readonly PropertyKey[]): Schema {
+  const found = path.reduce<unknown>(
+    (at, part) =>
+      typeof part === 'number' ? memberOf(at, 'items') : memberOf(memberOf(at, 'properties'), part),
+    schema,
+  );
+  return Object(found ?? {});
+}
+
+/** The type of a value in the words of JSON Schema. */
+function typeOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  return typeof value;
+}
+
+const numberIn = (schema: Schema, ...keywords: readonly string[]) =>
+  keywords.map((keyword) => schema[keyword]).find((value) => typeof value === 'number');
+
+function boundsOf(schema: Schema): Omit<Fault, 'field' | 'received'> {
+  const { type } = schema;
+  const min = numberIn(schema, 'minimum', 'minLength', 'minItems');
+  const max = numberIn(schema, 'maximum', 'maxLength', 'maxItems');
+  const allowed = Array.isArray(schema.enum) ? schema.enum.map(String) : undefined;
+  return {
+    ...(type !== undefined && { expected: Array.isArray(type) ? type.join(' or ') : String(type) }),
+    ...(allowed !== undefined && { allowed }),
+    ...(min !== undefined && { min }),
+    ...(max !== undefined && { max }),
+  };
+}
+
+function phraseOf(schema: Schema): string {
+  const { allowed, min, max } = boundsOf(schema);
+  if (allowed !== undefined) return `one of ${allowed.slice(0, MAX_ALLOWED_SHOWN).join(', ')}`;
+  const range = min === undefined || max === undefined ? '' : `${min} to ${max}`;
+  switch (schema.type) {
+    case 'integer':
+      return `an integer${range && ` from ${range}`}`;
+    case 'number':
+      return `a number${range && ` from ${range}`}`;
+    case 'string':
+      return `text${range && ` of ${range} characters`}`;
+    case 'boolean':
+      return 'true or false';
+    case 'array':
+      return `a list${range && ` of ${range} items`}`;
+    case 'object':
+      return 'a JSON object';
+    default:
+      return 'another value';
+  }
+}
