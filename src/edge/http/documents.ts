@@ -1,7 +1,6 @@
 import type { Context } from 'hono';
 import clients from '../../../docs/clients.md';
 import plainHttp from '../../../docs/plain-http.md';
-import signIn from '../../../docs/sign-in.md';
 import stdio from '../../../docs/stdio.md';
 import { notFound } from './boundary.ts';
 import type { AppEnv } from './isolate.ts';
@@ -12,7 +11,6 @@ import type { AppEnv } from './isolate.ts';
  */
 export const DOCUMENTS = {
   'clients.md': { title: 'Connect a client', text: clients },
-  'sign-in.md': { title: 'Sign in from a client', text: signIn },
   'plain-http.md': { title: 'Call tools by plain HTTP', text: plainHttp },
   'stdio.md': { title: 'Use it over stdio', text: stdio },
 } as const;
