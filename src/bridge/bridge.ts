@@ -10,7 +10,10 @@ import {
   type RequestId,
 } from '@modelcontextprotocol/client';
 import * as z from 'zod';
+import { findJsonProblem } from '../json/json-problem.ts';
 import type { LineHandler } from '../json/lines.ts';
+import { withInexactMarked } from '../json/marked-numbers.ts';
+import { readableId } from '../json/rpc-id.ts';
 import { holdListenRequest } from './listen.ts';
 import type { ClientOutput, Diagnostics } from './output.ts';
 import type { ClientMessage, RemoteServer } from './remote.ts';
@@ -31,6 +34,12 @@ interface PendingRequest {
 }
 
 const anyRequest = z.looseObject({ id: z.union([z.string(), z.number()]), method: z.string() });
+
+/** A number that JavaScript would change becomes NaN: an id of that kind is none. The client's text is what is sent. */
+function parsed(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  return findJsonProblem(value) === undefined ? (withInexactMarked(text) ?? value) : value;
+}
 
 /** Requests from revision 2026-07-28 on name their revision themselves; all others belong to a 2025 session. */
 const isModern = (request: JSONRPCRequest) =>
@@ -60,9 +69,9 @@ export class Bridge implements LineHandler {
     if (this.#closing.signal.aborted || text === '') return;
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = parsed(text);
     } catch {
-      this.#sendError(null, 'The line is not valid JSON.', ProtocolErrorCode.ParseError);
+      this.#sendError(undefined, 'The line is not valid JSON.', ProtocolErrorCode.ParseError);
       return;
     }
     let message: JSONRPCMessage;
@@ -79,7 +88,10 @@ export class Bridge implements LineHandler {
   }
 
   onOversizedLine(id: RequestId | undefined): void {
-    this.#sendError(id ?? null, `A message must not exceed ${MAX_LINE_BYTES} bytes.`);
+    const message = `A message must not exceed ${MAX_LINE_BYTES} bytes.`;
+    this.#diagnostics.report(message);
+    const data = { code: 'too_large', limit: MAX_LINE_BYTES };
+    this.#output.sendError(id, { code: ProtocolErrorCode.InvalidRequest, message, data });
   }
 
   /** Closes every exchange and ends the session. */
@@ -89,7 +101,11 @@ export class Bridge implements LineHandler {
     await this.#session.close();
   }
 
-  #sendError(id: RequestId | null, message: string, code: number = ProtocolErrorCode.InvalidRequest): void {
+  #sendError(
+    id: RequestId | undefined,
+    message: string,
+    code: number = ProtocolErrorCode.InvalidRequest,
+  ): void {
     this.#output.sendError(id, { code, message });
   }
 
@@ -99,10 +115,11 @@ export class Bridge implements LineHandler {
       ? 'Batches are not supported. Send one message per line.'
       : 'The line is not a JSON-RPC message.';
     const ids = (Array.isArray(value) ? value : [value]).flatMap((item) => {
-      const { data } = anyRequest.safeParse(item);
-      return data === undefined ? [] : [data.id];
+      const id = readableId(anyRequest.safeParse(item).data?.id);
+      return id === undefined ? [] : [id];
     });
-    for (const id of ids.length === 0 ? [null] : ids.slice(0, MAX_PENDING)) this.#sendError(id, sentence);
+    for (const id of ids.length === 0 ? [undefined] : ids.slice(0, MAX_PENDING))
+      this.#sendError(id, sentence);
   }
 
   #onRequest(outgoing: ClientMessage, request: JSONRPCRequest): void {

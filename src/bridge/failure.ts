@@ -65,7 +65,7 @@ export function httpFailure(response: Response, body: string, url: URL): Transpo
   if (answer !== undefined && (answer.id ?? null) !== null)
     return new TransportFailure(answer.error.message, answer.error, { status, isRpcAnswer: true });
   const { code = SERVER_ERROR, message: serverMessage, data } = answer?.error ?? {};
-  const reason = dataWithCode.safeParse(data).data?.code ?? `http_${status}`;
+  const reason = dataWithCode.safeParse(data).data?.code ?? (status === 413 ? 'too_large' : `http_${status}`);
   const what = serverMessage ?? `${url.origin} answered with status ${status}.`;
   const message = `${what}${adviceFor(status, retryAfterMs, url)}`;
   const details = {
@@ -84,6 +84,7 @@ export function httpFailure(response: Response, body: string, url: URL): Transpo
 function adviceFor(status: number, retryAfterMs: number | undefined, url: URL): string {
   if (status === 401) return ' Set a valid token in BULKHEAD_TOKEN or in the token file, then restart.';
   if (status === 404 || status === 405) return ` Check that ${url.href} is the address of the server.`;
+  if (status === 413) return ' The message is too large. Send less in one call.';
   if (retryAfterMs !== undefined) return ` Try again in ${Math.ceil(retryAfterMs / 1000)} s.`;
   return status >= 500 ? ' Try again later.' : '';
 }

@@ -19,8 +19,8 @@ export class ClientOutput {
     this.#write(message);
   }
 
-  /** @param id null when the id of the request cannot be determined (JSON-RPC 2.0, section 5) */
-  sendError(id: RequestId | null, error: RpcError): void {
+  /** @param id undefined when the id of the request cannot be read (MCP, schema of JSONRPCErrorResponse) */
+  sendError(id: RequestId | undefined, error: RpcError): void {
     this.#write({ jsonrpc: '2.0', id, error });
   }
 

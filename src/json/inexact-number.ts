@@ -38,7 +38,8 @@ function endOfString(json: string, start: number): number {
   return json.length;
 }
 
-function isInexact(token: string): boolean {
+/** Whether JavaScript changes the number that is written so. */
+export function isInexact(token: string): boolean {
   if (token.length > MAX_NUMBER_CHARS) return true;
   const value = Number(token);
   if (!Number.isFinite(value)) return true;

@@ -7,7 +7,8 @@ export const MAX_JSON_NODES = 100_000;
 export type JsonProblem =
   | { problem: 'too_deep'; limit: number }
   | { problem: 'too_wide'; limit: number }
-  | { problem: 'ill_formed_text'; path: string };
+  | { problem: 'ill_formed_text'; path: string }
+  | { problem: 'inexact_number'; path: string };
 
 interface Frame {
   readonly value: object;
@@ -19,7 +20,7 @@ const TOO_WIDE: JsonProblem = { problem: 'too_wide', limit: MAX_JSON_NODES };
 
 /**
  * Checks a parsed JSON value from outside: nesting of at most 64, at most 100,000 values, and only well-formed UTF-16 (no
- * unpaired surrogates) in strings and member names. It does not recurse, so no input can exhaust the stack.
+ * unpaired surrogates) in strings and member names, and no number that was marked as inexact. It does not recurse, so no input can exhaust the stack.
  * @returns the first problem found, or undefined
  * @example findJsonProblem(JSON.parse(body))
  */
@@ -30,6 +31,7 @@ export function findJsonProblem(root: unknown): JsonProblem | undefined {
     if (++nodes > MAX_JSON_NODES) return TOO_WIDE;
     if (typeof value === 'string')
       return value.isWellFormed() ? undefined : { problem: 'ill_formed_text', path };
+    if (Number.isNaN(value)) return { problem: 'inexact_number', path };
     if (typeof value !== 'object' || value === null) return undefined;
     if (depth > MAX_JSON_DEPTH) return { problem: 'too_deep', limit: MAX_JSON_DEPTH };
     stack.push({ value, depth, path });

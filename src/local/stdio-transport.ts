@@ -9,10 +9,12 @@ import {
   type RequestId,
   type Transport,
 } from '@modelcontextprotocol/server';
-import { findInexactNumber } from '../json/inexact-number.ts';
 import { toJsonLine } from '../json/json-line.ts';
 import { findJsonProblem } from '../json/json-problem.ts';
 import { LineSplitter } from '../json/lines.ts';
+import { withInexactMarked } from '../json/marked-numbers.ts';
+import { readableId } from '../json/rpc-id.ts';
+import { hasInexactEnvelope, INEXACT_ENVELOPE } from '../mcp/inexact-numbers.ts';
 import { withoutNullArguments } from '../mcp/null-arguments.ts';
 
 /** The largest message, in bytes: the same as the largest HTTP body by default. */
@@ -54,8 +56,7 @@ export class StdioTransport implements Transport {
   readonly #lines = new LineSplitter(
     {
       onLine: (line) => this.#onLine(line),
-      onOversizedLine: (id) =>
-        this.#sendError(id, INVALID_REQUEST, `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`),
+      onOversizedLine: (id) => this.#onOversizedLine(id),
     },
     MAX_MESSAGE_BYTES,
   );
@@ -137,15 +138,23 @@ export class StdioTransport implements Transport {
     try {
       text = this.#decoder.decode(line);
       if (text.trim() === '') return;
-      value = withoutNullArguments(JSON.parse(text));
+      value = JSON.parse(text);
     } catch {
       this.#sendError(undefined, ProtocolErrorCode.ParseError, 'The line is not valid JSON in UTF-8.');
       return;
     }
-    const id = requestIdOf(value);
-    const violation = limitViolation(value, text);
+    const violation = limitViolation(value);
+    const message = violation === undefined ? (withInexactMarked(text) ?? value) : value;
+    const id = requestIdOf(message);
     if (violation !== undefined) this.#sendError(id, INVALID_REQUEST, violation);
-    else this.#deliver(value, id);
+    else if (hasInexactEnvelope(message)) this.#sendError(id, INVALID_REQUEST, INEXACT_ENVELOPE);
+    else this.#deliver(withoutNullArguments(message), id);
+  }
+
+  #onOversizedLine(id: RequestId | undefined): void {
+    const sentence = `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`;
+    this.#sendError(id, INVALID_REQUEST, sentence, { code: 'too_large', limit: MAX_MESSAGE_BYTES });
+    this.onerror?.(new Error(sentence));
   }
 
   #deliver(value: unknown, id: RequestId | undefined): void {
@@ -170,9 +179,9 @@ export class StdioTransport implements Transport {
     this.onmessage?.(message);
   }
 
-  #sendError(id: RequestId | undefined, code: number, message: string): void {
-    // The id is null if it cannot be determined (JSON-RPC 2.0, section 5).
-    this.#write({ jsonrpc: '2.0', id: id ?? null, error: { code, message } });
+  /** An error without an id is one of a request whose id cannot be read (MCP, schema of JSONRPCErrorResponse). */
+  #sendError(id: RequestId | undefined, code: number, message: string, data?: object): void {
+    this.#write({ jsonrpc: '2.0', id, error: { code, message, data } });
   }
 
   #onAnswered(id: RequestId): void {
@@ -200,21 +209,16 @@ export class StdioTransport implements Transport {
 const INVALID_REQUEST = ProtocolErrorCode.InvalidRequest;
 
 /** Why a message of valid JSON cannot be accepted. */
-function limitViolation(value: unknown, text: string): string | undefined {
+function limitViolation(value: unknown): string | undefined {
   const problem = findJsonProblem(value);
   // Ill-formed Unicode is reported by the check of the tool's arguments, which can name the field.
-  if (problem !== undefined && problem.problem !== 'ill_formed_text') {
-    const what = problem.problem === 'too_deep' ? `${problem.limit} levels` : `${problem.limit} values`;
-    return `A message must not have more than ${what}.`;
-  }
-  const lossy = findInexactNumber(text);
-  if (lossy === undefined) return undefined;
-  return `The number ${lossy.slice(0, 40)} cannot be represented exactly. Send it as a string.`;
+  if (problem === undefined || !('limit' in problem)) return undefined;
+  const what = problem.problem === 'too_deep' ? `${problem.limit} levels` : `${problem.limit} values`;
+  return `A message must not have more than ${what}.`;
 }
 
 function idMember(value: unknown, name: string): RequestId | undefined {
-  const id = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+  return readableId(typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined);
 }
 
 /** The id of a request. That of a response names a request of the server, so an error must not carry it. */

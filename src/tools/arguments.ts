@@ -31,6 +31,12 @@ function requireAcceptableJson(args: unknown): void {
       `${field} contains text that is not well-formed Unicode (an unpaired surrogate). Send valid text.`,
     );
   }
+  if (found.problem === 'inexact_number') {
+    throw invalidInput(
+      found.path,
+      `${found.path} is a number that cannot be kept exactly. Send fewer digits, or send it as text.`,
+    );
+  }
   const { limit } = found;
   const message =
     found.problem === 'too_deep'

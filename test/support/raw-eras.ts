@@ -128,11 +128,12 @@ export class RawSse {
     this.#place = place;
   }
 
-  async post(message: object): Promise<number> {
+  /** @param message a text is sent as it is */
+  async post(message: object | string): Promise<number> {
     const response = await fetch(new URL(this.#endpoint, this.#place.url), {
       method: 'POST',
       headers: headersOf(this.#place.token),
-      body: JSON.stringify(message),
+      body: typeof message === 'string' ? message : JSON.stringify(message),
     });
     await response.body?.cancel();
     return response.status;

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BODY_TIMEOUT_MS, readJson } from '../../src/edge/http/body.ts';
 import { FakeTime } from '../support/fake-time.ts';
 
@@ -56,11 +56,43 @@ test('a body that is slow and ends in time is read, and leaves no timer', async 
   expect(time.runLater(BODY_TIMEOUT_MS)).toBe(0);
 });
 
-test('a body that has more bytes than it may is refused at once, and read no further', async () => {
-  const { request, write, state } = dripping();
-  const read = readJson(request, MAX_BYTES, new FakeTime().later);
-  write(' '.repeat(MAX_BYTES));
-  write('1');
-  expect(await read).toMatchObject({ ok: false, error: { status: 413 } });
-  expect(state.cancelled).toBe(true);
+describe('a body that has more bytes than it may is refused', () => {
+  test.each([
+    ['without a length', {}],
+    ['with a length', { 'content-length': String(MAX_BYTES + 10) }],
+  ])('when it has ended, so that its client reads the refusal: %s', async (_name, headers) => {
+    const { request, write, end, state } = dripping(headers);
+    const read = readJson(request, MAX_BYTES, new FakeTime().later);
+    write(`{"id":7,${' '.repeat(MAX_BYTES)}`);
+    write('1}');
+    end();
+    expect(await read).toMatchObject({
+      ok: false,
+      error: { status: 413, start: expect.stringMatching(/^\{"id":7, {990}/) },
+    });
+    expect(state.cancelled).toBe(false);
+  });
+
+  test('after four times what is allowed, however much follows', async () => {
+    const { request, write, state } = dripping();
+    const read = readJson(request, MAX_BYTES, new FakeTime().later);
+    for (let part = 0; part < 5; part++) write(' '.repeat(MAX_BYTES));
+    expect(await read).toMatchObject({ ok: false, error: { status: 413 } });
+    expect(state.cancelled).toBe(true);
+  });
+
+  test('when its time is over', async () => {
+    const time = new FakeTime();
+    const { request, write } = dripping();
+    const read = readJson(request, MAX_BYTES, time.later);
+    write(' '.repeat(MAX_BYTES + 1));
+    await time.elapse(BODY_TIMEOUT_MS);
+    expect(await read).toMatchObject({ ok: false, error: { status: 413 } });
+  });
+
+  test('at once, if it says that it is longer than that', async () => {
+    const { request } = dripping({ 'content-length': String(4 * MAX_BYTES + 1) });
+    const refused = await readJson(request, MAX_BYTES, new FakeTime().later);
+    expect(refused).toMatchObject({ ok: false, error: { status: 413 } });
+  });
 });

@@ -64,26 +64,42 @@ describe('the address and the token', () => {
 });
 
 describe('what the client must not send', () => {
-  async function sent(...lines: string[]): Promise<Rpc[]> {
+  async function sent(...lines: string[]): Promise<{ answers: Rpc[]; reported: readonly string[] }> {
     const client = new LocalClient(new URL('http://127.0.0.1:9/mcp'));
     client.write(lines.map((line) => `${line}\n`).join(''));
     const answers = await client.messages.atLeast(lines.length, () => true);
     await client.end();
-    expect(client.lines).toEqual([]);
-    return answers;
+    return { answers, reported: client.lines };
   }
 
   test('is refused by an error that names its request, where it can', async () => {
     const long = JSON.stringify({ jsonrpc: '2.0', id: 3, method: 'm', params: 'x'.repeat(MAX_LINE_BYTES) });
-    expect(
-      await sent('{', '"text"', '{"id":1,"method":"ping"}', '[{"id":2,"method":"ping"}]', long),
-    ).toMatchObject([
-      { id: null, error: { code: -32700 } },
-      { id: null, error: { code: -32600 } },
+    const rounded = '{"jsonrpc":"2.0","id":9223372036854775807,"method":"ping"}';
+    const { answers, reported } = await sent(
+      '{',
+      '"text"',
+      rounded,
+      '{"id":1,"method":"ping"}',
+      '[{"id":2,"method":"ping"}]',
+      long,
+    );
+    for (const answer of answers.slice(0, 3)) expect(answer).not.toHaveProperty('id');
+    expect(answers).toMatchObject([
+      { error: { code: -32700 } },
+      { error: { code: -32600 } },
+      { error: { code: -32600 } },
       { id: 1, error: { code: -32600 } },
       { id: 2, error: { code: -32600, message: expect.stringMatching(/Batches/) } },
-      { id: 3, error: { code: -32600, message: expect.stringMatching(/must not exceed/) } },
+      {
+        id: 3,
+        error: {
+          code: -32600,
+          message: expect.stringMatching(/must not exceed/),
+          data: { code: 'too_large' },
+        },
+      },
     ]);
+    expect(reported).toEqual(['bulkhead: A message must not exceed 8388608 bytes.']);
   });
 });
 

@@ -23,6 +23,7 @@ const padding = 'x'.repeat(2000);
 test.each([
   ['first', { jsonrpc: '2.0', id: 12, method: 'm', params: { padding } }, 12],
   ['first, a text', { id: 'a"b', method: 'm', params: { padding } }, 'a"b'],
+  ['first, after others', { method: 'm', jsonrpc: '2.0', id: 4, params: { padding } }, 4],
   ['last', { method: 'm', params: { id: 99, padding }, jsonrpc: '2.0', id: 7 }, 7],
   ['last but the version', { method: 'm', params: { padding }, id: 8, jsonrpc: '2.0' }, 8],
   ['of something else', { method: 'm', params: { padding, id: 5 } }, undefined],
@@ -35,4 +36,15 @@ test.each([
   expect(split(1000, ...pieces, '\nnext\n')).toEqual([{ tooLong: id }, 'next']);
   expect(split(1000, `${line}\nnext\n`)).toEqual([{ tooLong: id }, 'next']);
   expect(split(line.length, `${line}\n`)).toEqual([line]);
+});
+
+test.each([
+  ['"id":12,"method":"m"', 12],
+  ['"method":"m","jsonrpc":"2.0","id":"a"', 'a'],
+  ['"id":9223372036854775807,"method":"m"', undefined],
+  ['"id":1.00000000000000001,"method":"m"', undefined],
+])('a line that begins with %s is told as too long before it ends', (members, id) => {
+  const start = `{${members},"params":{"padding":"${padding}`;
+  expect(split(1000, start)).toEqual(id === undefined ? [] : [{ tooLong: id }]);
+  expect(split(1000, start, padding, '"}}\n', 'next\n')).toEqual([{ tooLong: id }, 'next']);
 });

@@ -57,11 +57,11 @@ test('messages are lines, however they are cut, and the last one needs no end', 
 });
 
 test.each([
-  ['no JSON', 'hello', null, -32700],
-  ['ill-formed UTF-8', Buffer.from([0x22, 0xff, 0x22]), null, -32700],
-  ['no message', '{"id":1}', null, -32600],
+  ['no JSON', 'hello', undefined, -32700],
+  ['ill-formed UTF-8', Buffer.from([0x22, 0xff, 0x22]), undefined, -32700],
+  ['no message', '{"id":1}', undefined, -32600],
   ['a request of no known shape', '{"jsonrpc":"1.0","id":1,"method":"ping"}', 1, -32600],
-  ['a batch', `[${ping(1)}]`, null, -32600],
+  ['a batch', `[${ping(1)}]`, undefined, -32600],
   [
     'too deep',
     `{"jsonrpc":"2.0","id":"a","method":"x","params":${'{"p":'.repeat(80)}1${'}'.repeat(81)}`,
@@ -74,15 +74,18 @@ test.each([
     2,
     -32600,
   ],
+  ['an id of 64 bits', '{"jsonrpc":"2.0","id":9223372036854775807,"method":"ping"}', undefined, -32600],
   ['too long', `{"jsonrpc":"2.0","id":3,"method":"${'x'.repeat(MAX_MESSAGE_BYTES)}"}`, 3, -32600],
 ])('a line with %s is answered with an error, and the next one is served', async (_, line, id, code) => {
   const { input, received, written } = await started();
   input.write(line);
   input.write(`\n${ping(9)}\n`);
   await settle();
-  expect(written()).toEqual([
-    { jsonrpc: '2.0', id, error: { code, message: expect.stringMatching(/^[A-Z].*\.$/) } },
+  const answers = written();
+  expect(answers).toMatchObject([
+    { jsonrpc: '2.0', error: { code, message: expect.stringMatching(/^[A-Z].*\.$/) } },
   ]);
+  expect(answers.map((answer) => Reflect.get(Object(answer), 'id'))).toEqual([id]);
   expect(received).toMatchObject([{ id: 9 }]);
 });
 

@@ -48,7 +48,6 @@ const REFUSED = {
   headers: { 'content-type': 'application/json', 'www-authenticate': INVALID },
   body: {
     jsonrpc: '2.0',
-    id: null,
     error: {
       code: -32000,
       message: 'The token is not valid for this server. Ask its operator for a new one.',

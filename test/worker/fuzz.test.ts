@@ -112,7 +112,7 @@ class Report {
     const sent = body === undefined ? '' : new TextDecoder().decode(bytesOf(body)).slice(0, 600);
     const { authorization: _, ...shown } = headers;
     this.faults.push(
-      `${fault}\n  ${era} ${route}: ${mutations.join(', ') || 'as it is'}\n  ${method} ${path.slice(0, 200)} ${JSON.stringify(shown).slice(0, 400)}\n  ${sent}\n  -> ${answer.slice(0, 400)}`,
+      `${fault}\n  ${era} ${route}: ${mutations.join(', ') || 'as it is'}\n  ${method} ${path.slice(0, 200)} ${JSON.stringify(shown).slice(0, 400)}\n  ${sent}\n  -> ${answer.slice(0, 400)}`.toWellFormed(),
     );
   }
 

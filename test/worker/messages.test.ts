@@ -61,13 +61,17 @@ describe('a number that JavaScript cannot hold is refused, and only such a one',
     '9007199254740993',
     '0.1000000000000000055',
     '1e-400',
-  ])('%s: 400', async (number) => {
+  ])('%s: as an error of the tool, under the id of its request', async (number) => {
     const refused = await reach(`[0,{"deep":${number}}]`);
-    expect(refused.status).toBe(400);
-    const { error } = await jsonOf(refused);
-    expect(error.code).toBe(-32600);
-    expect(error.message).toContain(number);
-    expect(error.message).toContain('string');
+    expect(refused.status).toBe(200);
+    const { id, result } = await jsonOf(refused);
+    expect(id).toBe(1);
+    expect(result.isError).toBe(true);
+    expect(result.structuredContent.error).toMatchObject({
+      code: 'invalid_input',
+      field: 'value[1].deep',
+      message: expect.stringContaining('as text'),
+    });
   });
   test.each(['0.1', '1.0', '1e3', '9007199254740991', '-0', '"12345678901234567890"', '"\\"1e400"'])(
     '%s reaches the tool',
@@ -163,7 +167,6 @@ describe('JSON-RPC errors', () => {
     [{ arguments: {} }],
     [{ name: 'tenant_limits', arguments: [] }],
     [{ name: 'tenant_limits', arguments: 'x' }],
-    [{ name: 'tenant_limits', arguments: null }],
     [null],
     [[]],
   ])('tools/call with params %j', async (params) => {

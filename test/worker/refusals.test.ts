@@ -34,8 +34,8 @@ const REFUSED: readonly {
   readonly name: string;
   readonly status: number;
   readonly code: string;
-  /** The id of the answer, where it is one of JSON-RPC. */
-  readonly id?: number | null;
+  /** The id of the answer, where it is one of JSON-RPC; `none` where the id of the request was not read. */
+  readonly id?: number | 'none';
   readonly ask: (tenant: HttpTenant) => Promise<Response>;
 }[] = [
   { name: 'an unknown method', status: 200, code: 'protocol', id: 7, ask: (t) => t.post(rpc('no/such')) },
@@ -109,21 +109,56 @@ const REFUSED: readonly {
     name: 'a bad token',
     status: 401,
     code: 'invalid_token',
-    id: null,
+    id: 'none',
     ask: () => postMcp('garbage', rpc('ping')),
   },
   {
     name: 'a body that is no JSON',
     status: 400,
     code: 'parse_error',
-    id: null,
+    id: 'none',
     ask: (t) => t.post('{"id":7'),
+  },
+  {
+    name: 'a body that is too large',
+    status: 413,
+    code: 'too_large',
+    id: 7,
+    ask: (t) => t.post(rpc('ping', { padding: 'x'.repeat(4_200_000) })),
+  },
+  {
+    name: 'a body that is nested too deep',
+    status: 400,
+    code: 'invalid_request',
+    id: 7,
+    ask: (t) => t.post(rpc('ping', JSON.parse(`${'['.repeat(80)}${']'.repeat(80)}`))),
+  },
+  {
+    name: 'a batch of a revision that has none',
+    status: 400,
+    code: 'invalid_request',
+    id: 'none',
+    ask: (t) => t.post([rpc('ping')]),
+  },
+  {
+    name: 'an id of 64 bits, which would be rounded',
+    status: 400,
+    code: 'invalid_request',
+    id: 'none',
+    ask: (t) => t.post('{"jsonrpc":"2.0","id":9223372036854775807,"method":"ping"}'),
+  },
+  {
+    name: 'an inexact number outside of arguments',
+    status: 400,
+    code: 'invalid_request',
+    id: 7,
+    ask: (t) => t.post('{"jsonrpc":"2.0","id":7,"method":"ping","params":{"n":9223372036854775807}}'),
   },
   {
     name: 'another method of /sse',
     status: 405,
     code: 'method_not_allowed',
-    id: null,
+    id: 'none',
     ask: (t) => send('/sse', { method: 'PUT', headers: bearer(t.token) }),
   },
   {
@@ -164,7 +199,8 @@ describe('a refused request has one line, whose trace id and status are those of
     const body = messageOf(await response.text());
     const lines: Lines = printed.mock.calls.map(([line]) => JSON.parse(String(line)));
     expect(response.status).toBe(status);
-    if (id !== undefined) expect(body.id).toBe(id);
+    if (id === 'none') expect(body).not.toHaveProperty('id');
+    else if (id !== undefined) expect(body.id).toBe(id);
     const trace_id = id === undefined ? body.trace_id : body.error.data.trace_id;
     expect(trace_id).toMatch(/^[0-9a-f]{32}$/);
     expect(lines).toEqual([

@@ -3,7 +3,7 @@ import { outcomeOfCall } from '../../mcp/message-end.ts';
 import { unknownTool } from '../../mcp/unknown-tool.ts';
 import type { CallOutcome, CallRequest } from '../../tenant/contract/call.ts';
 import { authenticate } from '../auth/authenticate.ts';
-import { readJson } from '../http/body.ts';
+import { readCalls } from '../http/body.ts';
 import { methodNotAllowed, problem, toolErrorProblem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { respondLate } from '../http/late-response.ts';
@@ -36,7 +36,7 @@ async function listTools(context: RequestContext): Promise<Response> {
 
 async function callTool(context: RequestContext, toolName: string): Promise<Response> {
   const { request, isolate, arrival, tenant, principal, caller } = context;
-  const body = await readJson(request, isolate.config.maxBodyBytes);
+  const body = await readCalls(request, isolate.config.maxBodyBytes);
   if (!body.ok) return context.refuse(body.error);
   const leave = () => context.waitUntil(tenant.cancel(arrival.id));
   request.signal.addEventListener('abort', leave, { once: true });
@@ -47,12 +47,12 @@ async function callTool(context: RequestContext, toolName: string): Promise<Resp
       session: undefined,
       cancelKey: arrival.id,
       tool: isolate.restTools.resolveToolName(toolName, undefined),
-      args: body.value,
+      args: body.value.value,
       caller: { ...caller, protocolVersion: undefined },
     },
     toolName,
   ).finally(() => request.signal.removeEventListener('abort', leave));
-  return mayWait(body.value) ? respondLate(response, leave) : response;
+  return mayWait(body.value.value) ? respondLate(response, leave) : response;
 }
 
 /** Whether the arguments ask the tool to wait. The tool validates them; here they decide only how to respond. */

@@ -22,17 +22,17 @@ const RPC_CODE = { parse_error: -32700, invalid_request: -32600, other: -32000 }
 
 /**
  * A refusal as JSON-RPC, which MCP clients show. `data` holds the code, and the trace id to give to the operator.
- * @param id the id of the refused request; left out where it was not read (JSON-RPC 2.0, section 5)
+ * @param id the id of the refused request; where it was not read, the refusal has none (MCP, schema of JSONRPCErrorResponse)
  */
 export const rpcRefusalOf =
-  (id: string | number | null = null): RefusalFormat =>
+  (id?: string | number): RefusalFormat =>
   (refusal, traceId) => {
     const code =
       refusal.code === 'parse_error' || refusal.code === 'invalid_request'
         ? RPC_CODE[refusal.code]
         : RPC_CODE.other;
     // Every token that is not valid gets the same answer, before the body is read or after.
-    const answered = refusal.status === 401 ? null : id;
+    const answered = refusal.status === 401 ? undefined : id;
     const error = { code, message: refusal.message, data: { code: refusal.code, trace_id: traceId } };
     return Response.json(
       { jsonrpc: '2.0', error, id: answered },

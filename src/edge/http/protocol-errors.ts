@@ -57,7 +57,7 @@ export class ProtocolErrors {
     if (!hasTraceId(body.error?.data)) {
       this.report({ arrival });
       body.error = { ...body.error, data: withTraceId(body.error?.data, arrival.trace.traceId) };
-      body.id ??= id ?? null;
+      body.id ??= id;
     }
     return new Response(JSON.stringify(body), response);
   }

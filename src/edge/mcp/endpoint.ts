@@ -1,8 +1,9 @@
 import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/server';
 import type { Context } from 'hono';
+import { hasInexactEnvelope, INEXACT_ENVELOPE } from '../../mcp/inexact-numbers.ts';
 import { withoutNullArguments } from '../../mcp/null-arguments.ts';
 import { authenticate } from '../auth/authenticate.ts';
-import { readJson } from '../http/body.ts';
+import { readCalls } from '../http/body.ts';
 import {
   type HttpRefusal,
   methodNotAllowed,
@@ -16,7 +17,7 @@ import { createContext, type RequestContext } from '../tenant-client/request-con
 import { checkAccept } from './accept.ts';
 import { handle2025 } from './era-2025.ts';
 import { handle2026, isEra2026 } from './era-2026.ts';
-import { hasValidIds, requestIdOf, withoutOwnCancellations } from './message.ts';
+import { hasValidIds, idOfRefused, requestIdOf, withoutOwnCancellations } from './message.ts';
 import { deleteSession, sessionOf, streamSession } from './sessions.ts';
 import { parseToolFilter } from './tool-filter.ts';
 
@@ -45,11 +46,13 @@ export async function handleMcp(c: Context<AppEnv>): Promise<Response> {
     createContext(c, principal.value, { format, session, toolFilter: toolFilter.value });
   if (request.method === 'GET') return streamSession(contextOf(rpcRefusal));
   if (request.method === 'DELETE') return deleteSession(contextOf(rpcRefusal));
-  const body = await readJson(request, isolate.config.maxBodyBytes);
-  if (!body.ok) return reject(body.error);
-  const invalid = checkMessages(request, body.value);
-  if (invalid !== undefined) return reject(invalid);
-  return serveMessages(contextOf(rpcRefusalOf(requestIdOf(body.value))), withoutNullArguments(body.value));
+  const body = await readCalls(request, isolate.config.maxBodyBytes);
+  if (!body.ok) return refuse(c, rpcRefusalOf(idOfRefused(body.error)), body.error, principal.value);
+  const { value } = body.value;
+  const format = rpcRefusalOf(requestIdOf(value));
+  const invalid = checkMessages(request, value);
+  if (invalid !== undefined) return refuse(c, format, invalid, principal.value);
+  return serveMessages(contextOf(format), withoutNullArguments(value));
 }
 
 async function serveMessages(context: RequestContext, body: unknown): Promise<Response> {
@@ -63,6 +66,7 @@ async function serveMessages(context: RequestContext, body: unknown): Promise<Re
 function checkMessages(request: Request, body: unknown): HttpRefusal | undefined {
   const invalid = (message: string): HttpRefusal => ({ status: 400, code: 'invalid_request', message });
   if (!hasValidIds(body)) return invalid('The id of a request is too long.');
+  if (hasInexactEnvelope(body)) return invalid(INEXACT_ENVELOPE);
   if (!Array.isArray(body)) return undefined;
   const version = request.headers.get('mcp-protocol-version') ?? DEFAULT_NEGOTIATED_PROTOCOL_VERSION;
   if (version !== BATCH_REVISION)

@@ -1,11 +1,12 @@
 import type { Context } from 'hono';
+import { hasInexactEnvelope, INEXACT_ENVELOPE } from '../../mcp/inexact-numbers.ts';
 import { withoutNullArguments } from '../../mcp/null-arguments.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
 import { continueTrace, randomHex, traceHeadersOf } from '../../telemetry/trace.ts';
 import type { Refusal, SessionId } from '../../tenant/contract/call.ts';
 import { sessionOpen } from '../../transport-tools/session-open.ts';
 import { authenticate } from '../auth/authenticate.ts';
-import { readJson } from '../http/body.ts';
+import { readCalls } from '../http/body.ts';
 import { type HttpRefusal, methodNotAllowed, rpcRefusal, rpcRefusalOf } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { refuse } from '../http/refusal-log.ts';
@@ -13,7 +14,7 @@ import { failedCall, internalCall } from '../tenant-client/internal-call.ts';
 import { createContext, type RequestContext } from '../tenant-client/request-context.ts';
 import { StreamRelay } from '../tenant-client/stream-relay.ts';
 import { bindServer, sessionCancelKey } from './bind-server.ts';
-import { hasValidIds, parseMessage, requestIdOf } from './message.ts';
+import { hasValidIds, idOfRefused, parseMessage, requestIdOf } from './message.ts';
 import { toSessionId } from './sessions.ts';
 import { SseTransport } from './sse-transport.ts';
 import { parseToolFilter } from './tool-filter.ts';
@@ -93,17 +94,25 @@ export async function handleMessages(c: Context<AppEnv>): Promise<Response> {
   const session = named === undefined ? undefined : toSessionId(named);
   const reject = (refusal: HttpRefusal) => refuse(c, rpcRefusal, refusal, principal.value);
   if (session === undefined) return reject(SESSION_REQUIRED);
-  const body = await readJson(c.req.raw, c.var.isolate.config.maxBodyBytes);
-  if (!body.ok) return reject(body.error);
-  if (parseMessage(body.value) === undefined || !hasValidIds(body.value)) return reject(NO_MESSAGE);
-  const format = rpcRefusalOf(requestIdOf(body.value));
+  const body = await readCalls(c.req.raw, c.var.isolate.config.maxBodyBytes);
+  if (!body.ok) return refuse(c, rpcRefusalOf(idOfRefused(body.error)), body.error, principal.value);
+  const { value, inexactText } = body.value;
+  const format = rpcRefusalOf(requestIdOf(value));
+  const invalid = checkMessage(value);
+  if (invalid !== undefined) return refuse(c, format, invalid, principal.value);
   const context = createContext(c, principal.value, { format, session });
   const delivered = await context.tenant.deliver(session, [
-    { kind: 'posted', message: withoutNullArguments(body.value) },
+    // The tenant passes it on as JSON, in which marked numbers would be lost.
+    { kind: 'posted', message: inexactText ?? withoutNullArguments(value) },
   ]);
   if (!delivered.ok) return context.deny(delivered.error);
   if (!delivered.value) return context.deny({ reason: 'unknown_session' });
   return new Response('Accepted', { status: 202 });
+}
+
+function checkMessage(message: unknown): HttpRefusal | undefined {
+  if (hasInexactEnvelope(message)) return { ...NO_MESSAGE, message: INEXACT_ENVELOPE };
+  return parseMessage(message) === undefined || !hasValidIds(message) ? NO_MESSAGE : undefined;
 }
 
 const SESSION_REQUIRED: HttpRefusal = {

@@ -1,4 +1,6 @@
 import { type JSONRPCMessage, parseJSONRPCMessage } from '@modelcontextprotocol/server';
+import { idAtStart } from '../../json/lines.ts';
+import { readableId } from '../../json/rpc-id.ts';
 
 /** Reading JSON-RPC messages before the protocol server parses them. */
 
@@ -30,14 +32,16 @@ export function toolNameOf(message: unknown): string | undefined {
   return methodOf(message) === 'tools/call' && typeof name === 'string' ? name : undefined;
 }
 
-const asId = (id: unknown) => (typeof id === 'string' || typeof id === 'number' ? id : undefined);
-
 /** The id of a request or a response. */
-export const idOf = (message: unknown) => asId(getOwn(message, 'id'));
+export const idOf = (message: unknown) => readableId(getOwn(message, 'id'));
 
 /** The id of a request, for the error that answers it; undefined for a notification, a response and a batch. */
 export const requestIdOf = (message: unknown) =>
   methodOf(message) === undefined ? undefined : idOf(message);
+
+/** The id of the request that a refused body holds, as far as it was read. */
+export const idOfRefused = ({ value, start }: { readonly value?: unknown; readonly start?: string }) =>
+  start === undefined ? requestIdOf(value) : idAtStart(start);
 
 /** Longer ids are refused, because the server stores the id of a request that waits. */
 const MAX_ID_CHARS = 256;
@@ -60,7 +64,7 @@ export const isReplyOrCancel = (message: unknown) =>
 /** The id of the request that a `notifications/cancelled` cancels. */
 export function cancelledOf(message: unknown): string | number | undefined {
   if (methodOf(message) !== 'notifications/cancelled') return undefined;
-  return asId(getOwn(getOwn(message, 'params'), 'requestId'));
+  return readableId(getOwn(getOwn(message, 'params'), 'requestId'));
 }
 
 /**

@@ -1,5 +1,7 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 import { toJsonLine } from '../../json/json-line.ts';
+import { withInexactMarked } from '../../json/marked-numbers.ts';
+import { withoutNullArguments } from '../../mcp/null-arguments.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
 import { EventStream, type SentEvent } from '../http/event-stream.ts';
 import type { StreamRelay } from '../tenant-client/stream-relay.ts';
@@ -30,7 +32,7 @@ export class SseTransport implements Transport {
     this.#relay.onEvents({
       changes: (changes) => this.#stream.send(...changes.flatMap(messagesOf).map(eventOf)),
       message: (received) => {
-        const message = parseMessage(received);
+        const message = parseMessage(asPosted(received));
         if (message !== undefined) this.onmessage?.(message);
       },
       cancelled: () => {},
@@ -56,6 +58,10 @@ export class SseTransport implements Transport {
     this.onclose?.();
   }
 }
+
+/** A message with numbers that JavaScript would change arrives as its text. */
+const asPosted = (received: unknown) =>
+  typeof received === 'string' ? withoutNullArguments(withInexactMarked(received)) : received;
 
 const eventOf = (message: JSONRPCMessage): SentEvent => ({ data: toJsonLine(message) });
 

@@ -31,7 +31,6 @@ const BEFORE_THE_MESSAGE = [
   'media_type',
   'too_large',
   'parse_error',
-  'invalid_request',
   'origin_not_allowed',
   'host_not_allowed',
 ];
@@ -140,14 +139,16 @@ function idFaults(answer: Answered): string[] {
   const readable = sent
     .filter(({ method }) => method !== undefined)
     .map(({ id }) => id)
-    .filter((id) => typeof id === 'number' || (typeof id === 'string' && id.length <= 256));
+    .filter((id) => typeof id === 'number' || typeof id === 'string');
   return messagesOf(answer).flatMap((message) => {
     if (message.method !== undefined) return [];
     const { code, trace_id } = record(record(message.error).data);
     const untraced = message.error !== undefined && trace_id === undefined;
     const mayHaveNone =
-      readable.length === 0 || Array.isArray(body) || BEFORE_THE_MESSAGE.includes(String(code));
-    const known = readable.includes(message.id as string) || (message.id === null && mayHaveNone);
+      !readable.some((id) => typeof id === 'string' || Number.isSafeInteger(id)) ||
+      Array.isArray(body) ||
+      BEFORE_THE_MESSAGE.includes(String(code));
+    const known = readable.includes(message.id as string) || (!('id' in message) && mayHaveNone);
     return [
       ...(untraced ? ['an error without a trace id'] : []),
       ...(known ? [] : [`an answer with the id ${JSON.stringify(message.id)}`]),
