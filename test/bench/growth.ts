@@ -30,7 +30,7 @@ const MAX_CALLS = 200;
 const MIN_CALLS = 5;
 /** The cache and the failure memory have room for no more. */
 const MAX_CACHED = 45_000;
-const MAX_SCARS = 9_900;
+const MAX_SCARS = 9_700;
 const WARM_UP = 3;
 const MAX_MS = 1_500;
 const QUOTA_BYTES = 64 * 2 ** 30;

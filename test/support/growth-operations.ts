@@ -131,7 +131,7 @@ const cache: Operation[] = [
 
 const failure = {
   error_type: 'Error7',
-  error_message: 'deploy of draft ownaaaaaah failed while index ran',
+  error_message: 'merge of parse ownaaaaaah failed while ticket ran',
   tool: 'tool-7',
   target: 'host-7',
   context: 'during index of the review',
@@ -154,8 +154,19 @@ const scar: Operation[] = [
     ],
   },
   {
+    name: 'scar record, new',
+    request: (n) => [
+      'scar_record',
+      {
+        error_type: 'Error7',
+        error_message: `merge of index lion${n} failed while fetch ran`,
+        tool: 'tool-7',
+      },
+    ],
+  },
+  {
     name: 'scar check',
-    request: () => ['scar_check', { action: 'deploy the draft while index ran', tool: 'tool-7' }],
+    request: () => ['scar_check', { action: 'merge the parse while ticket ran', tool: 'tool-7' }],
   },
   { name: 'scar list', request: () => ['scar_list', {}] },
   { name: 'scar list, frequent', request: () => ['scar_list', { sort: 'frequent' }] },

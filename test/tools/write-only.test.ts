@@ -87,6 +87,11 @@ const ATTEMPTS: readonly Attempt[] = [
   { tool: 'blackboard_delete', args: { prefix: 'drop/', dry_run: true }, shows: ['keys'] },
   { tool: 'blackboard_delete', args: { prefix: 'drop/' }, shows: ['keys'] },
   { tool: 'scar_record', args: { ...failure, run_id: 'r' }, shows: ['known_fix'] },
+  {
+    tool: 'scar_record',
+    args: { ...failure, error_message: 'upstream timed out again and again' },
+    shows: ['known_fix', 'similar'],
+  },
   { tool: 'scar_resolve', args: { scar_id: 'S-7', outcome: 'worked' } },
   { tool: 'scar_resolve', args: { scar_id: 'S-7', outcome: 'failed', fix_id: 'F-0' } },
   { tool: 'scar_update', args: { scar_id: 'S-7', severity: 'high', if_rev: 1 } },

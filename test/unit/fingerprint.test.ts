@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fingerprintOf, subjectOf } from '../../src/tools/scar/fingerprint.ts';
+import { foldCode, foldErrorType, foldTool } from '../../src/tools/scar/names.ts';
 import { normalise } from '../../src/tools/scar/normalise.ts';
 import vectors from '../vectors/fingerprint-v2.json' with { type: 'json' };
 
@@ -15,7 +16,8 @@ describe('the vectors of version 2', () => {
   test('different failures have different fingerprints', () => {
     const byIdentity = new Map(
       vectors.map(({ input, normalised, fingerprint }) => {
-        const { error_message: _, context: __, ...names } = input;
+        const { tool = '', error_type, error_code = '' } = input;
+        const names = [input.project, foldTool(tool), foldErrorType(error_type), foldCode(error_code)];
         return [JSON.stringify([names, normalised]), fingerprint];
       }),
     );
@@ -87,7 +89,10 @@ const VARIABLE: readonly (readonly [string, fc.Arbitrary<string>])[] = [
   ['a hex address', hex(12).map((digits) => `0x${digits.join('')}`)],
   ['a commit', hex(38).map((digits) => `a1${digits.join('')}`)],
   ['an id of a request', hex(30).map((digits) => `req_z9${digits.join('')}`)],
-  ['a quoted value', fc.string({ maxLength: 60 }).map((value) => `'${value.replace(/['\\\n\d]/g, '')}'`)],
+  [
+    'a quoted value that is no name in code',
+    fc.string({ maxLength: 60 }).map((value) => `'%${value.replace(/['"`‘“\\\n\d]/g, '')}'`),
+  ],
   ['a key', hex(32).map((digits) => `sk-${digits.join('')}`)],
 ];
 

@@ -12,7 +12,9 @@ import { parsePointer } from '../../src/tools/blackboard/json-pointer.ts';
 import { searchText } from '../../src/tools/blackboard/search-text.ts';
 import { previewLine, termsOf } from '../../src/tools/cache/question-text.ts';
 import { cursorsOf } from '../../src/tools/cursor.ts';
+import { actionKey } from '../../src/tools/scar/command-line.ts';
 import { normaliseV1 } from '../../src/tools/scar/fingerprint-v1/normalise.ts';
+import { foldCode, foldErrorType, foldTool } from '../../src/tools/scar/names.ts';
 import { tokensOf } from '../../src/tools/scar/tokens.ts';
 import { queryTerms } from '../../src/tools/search.ts';
 import { parseCellUri } from '../../src/transport-tools/cell-uri.ts';
@@ -75,6 +77,9 @@ const SEEDS = [
     'a=',
   ],
   ...['&sig=', "column 'a'"],
+  ...[' at a(', ' at a.b(c:1', '\n at a (b:1', '\n#0 a(', '\ngoroutine 1 [a'],
+  ...['a@', 'a@b.', 'a.b', 'a-b-', 'db-1', 'host a', 'branch a', '] a -> ', 'bcdfgh-'],
+  ...['1.', '1.1-', 'version 1.', 'line 1:', '[a1234', "'aB'", "'a_", "'a::", 'a::', "a 'b", 'a | '],
 ];
 const tailOf = (seed: string) => (SEEDS.indexOf(seed) % 2 === 0 ? '' : '" x');
 
@@ -90,6 +95,8 @@ const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
   ['credentials', redactSecrets],
   ['normalisation, version 1', normaliseV1],
   ['normalisation and words of a failure', (text) => tokensOf(text)],
+  ['names of tools and errors', (text) => [foldTool, foldErrorType, foldCode].map((fold) => fold(text))],
+  ['what a command line does', actionKey],
   ['terms of a search', queryTerms],
   ['JSON Pointers', (text) => parsePointer(`/${text}`)],
   ['cursors', (text) => unseal('k', 'test', sealed(text))],

@@ -12,5 +12,6 @@ export { default as '0008_storage_totals.sql' } from '../../../migrations/tenant
 export { default as '0010_generation.sql' } from '../../../migrations/tenant/0010_generation.sql';
 export { default as '0011_growth.sql' } from '../../../migrations/tenant/0011_growth.sql';
 export { default as '0012_queue.sql' } from '../../../migrations/tenant/0012_queue.sql';
+export { default as '0013_scar_names.sql' } from '../../../migrations/tenant/0013_scar_names.sql';
 export { default as '0014_cache_key_version.sql' } from '../../../migrations/tenant/0014_cache_key_version.sql';
 export { default as '0017_oauth.sql' } from '../../../migrations/tenant/0017_oauth.sql';

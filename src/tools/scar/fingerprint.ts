@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../json/canonical.ts';
 import type { Sql } from '../tool.ts';
 import { fingerprintOfV1 } from './fingerprint-v1/fingerprint.ts';
+import { foldCode, foldErrorType, foldTool } from './names.ts';
 import { normalise } from './normalise.ts';
 import { type Scar, scarByFingerprint } from './store.ts';
 import { redacted } from './texts.ts';
@@ -40,17 +41,21 @@ export function subjectOf(parts: Pick<FailureParts, 'error_message' | 'context'>
   return normalise(message.trim() === '' ? (parts.context ?? '') : message);
 }
 
+const folded = (name: string | undefined, fold: (name: string) => string) =>
+  name === undefined ? null : fold(redacted(name));
+
 /**
  * The current version: `v2:` and the first 32 hex digits of the SHA-256 of the RFC 8785 JSON list
- * `[project, tool, error_type, error_code, subject]`, null where absent, with credentials redacted in every part.
+ * `[project, tool, error_type, error_code, subject]`, null where absent, with credentials redacted in every part, and
+ * the names folded (see `names.ts`).
  * @example fingerprintOf({ error_type: 'TimeoutError', error_message: 'timed out' }) // 'v2:…'
  */
 export function fingerprintOf(parts: FailureParts): string {
   const identity = canonicalJson([
     redacted(parts.project),
-    redacted(parts.tool),
-    redacted(parts.error_type),
-    redacted(parts.error_code),
+    folded(parts.tool, foldTool),
+    foldErrorType(redacted(parts.error_type)),
+    folded(parts.error_code, foldCode),
     subjectOf(parts),
   ]);
   const digest = createHash('sha256').update(identity).digest('hex');

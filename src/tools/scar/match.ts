@@ -1,14 +1,16 @@
 import { MAX_QUERY_TERMS, matchWords } from '../search.ts';
 import type { Sql, SqlValue } from '../tool.ts';
+import { actionKey, commandText } from './command-line.ts';
+import { foldTool } from './names.ts';
 import { type Attempt, relateAction } from './relate-action.ts';
-import { type Failure, type Relation, relate } from './relate-failure.ts';
+import { type Failure, type Relation, relate, type SearchStage } from './relate-failure.ts';
 import { MAX_SCARS, SCAR_COLUMNS, type Scar } from './store.ts';
 import { substrings, tokensOf, wordsOf } from './tokens.ts';
 
 /**
  * Finds scars that are similar to a failure or concern an action.
  *
- * Guarantees: muted and archived scars are never found; at most 20 candidates are compared in each of three stages, so the
+ * Guarantees: muted and archived scars are never found; at most 20 candidates are compared in each stage, so the
  * work is bounded with 10,000 scars too; the same scars and words give the same order.
  * It prefers no match to a wrong one: candidates come from SQL, and `relate` or `relateAction` decides about each. It can
  * still fail both ways, when two failures share words by chance or describe one cause in different words. `npm run
@@ -26,7 +28,8 @@ const MAX_TERMS = MAX_QUERY_TERMS / 2;
 const MIN_INDEXED_TERMS = 2;
 const TRIGRAM = 3;
 
-export type MatchedBy = 'fingerprint' | 'tool_target' | 'words' | 'trigrams';
+export const MATCHED_BY = ['fingerprint', 'tool_target', 'words', 'trigrams'] as const;
+export type MatchedBy = (typeof MATCHED_BY)[number];
 
 export interface Match {
   readonly scar: Scar;
@@ -39,32 +42,48 @@ interface SearchCriteria {
   readonly tool: string | null;
   readonly target: string | null;
   readonly tokens: readonly string[];
+  /** Of the action, when one is planned. */
+  readonly actionKey?: string;
 }
-export type SearchStage = Exclude<MatchedBy, 'fingerprint'>;
 
-/** Scars similar to a failure that has no scar of its own, best first. */
-export function findSimilar(sql: Sql, failure: Failure, now: number): Match[] {
+const STAGES = ['tool_target', 'words', 'trigrams'] as const;
+
+/**
+ * Scars similar to a failure that has no scar of its own, best first.
+ * @param stages without `trigrams`, words must be spelt alike
+ */
+export function findSimilar(
+  sql: Sql,
+  failure: Failure,
+  now: number,
+  stages: readonly SearchStage[] = STAGES,
+): Match[] {
   const described = { ...failure, ...wordsOf(failure.message, failure.context) };
-  return searchInStages(sql, described, (scar, stage) => relate(described, scar, stage, now));
+  return searchInStages(sql, described, stages, (scar, stage) => relate(described, scar, stage, now));
 }
 
 /** Scars that concern a planned action, best first. */
 export function findWarnings(sql: Sql, attempt: Attempt, now: number): Match[] {
-  const described = { ...attempt, tokens: tokensOf(attempt.action) };
-  return searchInStages(sql, described, (scar, stage) => relateAction(described, scar, stage, now));
+  const described = {
+    ...attempt,
+    tokens: tokensOf(commandText(attempt.action)),
+    actionKey: actionKey(attempt.action),
+  };
+  return searchInStages(sql, described, STAGES, (scar, stage) => relateAction(described, scar, stage, now));
 }
 
 /**
- * Searches by the same tool and target, then by shared words, then by shared trigrams, and returns the matches of
- * the first stage that accepts any.
+ * Searches by the same tool and target, then by the same action or shared words, then by shared trigrams, and returns the
+ * matches of the first stage that accepts any.
  */
 function searchInStages(
   sql: Sql,
   criteria: SearchCriteria,
+  stages: readonly SearchStage[],
   judge: (scar: Scar, stage: SearchStage) => Relation,
 ): Match[] {
-  for (const stage of ['tool_target', 'words', 'trigrams'] as const) {
-    const accepted = candidates(sql, criteria, stage)
+  for (const stage of stages) {
+    const accepted = distinct(candidates(sql, criteria, stage))
       .map((scar) => ({ scar, relation: judge(scar, stage) }))
       .filter(({ relation }) => relation.accepted)
       .sort((a, b) => b.relation.score - a.relation.score || b.scar.id - a.scar.id);
@@ -73,25 +92,34 @@ function searchInStages(
   return [];
 }
 
+const distinct = (scars: readonly Scar[]) => [...new Map(scars.map((scar) => [scar.id, scar])).values()];
+
+const NEWEST = `ORDER BY s.last_seen DESC LIMIT ${MAX_CANDIDATES}`;
+
 function candidates(sql: Sql, criteria: SearchCriteria, stage: SearchStage): Scar[] {
   switch (stage) {
     case 'tool_target':
       return criteria.tool === null || criteria.target === null
         ? []
-        : select(
-            sql,
-            criteria,
-            'scars AS s',
-            's.tool = ? AND s.target = ?',
-            `ORDER BY s.last_seen DESC LIMIT ${MAX_CANDIDATES}`,
-            [criteria.tool, criteria.target],
-          );
+        : select(sql, criteria, 's.tool_name = ? AND s.target = ?', NEWEST, [
+            foldTool(criteria.tool),
+            criteria.target,
+          ]);
     case 'words':
-      return search(sql, criteria, 'scar_words', criteria.tokens.slice(0, MAX_TERMS));
+      return [
+        ...ofSameAction(sql, criteria),
+        ...search(sql, criteria, 'scar_words', criteria.tokens.slice(0, MAX_TERMS)),
+      ];
     case 'trigrams':
       return search(sql, criteria, 'scar_trigrams', trigramsOf(criteria.tokens));
   }
 }
+
+/** The scars of the same action, which may have too few words to be searched by. */
+const ofSameAction = (sql: Sql, criteria: SearchCriteria) =>
+  criteria.actionKey === undefined
+    ? []
+    : select(sql, criteria, 's.action_key = ?', NEWEST, [criteria.actionKey]);
 
 /** The scars that share the rarest terms, best first. Ranking by BM25 would read every scar with any of the terms. */
 function search(
@@ -110,9 +138,7 @@ function search(
     .sort(([a, scoreA], [b, scoreB]) => scoreB - scoreA || b - a)
     .slice(0, MAX_CANDIDATES * CANDIDATES_PER_MATCH)
     .map(([id]) => id);
-  const found = select(sql, criteria, 'scars AS s', 's.id IN (SELECT value FROM json_each(?))', '', [
-    JSON.stringify(best),
-  ]);
+  const found = select(sql, criteria, 's.id IN (SELECT value FROM json_each(?))', '', [JSON.stringify(best)]);
   const byId = new Map(found.map((scar) => [scar.id, scar]));
   return best.flatMap((id) => byId.get(id) ?? []).slice(0, MAX_CANDIDATES);
 }
@@ -132,13 +158,12 @@ function newestWith(sql: Sql, index: 'scar_words' | 'scar_trigrams', term: strin
 function select(
   sql: Sql,
   { project }: SearchCriteria,
-  from: string,
   where: string,
   order: string,
   bindings: SqlValue[],
 ): Scar[] {
   return sql.exec<Scar>(
-    `SELECT ${SCAR_COLUMNS} FROM ${from}
+    `SELECT ${SCAR_COLUMNS} FROM scars AS s
      WHERE ${where} AND s.state NOT IN ('muted', 'archived') AND (? IS NULL OR s.project IS NULL OR s.project = ?)
      ${order}`,
     ...bindings,

@@ -31,7 +31,8 @@ export function mergeScars(context: ToolContext, from: Scar, into: Scar): number
   sql.exec(
     `UPDATE scars SET rev = ?, state = ?, class = ?, severity = ?, tags = ?, occurrences = ?, wrong_matches = ?,
        first_seen = ?, last_seen = ?, tokens = ?, names = names || ' ' || ?,
-       (target, action, cause, context) = (SELECT coalesce(scars.target, f.target), coalesce(scars.action, f.action),
+       (target, action, action_key, cause, context) = (SELECT coalesce(scars.target, f.target),
+         coalesce(scars.action, f.action), coalesce(scars.action_key, f.action_key),
          coalesce(scars.cause, f.cause), coalesce(scars.context, f.context) FROM scars AS f WHERE f.id = ?)
      WHERE id = ?`,
     rev,

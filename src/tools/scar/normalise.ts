@@ -1,4 +1,8 @@
 import { redactSecrets } from '../../telemetry/secrets.ts';
+import { unquoteCodeNames } from './code-names.ts';
+import { withoutFrames } from './frames.ts';
+import { HOST_RULES } from './noise-hosts.ts';
+import { markNumber, NAMED_VERSION_RULES, PLACE_RULES, type Rule, VERSION_RULES } from './noise-numbers.ts';
 
 /**
  * Replaces what differs between occurrences of the same failure by marks such as `<url>`, so that their texts are equal.
@@ -10,10 +14,8 @@ import { redactSecrets } from '../../telemetry/secrets.ts';
  * that removes a meaningful part makes two failures one. The order of the rules matters, since each sees the marks of those
  * before it. Fingerprints depend on every rule: see `fingerprint.ts` before changing one.
  */
-type Rule = readonly [pattern: RegExp, replace: string | ((match: string) => string)];
-
 /** The marks that replace variable parts. */
-const MARK = /<(?:secret|url|email|path|uuid|time|ip|hex|token|quoted|num)>/g;
+const MARK = /<(?:secret|url|email|host|branch|path|uuid|time|ip|hex|token|quoted|num)>/g;
 
 const hasDigit = /[0-9]/;
 const hasLetter = /[a-z]/;
@@ -24,6 +26,8 @@ const RULES: readonly Rule[] = [
   // Amazon resource names.
   [/(?<![a-z0-9])arn:[a-z-]{3,16}:[^\s"'<>`,;]{1,1024}/g, '<url>'],
   [/(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}[a-z]{2,63}/gu, '<email>'],
+  ...NAMED_VERSION_RULES,
+  ...HOST_RULES,
   // Standard base64. Without `+` or `=` it could be a path.
   [
     /(?<![a-z0-9+/=])[a-z0-9+/]{40,}={0,2}/g,
@@ -33,18 +37,18 @@ const RULES: readonly Rule[] = [
     /(?<![\w/.])\d{1,4}\/\d{1,2}\/\d{2,4}(?:,? {0,2}\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?: ?[ap]m\b)?)?(?![\w/])/g,
     '<time>',
   ],
-  [/(?<![a-z0-9])[a-z]:(?:[\\/]{1,2}[^\s\\/:*?"'<>|]+)+[\\/]{0,2}(?::\d{1,7}){0,2}/g, '<path>'],
+  [/(?<![a-z0-9])[a-z]:(?:[\\/]{1,2}[^\s\\/:*?"'<>|]+)+[\\/]{0,2}(?::\d+){0,2}/g, '<path>'],
   [/(?<!\\)\\{2,4}[^\s\\/:*?"'<>|]+(?:\\{1,2}[^\s\\/:*?"'<>|]+)+/g, '<path>'],
-  [/(?<![\p{L}\p{N}_.@+%~/<>-])(?:~|\.{1,2})?(?:\/[\p{L}\p{N}_.@+%~-]+){2,}\/?(?::\d{1,7}){0,2}/gu, '<path>'],
-  [/(?<![\p{L}\p{N}_.@+%~/<>-])(?:~|\.{1,2})\/[\p{L}\p{N}_.@+%~-]+(?::\d{1,7}){0,2}/gu, '<path>'],
+  [/(?<![\p{L}\p{N}_.@+%~/<>-])(?:~|\.{1,2})?(?:\/[\p{L}\p{N}_.@+%~-]+){2,}\/?(?::\d+){0,2}/gu, '<path>'],
+  [/(?<![\p{L}\p{N}_.@+%~/<>-])(?:~|\.{1,2})\/[\p{L}\p{N}_.@+%~-]+(?::\d+){0,2}/gu, '<path>'],
   // Names of packages, actions and permissions look like paths, but they identify the failure and stay.
   [
-    /(?<![\p{L}\p{N}_.@+%~/<>-]|(?<![\p{L}\p{N}_])(?:action|import|module|package|permission|plugin)s? ["'`]?)[\p{L}\p{N}_.@+%~-]+(?:\/[\p{L}\p{N}_.@+%~-]+){2,}\/?(?::\d{1,7}){0,2}/gu,
+    /(?<![\p{L}\p{N}_.@+%~/<>-]|(?<![\p{L}\p{N}_])(?:action|import|module|package|permission|plugin)s? ["'`]?)[\p{L}\p{N}_.@+%~-]+(?:\/[\p{L}\p{N}_.@+%~-]+){2,}\/?(?::\d+){0,2}/gu,
     '<path>',
   ],
   // One directory and a file name with an extension; `and/or` and `text/html` do not match.
   [
-    /(?<![\p{L}\p{N}_.@+%~/<>-])[\p{L}\p{N}_@-]+\/[\p{L}\p{N}_@-]{1,128}\.[a-z][a-z0-9]{0,5}(?![\p{L}\p{N}_/-])(?::\d{1,7}){0,2}/gu,
+    /(?<![\p{L}\p{N}_.@+%~/<>-])[\p{L}\p{N}_@-]+\/[\p{L}\p{N}_@-]{1,128}\.[a-z][a-z0-9]{0,5}(?![\p{L}\p{N}_/-])(?::\d+){0,2}/gu,
     '<path>',
   ],
   [/(?<![a-z0-9])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![a-z0-9])/g, '<uuid>'],
@@ -74,19 +78,14 @@ const RULES: readonly Rule[] = [
     /(?<![a-z0-9])[a-z0-9]{16,}(?![a-z0-9])/g,
     (run) => (hasDigit.test(run) && hasLetter.test(run) ? '<token>' : run),
   ],
-  // Versions and builds. `5.1.1` stays: mail servers report the reason of a refusal in this form (RFC 3463).
-  [/(?<![\w.])v?(?=[\d.]{0,24}\d\d)\d{1,8}(?:\.\d{1,8}){2,5}(?!\w|\.\d)/g, '<num>'],
   // Durations, sizes and counts.
   [
     /(?<![\w.])\d{1,12}(?:,\d{3}){0,3}(?:\.\d{1,9})? ?(?:[nuµm]s|s|secs?|seconds?|mins?|minutes?|h|hours?|days?|milliseconds?|b|bytes?|[kmgt]i?b|tokens?|rows?|times|retries|attempts|%)(?![\w%])/g,
     '<num>',
   ],
   [/(?<![\w.])(?:\d{1,4}[hms]){2,3}(?!\w)/g, '<num>'],
-  // Positions and counters.
-  [
-    /(?<![\p{L}\p{N}_])(line|column|col|char|character|position|offset|pid|process|port|attempt|try)( ?[:=#]? ?)\d{1,12}(?!\w|\.\d)/gu,
-    '$1$2<num>',
-  ],
+  ...PLACE_RULES,
+  ...VERSION_RULES,
 ];
 
 /** An address has `::` or eight groups (RFC 4291, section 2.2); `std::io` and `12:34` have neither. */
@@ -134,7 +133,7 @@ const NAMED_BEHIND = new RegExp(`^ (?:${PART}|is not defined|is undefined)(?![\\
 const MAX_NEAR_CHARS = 32;
 
 /** A name in code: not a mark, not a path, and without the digits of an id. */
-const CODE_NAME = /^[\p{L}_$@-][\p{L}\p{N}_$@.:/-]{0,63}$/u;
+const CODE_NAME = /^[\p{L}_$@-][\p{L}\p{N}_$@.:/\\-]{0,63}$/u;
 const ID_DIGITS = /\d{3}/;
 const MAX_CODE_CHARS = 64;
 /** Four words in a row: a quoted message. */
@@ -169,8 +168,9 @@ function markQuoted(text: string): string {
   });
 }
 
+/** The version in `setup-node@<num>` is already a mark. */
 const isCode = (body: string) =>
-  body.length <= MAX_CODE_CHARS && !body.includes('<') && !ID_DIGITS.test(body);
+  body.length <= MAX_CODE_CHARS && !body.replaceAll('@<num>', '').includes('<') && !ID_DIGITS.test(body);
 
 /** The first quoted word if it names a part of a program or a schema, else a mark. */
 function nameOfPart(body: string, before: string, behind: string): string {
@@ -191,19 +191,20 @@ function neighbour(text: string, at: number, step: 1 | -1): string {
 }
 
 /**
- * The text of a failure with credentials, URLs, e-mail addresses, paths, UUIDs, times, IP addresses, hex, long
- * tokens, quoted values and numbers of four or more digits replaced by marks (`<url>`), in lower case, with single
- * spaces. Numbers of up to three digits stay unless they are a measure, a count or a position, because 404 and 429 are
- * different failures. Quoted names of parts of a program or a schema stay too.
+ * The text of a failure without its stack, with credentials, URLs, e-mail addresses, hosts, branches, paths, UUIDs, times, IP
+ * addresses, hex, long tokens, versions, quoted values and numbers of four or more digits replaced by marks (`<url>`), in
+ * lower case, with single spaces. Numbers of up to three digits stay unless they are a measure, a count or a place, because
+ * 404 and 429 are different failures; so do longer ones behind a word such as `code`. Quoted names of parts of a program or
+ * a schema stay too.
  */
 export function normalise(text: string): string {
-  let normal = redactSecrets(text).text.normalize('NFC').toLowerCase();
+  let normal = unquoteCodeNames(withoutFrames(redactSecrets(text).text.normalize('NFC'))).toLowerCase();
   for (const [pattern, replace] of RULES) {
     normal =
       typeof replace === 'string' ? normal.replace(pattern, replace) : normal.replace(pattern, replace);
   }
   return markQuoted(normal)
-    .replace(/\d{4,}(?:\.\d+)?/g, '<num>')
+    .replace(/\d{4,}(?:\.\d+)?/g, markNumber)
     .replace(/\s+/g, ' ')
     .trim();
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { clip } from '../../telemetry/redact.ts';
 import { count } from '../fields.ts';
 import type { Fix } from './fixes.ts';
-import type { Match, MatchedBy } from './match.ts';
+import { MATCHED_BY, type Match } from './match.ts';
 import { CLASSES, SEVERITIES, STATES } from './state.ts';
 import { fixIdText, type Scar, scarIdText, summaryOf } from './store.ts';
 
@@ -38,7 +38,7 @@ export const fixSchema = z.strictObject({
 export const scarSchema = z.strictObject({
   scar_id: z.string(),
   state: z.enum(STATES),
-  matched_by: z.enum(['fingerprint', 'tool_target', 'words', 'trigrams'] satisfies MatchedBy[]),
+  matched_by: z.enum(MATCHED_BY),
   project: z.string().optional(),
   tool: z.string().optional(),
   target: z.string().optional(),

@@ -3,7 +3,9 @@ import { count, idempotencyKey, optionalName, shortName, tags, withheld } from '
 import { defineTool, type ToolContext } from '../tool.ts';
 import { FINGERPRINT_VERSION, findExact, fingerprintOf } from './fingerprint.ts';
 import { findOrAddFix, fixesOf, recommendedFix } from './fixes.ts';
+import { evidenceOfKin, findKin, kinSchema, kinView } from './kin.ts';
 import { knownFixSchema, knownFixView, tagsOf } from './output.ts';
+import type { Failure } from './relate-failure.ts';
 import { countRunOccurrence } from './runs.ts';
 import { reindex, searchable } from './searchable.ts';
 import { CLASSES, SEVERITIES, stateAfterOccurrence } from './state.ts';
@@ -56,16 +58,26 @@ function redactReport(args: Args) {
 }
 type Report = ReturnType<typeof redactReport>['fields'];
 
+const failureOf = (report: Report): Failure => ({
+  project: report.project,
+  tool: report.tool,
+  target: report.target,
+  errorType: report.error_type,
+  errorCode: report.error_code,
+  message: report.error_message ?? undefined,
+  context: report.context ?? undefined,
+});
+
 function insertScar(context: ToolContext, report: Report, fingerprint: string): number {
   requireScarLimit(context.sql);
   const id = context.nextRev();
   const tags = JSON.stringify([...new Set(report.tags)]);
-  const { tokens, messageWords, names } = searchable({ ...report, tags });
+  const { tokens, messageWords, names, toolName, actionKey } = searchable({ ...report, tags });
   context.sql.exec(
     `INSERT INTO scars (id, rev, project, tool, target, error_type, error_code, error_message, context, action, cause,
        class, severity, tags, state, occurrences, wrong_matches, principal, agent, first_seen, last_seen, tokens,
-       message_words, names)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', 1, 0, ?, ?, ?, ?, ?, ?, ?)`,
+       message_words, names, tool_name, action_key)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', 1, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     id,
     report.project,
@@ -87,6 +99,8 @@ function insertScar(context: ToolContext, report: Report, fingerprint: string): 
     tokens,
     messageWords,
     names,
+    toolName,
+    actionKey,
   );
   context.sql.exec(
     'INSERT INTO scar_fingerprints (fingerprint, version, scar_id, origin) VALUES (?, ?, ?, ?)',
@@ -156,11 +170,14 @@ export const scarRecord = defineTool({
     occurrences: count(),
     occurrences_in_run: count().describe('0 without run_id.'),
     verdict: z.enum(VERDICTS),
-    known_fix: knownFixSchema.optional().describe('Best fix known before this call.'),
+    known_fix: knownFixSchema
+      .optional()
+      .describe('Best fix known before this call, of similar when status is new.'),
+    similar: kinSchema.optional().describe('What a new failure resembles.'),
     redacted: count().describe('Number of credentials redacted.'),
     withheld: withheld(),
   }),
-  storedFields: ['known_fix'],
+  storedFields: ['known_fix', 'similar'],
   log: {
     error_type: 'plain',
     agent: 'plain',
@@ -186,13 +203,14 @@ export const scarRecord = defineTool({
     const exact = findExact(sql, args);
     const known = exact?.scar;
     const fingerprint = exact?.fingerprint ?? fingerprintOf(args);
+    const kin = known === undefined ? findKin(sql, failureOf(report), report.run_id, now) : undefined;
     const scar = known && countOccurrence(context, known, report);
     const id = scar?.id ?? insertScar(context, report, fingerprint);
     const fixes = scar === undefined ? [] : fixesOf(sql, [id]);
-    const knownFix = recommendedFix(fixes);
+    const knownFix = kin === undefined ? recommendedFix(fixes) : kin.fix;
     if (report.resolution !== null) findOrAddFix(context, id, fixes, report.resolution, report.agent);
     const runHits = report.run_id === null ? 0 : countRunOccurrence(sql, id, report.run_id, now);
-    const match = scar && {
+    const ofScar = scar && {
       state: scar.state,
       class: scar.class,
       occurrences: scar.occurrences,
@@ -200,14 +218,16 @@ export const scarRecord = defineTool({
       confidence: fixes[0]?.confidence ?? 0,
       lastSeen: scar.last_seen,
     };
+    const ofKin = kin && evidenceOfKin(kin, report.class, runHits, now);
     return {
       status: statusOf(known, scar),
       scar_id: scarIdText(id),
       fingerprint,
       occurrences: scar?.occurrences ?? 1,
       occurrences_in_run: runHits,
-      verdict: verdictOf(match, now).verdict,
+      verdict: verdictOf(ofScar ?? ofKin, now).verdict,
       known_fix: knownFix && knownFixView(knownFix, now),
+      similar: kin && kinView(kin, now),
       redacted,
     };
   },

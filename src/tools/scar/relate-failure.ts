@@ -1,5 +1,9 @@
+import { foldCode, foldErrorType, foldTool } from './names.ts';
 import type { Scar } from './store.ts';
 import { substrings, type Words } from './tokens.ts';
+
+/** How candidates are searched. */
+export type SearchStage = 'tool_target' | 'words' | 'trigrams';
 
 /** The failure that is looked up. Names are redacted, as the stored ones are. */
 export interface Failure {
@@ -34,20 +38,13 @@ export interface Relation {
 }
 
 /** Decides whether a scar that a search returned is the same failure, and scores it. Age lowers the score but never excludes. */
-export function relate(
-  failure: Described,
-  scar: Scar,
-  stage: 'tool_target' | 'words' | 'trigrams',
-  now: number,
-): Relation {
+export function relate(failure: Described, scar: Scar, stage: SearchStage, now: number): Relation {
   const tokens = scar.tokens === '' ? [] : scar.tokens.split(' ');
   const shared = sharedWords(failure.tokens, tokens, stage === 'trigrams');
   const shorter = Math.min(failure.tokens.length, tokens.length);
   const share = shorter === 0 ? 0 : shared / shorter;
-  const sameType = sameName(failure.errorType, scar.error_type);
-  const boost =
-    (sameType ? SAME_TYPE_BOOST : 1) *
-    (failure.tool !== null && failure.tool === scar.tool ? SAME_TOOL_BOOST : 1);
+  const sameType = foldErrorType(failure.errorType) === foldErrorType(scar.error_type);
+  const boost = (sameType ? SAME_TYPE_BOOST : 1) * (sameTool(failure.tool, scar.tool) ? SAME_TOOL_BOOST : 1);
   const enough = sameType
     ? shared >= MIN_SHARED && share >= MIN_SHARE
     : shared >= MIN_SHARED_ACROSS_TYPES && share >= MIN_SHARE_ACROSS_TYPES;
@@ -84,19 +81,22 @@ function differInMessage(failure: Described, scar: Scar, tokens: readonly string
   return shorter.length < MIN_MESSAGE_SHARE * longer.length || shorter.some((word) => !words.has(word));
 }
 
-/** False for words that mix letters and digits: most are ids. */
-const isDistinctive = (word: string) => !/\d/.test(word) || /^(?:\d+|code\d+)$/.test(word);
+/** False for words that mix letters and up to three digits: most are ids. Four digits are left only in codes, as in `ts2304`. */
+const isDistinctive = (word: string) => !/\d/.test(word) || /^(?:\d+|code\d+)$|\d{4}/.test(word);
 
-export const sameName = (a: string, b: string) => letters(a) === letters(b);
-const letters = (name: string) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
+export const sameTool = (a: string | null, b: string | null) =>
+  a !== null && b !== null && foldTool(a) === foldTool(b);
 
 const HTTP_FAILURE = /^[45]\d\d$/;
 
 /** True for different error codes, or different HTTP status codes in the texts: these are different failures. */
 function haveDifferentCodes(failure: Described, scar: Scar, tokens: readonly string[]): boolean {
-  if (failure.errorCode !== null && scar.error_code !== null && failure.errorCode !== scar.error_code) {
+  if (
+    failure.errorCode !== null &&
+    scar.error_code !== null &&
+    foldCode(failure.errorCode) !== foldCode(scar.error_code)
+  )
     return true;
-  }
   const ours = failure.tokens.filter((token) => HTTP_FAILURE.test(token));
   const theirs = tokens.filter((token) => HTTP_FAILURE.test(token));
   return ours.length > 0 && theirs.length > 0 && !ours.some((code) => theirs.includes(code));

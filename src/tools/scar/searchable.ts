@@ -1,5 +1,7 @@
 import { clip } from '../../telemetry/redact.ts';
 import type { Sql, SqlRow } from '../tool.ts';
+import { actionKey, commandText } from './command-line.ts';
+import { foldTool } from './names.ts';
 import { wordsOf } from './tokens.ts';
 
 const MAX_NAMES_CHARS = 1024;
@@ -18,12 +20,26 @@ interface Texts {
   tags: string;
 }
 
+interface Searchable {
+  tokens: string;
+  messageWords: number;
+  names: string;
+  toolName: string | null;
+  actionKey: string | null;
+}
+
 /** The indexed columns of a scar, computed from its texts. */
-export function searchable(texts: Texts): { tokens: string; messageWords: number; names: string } {
-  const { tokens, messageWords } = wordsOf(texts.error_message, texts.action, texts.context);
-  const { error_type, error_code, tool, target, tags, cause } = texts;
+export function searchable(texts: Texts): Searchable {
+  const { error_type, error_code, tool, target, tags, cause, action } = texts;
+  const { tokens, messageWords } = wordsOf(texts.error_message, action && commandText(action), texts.context);
   const names = [error_type, error_code, tool, target, tags, cause].filter((name) => name !== null);
-  return { tokens: tokens.join(' '), messageWords, names: clip(names.join(' '), MAX_NAMES_CHARS) };
+  return {
+    tokens: tokens.join(' '),
+    messageWords,
+    names: clip(names.join(' '), MAX_NAMES_CHARS),
+    toolName: tool && foldTool(tool),
+    actionKey: action && actionKey(action),
+  };
 }
 
 /** Recomputes a scar's indexed columns from its texts alone. Words that came from merged scars are dropped. */
@@ -33,12 +49,14 @@ export function reindex(sql: Sql, scarId: number): void {
     scarId,
   );
   if (texts === undefined) return;
-  const { tokens, messageWords, names } = searchable(texts);
+  const columns = searchable(texts);
   sql.exec(
-    'UPDATE scars SET tokens = ?, message_words = ?, names = ? WHERE id = ?',
-    tokens,
-    messageWords,
-    names,
+    'UPDATE scars SET tokens = ?, message_words = ?, names = ?, tool_name = ?, action_key = ? WHERE id = ?',
+    columns.tokens,
+    columns.messageWords,
+    columns.names,
+    columns.toolName,
+    columns.actionKey,
     scarId,
   );
 }

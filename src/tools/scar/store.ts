@@ -36,13 +36,15 @@ export interface Scar extends SqlRow {
   message_words: number;
   /** First 400 characters of the attempted action. */
   action: string | null;
+  /** What the action does; see `command-line.ts`. */
+  action_key: string | null;
 }
 
 /** The columns of a scar `s` that the tools need, without the long texts. */
 export const SCAR_COLUMNS = `s.id, s.rev, s.project, s.tool, s.target, s.error_type, s.error_code,
   substr(coalesce(s.error_message, s.context), 1, 400) AS beginning, s.cause, s.class, s.severity, s.tags, s.state,
   s.occurrences, s.wrong_matches, s.principal, s.agent, s.first_seen, s.last_seen, s.tokens,
-  s.message_words, substr(s.action, 1, 400) AS action`;
+  s.message_words, substr(s.action, 1, 400) AS action, s.action_key`;
 
 /** One line about the failure, at most 120 characters. */
 export function summaryOf(scar: Scar): string {

@@ -35,7 +35,7 @@ type Text = string | null | undefined;
 
 /**
  * The informative words of a failure in order of appearance: normalised as for the fingerprint, without marks, stop words,
- * one-character words and numbers other than three-digit codes.
+ * one-character words and numbers other than codes.
  */
 export function wordsOf(message: Text, ...others: readonly Text[]): Words {
   const tokens = new Set<string>();
@@ -73,8 +73,11 @@ function* split(word: string, isPart: boolean): Generator<string> {
   }
 }
 
+/** Shorter numbers say little, and longer ones that are not codes are marks. */
+const MIN_CODE_DIGITS = 3;
+
 function isInformative(word: string, isPart: boolean): boolean {
-  if (/^\d+$/.test(word)) return word.length === 3;
+  if (/^\d+$/.test(word)) return word.length >= MIN_CODE_DIGITS;
   return word.length >= MIN_TOKEN_CHARS && (isPart || !STOP_WORDS.has(word));
 }
 
