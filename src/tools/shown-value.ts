@@ -1,5 +1,3 @@
-import { utf8Bytes } from '../json/utf8.ts';
-
 /** A value as answers show it: whole, or the start of its JSON text with `truncated` and the full size. */
 export type ShownValue = { value: unknown } | { value: string; truncated: true; bytes: number };
 
@@ -10,13 +8,6 @@ export type ShownValue = { value: unknown } | { value: string; truncated: true; 
 export function showValue(json: string, bytes: number, maxBytes: number): ShownValue {
   if (bytes <= maxBytes) return { value: JSON.parse(json) };
   return { value: cutUtf8(json, maxBytes), truncated: true, bytes };
-}
-
-/** Like `showValue`, for a part of a stored value. */
-export function showPart(part: unknown, maxBytes: number): ShownValue {
-  const json = JSON.stringify(part);
-  const bytes = utf8Bytes(json);
-  return bytes <= maxBytes ? { value: part } : showValue(json, bytes, maxBytes);
 }
 
 const encoder = new TextEncoder();

@@ -11,6 +11,8 @@ const KIB = 1024;
 /** A JSON body may have 100,000 values. With these, a value of as many is nearly as large as a cell may be. */
 const LIST_ITEMS = 80_000;
 const MEMBERS = 35_000;
+/** Short names: no text of this size takes longer to parse. */
+const TERSE_MEMBERS = 90_000;
 const memberName = (n: number) => `member-number-${n}`;
 const COMMON = 'the plan of the build is done and waits for a review of the tests';
 
@@ -38,6 +40,8 @@ export async function fillTenant(agent: Agent): Promise<void> {
     );
   for (const key of named('wide', 8))
     await write(key, Object.fromEntries(sequence(MEMBERS).map((n) => [memberName(n), n])));
+  for (const key of named('terse', 5))
+    await write(key, Object.fromEntries(sequence(TERSE_MEMBERS).map((n) => [`m${n.toString(36)}`, n % 10])));
   for (const turn of sequence(20)) await write('versions', { turn, text: 'x'.repeat(500 * KIB) });
   for (let from = 0; from < CELLS; from += CELLS_PER_CALL) {
     const entries = sequence(CELLS_PER_CALL).map((n) => ({
@@ -90,6 +94,9 @@ export function heavyRequests(rev: number): HeavyRequest[] {
       mode: 'merge',
       value: { a: Math.random() },
     }),
+    ...both('blackboard_write', 'merge into 5 objects of 90,000 members', {
+      entries: named('terse', 5).map((key) => ({ key, value: { a: Math.random() }, mode: 'merge' })),
+    }),
     ...both('blackboard_write', 'conflicts with 8 cells of 1 MB', {
       entries: named('full', 8).map((key) => ({ key, value: 1, if_rev: 0 })),
     }),
@@ -110,6 +117,11 @@ export function heavyRequests(rev: number): HeavyRequest[] {
       ...keys('wide', 8),
       path: `/${memberName(MEMBERS - 1)}`,
     }),
+    ...both('blackboard_read', 'one member each of 5 objects of 90,000', {
+      ...keys('terse', 5),
+      path: '/m1',
+    }),
+    ...both('blackboard_read', '4 objects of 90,000 members', keys('terse', 4)),
     ...both('blackboard_read', '8 objects of 35,000 members', keys('wide', 8)),
     ...both('blackboard_read', '20 keys that are unknown', { keys: named(`many/${'9'.repeat(200)}`, 20) }),
     ...both('blackboard_read', 'the versions of a cell', { key: 'versions', history: true }),

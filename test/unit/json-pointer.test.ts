@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parsePointer, resolvePointer } from '../../src/tools/blackboard/json-pointer.ts';
+import { followPointer, parsePointer } from '../../src/tools/blackboard/json-pointer.ts';
 
-const at = (root: unknown, pointer: string) => resolvePointer(root, parsePointer(pointer) ?? ['invalid']);
+function at(root: unknown, pointer: string): unknown {
+  const { text, isFound } = followPointer(JSON.stringify(root), parsePointer(pointer) ?? ['invalid']);
+  return isFound ? JSON.parse(text) : undefined;
+}
 
 // RFC 6901, section 5.
 const DOCUMENT = {
@@ -68,5 +71,25 @@ test('every name can be reached when it is escaped', () => {
         expect(parsePointer(pointer)).toEqual(names);
       },
     ),
+  );
+});
+
+/** Every part of a value, with the tokens that lead to it. */
+function* partsOf(value: unknown, tokens: string[] = []): Generator<[string[], unknown]> {
+  yield [tokens, value];
+  if (typeof value !== 'object' || value === null) return;
+  for (const [token, part] of Object.entries(value)) yield* partsOf(part, [...tokens, token]);
+}
+
+test('every part is found, and what is missing ends at the last part that there is', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+      const json = JSON.stringify(value);
+      for (const [tokens, part] of partsOf(value)) {
+        const text = JSON.stringify(part);
+        expect(followPointer(json, tokens)).toEqual({ text, isFound: true });
+        expect(followPointer(json, [...tokens, '-\n', 'x'])).toEqual({ text, isFound: false });
+      }
+    }),
   );
 });

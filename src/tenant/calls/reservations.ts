@@ -28,6 +28,8 @@ export interface Reservation {
  *
  * While several tokens wait, each gets the same share of what is refilled, however many connections it has; a token that
  * does not wait leaves its share to the others.
+ * A call that comes again too early cannot be told from one more call of its token, for workers that share a token make equal
+ * calls. So it is one more: the token is served as early as before, but is told the turn after those that it has.
  * A newcomer may delay reservations that were told before; such a call is told the rest of its time when it comes.
  */
 export class ReservationQueue {

@@ -94,16 +94,16 @@ function nextValue(
 function merged({ value: given, field }: CellWrite, before: EncodedValue | undefined): NextValue {
   const patch = patchOf(given, field);
   requireExact(patch, JSON.stringify(patch), field);
-  const { value, isChanged } = mergePatch(before === undefined ? {} : targetOf(before.json), patch);
-  if (before !== undefined && !isChanged) return { ...before, isSame: true };
-  const json = JSON.stringify(value);
+  const json = mergePatch(before === undefined ? '{}' : targetOf(before.json), patch);
+  if (before !== undefined && json === before.json) return { ...before, isSame: true };
   return { ...requireFit({ json, bytes: utf8Bytes(json) }, field), isSame: false };
 }
 
 /** A cell that was written by such a client holds its object as text, which a patch must not replace. */
-function targetOf(json: string): unknown {
-  const stored: unknown = JSON.parse(json);
-  return typeof stored === 'string' ? (parseJsonText(stored) ?? stored) : stored;
+function targetOf(json: string): string {
+  if (!json.startsWith('"')) return json;
+  const inner = parseJsonText(JSON.parse(json));
+  return inner === undefined ? json : JSON.stringify(inner);
 }
 
 /** Clients that do not know the type of `value` send an object as text. Anything but an object would replace the cell. */

@@ -1,15 +1,16 @@
 import * as z from 'zod';
 import { isJsonText } from '../../json/json-text.ts';
+import { utf8Bytes } from '../../json/utf8.ts';
 import { invalidInput, noneOf, notWith } from '../errors.ts';
 import { count, keyPath, runId } from '../fields.ts';
-import { showPart, showValue } from '../shown-value.ts';
+import { showValue } from '../shown-value.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { type Cell, cellKey, isExpired, loadCells, unlessExpired } from './cell.ts';
 import { CLAIM_STATES, describeClaim } from './claim-state.ts';
 import { agent, claimFields, revision } from './fields.ts';
 import { listVersions, type Version, versionValue } from './history.ts';
-import { parsePointer, reachedPart, resolvePointer } from './json-pointer.ts';
+import { followPointer, parsePointer } from './json-pointer.ts';
 import { showAuthor, showTags } from './show-cell.ts';
 import { suggestKeys } from './suggest-keys.ts';
 import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES } from './value.ts';
@@ -215,13 +216,12 @@ function describeSnapshot(
     return { key, found: true, unchanged: true, ...about };
   if (pointer === undefined)
     return { key, found: true, ...showValue(snapshot.value, snapshot.bytes, args.max_bytes), ...about };
-  const root: unknown = JSON.parse(snapshot.value);
-  const part = resolvePointer(root, pointer);
-  if (part === undefined) {
-    const hint = isJsonText(reachedPart(root, pointer)) ? TEXT_HINT : undefined;
+  const { text, isFound } = followPointer(snapshot.value, pointer);
+  if (!isFound) {
+    const hint = text.startsWith('"') && isJsonText(JSON.parse(text)) ? TEXT_HINT : undefined;
     return { key, found: false, reason: 'path_not_found', hint, ...about };
   }
-  return { key, found: true, ...showPart(part, args.max_bytes), ...about };
+  return { key, found: true, ...showValue(text, utf8Bytes(text), args.max_bytes), ...about };
 }
 
 const TEXT_HINT =

@@ -85,8 +85,7 @@ export function sameJson(a: string, b: string): boolean {
   return a.length === b.length && sameValue(JSON.parse(a), JSON.parse(b));
 }
 
-/** Whether two parsed JSON values are the same. The order of object members does not count. */
-export function sameValue(a: unknown, b: unknown): boolean {
+function sameValue(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
   if (Array.isArray(a) || Array.isArray(b)) return Array.isArray(a) && Array.isArray(b) && sameItems(a, b);
   const names = Object.keys(a);
