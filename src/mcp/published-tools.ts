@@ -56,6 +56,12 @@ export class PublishedTools {
     return offered.map(({ tool }) => tool.name);
   }
 
+  /** Whether `list` would list the tool of this name. */
+  canCall(name: string, scopes: readonly Scope[], filter: ToolFilter): boolean {
+    const scope = this.find(name, filter)?.scope;
+    return scope !== undefined && (scope === 'any' || scopes.includes(scope));
+  }
+
   /** The tool of this name, if it is published and passes the filter. */
   find(name: string, filter: ToolFilter): AnyTool | undefined {
     const published = this.#published.get(name);

@@ -6,14 +6,12 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
-import { fail, type Result, succeed } from '../result.ts';
 import type { CallerInfo } from '../tenant/contract/call.ts';
-import type { ToolErrorBody } from '../tools/errors.ts';
-import type { Tool } from '../tools/tool.ts';
 import { CELL_URI_TEMPLATE, cellUri, parseCellUri } from '../transport-tools/cell-uri.ts';
 import { resourcesSubscribe, resourcesUnsubscribe } from '../transport-tools/resource-subscribe.ts';
 import { resourcesList, resourcesRead } from '../transport-tools/resources.ts';
-import { callerOf, onePageParams, pageParams, refusalError, type ServerBinding } from './server-binding.ts';
+import { askTenant, protocolError } from './ask-tenant.ts';
+import { callerOf, onePageParams, pageParams, type ServerBinding } from './server-binding.ts';
 
 const MIME_TYPE = 'application/json';
 const TEMPLATE = {
@@ -24,8 +22,6 @@ const TEMPLATE = {
     'The value of one cell of the blackboard, as JSON. run_id is the board ("default"), key the cell.',
   mimeType: MIME_TYPE,
 };
-/** JSON-RPC leaves -32000 to -32099 to servers (JSON-RPC 2.0, section 5.1); MCP takes those below -32019. */
-const SERVER_ERROR = -32000;
 
 const readParams = z.object({ uri: z.string() });
 
@@ -34,7 +30,7 @@ export function serveResources(server: Server, binding: ServerBinding): void {
   const caller = ({ mcpReq }: ServerContext) => callerOf(binding, server, mcpReq);
 
   server.setRequestHandler('resources/list', { params: pageParams }, async (args, context) => {
-    const outcome = await ask(binding, resourcesList, args, caller(context));
+    const outcome = await askTenant(binding, resourcesList, args, caller(context));
     if (!outcome.ok) throw protocolError(outcome.error);
     const { entries, next_cursor } = outcome.value;
     const resources = entries.map((entry) => ({
@@ -55,7 +51,7 @@ export function serveResources(server: Server, binding: ServerBinding): void {
     const cell = parseCellUri(uri);
     if (cell === undefined) throw new ResourceNotFoundError(uri);
     const asker = caller(context);
-    const outcome = await ask(binding, resourcesRead, { ...cell }, asker);
+    const outcome = await askTenant(binding, resourcesRead, { ...cell }, asker);
     // Refused arguments are a name that no cell can have.
     if (!outcome.ok && outcome.error.code === 'invalid_input') throw notFound(uri, asker);
     if (!outcome.ok) throw protocolError(outcome.error);
@@ -72,7 +68,7 @@ export function serveResources(server: Server, binding: ServerBinding): void {
       const named = tool === resourcesSubscribe ? { uri, ...cell } : cell;
       const args = { session_id: requireSession(binding), ...named };
       const asker = caller(context);
-      const outcome = await ask(binding, tool, args, asker);
+      const outcome = await askTenant(binding, tool, args, asker);
       if (!outcome.ok && outcome.error.code === 'invalid_input') throw notFound(uri, asker);
       if (!outcome.ok) throw protocolError(outcome.error);
       return {};
@@ -96,48 +92,4 @@ function requireSession({ sessionId }: ServerBinding): string {
   const message =
     'Subscriptions belong to a session. Send initialize, then send its Mcp-Session-Id with each request.';
   throw new ProtocolError(ProtocolErrorCode.InvalidRequest, message);
-}
-
-/** Passes the call of an internal tool to the tenant. */
-async function ask<Output extends z.ZodObject>(
-  binding: ServerBinding,
-  tool: Pick<Tool<z.ZodObject, Output>, 'name' | 'output'>,
-  args: Record<string, unknown>,
-  caller: CallerInfo,
-): Promise<Result<z.output<Output>, ToolErrorBody>> {
-  const { traceId } = caller.trace;
-  const outcome = await binding.call({
-    tokenId: binding.tokenId,
-    session: binding.sessionId,
-    cancelKey: caller.requestId,
-    tool: tool.name,
-    args,
-    caller,
-  });
-  switch (outcome.kind) {
-    case 'answer':
-      return succeed(JSON.parse(outcome.json) as z.output<Output>);
-    case 'error':
-      return fail(outcome.error);
-    case 'refused':
-      binding.refused(outcome.refusal, traceId);
-      return fail(refusalError(outcome.refusal, traceId));
-    case 'deferred':
-    case 'unknown_tool': {
-      // The tenant's Durable Object still runs an older release.
-      const message = 'Resources are not available now. Try again shortly.';
-      return fail({ code: 'unavailable', message, retryable: true, trace_id: traceId });
-    }
-  }
-}
-
-/** A tool's error as a JSON-RPC error. `data` holds all of its fields but the message. */
-function protocolError({ message, ...data }: ToolErrorBody): ProtocolError {
-  const code =
-    data.code === 'invalid_input'
-      ? ProtocolErrorCode.InvalidParams
-      : data.code === 'internal'
-        ? ProtocolErrorCode.InternalError
-        : SERVER_ERROR;
-  return new ProtocolError(code, message, data);
 }

@@ -8,7 +8,9 @@ import {
 import type { CallOutcome, CallRequest } from '../tenant/contract/call.ts';
 import { VERSION } from '../version.ts';
 import { AnsweringServer } from './answering-server.ts';
+import { serveCompletions } from './completions.ts';
 import { instructionsFor } from './instructions.ts';
+import { servePrompts } from './prompts/serve-prompts.ts';
 import { type DeferredCall, runRemoteTool } from './remote-tools.ts';
 import { requestStateOf } from './request-state.ts';
 import { serveResources } from './resources.ts';
@@ -18,7 +20,12 @@ import { unknownTool } from './unknown-tool.ts';
 
 export const SERVER_INFO = { name: 'bulkhead', title: 'Bulkhead', version: VERSION };
 const OPTIONS = {
-  capabilities: { tools: { listChanged: false }, resources: { subscribe: true, listChanged: true } },
+  capabilities: {
+    tools: { listChanged: false },
+    resources: { subscribe: true, listChanged: true },
+    prompts: { listChanged: false },
+    completions: {},
+  },
   // The server sends a client only those requests whose capability it has declared.
   enforceStrictCapabilities: true,
 };
@@ -58,6 +65,8 @@ export function createServer(binding: ServerBinding): Server {
     );
   });
   serveResources(server, binding);
+  servePrompts(server, binding);
+  serveCompletions(server, binding);
   return server;
 }
 

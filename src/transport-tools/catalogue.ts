@@ -1,4 +1,5 @@
 import type { Tool } from '../tools/tool.ts';
+import { completionBoards, completionKeys, completionScars } from './completion.ts';
 import { resourcesSubscribe, resourcesUnsubscribe } from './resource-subscribe.ts';
 import { resourcesList, resourcesRead } from './resources.ts';
 import { sessionClose } from './session-close.ts';
@@ -15,6 +16,9 @@ export const TRANSPORT_TOOLS: readonly Tool[] = [
   resourcesRead,
   resourcesSubscribe,
   resourcesUnsubscribe,
+  completionBoards,
+  completionKeys,
+  completionScars,
   sessionOpen,
   sessionListen,
   sessionLogLevel,

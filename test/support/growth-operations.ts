@@ -81,6 +81,9 @@ const board: Operation[] = [
   { name: 'watch, nothing new', request: () => ['blackboard_watch', { ...big, since_rev: 900_000_000 }] },
   { name: 'watch from 0', request: () => ['blackboard_watch', { ...big, since_rev: 0 }] },
   { name: 'resources/list', request: () => ['resources_list', {}] },
+  { name: 'complete a board', request: () => ['completion_boards', { prefix: 'small-' }] },
+  { name: 'complete a key', request: () => ['completion_keys', { ...big, prefix: 'queue/item-' }] },
+  { name: 'complete a folder', request: () => ['completion_keys', { ...big, prefix: '', folders: true }] },
 ];
 
 const cache: Operation[] = [
@@ -172,6 +175,7 @@ const scar: Operation[] = [
   { name: 'scar list, frequent', request: () => ['scar_list', { sort: 'frequent' }] },
   { name: 'scar list, severe', request: () => ['scar_list', { sort: 'severe' }] },
   { name: 'scar list of a tool', request: () => ['scar_list', { tool: 'tool-7' }] },
+  { name: 'complete a tool', request: () => ['completion_scars', { of: 'tool', prefix: 'tool-' }] },
   { name: 'scar list, search', request: () => ['scar_list', { query: 'deploy failed' }] },
 ];
 

@@ -56,7 +56,7 @@ test.each(TRANSPORT_TOOLS.map((tool) => [tool.name, tool] as const))(
     expect([...FAMILIES, UNSCOPED_FAMILY]).not.toContain(familyOf(tool));
     expect(tool.annotations.destructiveHint || tool.grows).toBe(false);
     expect(tool.annotations.readOnlyHint).toBe(!ABOUT_CLIENTS.includes(name));
-    expect(tool.scope).toMatch(/^(blackboard:read|any)$/);
+    expect(tool.scope).toMatch(/^(blackboard:read|scar:read|any)$/);
     expect(tool.cost).toBeGreaterThanOrEqual(name === 'session_close' ? 0 : 1);
   },
 );

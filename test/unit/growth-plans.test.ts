@@ -55,6 +55,7 @@ const BOUNDED: readonly Allowed[] = [
     because: 'it stops after 1,001 boards with a cell',
   },
   { step: 'SCAN s USING INDEX scars_recent', of: 'AS matches FROM scars AS s', because: IN_ORDER },
+  { step: 'SCAN scars USING INDEX scars_recent', of: 'SELECT tool AS name', because: IN_ORDER },
   {
     step: 'USE TEMP B-TREE FOR ORDER BY',
     of: 'AS matches FROM scars AS s',

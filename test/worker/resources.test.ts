@@ -17,6 +17,8 @@ test('resources are declared, and that there is push', async () => {
   expect(result.capabilities).toEqual({
     tools: { listChanged: false },
     resources: { subscribe: true, listChanged: true },
+    prompts: { listChanged: false },
+    completions: {},
     // Only remote tools send log messages to their client.
     ...(catalogue.tools.some(isRemoteTool) ? { logging: {} } : {}),
   });

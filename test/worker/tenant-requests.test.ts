@@ -7,6 +7,10 @@ import { EventReader, initialize, inSession, modern, openSession } from '../supp
 
 const rpc = (method: string, params: object = {}) => ({ jsonrpc: '2.0', id: 1, method, params });
 const write = { name: 'blackboard_write', arguments: { key: 'a', value: 1 } };
+const completeBoard = {
+  ref: { type: 'ref/prompt', name: 'hand_over' },
+  argument: { name: 'run_id', value: 'd' },
+};
 const SSE_FIRST = { accept: 'text/event-stream, application/json;q=0.5' };
 
 const POSTS: readonly [name: string, request: ClientRequest, asked: string[]][] = [
@@ -20,6 +24,10 @@ const POSTS: readonly [name: string, request: ClientRequest, asked: string[]][] 
   ['tools/list, 2025', { body: rpc('tools/list') }, ['admit']],
   ['tools/list, 2026', modern('tools/list'), ['admit']],
   ['resources/read', { body: rpc('resources/read', { uri: 'blackboard://default/a' }) }, ['call']],
+  ['prompts/list', { body: rpc('prompts/list') }, ['admit']],
+  ['prompts/get', { body: rpc('prompts/get', { name: 'hand_over' }) }, ['admit']],
+  ['completion/complete', { body: rpc('completion/complete', completeBoard) }, ['call']],
+  ['completion/complete, 2026', modern('completion/complete', completeBoard), ['call']],
   ['initialize', { body: initialize() }, ['call']],
   ['a malformed initialize', { body: rpc('initialize', { capabilities: 1 }) }, ['admit']],
   ['ping', { body: rpc('ping') }, ['admit']],

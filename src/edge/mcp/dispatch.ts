@@ -1,8 +1,10 @@
+import { scopeOfCompletion } from '../../mcp/completions.ts';
+import type { PublishedTools, ToolFilter } from '../../mcp/published-tools.ts';
 import type { SessionInfo } from '../../tenant/contract/call.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import { type BoundServer, bindServer } from './bind-server.ts';
-import { isCall, methodOf, toolNameOf } from './message.ts';
+import { getOwn, isCall, methodOf, toolNameOf } from './message.ts';
 
 /** When the tenant is asked to admit a request: with the call itself, or before the protocol server answers. */
 
@@ -51,7 +53,17 @@ export async function admitFirst(
 
 function neededScope({ isolate, toolFilter }: RequestContext, message: unknown): Scope | undefined {
   if (!isCall(message)) return undefined;
-  if (methodOf(message) !== 'tools/call') return 'blackboard:read';
-  const scope = isolate.tools.find(toolNameOf(message) ?? '', toolFilter)?.scope;
+  const scope = scopeOfCall(message, isolate.tools, toolFilter);
   return scope === 'any' ? undefined : scope;
+}
+
+function scopeOfCall(message: unknown, tools: PublishedTools, filter: ToolFilter) {
+  switch (methodOf(message)) {
+    case 'tools/call':
+      return tools.find(toolNameOf(message) ?? '', filter)?.scope;
+    case 'completion/complete':
+      return scopeOfCompletion(getOwn(message, 'params'), tools, filter);
+    default:
+      return 'blackboard:read';
+  }
 }

@@ -20,6 +20,7 @@ const CALLS: ReadonlySet<unknown> = new Set([
   'resources/read',
   'resources/subscribe',
   'resources/unsubscribe',
+  'completion/complete',
 ]);
 
 export function isCall(message: unknown): boolean {

@@ -1,4 +1,5 @@
 import type { Sql } from '../tool.ts';
+import { prefixRange } from './cell.ts';
 
 const MAX_BOARDS_COUNTED = 1_000;
 const MAX_CELLS_COUNTED = 1_000;
@@ -45,4 +46,24 @@ function countBoards(sql: Sql, now: number): number {
     MAX_BOARDS_COUNTED + 1,
   );
   return row?.boards ?? 0;
+}
+
+/** The names of boards with an unexpired cell that begin with `prefix`, in order, among the first `limit` boards. */
+export function boardNames(
+  sql: Sql,
+  prefix: string,
+  limit: number,
+  now: number,
+): { names: string[]; more: boolean } {
+  const { from, to } = prefixRange(prefix.normalize('NFC'));
+  const rows = sql.exec<{ run_id: string; live: number }>(
+    `SELECT run_id, ${UNEXPIRED} > 0 AS live FROM board_totals AS total
+     WHERE run_id >= ?${to === undefined ? '' : ' AND run_id < ?'} ORDER BY run_id LIMIT ?`,
+    now,
+    from,
+    ...(to === undefined ? [] : [to]),
+    limit + 1,
+  );
+  const names = rows.slice(0, limit).flatMap(({ run_id, live }) => (live === 1 ? [run_id] : []));
+  return { names, more: rows.length > limit };
 }

@@ -17,6 +17,7 @@ export const RUN: Readonly<Record<Check, (rig: Rig, cell: Cell) => Promise<void>
   error,
   limit,
   resource,
+  prompt,
   subscribe,
   cancel,
 };
@@ -31,7 +32,12 @@ async function connect({ client }: Rig, { revision }: Cell): Promise<void> {
 async function discover({ client }: Rig, { revision }: Cell): Promise<void> {
   const { versions, capabilities, instructions } = await client.discover();
   expect(versions).toEqual([revision]);
-  expect(capabilities).toMatchObject({ tools: {}, resources: { subscribe: true, listChanged: true } });
+  expect(capabilities).toMatchObject({
+    tools: {},
+    resources: { subscribe: true, listChanged: true },
+    prompts: {},
+    completions: {},
+  });
   expect(instructions).toContain('rate_limited');
 }
 
@@ -106,6 +112,26 @@ async function resource({ client }: Rig): Promise<void> {
     expect(await client.readResource(uri)).toEqual([JSON.stringify({ key: name.slice(run_id.length + 1) })]);
   }
   expect(await client.listTemplates()).toEqual(['blackboard://{run_id}/{key}']);
+}
+
+async function prompt({ client }: Rig): Promise<void> {
+  const run_id = 'prompt "1"';
+  answerOf(await client.call('blackboard_write', { run_id, key: 'todo/a', value: 1 }));
+  expect(await client.listPrompts()).toEqual(['hand_over', 'work_queue', 'debug_failure']);
+  const [text] = await client.getPrompt('work_queue', { run_id, prefix: 'todo/' });
+  expect(text).toContain(`blackboard_claim ${JSON.stringify({ run_id, prefix: 'todo/' })}`);
+  await expect(client.getPrompt('work_queue', {})).rejects.toMatchObject({
+    code: -32602,
+    message: expect.stringContaining('prefix is required.'),
+    data: { missing: ['prefix'] },
+  });
+  const ref = { type: 'ref/prompt', name: 'work_queue' } as const;
+  expect(await client.complete(ref, 'run_id', 'prom')).toEqual([run_id]);
+  expect(await client.complete(ref, 'prefix', '', { run_id })).toEqual(['todo/']);
+  const template = { type: 'ref/resource', uri: 'blackboard://{run_id}/{key}' } as const;
+  expect(await client.complete(template, 'run_id', 'prom')).toEqual([run_id]);
+  expect(await client.complete(template, 'key', 'to', { run_id })).toEqual(['todo/a']);
+  await expect(client.complete(template, 'kee', '')).rejects.toMatchObject({ code: -32602 });
 }
 
 async function subscribe({ client, other }: Rig): Promise<void> {

@@ -15,6 +15,8 @@ export interface Discovered {
   readonly instructions: string | undefined;
 }
 
+export type CompletionRef = { type: 'ref/prompt'; name: string } | { type: 'ref/resource'; uri: string };
+
 /** A connected client of either SDK. */
 export interface ContractClient {
   readonly revision: string | undefined;
@@ -28,6 +30,16 @@ export interface ContractClient {
   listTemplates(): Promise<string[]>;
   /** @returns the text of each content */
   readResource(uri: string): Promise<string[]>;
+  listPrompts(): Promise<string[]>;
+  /** @returns the text of each message */
+  getPrompt(name: string, args: Record<string, string>): Promise<string[]>;
+  /** @returns the values for an argument of a prompt, or of the resource template */
+  complete(
+    ref: CompletionRef,
+    name: string,
+    typed: string,
+    filledIn?: Record<string, string>,
+  ): Promise<string[]>;
   /** Is told of a resource until `end`, and that the list of resources changed. */
   subscribe(uri: string): Promise<{ end(): Promise<void> }>;
   close(): Promise<void>;
@@ -37,6 +49,13 @@ const IDENTITY = { name: 'bulkhead-contract', version: '1.0.0' };
 const REVISION = '2026-07-28';
 
 const textOf = (content: object) => String(Reflect.get(content, 'text'));
+
+const completion = (
+  ref: CompletionRef,
+  name: string,
+  value: string,
+  filledIn: Record<string, string> = {},
+) => ({ ref, argument: { name, value }, context: { arguments: filledIn } });
 
 /** The v2 SDK, which speaks 2026-07-28 or fails. */
 export async function connectV2(transport: Transport): Promise<ContractClient> {
@@ -60,6 +79,11 @@ export async function connectV2(transport: Transport): Promise<ContractClient> {
     listTemplates: async () =>
       (await client.listResourceTemplates()).resourceTemplates.map(({ uriTemplate }) => uriTemplate),
     readResource: async (uri) => (await client.readResource({ uri })).contents.map(textOf),
+    listPrompts: async () => (await client.listPrompts()).prompts.map(({ name }) => name),
+    getPrompt: async (name, args) =>
+      (await client.getPrompt({ name, arguments: args })).messages.map(({ content }) => textOf(content)),
+    complete: async (ref, name, value, filledIn) =>
+      (await client.complete(completion(ref, name, value, filledIn))).completion.values,
     subscribe: async (uri) => {
       const filter = { resourceSubscriptions: [uri], resourcesListChanged: true };
       const { honoredFilter, close } = await client.listen(filter);
@@ -107,6 +131,11 @@ export async function connectV1(
     listTemplates: async () =>
       (await client.listResourceTemplates()).resourceTemplates.map(({ uriTemplate }) => uriTemplate),
     readResource: async (uri) => (await client.readResource({ uri })).contents.map(textOf),
+    listPrompts: async () => (await client.listPrompts()).prompts.map(({ name }) => name),
+    getPrompt: async (name, args) =>
+      (await client.getPrompt({ name, arguments: args })).messages.map(({ content }) => textOf(content)),
+    complete: async (ref, name, value, filledIn) =>
+      (await client.complete(completion(ref, name, value, filledIn))).completion.values,
     subscribe: async (uri) => {
       await client.subscribeResource({ uri });
       return { end: async () => void (await client.unsubscribeResource({ uri })) };

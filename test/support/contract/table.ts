@@ -8,6 +8,7 @@ export const CHECKS = [
   'error',
   'limit',
   'resource',
+  'prompt',
   'subscribe',
   'cancel',
 ] as const;

@@ -33,6 +33,9 @@ function toolCall(random: Random, { handles }: World) {
 
 const URIS = ['blackboard://shared-run/plan/1', 'blackboard://default/a', 'nothing', 'file:///etc/passwd'];
 
+const PROMPT_NAMES = ['hand_over', 'work_queue', 'debug_failure', 'x'];
+const ARGUMENT_NAMES = ['run_id', 'key', 'prefix', 'tool', 'project', 'task', 'a'];
+
 /** The parameters of each method, valid as far as the server can know. */
 const METHODS: Readonly<Record<string, (random: Random, world: World) => unknown>> = {
   ping: () => ({}),
@@ -45,9 +48,18 @@ const METHODS: Readonly<Record<string, (random: Random, world: World) => unknown
   'resources/unsubscribe': (random) => ({ uri: random.pick(URIS) }),
   'logging/setLevel': (random) => ({ level: random.pick(['debug', 'error', 'loud']) }),
   'prompts/list': () => ({}),
-  'completion/complete': () => ({
-    ref: { type: 'ref/prompt', name: 'x' },
-    argument: { name: 'a', value: '' },
+  'prompts/get': (random) => ({
+    name: random.pick(PROMPT_NAMES),
+    arguments: { error: 'x', [random.pick(ARGUMENT_NAMES)]: random.pick(['', 'plan/', 5, null]) },
+  }),
+  'completion/complete': (random) => ({
+    ref: random.pick([
+      { type: 'ref/prompt', name: random.pick(PROMPT_NAMES) },
+      { type: 'ref/resource', uri: 'blackboard://{run_id}/{key}' },
+      { type: 'ref/other' },
+    ]),
+    argument: { name: random.pick(ARGUMENT_NAMES), value: random.pick(['', 'plan', '\ud800']) },
+    context: { arguments: { run_id: random.pick(['', 'default']) } },
   }),
   initialize: () => ({ protocolVersion: LEGACY, capabilities: {}, clientInfo: INFO }),
   'server/discover': () => ({}),
