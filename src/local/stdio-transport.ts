@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import {
+  isJSONRPCErrorResponse,
   isJSONRPCNotification,
   isJSONRPCRequest,
   isJSONRPCResponse,
@@ -15,6 +16,7 @@ import { LineSplitter } from '../json/lines.ts';
 import { withInexactMarked } from '../json/marked-numbers.ts';
 import { readableId } from '../json/rpc-id.ts';
 import { hasInexactEnvelope, INEXACT_ENVELOPE } from '../mcp/inexact-numbers.ts';
+import { inOwnWords } from '../mcp/malformed.ts';
 import { withoutNullArguments } from '../mcp/null-arguments.ts';
 
 /** The largest message, in bytes: the same as the largest HTTP body by default. */
@@ -91,7 +93,7 @@ export class StdioTransport implements Transport {
   }
 
   async send(message: JSONRPCMessage): Promise<void> {
-    this.#write(message);
+    this.#write(isJSONRPCErrorResponse(message) ? inOwnWords(message) : message);
     if (isJSONRPCResponse(message) && message.id !== undefined) this.#onAnswered(message.id);
   }
 

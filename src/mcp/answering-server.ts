@@ -9,14 +9,13 @@ import {
   type ServerOptions,
   type Transport,
 } from '@modelcontextprotocol/server';
-import { clip, describeCause } from '../telemetry/redact.ts';
+import { describeCause } from '../telemetry/redact.ts';
 import { UNKNOWN_TOOL } from '../tenant/calls/call-log.ts';
+import { inOwnWords, malformedParams } from './malformed.ts';
 import { type MessageOutcome, outcomeOfResult, outcomeOfRpcError } from './message-end.ts';
 import { callerOf, type ServerBinding } from './server-binding.ts';
 
 type Handler = (request: JSONRPCRequest, context: ServerContext) => Promise<Result>;
-
-const MAX_ISSUE_CHARS = 300;
 
 /**
  * The SDK's server, whose own errors can be traced: an error that the server itself answers with (an unknown method, wrong
@@ -49,7 +48,7 @@ export class AnsweringServer extends Server {
         this.#report(request, context, () => outcomeOfResult(method, result));
         return result;
       } catch (thrown) {
-        const error = this.#answerable(thrown, context);
+        const error = this.#answerable(thrown, request, context);
         if (error instanceof ProtocolError)
           this.#report(request, context, () => outcomeOfRpcError(error.code));
         throw error;
@@ -58,10 +57,11 @@ export class AnsweringServer extends Server {
   }
 
   /** What a request is answered with whose handler has thrown. */
-  #answerable(thrown: unknown, context: ServerContext): unknown {
+  #answerable(thrown: unknown, { method, params }: JSONRPCRequest, context: ServerContext): unknown {
     // Nobody waits for the answer to a request that was cancelled.
-    if (thrown instanceof ProtocolError || context.mcpReq.signal.aborted) return thrown;
-    return wrongParams(thrown) ?? this.#internal(thrown);
+    if (context.mcpReq.signal.aborted) return thrown;
+    if (isValidatorReport(thrown)) return malformedParams(method, params);
+    return thrown instanceof ProtocolError ? thrown : this.#internal(thrown);
   }
 
   #report(request: JSONRPCRequest, { mcpReq }: ServerContext, outcome: () => MessageOutcome): void {
@@ -90,7 +90,8 @@ export class AnsweringServer extends Server {
     return new ProtocolError(ProtocolErrorCode.InternalError, 'The request failed.', data);
   }
 
-  #traced(response: JSONRPCErrorResponse): JSONRPCErrorResponse {
+  #traced(sent: JSONRPCErrorResponse): JSONRPCErrorResponse {
+    const response = inOwnWords(sent);
     const { error } = response;
     if (hasTraceId(error.data)) return response;
     const arrival = this.#binding.arrival();
@@ -99,15 +100,14 @@ export class AnsweringServer extends Server {
   }
 }
 
-/** The SDK reports parameters that do not fit its schema by an error whose message is the list of issues, as JSON. */
-function wrongParams(thrown: unknown): ProtocolError | undefined {
-  try {
-    const [issue] = JSON.parse(Object(thrown).message);
-    const message = `${issue.path.join('.')}: ${clip(issue.message, MAX_ISSUE_CHARS)}`;
-    return new ProtocolError(ProtocolErrorCode.InvalidParams, message);
-  } catch {
-    return undefined;
-  }
+/** How the SDK begins the message of an error that goes on with what its validator says. */
+const REPORT = /^Invalid (?:params for |[a-z]+\/[a-zA-Z]+ request: )/;
+
+/** Whether an error tells that parameters do not fit a schema: by such a message, or by the list of issues as JSON. */
+function isValidatorReport(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  if (thrown instanceof ProtocolError) return REPORT.test(thrown.message);
+  return thrown.message.startsWith('[') && thrown.message.includes('"path"');
 }
 
 const isRecord = (data: unknown): data is Record<string, unknown> =>

@@ -1,4 +1,5 @@
 import { hasTraceId, withTraceId } from '../../mcp/answering-server.ts';
+import { inOwnWords } from '../../mcp/malformed.ts';
 import type { Arrival, ProtocolFailure } from '../../mcp/server-binding.ts';
 
 /**
@@ -53,7 +54,7 @@ export class ProtocolErrors {
     id: string | number | undefined,
   ): Promise<Response> {
     if (response.body === null) return response;
-    const body = Object(await response.json());
+    const body = answered(await response.json());
     if (!hasTraceId(body.error?.data)) {
       this.report({ arrival });
       body.error = { ...body.error, data: withTraceId(body.error?.data, arrival.trace.traceId) };
@@ -61,4 +62,10 @@ export class ProtocolErrors {
     }
     return new Response(JSON.stringify(body), response);
   }
+}
+
+/** The body of an error of JSON-RPC, or whatever else it is. */
+function answered(body: unknown) {
+  const response = Object(body);
+  return typeof response.error?.message === 'string' ? inOwnWords(response) : response;
 }

@@ -48,6 +48,7 @@ export function planWrite(
 ): WritePlan {
   const current = unlessExpired(stored, now);
   if (write.ifRev !== undefined && write.ifRev !== (current?.rev ?? 0)) return { status: 'conflict' };
+  if (current === undefined) requireNewKey(write);
   const { json, bytes, isSame } = nextValue(write, current, wholeValue);
   const next: PlannedCell = {
     json,
@@ -59,6 +60,21 @@ export function planWrite(
   if (current === undefined) return { status: 'created', next };
   const isUnchanged = isSame && current.expires_at === next.expiresAt && current.tags === next.tags;
   return isUnchanged ? { status: 'unchanged', current } : { status: 'updated', next };
+}
+
+const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/;
+
+/**
+ * A client that normalises the URI of a resource (RFC 3986, section 5.2.4) would read another cell. Cells that older
+ * releases stored under such a key keep it.
+ */
+function requireNewKey({ key, field }: CellWrite): void {
+  if (!DOT_SEGMENT.test(key)) return;
+  const keyField = field.replace(/value$/, 'key');
+  throw invalidInput(
+    keyField,
+    `${keyField} must not have a part that is . or .., because some clients would read another cell by its URI. Use other names.`,
+  );
 }
 
 /** `isSame`: the cell has this value already, but for the order of object members. */
