@@ -89,6 +89,7 @@ export class Connection {
       get protocolVersion() {
         return version();
       },
+      transport: 'stdio',
       traceHeaders: { traceparent: undefined },
       arrival,
       call: (request) => this.#trackedCall(request),
@@ -127,7 +128,7 @@ export class Connection {
       cancelKey: id,
       tool,
       args,
-      caller: { requestId: id, trace, receivedAt, ...unnamed },
+      caller: { requestId: id, trace, receivedAt, transport: 'stdio', ...unnamed },
     });
   }
 

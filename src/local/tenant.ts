@@ -161,6 +161,7 @@ export class LocalTenant {
     } catch (cause) {
       if (hasWritten) throw cause;
       this.#db.rollback();
+      this.compartment.reload();
       this.#logUnavailable(cause);
     }
   }

@@ -10,7 +10,7 @@ import {
   type Transport,
 } from '@modelcontextprotocol/server';
 import { describeCause } from '../telemetry/redact.ts';
-import { UNKNOWN_TOOL } from '../tenant/calls/call-log.ts';
+import { UNKNOWN_TOOL } from '../tenant/calls/call-record.ts';
 import { inOwnWords, malformedParams } from './malformed.ts';
 import { type MessageOutcome, outcomeOfResult, outcomeOfRpcError } from './message-end.ts';
 import { callerOf, type ServerBinding } from './server-binding.ts';

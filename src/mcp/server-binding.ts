@@ -17,6 +17,7 @@ import type {
   RemoteCompletion,
   SessionId,
   TokenId,
+  TransportName,
 } from '../tenant/contract/call.ts';
 import { refusalMessage } from '../tenant/contract/refusal-message.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
@@ -53,6 +54,7 @@ export interface ServerBinding {
   /** The session whose subscriptions the client can change; undefined for a client without one. */
   readonly sessionId: SessionId | undefined;
   readonly protocolVersion: string | undefined;
+  readonly transport: TransportName;
   /** The trace headers of the transport. A message may carry its own. */
   readonly traceHeaders: TraceHeaders;
   /** The request that is being served. */
@@ -98,7 +100,7 @@ export function callerOf(
 
 /** The same, from what the message states. */
 export function callerFrom(
-  binding: Pick<ServerBinding, 'arrival' | 'traceHeaders' | 'protocolVersion'>,
+  binding: Pick<ServerBinding, 'arrival' | 'traceHeaders' | 'protocolVersion' | 'transport'>,
   stated: TraceHeaders,
   client: { readonly name: string; readonly version: string } | undefined,
 ): CallerInfo {
@@ -110,6 +112,7 @@ export function callerFrom(
     clientName: client?.name.slice(0, MAX_CLIENT_CHARS),
     clientVersion: client?.version.slice(0, MAX_CLIENT_CHARS),
     protocolVersion: binding.protocolVersion,
+    transport: binding.transport,
   };
 }
 

@@ -18,6 +18,7 @@ export type LogEvent =
   | 'tenant.swept'
   | 'tenant.sweep_failed'
   | 'tenant.list_failed'
+  | 'records.anchored'
   | 'admin.request'
   | 'edge.error'
   | 'telemetry.dropped'
@@ -38,8 +39,16 @@ export interface LogRecord {
   tool?: string | undefined;
   args?: Record<string, unknown> | undefined;
   duration_ms?: number | undefined;
+  /** The part of `duration_ms` in which the call waited for another one. */
+  wait_ms?: number | undefined;
   outcome?: string | undefined;
+  /** The answer's own status, verdict or match. */
+  status?: string | undefined;
   code?: string | undefined;
+  /** What refused a call: a bucket, or the scope that the token lacks. */
+  scope?: string | undefined;
+  /** The last revision that the call has made. */
+  rev?: number | undefined;
   error_id?: string | undefined;
   retry_after_ms?: number | undefined;
   /** How many repeats of one refusal the line stands for. */
@@ -47,6 +56,11 @@ export interface LogRecord {
   /** Arguments that a client adds to every call and that mean nothing to the tool. */
   dropped?: readonly string[] | undefined;
   rows?: number | undefined;
+  /** The newest record of a tenant, its hash, and the signature of that with the key that is named. */
+  record?: number | undefined;
+  head?: string | undefined;
+  kid?: string | undefined;
+  mac?: string | undefined;
   cause?: Cause | undefined;
   http_status?: number | undefined;
   http_method?: string | undefined;

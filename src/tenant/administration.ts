@@ -20,6 +20,7 @@ import {
   tenantInfo,
   UNAVAILABLE,
 } from './operation.ts';
+import { type Checked, type Verified, verifyStep } from './records/verify.ts';
 import type { TenantListing } from './storage/listing.ts';
 import { hasSchema, migrate } from './storage/migrate.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
@@ -130,6 +131,15 @@ export class Administration {
     );
   }
 
+  /** Checks the next records. @param after what the step before has returned as `next` */
+  verify(after?: Checked): Operation<Verified> {
+    const { db, headSigner } = this.#tenant.host;
+    return this.#operate(({ records, profile }) => {
+      records.flush();
+      return succeed(verifyStep(db, headSigner, profile.id, after));
+    });
+  }
+
   issueToken(options: { label: string; scopes: readonly Scope[]; ttlMs: number }): Operation<Token> {
     return this.#operate(({ tokens }) => {
       const token = tokens.issue(options, this.#tenant.host.clock());
@@ -181,7 +191,7 @@ export class Administration {
 
   #change(change: (profile: Profile) => Profile): Operation<TenantInfo> {
     return this.#operate((loaded) => {
-      loaded.writeBehind.flush();
+      loaded.records.flush();
       writeProfile(this.#tenant.host.db, change(loaded.profile));
       this.#tenant.forget();
       return this.describe();

@@ -1,7 +1,7 @@
 import { dropHistory } from '../tools/blackboard/sweep.ts';
 import { mergeIndexes } from '../tools/search.ts';
-import { dropOldRecords } from './calls/records.ts';
 import type { Host } from './host.ts';
+import { dropRecords } from './records/prune.ts';
 import { sweepExpired } from './sweep.ts';
 
 /** Steps of one `compact`, and rows of each kind that one step deletes: together they take some ten milliseconds. */
@@ -27,7 +27,7 @@ export interface Compacted {
  * @returns whether anything was dropped
  */
 export function freePages(db: Host['db']): boolean {
-  const records = db.transaction(() => dropOldRecords(db, STEP_ROWS));
+  const records = db.transaction(() => dropRecords(db, STEP_ROWS));
   return db.transaction(() => dropHistory(db, Number.MAX_SAFE_INTEGER, STEP_ROWS).events) + records > 0;
 }
 

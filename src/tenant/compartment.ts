@@ -4,7 +4,7 @@ import type { Scope } from '../tools/tool.ts';
 import { closedSessions } from '../transport-tools/session-store.ts';
 import { Administration } from './administration.ts';
 import { unloadedLine } from './calls/call-log.ts';
-import type { Retry, Waiting } from './calls/pipeline.ts';
+import type { Retry, Waiting } from './calls/ending.ts';
 import { RemoteCallSlots } from './calls/remote-call-slots.ts';
 import { freePages } from './compact.ts';
 import type {
@@ -19,8 +19,10 @@ import type {
   StreamFailure,
   TokenId,
 } from './contract/call.ts';
+import { FlushTimer } from './flush-timer.ts';
 import type { Host } from './host.ts';
 import { type LoadedTenant, loadTenant } from './loaded-tenant.ts';
+import { RefusalCounter } from './records/refusals.ts';
 import { SignIn } from './sign-in.ts';
 import { hasSchema } from './storage/migrate.ts';
 import { Listeners } from './streams/listeners.ts';
@@ -62,6 +64,8 @@ export class Compartment implements CallHandler {
   readonly #waiters: Waiters;
   readonly #listeners: Listeners;
   readonly #remoteCalls = new RemoteCallSlots();
+  readonly #refusals = new RefusalCounter();
+  readonly #flushTimer: FlushTimer;
   #loaded: LoadedTenant | undefined;
   /** Topics that committed calls have touched and that are not announced yet. */
   #touched: Set<string> | undefined;
@@ -72,6 +76,10 @@ export class Compartment implements CallHandler {
     this.#host = host;
     this.#waiters = new Waiters(host.later);
     const { db, later, wakeWithin, listeners } = host;
+    const flush = () => void (this.#requireLoaded().ok && this.flush());
+    this.#flushTimer = new FlushTimer(host, flush, (cause) =>
+      this.#report('tenant.write_behind_failed', cause),
+    );
     const report = (cause: unknown) => this.#report('tenant.notify_failed', cause);
     this.#listeners = new Listeners({ db, later, wakeWithin, report }, listeners);
     const administered = {
@@ -118,6 +126,7 @@ export class Compartment implements CallHandler {
 
   /** Runs a waiting call again when its topic is touched or its retry time comes, and a last time when `wait_s` is over. */
   async #waited(request: CallRequest, first: Waiting): Promise<CallOutcome> {
+    const since = this.#host.monotonic();
     let isOver = false;
     // A timer rather than a reading of the clock, which may step back meanwhile.
     const stop = this.#host.later(first.waitMs, () => {
@@ -129,7 +138,11 @@ export class Compartment implements CallHandler {
       for (let attempts = 1; ; attempts++) {
         const ms = waiting.retryInMs ?? first.waitMs;
         const mayWait = await this.#waiters.wait(waiting.topic, ms, request.cancelKey);
-        const next = this.#attempt(request, { mayWait: mayWait && !isOver && attempts < MAX_ATTEMPTS });
+        const next = this.#attempt(request, {
+          mayWait: mayWait && !isOver && attempts < MAX_ATTEMPTS,
+          waitedMs: Math.round(this.#host.monotonic() - since),
+          work: waiting.work,
+        });
         if (next.kind !== 'waiting') return next;
         waiting = next;
       }
@@ -278,14 +291,14 @@ export class Compartment implements CallHandler {
     return this.#requireLoaded().ok && freePages(this.#host.db);
   }
 
-  /** Saves the charges and records of reads that are still in memory. */
+  /** Saves the charges and records that are still in memory. */
   flush(): void {
-    this.#loaded?.writeBehind.flush();
+    this.#loaded?.records.flush();
   }
 
   /** Drops the state in memory, which no longer agrees with the storage; the next call reads it again. */
   reload(): void {
-    this.#loaded?.writeBehind.stop();
+    this.#loaded?.records.stop();
     this.#loaded = undefined;
     this.#touched = undefined;
   }
@@ -300,6 +313,7 @@ export class Compartment implements CallHandler {
   /** The storage was erased: drops the state in memory and ends every stream. */
   erased(): void {
     this.forget();
+    this.#refusals.clear();
     this.#listeners.endAll('gone');
   }
 
@@ -315,13 +329,18 @@ export class Compartment implements CallHandler {
     }
   }
 
-  #report(event: 'tenant.migration_failed' | 'tenant.notify_failed', cause: unknown): void {
+  #report(
+    event: 'tenant.migration_failed' | 'tenant.notify_failed' | 'tenant.write_behind_failed',
+    cause: unknown,
+  ): void {
     this.#host.log({ level: 'error', event, cause: describeCause(cause, undefined, {}) });
   }
 
   #load(): LoadedTenant {
     this.#loaded ??= loadTenant(this.#host, {
       remoteCalls: this.#remoteCalls,
+      refusals: this.#refusals,
+      flushWithin: (ms) => this.#flushTimer.set(ms),
       attached: this.#listeners.sessions(),
       mayWait: () => !this.#waiters.full,
       committed: (topics) => {

@@ -3,6 +3,7 @@ import type { Catalogue } from '../tools/catalogue.ts';
 import type { Sweeper } from '../tools/tool.ts';
 import type { Limits } from './contract/limit-settings.ts';
 import type { Later } from './contract/timer.ts';
+import type { HeadSigner } from './records/anchors.ts';
 import type { Database } from './storage/database.ts';
 import type { Migration } from './storage/migrate.ts';
 import type { Listener } from './streams/stream.ts';
@@ -53,6 +54,8 @@ export interface Host {
   readonly limits: Limits;
   /** While `db.sizeBytes()` is at least this many bytes, calls of tools that can add stored data are refused. */
   readonly storageQuotaBytes: number;
+  /** Signs heads of the records; none for a host without a key that is kept elsewhere. */
+  readonly headSigner?: HeadSigner | undefined;
   /** Delete what has expired: one for each part of the storage in which rows expire. */
   readonly sweepers: readonly Sweeper[];
   /** The streams that are already open when the compartment is made. */

@@ -2,13 +2,14 @@ import { detachSessionsExcept } from '../transport-tools/session-store.ts';
 import { Limiter } from './calls/limiter.ts';
 import { Pipeline } from './calls/pipeline.ts';
 import type { PipelineParts } from './calls/pipeline-parts.ts';
-import { Records, readLedger } from './calls/records.ts';
 import type { RemoteCallSlots } from './calls/remote-call-slots.ts';
 import { StorageQuota } from './calls/storage-quota.ts';
-import { WriteBehind } from './calls/write-behind.ts';
 import type { Host } from './host.ts';
 import { Grants } from './members/grants.ts';
 import { Members } from './members/members.ts';
+import { readLedger } from './records/ledger.ts';
+import type { RefusalCounter } from './records/refusals.ts';
+import { RecordWriter } from './records/writer.ts';
 import { migrate } from './storage/migrate.ts';
 import { type Profile, readProfile } from './storage/profile.ts';
 import { TokenList } from './storage/tokens.ts';
@@ -21,13 +22,16 @@ export interface LoadedTenant {
   readonly members: Members;
   readonly grants: Grants;
   readonly pipeline: Pipeline;
-  readonly writeBehind: WriteBehind;
+  readonly records: RecordWriter;
   readonly quota: StorageQuota;
 }
 
 /** What stays when the storage is read again. */
 interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
   readonly remoteCalls: RemoteCallSlots;
+  readonly refusals: RefusalCounter;
+  /** Has the records flushed within this time in milliseconds. */
+  readonly flushWithin: (ms: number) => void;
   /** The sessions that have a stream open here. */
   readonly attached: readonly string[];
 }
@@ -36,8 +40,11 @@ interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
  * Applies missing migrations and reads the state that is kept in memory.
  * @throws MigrationError
  */
-export function loadTenant(host: Host, { attached, ...lasting }: Lasting): LoadedTenant {
-  const { db, clock, monotonic, log, later, catalogue, limits, storageQuotaBytes } = host;
+export function loadTenant(
+  host: Host,
+  { attached, refusals, flushWithin, ...lasting }: Lasting,
+): LoadedTenant {
+  const { db, clock, monotonic, log, catalogue, limits, storageQuotaBytes } = host;
   const moment = () => ({ wall: clock(), monotonic: monotonic() });
   migrate(db, host.migrations);
   detachSessionsExcept(db, [...attached, ...(host.openElsewhere?.() ?? [])], clock());
@@ -46,11 +53,8 @@ export function loadTenant(host: Host, { attached, ...lasting }: Lasting): Loade
   const tokens = new TokenList(db, grants);
   const ledger = readLedger(db);
   const limiter = new Limiter(limits, profile.overrides, ledger.buckets, moment());
-  const records = new Records(db);
-  const writeBehind = new WriteBehind(db, log, later, records, () => ({
-    rev: pipeline.rev,
-    buckets: limiter.save(moment()),
-  }));
+  const state = () => ({ rev: pipeline.rev, buckets: limiter.save(moment()) });
+  const records = new RecordWriter({ db, clock, log, ledger, refusals, state, flushWithin });
   const quota = new StorageQuota(db, profile.storageQuotaBytes ?? storageQuotaBytes, (limit) =>
     sweepExpired(host, (most) => pipeline.recordExpiries(most), limit).reduce((sum, rows) => sum + rows, 0),
   );
@@ -64,10 +68,9 @@ export function loadTenant(host: Host, { attached, ...lasting }: Lasting): Loade
     tokens,
     limiter,
     records,
-    writeBehind,
     quota,
     rev: ledger.rev,
     ...lasting,
   });
-  return { profile, tokens, members: new Members(db), grants, pipeline, writeBehind, quota };
+  return { profile, tokens, members: new Members(db), grants, pipeline, records, quota };
 }

@@ -22,6 +22,8 @@ import type { LimitChange } from './contract/limit-settings.ts';
 import { forwardOnly, type Later } from './contract/timer.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Operation, OperationProblem, TenantInfo } from './operation.ts';
+import { headSignerOf } from './records/head-signer.ts';
+import type { Checked, Verified } from './records/verify.ts';
 import { SignInObject } from './sign-in-object.ts';
 import { durableDatabase } from './storage/durable-database.ts';
 import type { TenantList } from './storage/listing.ts';
@@ -91,6 +93,7 @@ export class TenantObject extends SignInObject implements CallHandler {
       limits: config.limits,
       storageQuotaBytes: config.storageQuotaBytes,
       sweepers: served.sweepers,
+      headSigner: headSignerOf(config.tokenKeys),
       listeners: openListeners(ctx),
       wakeWithin: (ms) => void this.#wakeWithin(ms),
       // A Durable Object is the only writer of its database.
@@ -196,6 +199,11 @@ export class TenantObject extends SignInObject implements CallHandler {
 
   compact(): Operation<Compacted> {
     return this.#compartment.administration.compact();
+  }
+
+  /** Checks the next records of the tenant. @param after what the step before has returned as `next` */
+  verify(after: Checked | undefined): Operation<Verified> {
+    return this.#compartment.administration.verify(after);
   }
 
   issueToken(options: { label: string; scopes: Scope[]; ttlMs: number }): Operation<Token> {

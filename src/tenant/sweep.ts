@@ -3,6 +3,8 @@ import { sweepIdempotency } from './calls/idempotency.ts';
 import type { TenantId } from './contract/call.ts';
 import type { Host } from './host.ts';
 import { sweepGrants } from './members/grants.ts';
+import { anchorHead } from './records/anchors.ts';
+import { pruneRecords } from './records/prune.ts';
 import { StorageFailure } from './storage/database.ts';
 
 /** Rows that one step of a sweep deletes, which takes a few milliseconds. */
@@ -21,7 +23,7 @@ export function sweepExpired(
   limit: number,
 ): number[] {
   const recorded = recordExpiries(limit);
-  const deleted = [sweepIdempotency, sweepGrants, ...sweepers].map((sweeper) => {
+  const deleted = [sweepIdempotency, sweepGrants, pruneRecords, ...sweepers].map((sweeper) => {
     try {
       return db.transaction(() => sweeper(db, clock(), limit));
     } catch (cause) {
@@ -39,5 +41,15 @@ export function sweepStep(host: Host, tenant: TenantId, recordExpiries: RecordEx
   const deleted = sweepExpired(host, recordExpiries, SWEEP_STEP);
   const rows = deleted.reduce((sum, count) => sum + count, 0);
   if (rows > 0) host.log({ level: 'info', event: 'tenant.swept', tenant, rows });
+  anchor(host, tenant);
   return deleted.some((count) => count >= SWEEP_STEP) ? 'more' : 'done';
+}
+
+/** Signs the head of the records if that is due. The log line is the copy that nobody in the tenant can change. */
+function anchor({ db, clock, log, headSigner }: Host, tenant: TenantId): void {
+  if (headSigner === undefined) return;
+  const made = db.transaction(() => anchorHead(db, headSigner, tenant, clock()));
+  if (made === undefined) return;
+  const { id: record, head, kid, mac } = made;
+  log({ level: 'info', event: 'records.anchored', tenant, record, head, kid, mac });
 }

@@ -90,7 +90,7 @@ describe('the end', () => {
     expect(answerIn(await server.answerOf(21))).toMatchObject({ events: [] });
     expect(server.stderr()).toBe('');
     const db = openDatabase(join(directory.path, 'bulkhead.db'));
-    expect(db.exec(`SELECT count(*) AS n FROM calls WHERE tool = 'blackboard_write'`)).toEqual([{ n: 20 }]);
+    expect(db.exec(`SELECT count(*) AS n FROM records WHERE tool = 'blackboard_write'`)).toEqual([{ n: 20 }]);
     expect(db.exec('SELECT id FROM sessions')).toEqual([]);
     db.close();
   });

@@ -16,6 +16,7 @@ export function callRequest(tokenId: TokenId, tool: string, args: unknown, recei
       clientName: 'test-client',
       clientVersion: '1.0.0',
       protocolVersion: '2026-07-28',
+      transport: 'mcp',
     },
   };
 }

@@ -35,6 +35,12 @@ export async function openTenant(
     tokenId: local.tokenId,
     issue,
     call: (request) => local.call(request),
+    verify: async () => {
+      const verified = local.exclusively(() => local.compartment.administration.verify());
+      if (!verified.ok) throw new Error(verified.error.message);
+      return verified.value;
+    },
+    restart: async () => local.compartment.reload(),
     now: () => time.now,
     setNow: (ms) => {
       time.now = ms;

@@ -1,3 +1,4 @@
+import { evictDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { type CallRequest, parseTenantId } from '../../src/tenant/contract/call.ts';
@@ -41,6 +42,16 @@ export async function openTenant(
     tokenId: await issue(),
     issue,
     call: async (request: CallRequest) => await stub.call(request),
+    verify: async () => {
+      const verified = await stub.verify(undefined);
+      if (!verified.ok) throw new Error(verified.error.message);
+      return verified.value;
+    },
+    restart: async () => {
+      // An object is evicted when its timers are done, and refusals set a timer until their half second is over.
+      vi.setSystemTime(Date.now() + 2000);
+      await evictDurableObject(stub);
+    },
     now: () => Date.now(),
     setNow: (ms) => void vi.setSystemTime(ms),
     // Timers of an object are real here, so none fires: what depends on one is tested on the other host.

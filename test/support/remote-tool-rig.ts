@@ -60,6 +60,7 @@ export async function opened(
     stateKey: new Uint8Array(32),
     sessionId: undefined,
     protocolVersion: '2025-11-25',
+    transport: 'stdio',
     traceHeaders: { traceparent: null },
     arrival: () => ({
       id: 'request',

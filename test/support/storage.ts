@@ -12,7 +12,7 @@ export function tablesOf(tenant: string): Promise<string[]> {
 }
 
 /** What every call changes, its record with the buckets that it was charged to; and the index that a search completes. */
-const NOT_CONTENT = /^(calls|board_indexed|board_entries|board_(words|grams)(_.*)?)$/;
+const NOT_CONTENT = /^(records|runs|ledger|board_indexed|board_entries|board_(words|grams)(_.*)?)$/;
 
 /** All that a tenant has stored, but for the record and the charge of its calls and the search index of its cells. */
 export function storedBy(tenant: string): Promise<Record<string, unknown[]>> {
@@ -27,7 +27,7 @@ export function storedBy(tenant: string): Promise<Record<string, unknown[]>> {
     const rows = tables.map(({ name }) => [name, sql.exec(`SELECT * FROM "${name}"`).toArray()] as const);
     return {
       ...Object.fromEntries(rows),
-      rev: sql.exec('SELECT coalesce(max(rev), 0) AS rev FROM calls').toArray(),
+      rev: sql.exec('SELECT rev FROM ledger').toArray(),
     };
   });
 }

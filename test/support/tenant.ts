@@ -1,5 +1,6 @@
 import { catalogue } from '../../src/catalogue.ts';
 import type { CallOutcome, CallRequest, TokenId } from '../../src/tenant/contract/call.ts';
+import type { Verified } from '../../src/tenant/records/verify.ts';
 import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
 import { isRemoteTool } from '../../src/tools/remote-tool.ts';
 import type { Scope } from '../../src/tools/tool.ts';
@@ -10,6 +11,10 @@ export interface TestHost {
   call(request: CallRequest): Promise<CallOutcome>;
   /** Another token of the same tenant, by default with every scope. */
   issue(scopes?: readonly Scope[]): Promise<TokenId>;
+  /** Checks the records, of which there are fewer than one step checks. */
+  verify(): Promise<Verified>;
+  /** The host stops and starts: what is in memory only is lost. */
+  restart(): Promise<void>;
   now(): number;
   setNow(ms: number): void;
   /** Moves the clock and runs what is due meanwhile, each at its time. */
@@ -50,6 +55,14 @@ export class TestTenant {
     return this.#host.elapse(ms);
   }
 
+  verify(): Promise<Verified> {
+    return this.#host.verify();
+  }
+
+  restart(): Promise<void> {
+    return this.#host.restart();
+  }
+
   async otherPrincipal(scopes?: readonly Scope[]): Promise<TestTenant> {
     return new TestTenant(this.#host, await this.#host.issue(scopes));
   }
@@ -74,6 +87,7 @@ export class TestTenant {
         clientName: undefined,
         clientVersion: undefined,
         protocolVersion: undefined,
+        transport: 'mcp',
       },
     });
   }

@@ -9,7 +9,14 @@ import { describe, expect, test } from 'vitest';
 const GROUND = ['telemetry', 'json', 'config.ts', 'result.ts', 'version.ts'];
 const CONTRACT = ['tenant/contract', 'tools', ...GROUND];
 const EDGE_HTTP = ['mcp', 'tenant/calls', 'catalogue.ts', ...CONTRACT];
-const TENANT = ['tenant', 'tenant/calls', 'tenant/streams', 'tenant/members', 'tenant/storage'];
+const TENANT = [
+  'tenant',
+  'tenant/calls',
+  'tenant/records',
+  'tenant/streams',
+  'tenant/members',
+  'tenant/storage',
+];
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'version.ts': [],
   'result.ts': [],
@@ -22,7 +29,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'tenant/contract': ['tools', ...GROUND],
   'tenant/storage': CONTRACT,
   'tenant/streams': ['tenant/storage', 'transport-tools', ...CONTRACT],
-  'tenant/calls': ['tenant/storage', 'transport-tools', ...CONTRACT],
+  'tenant/records': ['tenant/storage', ...CONTRACT],
+  'tenant/calls': ['tenant/records', 'tenant/storage', 'transport-tools', ...CONTRACT],
   'tenant/members': ['tenant/storage', ...CONTRACT],
   tenant: [...TENANT, 'transport-tools', ...CONTRACT],
   registry: ['tenant/storage', ...CONTRACT],
@@ -45,6 +53,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'edge/auth',
     'edge/http',
     'tenant',
+    'tenant/records',
     'tenant/storage',
     'registry',
     ...EDGE_HTTP,

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
-import { readMigrations } from '../../src/local/migrations.ts';
 import { createdCompartment, openCompartment, type TestCompartment } from '../support/compartment.ts';
+import { START } from '../support/fake-time.ts';
+import { createOldTenant } from '../support/old-database.ts';
 import type { Answer } from '../support/tenant.ts';
 
 /** What a caller cannot see by itself: expiries without calls, in steps, across restarts, and of data from before. */
@@ -103,10 +104,8 @@ test('an error while expiries are recorded is logged, fails no call, and is trie
 
 test('items from before the queue knew results stay free, and their claims and cells expire as events', () => {
   const db = openDatabase();
-  const before = readMigrations().filter(({ name }) => name < '0012');
-  const server = createdCompartment({ db, migrations: before });
-  const token = server.issue();
-  const now = server.clock.now;
+  const token = createOldTenant(db, '0012');
+  const now = START;
   const insert = (key: string, columns: string, values: string) =>
     db.exec(`INSERT INTO board_cells (run_id, key, rev, author, principal, updated_at, versions, bytes, tags, value, ${columns})
       VALUES ('default', '${key}', 1, 'old', 'old', ${now}, 1, 1, '[]', '1', ${values})`);

@@ -134,10 +134,10 @@ test('effect, charge and record of a write are one transaction', () => {
   });
   const token = issue();
   call(token, 'probe');
-  expect(db.exec('SELECT tool, outcome, token_id FROM calls')).toEqual([
+  expect(db.exec('SELECT tool, outcome, token_id FROM records')).toEqual([
     { tool: 'probe', outcome: 'answer', token_id: token },
   ]);
-  const [ledger] = db.exec<{ rev: number; buckets: string }>('SELECT rev, buckets FROM calls');
+  const [ledger] = db.exec<{ rev: number; buckets: string }>('SELECT rev, buckets FROM ledger');
   expect(ledger?.rev).toBe(1);
   expect(JSON.parse(ledger?.buckets ?? '')).toMatchObject({ probe: [1_000_000, expect.any(Number)] });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { WRITE_BEHIND_MS } from '../../src/tenant/calls/write-behind.ts';
+import { WRITE_BEHIND_MS } from '../../src/tenant/records/writer.ts';
 import { blackboardWrite } from '../../src/tools/blackboard/write.ts';
 import { createCatalogue } from '../../src/tools/catalogue.ts';
 import { createdCompartment, openCompartment, type TestCompartment } from '../support/compartment.ts';
@@ -31,22 +31,22 @@ test('what reads were charged, and their records, are written behind', () => {
   const first = createdCompartment({ limits: TIGHT });
   const token = first.issue();
   for (let call = 0; call < 3; call++) first.call(token, 'blackboard_read', { key: 'k' });
-  expect(first.db.exec('SELECT id FROM calls')).toEqual([]);
+  expect(first.db.exec('SELECT id FROM records')).toEqual([]);
   first.clock.now += WRITE_BEHIND_MS;
   first.runLater();
-  expect(first.db.exec('SELECT id FROM calls')).toHaveLength(3);
+  expect(first.db.exec('SELECT id FROM records')).toHaveLength(3);
   expect(reopened(first).call(token, 'blackboard_read', { key: 'k' })).toMatchObject({
     error: { code: 'rate_limited' },
   });
 });
 
-test('a refused call writes no record and takes nothing', () => {
+test('refused calls that are alike write one record for many, and take nothing', () => {
   const test = createdCompartment({ limits: TIGHT });
   const token = test.issue();
   for (let call = 0; call < 50; call++) test.call(token, 'blackboard_read', { key: 'k' });
   test.clock.now += WRITE_BEHIND_MS;
   test.runLater();
-  expect(test.db.exec('SELECT id FROM calls')).toHaveLength(3);
+  expect(test.db.exec('SELECT id FROM records')).toHaveLength(5);
   test.clock.now += 1000;
   expect(test.call(token, 'blackboard_read', { key: 'k' })).toMatchObject({ kind: 'answer' });
 });
@@ -194,6 +194,8 @@ test('the log line of a call has every field that an operator looks for, and no 
     args: { key: 'plan' },
     duration_ms: 0,
     outcome: 'answer',
+    status: 'created',
+    rev: 1,
     trace_id: 'a'.repeat(32),
     span_id: 'b'.repeat(16),
     request_id: 'request-1',

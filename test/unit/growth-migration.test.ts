@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
-import { readMigrations } from '../../src/local/migrations.ts';
 import { boardToken, searchText } from '../../src/tools/blackboard/search-text.ts';
 import type { Sql } from '../../src/tools/tool.ts';
-import { createdCompartment, openCompartment } from '../support/compartment.ts';
+import { openCompartment } from '../support/compartment.ts';
+import { createOldTenant } from '../support/old-database.ts';
 import type { Answer } from '../support/tenant.ts';
 
 const GROWTH = '0011_growth.sql';
@@ -62,12 +62,11 @@ function insertOldEntry(sql: Sql, rev: number, ns: string, size: number): void {
 /** A tenant whose data were stored before the migration. */
 function migrated(insert: (sql: Sql) => void) {
   const db = openDatabase();
-  const before = readMigrations().filter(({ name }) => name !== GROWTH);
-  const token = createdCompartment({ db, migrations: before }).issue();
+  const token = createOldTenant(db, GROWTH);
   insert(db);
   // The revisions up to 10 are taken.
   db.exec(`INSERT INTO calls (id, at, tool, outcome, trace_id, span_id, token_id, rev, buckets)
-    VALUES (1, ${START}, 't', 'ok', '', '', '', 10, '{}')`);
+    VALUES (1, ${START}, 't', 'answer', '', '', '', 10, '{}')`);
   const tenant = openCompartment({ db });
   const call = (tool: string, args: object): Answer => {
     const outcome = tenant.call(token, tool, args);

@@ -27,6 +27,7 @@ const SMALL_TABLES: Readonly<Record<string, string>> = {
   sqlite_master: 'it has a row for each table and index',
   _sql_schema_migrations: 'it has a row for each migration',
   tenant: ONE_ROW,
+  ledger: ONE_ROW,
   board_indexed: ONE_ROW,
   cache_totals: ONE_ROW,
   storage_totals: 'it has a row for each kind of data',
@@ -40,8 +41,7 @@ const SMALL_TABLES: Readonly<Record<string, string>> = {
 
 /** Steps of plans that read, sort or index only what is bounded. */
 const BOUNDED: readonly Allowed[] = [
-  { step: 'SCAN calls', of: 'SELECT rev, buckets FROM calls', because: IN_ORDER },
-  { step: 'SCAN calls', of: 'SELECT buckets FROM calls ORDER BY id DESC LIMIT', because: IN_ORDER },
+  { step: 'SCAN records', of: 'FROM records ORDER BY id LIMIT', because: IN_ORDER },
   {
     step: 'USE TEMP B-TREE FOR ORDER BY',
     of: 'claim_until FROM board_cells WHERE id IN (SELECT value FROM json_each(?)) ORDER BY key',

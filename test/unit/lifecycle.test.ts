@@ -165,7 +165,7 @@ test('a remote call that began before an erasure leaves no record in the tenant 
     }
     compartment.completeRemoteCall(request, { slot: 'slot', error: undefined, thrown: undefined });
     compartment.flush();
-    return db.exec('SELECT token_id FROM calls').length;
+    return db.exec('SELECT token_id FROM records').length;
   };
   expect([await recordsOf(false), await recordsOf(true)]).toEqual([1, 0]);
 });

@@ -37,7 +37,8 @@ describe('a tool at the edge', () => {
       }),
     ]);
     rig.test.compartment.flush();
-    expect(rig.test.db.exec('SELECT tool, outcome FROM calls')).toEqual([
+    expect(rig.test.db.exec('SELECT tool, outcome FROM records')).toEqual([
+      { tool: 'edge_probe', outcome: 'deferred' },
       { tool: 'edge_probe', outcome: 'answer' },
     ]);
     expect(JSON.stringify(rig.test.lines)).not.toContain('MARKER');
@@ -258,6 +259,7 @@ async function openedWithoutServer() {
         clientName: undefined,
         clientVersion: undefined,
         protocolVersion: undefined,
+        transport: 'mcp',
       },
     });
   return { test: { clock: opened.clock, outcome } };

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
 import { MAX_ANSWERS_BYTES } from '../../src/tenant/calls/idempotency.ts';
-import { MAX_RECORDS } from '../../src/tenant/calls/records.ts';
+import { MAX_RECORDS } from '../../src/tenant/records/prune.ts';
 import { type StorageUsage, storageUsage } from '../../src/tenant/storage/usage.ts';
 import { MAX_MARK_BYTES } from '../../src/tools/blackboard/sweep.ts';
 import { MAX_MISSED_QUESTION_BYTES } from '../../src/tools/cache/cache-input.ts';

@@ -131,7 +131,7 @@ describe('a call that waits', () => {
     started(host, host.issue(), 20);
     await settle();
     expect(host.db.exec('SELECT created_at FROM tenant')).toEqual([{ created_at: START }]);
-    expect(host.db.exec('SELECT id FROM calls')).toEqual([]);
+    expect(host.db.exec('SELECT id FROM records')).toEqual([]);
   });
 
   test('does not wait when it is not asked to, or when there is news', async () => {

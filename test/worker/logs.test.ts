@@ -80,6 +80,8 @@ describe('one line a call', () => {
         tool: 'blackboard_write',
         args: { key: 'a/b', ttl_s: 60 },
         outcome: 'answer',
+        status: 'created',
+        rev: 1,
         trace_id: 'c'.repeat(32),
         parent_span_id: 'd'.repeat(16),
         token_id: tenant.tokenId,

@@ -65,7 +65,19 @@ test('an object whose storage was written by a newer version is unavailable, and
   expect((await tenant.post(listTools)).status).toBe(503);
   expect((await admin('GET', `/tenants/${tenant.id}`)).body).toMatchObject({ code: 'unavailable' });
   const rows = await runInDurableObject(stub, (_, state) =>
-    state.storage.sql.exec('SELECT count(*) AS calls FROM calls').toArray(),
+    state.storage.sql.exec('SELECT count(*) AS calls FROM records').toArray(),
   );
   expect(rows).toEqual([{ calls: 0 }]);
+});
+
+test('the operator sees that records were altered in the storage, and where', async () => {
+  const tenant = await HttpTenant.create();
+  for (let n = 0; n < 3; n++) await tenant.call('blackboard_write', { key: 'k', value: n });
+  await runInDurableObject(env.TENANTS.getByName(tenant.id), (object) => object.alarm());
+  const verify = () => operate('GET', `/tenants/${tenant.id}/verify`);
+  expect(await verify()).toMatchObject({ verdict: 'intact', last_record: 3, anchored: { record: 3 } });
+  await runInDurableObject(env.TENANTS.getByName(tenant.id), (_, state) => {
+    state.storage.sql.exec("UPDATE records SET token_id = 'another' WHERE id = 2");
+  });
+  expect(await verify()).toMatchObject({ verdict: 'broken', broken: { record: 2, what: 'altered' } });
 });

@@ -5,6 +5,7 @@ import { clients } from './clients.ts';
 import { operatorOnly } from './guard.ts';
 import { list } from './list.ts';
 import { members } from './members.ts';
+import { records } from './records.ts';
 import { AdminRefusal } from './refusals.ts';
 import { storage } from './storage.ts';
 import { tenants } from './tenants.ts';
@@ -23,6 +24,7 @@ admin.route('/', tokens);
 admin.route('/', members);
 admin.route('/', clients);
 admin.route('/', storage);
+admin.route('/', records);
 
 // Answered here and not by the Worker's own handler, which would log the request a second time.
 admin.all('*', () => {

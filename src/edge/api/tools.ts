@@ -23,7 +23,7 @@ toolsApi.all('/tools/:name', (c) => serve(c, ['POST'], callTool));
 async function serve(c: Context<AppEnv>, methods: readonly string[], handler: Handler): Promise<Response> {
   const principal = await authenticate(c);
   if (!principal.ok) return refuse(c, problem, principal.error);
-  const context = createContext(c, principal.value, { format: problem });
+  const context = createContext(c, principal.value, { format: problem, transport: 'v1' });
   if (!methods.includes(c.req.method)) return context.refuse(methodNotAllowed(methods));
   return handler(context, c.req.param('name') ?? '');
 }

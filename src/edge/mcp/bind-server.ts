@@ -23,6 +23,7 @@ export function bindServer(context: RequestContext, scopes: readonly Scope[]): B
     stateKey: isolate.stateKey,
     traceHeaders: traceHeadersOf(request.headers),
     protocolVersion: context.caller.protocolVersion,
+    transport: context.caller.transport,
     arrival: () => arrival,
     // Without a session only this request itself can cancel its call.
     cancelKey: (id) => (session === undefined ? arrival.id : sessionCancelKey(session, id)),

@@ -43,7 +43,7 @@ export async function handleMcp(c: Context<AppEnv>): Promise<Response> {
   if (!toolFilter.ok) return reject(toolFilter.error);
   const session = sessionOf(request);
   const contextOf = (format: RefusalFormat) =>
-    createContext(c, principal.value, { format, session, toolFilter: toolFilter.value });
+    createContext(c, principal.value, { format, transport: 'mcp', session, toolFilter: toolFilter.value });
   if (request.method === 'GET') return streamSession(contextOf(rpcRefusal));
   if (request.method === 'DELETE') return deleteSession(contextOf(rpcRefusal));
   const body = await readCalls(request, isolate.config.maxBodyBytes);

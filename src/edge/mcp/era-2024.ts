@@ -37,6 +37,7 @@ export async function handleSse(c: Context<AppEnv>): Promise<Response> {
   if (!toolFilter.ok) return refuse(c, rpcRefusal, toolFilter.error, principal.value);
   const session = crypto.randomUUID() as SessionId;
   const context = createContext(c, principal.value, {
+    transport: 'sse',
     format: rpcRefusal,
     session,
     toolFilter: toolFilter.value,
@@ -100,7 +101,7 @@ export async function handleMessages(c: Context<AppEnv>): Promise<Response> {
   const format = rpcRefusalOf(requestIdOf(value));
   const invalid = checkMessage(value);
   if (invalid !== undefined) return refuse(c, format, invalid, principal.value);
-  const context = createContext(c, principal.value, { format, session });
+  const context = createContext(c, principal.value, { format, transport: 'sse', session });
   const delivered = await context.tenant.deliver(session, [
     // The tenant passes it on as JSON, in which marked numbers would be lost.
     { kind: 'posted', message: inexactText ?? withoutNullArguments(value) },

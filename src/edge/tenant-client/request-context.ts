@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { MessageEnd } from '../../mcp/message-end.ts';
 import type { ToolFilter } from '../../mcp/published-tools.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
-import type { CallerInfo, Refusal, SessionId } from '../../tenant/contract/call.ts';
+import type { CallerInfo, Refusal, SessionId, TransportName } from '../../tenant/contract/call.ts';
 import { toHttpRefusal } from '../auth/refusals.ts';
 import type { Principal } from '../auth/tokens.ts';
 import type { HttpRefusal, RefusalFormat } from '../http/http-errors.ts';
@@ -48,6 +48,7 @@ export interface RequestContext {
 
 export interface ContextOptions {
   readonly format: RefusalFormat;
+  readonly transport: TransportName;
   readonly session?: SessionId | undefined;
   readonly toolFilter?: ToolFilter;
 }
@@ -55,7 +56,7 @@ export interface ContextOptions {
 export function createContext(
   c: Context<AppEnv>,
   principal: Principal,
-  { format, session, toolFilter }: ContextOptions,
+  { format, transport, session, toolFilter }: ContextOptions,
 ): RequestContext {
   const { isolate, arrival, spans } = c.var;
   spans.credential = principal;
@@ -86,6 +87,7 @@ export function createContext(
       clientName: undefined,
       clientVersion: undefined,
       protocolVersion: protocolVersionOf(c.req.raw),
+      transport,
     },
     waitUntil: (work) => c.executionCtx.waitUntil(work),
     toHttpRefusal: (refusal) => toHttpRefusal(c, refusal),

@@ -1,51 +1,40 @@
 import { type LogRecord, traceFields } from '../../telemetry/log.ts';
-import { type Cause, redactArgs } from '../../telemetry/redact.ts';
+import type { Cause } from '../../telemetry/redact.ts';
 import { envelopeArguments } from '../../tools/envelope-arguments.ts';
 import type { AnyTool } from '../../tools/remote-tool.ts';
-import type { CallOutcome, CallRequest, Refusal, TenantId } from '../contract/call.ts';
+import type { CallRequest, Refusal, TenantId } from '../contract/call.ts';
+import type { CallRecord } from '../records/record.ts';
 
-/** Unknown tool names are charged, recorded and logged under this name, so that guessing names is rate-limited as well. */
-export const UNKNOWN_TOOL = { name: 'unknown', cost: 1 };
-
-/** How a call ended, and what only the log may contain. */
-export interface Ended {
-  readonly kind: 'ended';
-  readonly outcome: CallOutcome;
-  readonly recorded: boolean;
-  readonly thrown?: Cause;
-}
-
-/** The log line of a call. */
+/** The log line of a call: its record, and what only the log may contain. */
 export function callLine(
   tenant: TenantId,
-  request: CallRequest,
-  tool: AnyTool | undefined,
-  { outcome, thrown }: Ended,
-  now: number,
+  { caller }: Pick<CallRequest, 'caller'>,
+  record: CallRecord,
+  thrown: Cause | undefined,
 ): LogRecord {
-  const { caller } = request;
-  const error = outcome.kind === 'error' ? outcome.error : undefined;
+  const { code, outcome } = record;
   return {
-    level: error?.code === 'internal' ? 'error' : outcome.kind === 'answer' ? 'info' : 'warn',
+    level: code === 'internal' ? 'error' : outcome === 'answer' ? 'info' : 'warn',
     event: 'tool.call',
     tenant,
-    tool: tool?.name ?? UNKNOWN_TOOL.name,
-    args:
-      tool === undefined
-        ? { name: redactArgs(request, { tool: 'plain' }).tool }
-        : redactArgs(request.args, tool.log),
-    duration_ms: Math.max(0, now - caller.receivedAt),
-    outcome: outcome.kind,
-    code: outcome.kind === 'refused' ? outcome.refusal.reason : error?.code,
-    error_id: error?.error_id,
-    retry_after_ms: error?.retry_after_ms,
+    tool: record.tool,
+    args: record.args ?? undefined,
+    duration_ms: record.tookMs,
+    wait_ms: record.waitMs || undefined,
+    outcome,
+    status: record.status ?? undefined,
+    code: code ?? undefined,
+    scope: record.scope ?? undefined,
+    rev: record.revTo > record.revFrom ? record.revTo : undefined,
+    error_id: record.errorId ?? undefined,
+    retry_after_ms: record.retryAfterMs ?? undefined,
     cause: thrown,
     ...traceFields(caller.trace),
-    request_id: caller.requestId,
-    token_id: request.tokenId,
-    client_name: caller.clientName,
-    client_version: caller.clientVersion,
-    protocol_version: caller.protocolVersion,
+    request_id: record.requestId,
+    token_id: record.tokenId,
+    client_name: record.client ?? undefined,
+    client_version: record.clientVersion ?? undefined,
+    protocol_version: record.protocol ?? undefined,
   };
 }
 

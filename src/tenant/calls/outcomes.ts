@@ -2,9 +2,8 @@ import { randomHex } from '../../telemetry/trace.ts';
 import { ToolError, type ToolErrorBody } from '../../tools/errors.ts';
 import type { CallOutcome, CallRequest } from '../contract/call.ts';
 import type { Shortage } from './limiter.ts';
-import type { CallRecord } from './records.ts';
 
-/** The end of a call: as its caller receives it, and as the table of calls stores it. */
+/** The end of a call, as its caller receives it. */
 
 /** Larger answers, in UTF-16 units, are refused. The tools cut long values well before. */
 export const MAX_ANSWER_CHARS = 4 * 1024 * 1024;
@@ -69,19 +68,5 @@ export function internalError(request: CallRequest): ToolErrorBody {
     retryable: false,
     trace_id: request.caller.trace.traceId,
     error_id: errorId,
-  };
-}
-
-export function recordOf(request: CallRequest, tool: string, outcome: CallOutcome, now: number): CallRecord {
-  const error = outcome.kind === 'error' ? outcome.error : undefined;
-  return {
-    at: now,
-    tool,
-    outcome: outcome.kind,
-    code: error?.code ?? null,
-    errorId: error?.error_id ?? null,
-    traceId: request.caller.trace.traceId,
-    spanId: request.caller.trace.spanId,
-    tokenId: request.tokenId,
   };
 }

@@ -1,13 +1,12 @@
 import type { Log } from '../../telemetry/log.ts';
 import type { Catalogue } from '../../tools/catalogue.ts';
+import type { RecordWriter } from '../records/writer.ts';
 import type { Database } from '../storage/database.ts';
 import type { Profile } from '../storage/profile.ts';
 import type { TokenList } from '../storage/tokens.ts';
 import type { Limiter } from './limiter.ts';
-import type { Records } from './records.ts';
 import type { RemoteCallSlots } from './remote-call-slots.ts';
 import type { StorageQuota } from './storage-quota.ts';
-import type { WriteBehind } from './write-behind.ts';
 
 /** What the pipeline of a tenant is made of. */
 export interface PipelineParts {
@@ -20,8 +19,7 @@ export interface PipelineParts {
   readonly profile: Profile;
   readonly tokens: TokenList;
   readonly limiter: Limiter;
-  readonly records: Records;
-  readonly writeBehind: WriteBehind;
+  readonly records: RecordWriter;
   readonly remoteCalls: RemoteCallSlots;
   readonly quota: StorageQuota;
   /** The last revision that was committed. */

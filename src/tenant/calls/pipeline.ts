@@ -15,43 +15,41 @@ import type {
   SessionId,
   TokenId,
 } from '../contract/call.ts';
+import type { CallRecord } from '../records/record.ts';
 import { StorageFailure } from '../storage/database.ts';
 import type { Token } from '../storage/tokens.ts';
-import { callLine, droppedLine, type Ended, UNKNOWN_TOOL } from './call-log.ts';
+import { callLine, droppedLine } from './call-log.ts';
+import {
+  type AnswerFacts,
+  type CallFacts,
+  factsOf,
+  NO_ANSWER,
+  recordOf,
+  refusedRequest,
+  UNKNOWN_TOOL,
+  withClientName,
+} from './call-record.ts';
+import { type Ended, ending, failed, type Retry, type Waiting } from './ending.ts';
 import { Expiries } from './expiries.ts';
 import { runIdempotent } from './idempotency.ts';
 import type { Shortage } from './limiter.ts';
-import { expected, internal, rateLimited, recordOf, toJson, tooManyWaiting, waitOf } from './outcomes.ts';
+import { rateLimited, toJson, tooManyWaiting, waitOf } from './outcomes.ts';
 import type { PipelineParts } from './pipeline-parts.ts';
 import { MAX_REMOTE_CALLS } from './remote-call-slots.ts';
 import { growthOf } from './storage-quota.ts';
 import { toolContext } from './tool-context.ts';
 import { withholdStored } from './withhold.ts';
-import { tokensForArgs, WorkMeter } from './work.ts';
+import { priceOf, WorkMeter } from './work.ts';
 
 /** Expired entries that a call records at most before it runs. The sweep records the others. */
 const EXPIRIES_IN_CALL = 64;
-
-/** A call that waits, and what for; durations in milliseconds. */
-export interface Waiting {
-  readonly kind: 'waiting';
-  readonly topic: string;
-  /** When to run it again at the latest. It may then wait further. */
-  readonly retryInMs: number | undefined;
-  /** How long it may wait in all. */
-  readonly waitMs: number;
-}
-
-/** A further run of a call that has waited; `mayWait` is whether it may wait once more. */
-export interface Retry {
-  readonly mayWait: boolean;
-}
 
 interface Attempt {
   readonly request: CallRequest;
   readonly session: SessionRow | 'unknown' | undefined;
   readonly tool: AnyTool | undefined;
   readonly now: number;
+  readonly argsSize: number;
   readonly retry: Retry | undefined;
 }
 
@@ -59,7 +57,7 @@ interface Attempt {
  * The only way to run a tool of a tenant: admit, charge, validate, run, record, log.
  *
  * Guarantees: a refused call is charged nothing and changes nothing. The effect, the charge and the record of a writing
- * call are committed in one transaction; those of a reading call are written at most 0.5 s later. Whatever a tool throws
+ * call are committed in one transaction; those of any other are written at most 0.5 s later. Whatever a tool throws
  * undoes its transaction and becomes an error of the closed list; an unexpected error reaches the caller only as an id
  * that finds it in the log. Each call writes one log line.
  * Failure: only the database can make `call` throw, and the transaction is then undone.
@@ -100,7 +98,11 @@ export class Pipeline {
     const now = this.#parts.clock();
     const session = this.#sessionOf({ tokenId, session: sessionId }, now);
     const admitted = this.#admit(tokenId, session, 'any', now);
-    if (!admitted.ok) return admitted;
+    if (!admitted.ok) {
+      const refused = refusedRequest({ tokenId, session: sessionId }, admitted.error.reason, this.#rev, now);
+      this.#parts.records.addRefusal(refused);
+      return admitted;
+    }
     const info =
       typeof session === 'object'
         ? { client: session.client, logLevel: session.log_level ?? undefined }
@@ -119,10 +121,10 @@ export class Pipeline {
     const tool = this.#parts.catalogue.find(asked.tool);
     const session = this.#sessionOf(asked, now);
     const request = typeof session === 'object' ? withClientName(asked, session) : asked;
-    const ended = this.#pass({ request, session, tool, now, retry });
+    const argsSize = sizeOfJson(request.args);
+    const ended = this.#pass({ request, session, tool, now, argsSize, retry });
     if (ended.kind === 'waiting') return ended;
-    // A remote tool is recorded and logged when it has ended.
-    if (ended.outcome.kind !== 'deferred') this.#recordAndLog(request, tool, ended);
+    this.#end(request, tool, ended, retry);
     return ended.outcome;
   }
 
@@ -133,62 +135,73 @@ export class Pipeline {
     if (tool === undefined) return;
     const outcome: CallOutcome =
       error === undefined ? { kind: 'answer', json: '' } : { kind: 'error', error };
-    if (error === undefined)
-      this.#parts.writeBehind.add(recordOf(request, tool.name, outcome, this.#parts.clock()));
-    this.#recordAndLog(request, tool, {
-      kind: 'ended',
-      outcome,
-      recorded: error === undefined,
-      ...(thrown && { thrown }),
-    });
+    this.#end(request, tool, { kind: 'ended', outcome, ...(thrown && { thrown }) });
   }
 
-  #recordAndLog(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
-    const { outcome, recorded } = ended;
-    if (!recorded && outcome.kind === 'error' && outcome.error.code !== 'rate_limited') {
-      const name = tool?.name ?? UNKNOWN_TOOL.name;
-      this.#parts.writeBehind.add(recordOf(request, name, outcome, this.#parts.clock()));
+  /** Records a call, unless that was done together with its effect, and logs it. */
+  #end(request: CallRequest, tool: AnyTool | undefined, ended: Ended, retry?: Retry): void {
+    const { records, log, profile, clock } = this.#parts;
+    const { outcome } = ended;
+    const facts = this.#facts({ waitMs: retry?.waitedMs ?? 0, work: retry?.work ?? 0, ...ended.facts });
+    const record = ended.record ?? recordOf(request, tool, outcome, facts, clock());
+    const isRefusal = outcome.kind === 'refused' || outcome.kind === 'unknown_tool' || facts.scope !== null;
+    if (isRefusal) records.addRefusal(record);
+    else if (ended.record === undefined) records.add(record);
+    // A remote tool is logged when it has ended.
+    if (outcome.kind === 'deferred') return;
+    try {
+      log(callLine(profile.id, request, record, ended.thrown));
+      const dropped = tool === undefined ? undefined : droppedLine(profile.id, request, tool);
+      if (dropped !== undefined) log(dropped);
+    } catch {
+      // A lost log line must not fail the call.
     }
-    this.#report(request, tool, ended);
   }
 
-  #pass({ request, session, tool, now, retry }: Attempt): Ended | Waiting {
+  /** What was learned of a call, with the defaults of one that has changed nothing. */
+  #facts(known: Partial<CallFacts>): CallFacts {
+    return { ...NO_ANSWER, scope: null, waitMs: 0, work: 0, revFrom: this.#rev, revTo: this.#rev, ...known };
+  }
+
+  #pass(attempt: Attempt): Ended | Waiting {
+    const { request, session, tool, now, argsSize, retry } = attempt;
     const admitted = this.#admit(request.tokenId, session, tool?.scope ?? 'any', now);
-    if (!admitted.ok) return unrecorded({ kind: 'refused', refusal: admitted.error });
+    if (!admitted.ok) return ending({ kind: 'refused', refusal: admitted.error });
+    const price = priceOf(tool ?? UNKNOWN_TOOL, argsSize);
     if (retry === undefined) {
-      const shortage = this.#charge(request, tool);
-      if (shortage !== undefined) return unrecorded(rateLimited(request, shortage));
+      const shortage = this.#charge(tool ?? UNKNOWN_TOOL, price, request.tokenId);
+      if (shortage !== undefined) return ending(rateLimited(request, shortage), { scope: shortage.scope });
     }
-    if (tool === undefined) return unrecorded({ kind: 'unknown_tool' });
-    if (isRemoteTool(tool)) return this.#defer(request, tool);
-    return this.#bounded({ request, session, tool, now, retry }, admitted.value);
+    const work = retry?.work ?? price;
+    if (tool === undefined) return ending({ kind: 'unknown_tool' }, { work });
+    if (isRemoteTool(tool)) return this.#defer(request, tool, work);
+    return this.#bounded({ ...attempt, tool }, admitted.value, work);
   }
 
   /** Validates a call of a remote tool and returns it to the caller to be run, unless too many are running. */
-  #defer(request: CallRequest, tool: AnyTool): Ended {
+  #defer(request: CallRequest, tool: AnyTool, work: number): Ended {
     try {
       const args = parseArguments(tool, request.args);
       const slot = this.#parts.remoteCalls.reserve(this.#parts.monotonic());
-      if (slot !== undefined) return unrecorded({ kind: 'deferred', args, slot });
+      if (slot !== undefined) return ending({ kind: 'deferred', args, slot }, { work });
       const message = 'Too many long calls are running. Try again shortly.';
       throw new ToolError('unavailable', message, { limit: MAX_REMOTE_CALLS });
     } catch (cause) {
-      return failed(cause, request, tool);
+      return failed(cause, request, tool, work);
     }
   }
 
-  /** The price that is known before the call runs: its fixed part, and the size of its arguments. */
-  #charge({ args, tokenId }: CallRequest, tool: AnyTool | undefined): Shortage | undefined {
-    const { name, cost } = tool ?? UNKNOWN_TOOL;
-    const price = cost === 0 ? 0 : cost + tokensForArgs(sizeOfJson(args));
-    const charged = this.#parts.limiter.charge({ name, cost: price }, tokenId, this.#parts.monotonic());
+  /** Charges the price that is known before the call runs. */
+  #charge({ name }: { readonly name: string }, cost: number, token: TokenId): Shortage | undefined {
+    const charged = this.#parts.limiter.charge({ name, cost }, token, this.#parts.monotonic());
     return charged.ok ? undefined : charged.error;
   }
 
-  /** The price of the work that the call turned out to do. A free tool stays free. */
-  #chargeWork(tool: Tool, meter: WorkMeter, answerSize: number): void {
+  /** Charges the work that the call turned out to do. A free tool stays free. @returns the tokens */
+  #chargeWork(tool: Tool, meter: WorkMeter, answerSize: number): number {
     const tokens = tool.cost === 0 ? 0 : meter.settle(answerSize);
     if (tokens > 0) this.#parts.limiter.chargeExtra(tool, tokens, this.#parts.monotonic());
+    return tokens;
   }
 
   /** The session that a call names; `unknown` when it does not exist or belongs to another token. */
@@ -216,9 +229,9 @@ export class Pipeline {
   }
 
   /** The error boundary: anything thrown inside undoes the transaction and becomes an error of the closed list. */
-  #bounded(attempt: Attempt & { tool: Tool }, token: Token): Ended | Waiting {
+  #bounded(attempt: Attempt & { tool: Tool }, token: Token, charged: number): Ended | Waiting {
     const { request, tool, now, retry } = attempt;
-    const meter = new WorkMeter(sizeOfJson(request.args));
+    const meter = new WorkMeter(attempt.argsSize);
     let waitMs = 0;
     this.recordExpiries(EXPIRIES_IN_CALL);
     try {
@@ -226,85 +239,66 @@ export class Pipeline {
       if (!tool.annotations.readOnlyHint) this.#parts.quota.requireRoom(growthOf(tool, args));
       waitMs = retry === undefined ? waitOf(args) : 0;
       const mayWait = retry?.mayWait ?? waitMs > 0;
-      const outcome = this.#transact(attempt, args, { token, mayWait, meter });
-      return { kind: 'ended', outcome, recorded: true };
+      return this.#transact(attempt, args, { token, mayWait, meter, charged });
     } catch (cause) {
       // The host undoes the transaction and answers, because it knows what its storage needs.
       if (cause instanceof StorageFailure) throw cause;
-      this.#chargeWork(tool, meter, 0);
-      if (!(cause instanceof NotYet)) return failed(cause, request, tool);
+      const work = charged + this.#chargeWork(tool, meter, 0);
+      if (!(cause instanceof NotYet)) return failed(cause, request, tool, work);
       // Only now: a call that can be answered at once does not depend on how many others wait.
-      if (retry === undefined && !this.#parts.mayWait()) return failed(tooManyWaiting(), request, tool);
+      if (retry === undefined && !this.#parts.mayWait()) return failed(tooManyWaiting(), request, tool, work);
       const retryInMs = cause.until === undefined ? undefined : Math.max(0, cause.until - now);
-      return { kind: 'waiting', topic: cause.topic, retryInMs, waitMs };
+      return { kind: 'waiting', topic: cause.topic, retryInMs, waitMs, work };
     }
   }
 
   #transact(
     { request, tool, now, retry }: Attempt & { tool: Tool },
     args: Record<string, unknown>,
-    { token, mayWait, meter }: { token: Token; mayWait: boolean; meter: WorkMeter },
-  ): CallOutcome {
-    const { db, records, writeBehind, limiter, monotonic } = this.#parts;
+    { token, mayWait, meter, charged }: { token: Token; mayWait: boolean; meter: WorkMeter; charged: number },
+  ): Ended {
+    const { db, records, limiter, monotonic } = this.#parts;
     const state = { rev: this.#rev, touched: new Set<string>() };
     const sql = meter.measured(db);
-    const waited = retry !== undefined;
-    const context = toolContext(this.#parts, { state, sql, token, now, mayWait, waited });
-    const answer = (): CallOutcome => {
+    const context = toolContext(this.#parts, {
+      state,
+      sql,
+      token,
+      now,
+      mayWait,
+      waited: retry !== undefined,
+    });
+    const answer = (): Ended & { readonly record: CallRecord } => {
+      let said: AnswerFacts | undefined;
       const json = runIdempotent(db, { tool: tool.name, args, now }, () => {
         const answered = tool.run(args, context);
         // Thrown, so that the transaction is undone.
         if (answered instanceof NotYet)
           throw mayWait ? answered : new Error('a tool returned NotYet although it must answer');
+        said = factsOf(tool, answered);
         return toJson(answered);
       });
-      this.#chargeWork(tool, meter, json.length);
+      said ??= factsOf(tool, JSON.parse(json));
+      const work = charged + this.#chargeWork(tool, meter, json.length);
       // The stored answer is whole: a token with other scopes may repeat the call.
-      return { kind: 'answer', json: withholdStored(json, tool, token.scopes) };
+      const outcome: CallOutcome = { kind: 'answer', json: withholdStored(json, tool, token.scopes) };
+      const facts = this.#facts({ ...said, work, waitMs: retry?.waitedMs ?? 0, revTo: state.rev });
+      return { kind: 'ended', outcome, record: recordOf(request, tool, outcome, facts, now) };
     };
     if (tool.annotations.readOnlyHint) {
-      const outcome = db.transaction(answer);
-      writeBehind.add(recordOf(request, tool.name, outcome, now));
-      return outcome;
+      const read = db.transaction(answer);
+      records.add(read.record);
+      return read;
     }
-    const outcome = db.transaction(() => {
+    const [written, saved] = db.transaction(() => {
       const done = answer();
-      records.save(recordOf(request, tool.name, done, now), {
-        rev: state.rev,
-        buckets: limiter.save({ wall: now, monotonic: monotonic() }),
-      });
-      return done;
+      const buckets = limiter.save({ wall: now, monotonic: monotonic() });
+      return [done, records.save(done.record, { rev: state.rev, buckets })] as const;
     });
     this.#rev = state.rev;
+    saved();
     this.#expiries.changed();
     this.#parts.committed(state.touched);
-    return outcome;
+    return written;
   }
-
-  #report(request: CallRequest, tool: AnyTool | undefined, ended: Ended): void {
-    const { log, profile, clock } = this.#parts;
-    try {
-      log(callLine(profile.id, request, tool, ended, clock()));
-      const dropped = tool === undefined ? undefined : droppedLine(profile.id, request, tool);
-      if (dropped !== undefined) log(dropped);
-    } catch {
-      // A lost log line must not fail the call.
-    }
-  }
-}
-
-const unrecorded = (outcome: CallOutcome): Ended => ({ kind: 'ended', outcome, recorded: false });
-
-/** The end of a call that has thrown: an expected error, or `internal` with the cause for the log. */
-function failed(cause: unknown, request: CallRequest, tool: AnyTool): Ended {
-  if (cause instanceof ToolError) return unrecorded(expected(cause, request));
-  return { ...unrecorded(internal(request)), thrown: describeCause(cause, request.args, tool.log) };
-}
-
-/** The call with the client name that was given when the session was opened. */
-function withClientName(request: CallRequest, session: SessionRow): CallRequest {
-  const { caller } = request;
-  const clientName = caller.clientName ?? session.client_name ?? undefined;
-  const clientVersion = caller.clientVersion ?? session.client_version ?? undefined;
-  return { ...request, caller: { ...caller, clientName, clientVersion } };
 }

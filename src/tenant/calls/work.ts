@@ -25,6 +25,10 @@ const tokensFor = (work: number, included: number) =>
 /** The tokens that arguments of this size cost beyond the fixed price of the call. */
 export const tokensForArgs = (size: number) => tokensFor(size, INCLUDED_ARGS);
 
+/** The price that is known before a call runs: its fixed part, and the size of its arguments. A free tool stays free. */
+export const priceOf = ({ cost }: { readonly cost: number }, argsSize: number) =>
+  cost === 0 ? 0 : cost + tokensForArgs(argsSize);
+
 /**
  * Measures what one call reads from and writes to the storage, and ends a call that does too much.
  *

@@ -19,7 +19,10 @@ export function parseTenantId(text: string): TenantId | undefined {
   return TENANT_ID.test(text) ? (text as TenantId) : undefined;
 }
 
-/** What a transport knows about the caller, for the log. The client chooses these values: nothing here is trusted. */
+/** How a request arrived: Streamable HTTP, HTTP+SSE, plain HTTP, or the local process. */
+export type TransportName = 'mcp' | 'sse' | 'v1' | 'stdio';
+
+/** What a transport knows about the caller, for the log and the records. The client chooses these values: nothing here is trusted. */
 export interface CallerInfo {
   readonly requestId: string;
   readonly trace: TraceContext;
@@ -28,6 +31,7 @@ export interface CallerInfo {
   readonly clientName: string | undefined;
   readonly clientVersion: string | undefined;
   readonly protocolVersion: string | undefined;
+  readonly transport: TransportName;
 }
 
 export interface CallRequest {

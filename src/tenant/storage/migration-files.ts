@@ -14,4 +14,5 @@ export { default as '0011_growth.sql' } from '../../../migrations/tenant/0011_gr
 export { default as '0012_queue.sql' } from '../../../migrations/tenant/0012_queue.sql';
 export { default as '0013_scar_names.sql' } from '../../../migrations/tenant/0013_scar_names.sql';
 export { default as '0014_cache_key_version.sql' } from '../../../migrations/tenant/0014_cache_key_version.sql';
+export { default as '0015_records.sql' } from '../../../migrations/tenant/0015_records.sql';
 export { default as '0017_oauth.sql' } from '../../../migrations/tenant/0017_oauth.sql';

@@ -1,10 +1,8 @@
 import { type Used, usedByAll } from '../../tools/totals.ts';
 import type { Database } from './database.ts';
 
-/** Rows of `calls` whose size is looked at to estimate that of all of them. */
-const SAMPLED_CALLS = 16;
 /** Bytes that a row takes beyond its texts and values: columns of fixed size, and its entries in indexes. */
-const ROW_BYTES = { calls: 120, cells: 150, history: 185, cache: 200 } as const;
+const ROW_BYTES = { cells: 150, history: 185, cache: 200 } as const;
 /** Parts of a table in which rows are sampled, and rows that are looked at in each. */
 const STRATA = 32;
 const SAMPLED_ROWS = 64;
@@ -35,12 +33,12 @@ const BOOKKEEPING = [
 
 /**
  * What is stored about calls and clients, which does not count against the storage quota. Each kind is bounded by a
- * constant: `MAX_RECORDS`, `MAX_ANSWERS_BYTES`, `MAX_MARK_BYTES`, `MAX_SHOWN_BYTES`, `MAX_MISSED_QUESTION_BYTES`, `MAX_LEASES`,
+ * constant: `MAX_RECORDS_BYTES`, `MAX_ANSWERS_BYTES`, `MAX_MARK_BYTES`, `MAX_SHOWN_BYTES`, `MAX_MISSED_QUESTION_BYTES`, `MAX_LEASES`,
  * `MAX_DAYS`, `MAX_SESSIONS` and `MAX_SUBSCRIPTIONS`.
  */
 function bookkeeping(db: Database): StorageUsage['bookkeeping'] {
   const { scars: _, ...kinds } = usedByAll(db);
-  return { ...kinds, records: usedByCalls(db) };
+  return { ...kinds, records: usedByRecords(db) };
 }
 
 const bytesOf = (kinds: Readonly<Record<string, Used>>) =>
@@ -74,15 +72,12 @@ const withRows = ({ rows, bytes }: Used, rowBytes: number): Used => ({
   bytes: bytes + rows * rowBytes,
 });
 
-/** The records of calls. Their ids have no gaps, and their sizes differ little. */
-function usedByCalls(db: Database): Used {
-  const [row] = db.exec<{ rows: number; levels: number }>(
-    `SELECT coalesce((SELECT max(id) FROM calls) - (SELECT min(id) FROM calls) + 1, 0) AS rows,
-       coalesce((SELECT avg(octet_length(buckets)) FROM (SELECT buckets FROM calls ORDER BY id DESC LIMIT ?)), 0) AS levels`,
-    SAMPLED_CALLS,
+/** The records of calls and the runs that they make up. Their ids have no gaps. */
+function usedByRecords(db: Database): Used {
+  const [row] = db.exec<{ rows: number; bytes: number }>(
+    'SELECT coalesce(last_id - (SELECT min(id) FROM records) + 1, 0) AS rows, bytes FROM ledger',
   );
-  const { rows, levels } = row ?? { rows: 0, levels: 0 };
-  return { rows, bytes: Math.round(rows * (ROW_BYTES.calls + levels)) };
+  return row ?? { rows: 0, bytes: 0 };
 }
 
 function cacheTotals(db: Database): Used {

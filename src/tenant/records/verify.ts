@@ -1,0 +1,79 @@
+import type { Sql } from '../../tools/tool.ts';
+import { type Anchor, anchorsOf, type HeadSigner, isSigned } from './anchors.ts';
+import { isIntact } from './chain.ts';
+import { readLedger } from './ledger.ts';
+import type { RecordRow } from './record.ts';
+
+/** Records that one step checks, which takes some 30 ms. */
+export const VERIFIED_PER_STEP = 5000;
+
+/** Where the records are not what was written. */
+export interface Finding {
+  /** The record; for `end missing` the last one that there is. */
+  readonly id: number;
+  readonly what: 'altered' | 'missing' | 'end missing';
+}
+
+/** What is known after one step. */
+export interface Verified {
+  readonly broken: Finding | undefined;
+  /** Where the next step continues; undefined when all records are checked. */
+  readonly next: Checked | undefined;
+  /** The newest signed head that agrees with the records so far. */
+  readonly anchor: Pick<Anchor, 'id' | 'at'> | undefined;
+  /** The first and last record with a hash; the records before the first were deleted for their age, or have none. */
+  readonly first: number;
+  readonly last: number;
+  /** Records of an older release, which have no hash. */
+  readonly unchained: number;
+}
+
+/** The last record that was found intact, and its hash. */
+export interface Checked {
+  readonly id: number;
+  readonly hash: string;
+}
+
+/** Checks the next records of the chain against each other, the ledger, and the signed heads. */
+export function verifyStep(
+  sql: Sql,
+  signer: HeadSigner | undefined,
+  tenant: string,
+  after: Checked | undefined,
+): Verified {
+  const { floorId, floor, lastId, head } = readLedger(sql);
+  const start = after ?? { id: floorId, hash: floor };
+  const [before] = sql.exec<{ unchained: number; hashed: number | null }>(
+    `SELECT count(*) AS unchained, min(iif(hash = '', NULL, id)) AS hashed FROM records WHERE id <= ?`,
+    floorId,
+  );
+  const found = { first: floorId + 1, last: lastId, unchained: before?.unchained ?? 0 };
+  const hashed = before?.hashed ?? null;
+  if (hashed !== null)
+    return { ...found, broken: { id: hashed, what: 'altered' }, next: undefined, anchor: undefined };
+  const anchors = signer === undefined ? [] : anchorsOf(sql).filter(({ id }) => id > start.id);
+  const signed = anchors.filter((anchor) => signer && isSigned(signer, tenant, anchor) === true);
+  const rows = sql.exec<RecordRow>(
+    'SELECT * FROM records WHERE id > ? ORDER BY id LIMIT ?',
+    start.id,
+    VERIFIED_PER_STEP,
+  );
+  let checked = start;
+  let anchor: Verified['anchor'];
+  const end = (broken: Finding | undefined, next?: Checked): Verified => ({ ...found, broken, next, anchor });
+  for (const row of rows) {
+    if (row.id !== checked.id + 1) return end({ id: checked.id + 1, what: 'missing' });
+    if (!isIntact(checked.hash, row)) return end({ id: row.id, what: 'altered' });
+    checked = row;
+    const here = signed.find(({ id }) => id === row.id);
+    if (here !== undefined && here.head !== row.hash) return end({ id: row.id, what: 'altered' });
+    if (here !== undefined) anchor = { id: here.id, at: here.at };
+  }
+  if (rows.length === VERIFIED_PER_STEP) return end(undefined, { id: checked.id, hash: checked.hash });
+  const lastKnown = Math.max(lastId, ...signed.map(({ id }) => id));
+  if (checked.id < lastKnown) return end({ id: checked.id, what: 'end missing' });
+  // More records than the ledger has, or another last one: the ledger was altered.
+  return end(
+    checked.id === lastId && checked.hash === head ? undefined : { id: checked.id, what: 'altered' },
+  );
+}

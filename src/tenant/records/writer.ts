@@ -1,0 +1,181 @@
+import type { Log } from '../../telemetry/log.ts';
+import { describeCause } from '../../telemetry/redact.ts';
+import type { Database } from '../storage/database.ts';
+import { linkOf } from './chain.ts';
+import type { Ledger } from './ledger.ts';
+import { pruneRecords } from './prune.ts';
+import { type CallRecord, INSERT_RECORD, type RecordRow, toRow, valuesOf } from './record.ts';
+import type { RefusalCounter } from './refusals.ts';
+import { continues, type Run, Runs, runKeyOf } from './runs.ts';
+
+/** How long a record of a read, and its charge, may exist in memory only. */
+export const WRITE_BEHIND_MS = 500;
+const MAX_PENDING = 200;
+/** Records that are read at once when the derived tables lack them. */
+const REPLAYED_AT_ONCE = 500;
+/** How many transactions lie between two prunings, and what one deletes at most. */
+const PRUNE_EVERY = 256;
+const PRUNED_PER_SAVE = 512;
+
+/** The end of the chain in memory. */
+interface Chain {
+  readonly lastId: number;
+  readonly head: string;
+}
+
+export interface WriterParts {
+  readonly db: Database;
+  readonly clock: () => number;
+  readonly log: Log;
+  readonly ledger: Pick<Ledger, 'lastId' | 'head' | 'derivedId'>;
+  readonly refusals: RefusalCounter;
+  /** The present revision and bucket levels, for records that are written behind. */
+  readonly state: () => Pick<Ledger, 'rev' | 'buckets'>;
+  /** Has `flush` called within this time in milliseconds. */
+  readonly flushWithin: (ms: number) => void;
+}
+
+/**
+ * Writes the records of a tenant, in the order in which calls ended.
+ *
+ * Guarantees: the record of a call that writes is committed with its effect, together with all records before it; any other
+ * at most 0.5 s after its end, or after 200. Ids have no gaps.
+ * Failure: a host that stops loses at most the records of the reads and refusals of the last 0.5 s, and the buckets then hold
+ * more than they should. A batch that cannot be written is logged and dropped, because its calls were already answered.
+ */
+export class RecordWriter {
+  readonly #parts: WriterParts;
+  readonly #runs: Runs;
+  #chain: Chain;
+  #pending: CallRecord[] = [];
+  #saved = 0;
+  #stopped = false;
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+    this.#runs = new Runs(parts.db);
+    this.#chain = parts.ledger;
+    this.#replay();
+  }
+
+  /** Writes a record behind. */
+  add(record: CallRecord): void {
+    this.#pending.push(record);
+    if (this.#pending.length >= MAX_PENDING) this.flush();
+    else this.#parts.flushWithin(WRITE_BEHIND_MS);
+  }
+
+  /** Writes a refusal behind, together with those that are like it. */
+  addRefusal(record: CallRecord): void {
+    const first = this.#parts.refusals.count(record);
+    if (first !== undefined) this.add(first);
+    else this.#parts.flushWithin(WRITE_BEHIND_MS);
+  }
+
+  /**
+   * Saves the record of a call that writes, after all that are pending, in the call's transaction.
+   * @returns what to do when that has committed
+   */
+  save(record: CallRecord, state: Pick<Ledger, 'rev' | 'buckets'>): () => void {
+    const committed = this.#append([...this.#pending, record], state);
+    return () => {
+      committed();
+      this.#parts.flushWithin(WRITE_BEHIND_MS);
+      if (this.#runs.unsaved >= MAX_PENDING) this.flush();
+    };
+  }
+
+  /** Stores the revision alone, in the transaction of what has made it without a call. */
+  saveRev(rev: number): void {
+    this.#parts.db.exec('UPDATE ledger SET rev = ?', rev);
+  }
+
+  /** Writes what is pending, and the derived tables. */
+  flush(): void {
+    if (this.#stopped) return;
+    const { db, clock, log, refusals, state, flushWithin } = this.#parts;
+    const records = [...this.#pending, ...refusals.due(clock())];
+    if (refusals.isPending) flushWithin(WRITE_BEHIND_MS);
+    if (records.length === 0 && this.#runs.unsaved === 0) return;
+    try {
+      if (records.length > 0) db.transaction(() => this.#append(records, state()))();
+      db.transaction(() => this.#saveDerived())();
+    } catch (cause) {
+      // The calls were answered: losing their records must not fail the next call.
+      this.#pending = [];
+      log({
+        level: 'error',
+        event: 'tenant.write_behind_failed',
+        rows: records.length,
+        cause: describeCause(cause, undefined, {}),
+      });
+    }
+  }
+
+  /** Drops the pending records, because the storage was erased or another process has written it. */
+  stop(): void {
+    this.#stopped = true;
+    this.#pending = [];
+  }
+
+  /** Appends to the chain, in the caller's transaction. @returns what to do when that has committed */
+  #append(records: readonly CallRecord[], { rev, buckets }: Pick<Ledger, 'rev' | 'buckets'>): () => void {
+    const { db, clock } = this.#parts;
+    const rows: RecordRow[] = [];
+    const runs = new Map<string, Pick<Run, 'id' | 'lastAt'>>();
+    let { lastId, head } = this.#chain;
+    let bytes = 0;
+    for (const record of records) {
+      const id = ++lastId;
+      const key = runKeyOf(record);
+      const run = runs.get(key) ?? this.#runs.newest(key);
+      const runId = run !== undefined && continues(key, run.lastAt, record.at) ? run.id : id;
+      runs.set(key, { id: runId, lastAt: record.at });
+      const row = toRow(record, id, runId);
+      const values = valuesOf(row);
+      const { hash, size } = linkOf(head, values, runId === id);
+      db.exec(INSERT_RECORD, ...values, size, hash);
+      rows.push({ ...row, size, hash });
+      head = hash;
+      bytes += size;
+    }
+    db.exec(
+      'UPDATE ledger SET rev = ?, buckets = ?, last_id = ?, head = ?, bytes = bytes + ?',
+      rev,
+      buckets,
+      lastId,
+      head,
+      bytes,
+    );
+    // The first record prunes as well: a Durable Object may never live long enough to save so many.
+    if (this.#saved % PRUNE_EVERY === 0) pruneRecords(db, clock(), PRUNED_PER_SAVE);
+    const pending = this.#pending;
+    return () => {
+      this.#saved++;
+      this.#chain = { lastId, head };
+      if (this.#pending === pending) this.#pending = [];
+      for (const row of rows) this.#runs.add(row);
+    };
+  }
+
+  /** Saves the derived tables, in the caller's transaction. @returns what to do when that has committed */
+  #saveDerived(): () => void {
+    this.#parts.db.exec('UPDATE ledger SET derived_id = ?', this.#chain.lastId);
+    return this.#runs.save();
+  }
+
+  /** Counts the records that were committed when the derived tables were last saved, or all after these were emptied. */
+  #replay(): void {
+    const { db, ledger } = this.#parts;
+    for (let after = ledger.derivedId; after < ledger.lastId; ) {
+      const rows = db.exec<RecordRow>(
+        'SELECT * FROM records WHERE id > ? ORDER BY id LIMIT ?',
+        after,
+        REPLAYED_AT_ONCE,
+      );
+      for (const row of rows) this.#runs.add(row);
+      after = rows.at(-1)?.id ?? ledger.lastId;
+      db.transaction(() => this.#saveDerived())();
+    }
+  }
+}
