@@ -15,6 +15,7 @@ export interface Document {
 export const DOCUMENTS: readonly Document[] = [
   'README.md',
   ...globSync('docs/**/*.md', { cwd: ROOT }).sort(),
+  'examples/README.md',
   'src/telemetry/TELEMETRY.md',
   'AGENTS.md',
   'CONTRIBUTING.md',
