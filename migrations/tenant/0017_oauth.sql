@@ -39,3 +39,6 @@ CREATE TABLE grants (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_of_members ON grants (member_id, created_at);
 CREATE INDEX grants_to_forget ON grants (forget_at);
+
+-- The tools that a token is held to, separated by spaces; NULL for all that its scopes allow.
+ALTER TABLE tokens ADD COLUMN tools TEXT;

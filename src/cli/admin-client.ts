@@ -64,6 +64,7 @@ const tokenSchema = z.object({
   token_id: z.string(),
   label: z.string(),
   scopes: scopesSchema,
+  tools: z.array(z.string()).optional(),
   created_at: z.string(),
   expires_at: z.string(),
   revoked_at: z.string().nullable(),
@@ -75,6 +76,10 @@ export interface TokenOptions {
   readonly scopes?: readonly Scope[] | undefined;
   readonly ttl_s?: number | undefined;
   readonly label?: string | undefined;
+  /** The tools that the token is held to. */
+  readonly tools?: readonly string[] | undefined;
+  /** Leaves out the scopes that write. */
+  readonly read_only?: boolean | undefined;
 }
 /** Which tenants `pages` returns. */
 export interface ListQuery {

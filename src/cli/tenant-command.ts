@@ -55,7 +55,8 @@ const OPTIONS = {
   label: { type: 'string' },
   add: { type: 'string', multiple: true },
   remove: { type: 'string', multiple: true },
-  tool: { type: 'string' },
+  tool: { type: 'string', multiple: true },
+  'read-only': { type: 'boolean' },
   set: { type: 'string', multiple: true },
   unset: { type: 'boolean' },
   prefix: { type: 'string' },
@@ -80,7 +81,7 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   suspend: ONE_TENANT,
   resume: ONE_TENANT,
   delete: { positionals: ['ID'], options: ['yes'] },
-  token: { positionals: ['ID'], options: ['scope', 'ttl', 'label'] },
+  token: { positionals: ['ID'], options: ['scope', 'ttl', 'label', 'tool', 'read-only'] },
   tokens: ONE_TENANT,
   scopes: { positionals: ['ID', 'TOKEN_ID'], options: ['add', 'remove'] },
   revoke: { positionals: ['ID', 'TOKEN_ID'], options: [] },
@@ -166,7 +167,9 @@ function commandOf(
 }
 
 /** `rate=50` and `burst=200` may follow `--set` as words of their own, and may stand before the id as well. */
-function limitsCommand(given: Values, words: readonly string[]): TenantCommand {
+function limitsCommand({ tool: tools, ...given }: Values, words: readonly string[]): TenantCommand {
+  const [tool, second] = tools ?? [];
+  if (second !== undefined) throw usageError('limits changes one tool at a time. Give --tool once.');
   const assignments = [...(given.set ?? []), ...words.filter((word) => word.includes('='))];
   const unsetsStorage = given.unset === true && words.includes('storage');
   const [id = ''] = requirePositionals(
@@ -177,17 +180,17 @@ function limitsCommand(given: Values, words: readonly string[]): TenantCommand {
     throw usageError('limits takes --set or --unset, not both. Leave one of them out.');
   }
   if (unsetsStorage) {
-    if (given.tool !== undefined) throw usageError('The storage quota is not per tool. Leave out --tool.');
+    if (tool !== undefined) throw usageError('The storage quota is not per tool. Leave out --tool.');
     return { name: 'limits', id, change: { storage: null } };
   }
-  if (given.unset === true) return { name: 'limits', id, change: { tool: given.tool, unset: true } };
+  if (given.unset === true) return { name: 'limits', id, change: { tool, unset: true } };
   if (assignments.length === 0) {
     throw usageError('limits needs --set or --unset, for example --set rate=50 burst=200.');
   }
   const change = parseAssignments(assignments);
-  if (change.storage !== undefined && given.tool !== undefined)
+  if (change.storage !== undefined && tool !== undefined)
     throw usageError('The storage quota is not per tool. Leave out --tool or storage.');
-  return { name: 'limits', id, change: { tool: given.tool, ...change } };
+  return { name: 'limits', id, change: { tool, ...change } };
 }
 
 function requirePositionals(name: CommandName, words: readonly string[]): readonly string[] {
@@ -224,8 +227,10 @@ function listQuery({ prefix, status, limit, all }: Values): ListQuery {
   };
 }
 
-function tokenOptions({ scope, ttl, label }: Values): TokenOptions {
+function tokenOptions({ scope, ttl, label, tool, 'read-only': readOnly }: Values): TokenOptions {
   return {
+    tools: tool?.flatMap((names) => names.split(',')),
+    read_only: readOnly,
     scopes: scope === undefined ? undefined : parseScopes(scope, 'scope'),
     ttl_s: ttl === undefined ? undefined : parseTtl(ttl),
     label,

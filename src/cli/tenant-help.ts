@@ -60,11 +60,12 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     details: ['Without --yes nothing is deleted. A deletion cannot be undone.'],
   },
   token: {
-    usage: 'ID [--scope SCOPE] [--ttl TIME] [--label TEXT]',
+    usage: 'ID [--scope SCOPE] [--tool NAME] [--read-only] [--ttl TIME] [--label TEXT]',
     summary: 'issue a token, which is shown only once',
     details: [
       ...SCOPE_DETAILS,
-      'Without --scope the token has all of them.',
+      'Without --scope the token has all of them; --read-only leaves out those that write.',
+      '--tool holds the token to the named tools, comma-separated or repeated.',
       'TIME is a whole number and a unit: 90s, 15m, 12h or 30d. Without --ttl it is 30d.',
       'TEXT is shown by `tokens`, so that you recognize the token.',
     ],

@@ -137,7 +137,7 @@ function tokensOutput(answer: { tokens: TokenAnswer[] }): Output {
     token.label,
     stateOf(token),
     token.expires_at,
-    token.scopes.join(' '),
+    [...token.scopes, ...(token.tools === undefined ? [] : [`(only ${token.tools.join(', ')})`])].join(' '),
   ]);
   return {
     document: answer,

@@ -4,6 +4,8 @@ import { fail, type Result, succeed } from '../result.ts';
 import type { CallerInfo } from '../tenant/contract/call.ts';
 import type { ToolErrorBody } from '../tools/errors.ts';
 import type { Tool } from '../tools/tool.ts';
+import { coveredBy } from '../transport-tools/covered-by.ts';
+import { passes } from './published-tools.ts';
 import { refusalError, type ServerBinding } from './server-binding.ts';
 
 /** JSON-RPC leaves -32000 to -32099 to servers (JSON-RPC 2.0, section 5.1); MCP takes those below -32019. */
@@ -12,11 +14,13 @@ const SERVER_ERROR = -32000;
 /** Passes the call of an internal tool to the tenant, for a request of the protocol that is not `tools/call`. */
 export async function askTenant<Output extends z.ZodObject>(
   binding: ServerBinding,
-  tool: Pick<Tool<z.ZodObject, Output>, 'name' | 'output'>,
+  tool: Pick<Tool<z.ZodObject, Output>, 'name' | 'output' | 'scope'>,
   args: Record<string, unknown>,
   caller: CallerInfo,
 ): Promise<Result<z.output<Output>, ToolErrorBody>> {
   const { traceId } = caller.trace;
+  const needed = coveredBy(tool);
+  if (needed !== undefined && !passes(binding.toolFilter, needed)) return fail(notOffered(needed, traceId));
   const outcome = await binding.call({
     tokenId: binding.tokenId,
     session: binding.sessionId,
@@ -41,6 +45,14 @@ export async function askTenant<Output extends z.ZodObject>(
     }
   }
 }
+
+/** The URL or the token is held to other tools. */
+const notOffered = (tool: string, trace_id: string): ToolErrorBody => ({
+  code: 'forbidden',
+  message: `This connection is held to other tools than ${tool}, which this needs. Connect with ${tool} among its tools.`,
+  retryable: false,
+  trace_id,
+});
 
 /** A tool's error as a JSON-RPC error. `data` holds all of its fields but the message. */
 export function protocolError({ message, ...data }: ToolErrorBody): ProtocolError {

@@ -2,8 +2,9 @@ import { listing, type ToolListing } from '../tools/catalogue.ts';
 import { familyOf } from '../tools/families.ts';
 import { type AnyTool, isRemoteTool } from '../tools/remote-tool.ts';
 import type { Scope } from '../tools/tool.ts';
+import { RESOURCE_TOOL } from '../transport-tools/covered-by.ts';
 
-/** The families of tools that a client wants to see; undefined for all. */
+/** The names of the tools that a client may see and call; undefined for all. */
 export type ToolFilter = ReadonlySet<string> | undefined;
 
 interface Published {
@@ -30,8 +31,8 @@ export class PublishedTools {
 
   /** The families of the tools that `list` would list; of all that pass the filter if the scopes are not known yet. */
   familiesFor(scopes: readonly Scope[], filter: ToolFilter): string[] {
-    const isListed = ({ tool, family }: Published) =>
-      (filter === undefined || filter.has(family)) &&
+    const isListed = ({ tool }: Published) =>
+      passes(filter, tool.name) &&
       (scopes.length === 0 || tool.scope === 'any' || scopes.includes(tool.scope));
     const listed = [...this.#published.values()].filter(isListed);
     return [...new Set(listed.map(({ family }) => family))];
@@ -41,18 +42,32 @@ export class PublishedTools {
   list(scopes: readonly Scope[], filter: ToolFilter): ToolListing[] {
     return [...this.#published.values()]
       .filter(
-        ({ tool, family }) =>
-          (tool.scope === 'any' || scopes.includes(tool.scope)) &&
-          (filter === undefined || filter.has(family)),
+        ({ tool }) => (tool.scope === 'any' || scopes.includes(tool.scope)) && passes(filter, tool.name),
       )
       .map((published) => published.listing());
   }
 
+  /**
+   * The filter that passes the tools of these names and of these families.
+   * @returns undefined when a word is neither
+   */
+  select(words: readonly string[]): ReadonlySet<string> | undefined {
+    const selected = words.map((word) =>
+      [...this.#published.values()].filter(({ tool, family }) => tool.name === word || family === word),
+    );
+    if (selected.some((tools) => tools.length === 0)) return undefined;
+    return new Set(selected.flat().map(({ tool }) => tool.name));
+  }
+
+  /** The filter that passes the tools which only read, of those that the given one passes. */
+  reading(filter: ToolFilter): ReadonlySet<string> {
+    const reads = [...this.#published.values()].filter(({ tool }) => !tool.scope.endsWith(':write'));
+    return new Set(reads.map(({ tool }) => tool.name).filter((name) => passes(filter, name)));
+  }
+
   /** The names of the tools that pass the filter. */
   names(filter: ToolFilter): string[] {
-    const offered = [...this.#published.values()].filter(
-      ({ family }) => filter === undefined || filter.has(family),
-    );
+    const offered = [...this.#published.values()].filter(({ tool }) => passes(filter, tool.name));
     return offered.map(({ tool }) => tool.name);
   }
 
@@ -65,9 +80,7 @@ export class PublishedTools {
   /** The tool of this name, if it is published and passes the filter. */
   find(name: string, filter: ToolFilter): AnyTool | undefined {
     const published = this.#published.get(name);
-    return published !== undefined && (filter === undefined || filter.has(published.family))
-      ? published.tool
-      : undefined;
+    return published !== undefined && passes(filter, name) ? published.tool : undefined;
   }
 
   /**
@@ -78,6 +91,17 @@ export class PublishedTools {
     return this.find(name, filter) === undefined ? `${name} (not offered)` : name;
   }
 }
+
+/** The filter that passes what both pass. */
+export function narrowed(filter: ToolFilter, names: readonly string[] | undefined): ToolFilter {
+  if (names === undefined) return filter;
+  return new Set(filter === undefined ? names : names.filter((name) => filter.has(name)));
+}
+
+export const passes = (filter: ToolFilter, name: string) => filter === undefined || filter.has(name);
+
+/** Whether a client may see resources. */
+export const offersResources = (filter: ToolFilter) => passes(filter, RESOURCE_TOOL);
 
 function lazyListing(tool: AnyTool): () => ToolListing {
   let made: ToolListing | undefined;

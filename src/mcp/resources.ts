@@ -11,6 +11,7 @@ import { CELL_URI_TEMPLATE, cellUri, parseCellUri } from '../transport-tools/cel
 import { resourcesSubscribe, resourcesUnsubscribe } from '../transport-tools/resource-subscribe.ts';
 import { resourcesList, resourcesRead } from '../transport-tools/resources.ts';
 import { askTenant, protocolError } from './ask-tenant.ts';
+import { offersResources } from './published-tools.ts';
 import { callerOf, onePageParams, pageParams, type ServerBinding } from './server-binding.ts';
 
 const MIME_TYPE = 'application/json';
@@ -44,7 +45,8 @@ export function serveResources(server: Server, binding: ServerBinding): void {
   });
 
   server.setRequestHandler('resources/templates/list', { params: onePageParams }, () => ({
-    resourceTemplates: binding.scopes.includes('blackboard:read') ? [TEMPLATE] : [],
+    resourceTemplates:
+      binding.scopes.includes('blackboard:read') && offersResources(binding.toolFilter) ? [TEMPLATE] : [],
   }));
 
   server.setRequestHandler('resources/read', { params: readParams }, async ({ uri }, context) => {

@@ -1,6 +1,6 @@
 import { type Result, succeed } from '../result.ts';
 import { randomHex } from '../telemetry/trace.ts';
-import { SCOPES, type Scope } from '../tools/tool.ts';
+import { SCOPES } from '../tools/tool.ts';
 import { deleteSessionsOfToken } from '../transport-tools/session-store.ts';
 import { changedLimits, limitsProblem } from './calls/limits.ts';
 import { type Compacted, compactStorage } from './compact.ts';
@@ -24,7 +24,7 @@ import { type Checked, type Verified, verifyStep } from './records/verify.ts';
 import type { TenantListing } from './storage/listing.ts';
 import { hasSchema, migrate } from './storage/migrate.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
-import type { ScopeChange, Token } from './storage/tokens.ts';
+import type { NewToken, ScopeChange, Token } from './storage/tokens.ts';
 import { type StorageUsage, storageUsage } from './storage/usage.ts';
 import type { Listeners } from './streams/listeners.ts';
 import type { Waiters } from './streams/waiters.ts';
@@ -140,8 +140,11 @@ export class Administration {
     });
   }
 
-  issueToken(options: { label: string; scopes: readonly Scope[]; ttlMs: number }): Operation<Token> {
+  issueToken(options: NewToken): Operation<Token> {
     return this.#operate(({ tokens }) => {
+      const { tools: published } = this.#tenant.host.catalogue;
+      const unknown = options.tools?.find((name) => !published.some((tool) => tool.name === name));
+      if (unknown !== undefined) return invalid(`tools: there is no tool named ${unknown}.`);
       const token = tokens.issue(options, this.#tenant.host.clock());
       if (token !== undefined) return succeed(token);
       return full('The tenant has as many active tokens as it can have. Revoke one.');

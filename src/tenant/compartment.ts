@@ -1,6 +1,7 @@
 import { fail, type Result, succeed } from '../result.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import type { Scope } from '../tools/tool.ts';
+import { RESOURCE_TOOL } from '../transport-tools/covered-by.ts';
 import { closedSessions } from '../transport-tools/session-store.ts';
 import { Administration } from './administration.ts';
 import { unloadedLine } from './calls/call-log.ts';
@@ -45,6 +46,8 @@ export interface AdmittedStream {
   readonly scopes: readonly Scope[];
   /** When the token or grant ends, in milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** The tools that the token is held to; undefined for all that its scopes allow. */
+  readonly tools: readonly string[] | undefined;
 }
 
 /**
@@ -224,10 +227,10 @@ export class Compartment implements CallHandler {
       const { pipeline } = loaded.value;
       const admission = pipeline.admit(tokenId, session);
       if (!admission.ok) return admission;
-      const { scopes, expiresAt } = admission.value;
-      const mayRead = scopes.includes('blackboard:read');
+      const { scopes, expiresAt, tools } = admission.value;
+      const mayRead = scopes.includes('blackboard:read') && tools?.includes(RESOURCE_TOOL) !== false;
       const state = this.#listeners.initialState({ tokenId, session, purpose }, mayRead, pipeline.rev);
-      return succeed({ state, scopes, expiresAt });
+      return succeed({ state, scopes, expiresAt, tools });
     });
   }
 

@@ -3,7 +3,7 @@ import type { Result } from '../result.ts';
 import { coalescingLog } from '../telemetry/coalesce.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
-import type { Scope, Sweeper } from '../tools/tool.ts';
+import type { Sweeper } from '../tools/tool.ts';
 import type { Compacted } from './compact.ts';
 import { Compartment } from './compartment.ts';
 import type {
@@ -29,15 +29,10 @@ import { durableDatabase } from './storage/durable-database.ts';
 import type { TenantList } from './storage/listing.ts';
 import { MIGRATIONS } from './storage/migrations.ts';
 import type { TenantStatus } from './storage/profile.ts';
-import type { ScopeChange, Token } from './storage/tokens.ts';
+import type { NewToken, ScopeChange, Token } from './storage/tokens.ts';
 import type { StorageUsage } from './storage/usage.ts';
 import { listenerOf, openListeners } from './streams/durable-listener.ts';
-import {
-  decodeStreamRequest,
-  EXPIRY_HEADER,
-  NORMAL_CLOSURE,
-  SCOPES_HEADER,
-} from './streams/stream-protocol.ts';
+import { ADMITTED_HEADER, decodeStreamRequest, NORMAL_CLOSURE } from './streams/stream-protocol.ts';
 
 const SWEEP_EVERY_MS = 3_600_000;
 /** When the list of tenants could not be told of a change. */
@@ -141,14 +136,14 @@ export class TenantObject extends SignInObject implements CallHandler {
     if (!opened.ok) return Response.json(opened.error, { status: 403 });
     const [client, server] = Object.values(new WebSocketPair());
     if (client === undefined || server === undefined) throw new Error('a WebSocketPair has two ends');
-    const { state, scopes, expiresAt } = opened.value;
+    const { state, ...admitted } = opened.value;
     server.serializeAttachment(state);
     this.ctx.acceptWebSocket(server);
     this.#compartment.attach(listenerOf(server));
     return new Response(null, {
       status: 101,
       webSocket: client,
-      headers: { [SCOPES_HEADER]: scopes.join(' '), [EXPIRY_HEADER]: String(expiresAt) },
+      headers: { [ADMITTED_HEADER]: JSON.stringify(admitted) },
     });
   }
 
@@ -206,7 +201,7 @@ export class TenantObject extends SignInObject implements CallHandler {
     return this.#compartment.administration.verify(after);
   }
 
-  issueToken(options: { label: string; scopes: Scope[]; ttlMs: number }): Operation<Token> {
+  issueToken(options: NewToken): Operation<Token> {
     return this.#compartment.administration.issueToken(options);
   }
 

@@ -37,7 +37,7 @@ describe('instructions', () => {
 
   test('tell only of the families that are listed', () => {
     const tools = new PublishedTools(catalogue.tools);
-    const filtered = instructionsFor(tools.familiesFor([], new Set(['scar'])));
+    const filtered = instructionsFor(tools.familiesFor([], tools.select(['scar'])));
     expect(filtered).toContain('scar_*');
     expect(filtered).not.toMatch(/blackboard|cache/);
     const scoped = instructionsFor(tools.familiesFor(['cache:read'], undefined));

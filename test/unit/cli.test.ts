@@ -99,6 +99,10 @@ describe('a tenant command line', () => {
       },
     ],
     [['member', 'add', '--help'], { name: 'help', of: 'member add' }],
+    [
+      ['token', 'acme', '--tool', 'a,b', '--tool=c', '--read-only'],
+      { name: 'token', id: 'acme', options: { tools: ['a', 'b', 'c'], read_only: true } },
+    ],
     [['--help'], { name: 'help' }],
     [['token', '--help'], { name: 'help', of: 'token' }],
     [['limits', '-h', '--json'], { name: 'help', of: 'limits' }],
@@ -146,6 +150,7 @@ describe('a tenant command line', () => {
     [['member', 'remove', 'Acme', 'm1'], 'ID must have 1 to 63 characters'],
     [['client', 'add', '--name', 'CI'], 'needs --name NAME and --redirect URI'],
     [['grants', 'acme', '--name', 'x'], 'grants takes no --name'],
+    [['limits', 'acme', '--tool', 'a', '--tool', 'b', '--unset'], 'one tool at a time'],
     [['limits', 'acme', '--tool', 'LICENSE', 'src', '--set', 'rate=1'], 'quote the star: --tool "*"'],
   ])('%j is refused with a sentence', (argv, sentence) => {
     const error = failure(() => parseTenantCommand(argv));

@@ -4,7 +4,7 @@ import type { Token } from '../../tenant/storage/tokens.ts';
 import { SCOPES } from '../../tools/tool.ts';
 import { signToken } from '../auth/tokens.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import { bodyOf, isoTime, resultOf, tenantOf } from './refusals.ts';
+import { AdminRefusal, bodyOf, isoTime, resultOf, tenantOf } from './refusals.ts';
 
 /** The tokens of one tenant, which are on the tenant's own list. */
 
@@ -32,6 +32,8 @@ const newToken = z.strictObject({
     .max(365 * DAY_S)
     .default(30 * DAY_S),
   label: z.string().max(64).default(''),
+  tools: z.array(z.string().min(1).max(64)).min(1).max(100).optional(),
+  read_only: z.boolean().default(false),
 });
 
 function tokenJson(token: Token) {
@@ -39,6 +41,7 @@ function tokenJson(token: Token) {
     token_id: token.id,
     label: token.label,
     scopes: token.scopes,
+    ...(token.tools === undefined ? {} : { tools: token.tools }),
     created_at: isoTime(token.createdAt),
     expires_at: isoTime(token.expiresAt),
     revoked_at: token.revokedAt === null ? null : isoTime(token.revokedAt),
@@ -55,14 +58,30 @@ tokens.get('/tenants/:id/tokens', async (c) => {
 
 tokens.post('/tenants/:id/tokens', async (c) => {
   const { id, tenant } = tenantOf(c);
-  const { scopes, ttl_s, label } = await bodyOf(c, newToken);
-  const issued = await resultOf(c, tenant.issueToken({ scopes, label, ttlMs: ttl_s * 1000 }));
+  const { scopes: asked, ttl_s, label, tools, read_only } = await bodyOf(c, newToken);
+  const scopes = read_only ? asked.filter((scope) => scope.endsWith(':read')) : asked;
+  if (scopes.length === 0)
+    throw new AdminRefusal(
+      400,
+      'invalid_input',
+      'read_only: scopes must then have one that reads.',
+      'read_only',
+    );
+  const issued = await resultOf<Token>(c, tenant.issueToken({ scopes, label, tools, ttlMs: ttl_s * 1000 }));
   const { config } = c.var.isolate;
   const principal = { tenant: id, tokenId: issued.id, expiresAt: issued.expiresAt };
   const token = await signToken(config.tokenKeys[0], config.mcpUrl, principal, issued.createdAt);
   const expires_at = isoTime(issued.expiresAt);
   return c.json(
-    { tenant: id, token_id: issued.id, token, scopes: issued.scopes, expires_at, url: config.mcpUrl },
+    {
+      tenant: id,
+      token_id: issued.id,
+      token,
+      scopes: issued.scopes,
+      ...(issued.tools === undefined ? {} : { tools: issued.tools }),
+      expires_at,
+      url: config.mcpUrl,
+    },
     201,
   );
 });

@@ -28,7 +28,7 @@ export const problemSchema = toolErrorSchema
 const REFUSALS = {
   400: ['parse_error', 'invalid_request'],
   401: ['unauthorized', 'invalid_token'],
-  403: ['insufficient_scope', 'suspended', 'origin_not_allowed'],
+  403: ['insufficient_scope', 'tool_not_allowed', 'suspended', 'origin_not_allowed'],
   404: ['unknown_tool'],
   408: ['request_timeout'],
   413: [],

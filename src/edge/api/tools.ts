@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { outcomeOfCall } from '../../mcp/message-end.ts';
+import { narrowed } from '../../mcp/published-tools.ts';
 import { unknownTool } from '../../mcp/unknown-tool.ts';
 import type { CallOutcome, CallRequest } from '../../tenant/contract/call.ts';
 import { authenticate } from '../auth/authenticate.ts';
@@ -31,7 +32,9 @@ async function serve(c: Context<AppEnv>, methods: readonly string[], handler: Ha
 async function listTools(context: RequestContext): Promise<Response> {
   const admission = await context.tenant.admit();
   if (!admission.ok) return context.deny(admission.error);
-  return Response.json({ tools: context.isolate.restTools.list(admission.value.scopes, undefined) });
+  return Response.json({
+    tools: context.isolate.restTools.list(admission.value.scopes, narrowed(undefined, admission.value.tools)),
+  });
 }
 
 async function callTool(context: RequestContext, toolName: string): Promise<Response> {

@@ -34,6 +34,8 @@ export function toHttpRefusal(c: Context<AppEnv>, refusal: Refusal): HttpRefusal
       });
       return { status: 403, code: 'insufficient_scope', message, headers };
     }
+    case 'tool_not_allowed':
+      return { status: 403, code: 'tool_not_allowed', message };
     case 'suspended':
       return { status: 403, code: 'suspended', message };
     case 'unknown_session':

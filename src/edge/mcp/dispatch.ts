@@ -1,5 +1,5 @@
 import { scopeOfCompletion } from '../../mcp/completions.ts';
-import type { PublishedTools, ToolFilter } from '../../mcp/published-tools.ts';
+import { narrowed, type PublishedTools, type ToolFilter } from '../../mcp/published-tools.ts';
 import type { SessionInfo } from '../../tenant/contract/call.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
@@ -44,12 +44,19 @@ export async function admitFirst(
 ): Promise<Response> {
   const admission = await context.tenant.admit(context.session, isCall(message));
   if (!admission.ok) return context.deny(admission.error);
-  const { scopes, isGrant, session } = admission.value;
+  const { scopes, isGrant, session, tools } = admission.value;
   const needed = neededScope(context, message);
   if (needed !== undefined && !scopes.includes(needed))
     return context.deny({ reason: 'insufficient_scope', scope: needed, held: scopes, isGrant });
-  return respond(bindServer(context, scopes), session);
+  const held = { ...context, toolFilter: narrowed(context.toolFilter, tools) };
+  const name = isCall(message) ? toolNameOf(message) : undefined;
+  if (name !== undefined && tools !== undefined && isolateHas(context, name) && !tools.includes(name))
+    return context.deny({ reason: 'tool_not_allowed', tool: name });
+  return respond(bindServer(held, scopes), session);
 }
+
+const isolateHas = ({ isolate, toolFilter }: RequestContext, name: string) =>
+  isolate.tools.find(name, toolFilter) !== undefined;
 
 function neededScope({ isolate, toolFilter }: RequestContext, message: unknown): Scope | undefined {
   if (!isCall(message)) return undefined;

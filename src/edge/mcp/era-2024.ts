@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import { hasInexactEnvelope, INEXACT_ENVELOPE } from '../../mcp/inexact-numbers.ts';
 import { withoutNullArguments } from '../../mcp/null-arguments.ts';
+import { narrowed, offersResources } from '../../mcp/published-tools.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
 import { continueTrace, randomHex, traceHeadersOf } from '../../telemetry/trace.ts';
 import type { Refusal, SessionId } from '../../tenant/contract/call.ts';
@@ -58,11 +59,12 @@ async function serveStream(
     relay.close();
     return new Response(null, { status: CLIENT_CLOSED_REQUEST });
   }
-  const transport = new SseTransport(request.signal, relay);
+  const toolFilter = narrowed(context.toolFilter, relay.tools);
+  const transport = new SseTransport(request.signal, relay, offersResources(toolFilter));
   // Errors are sent on the stream, whose status is known already.
   context.protocolErrors.answered(transport.response.status);
   const server = isolate.serve({
-    ...bindServer(context, relay.scopes),
+    ...bindServer({ ...context, toolFilter }, relay.scopes),
     arrival: () => arrivalOfMessage(request),
     cancelKey: (id) => sessionCancelKey(session, id),
     get protocolVersion() {
@@ -81,9 +83,12 @@ function arrivalOfMessage(request: Request): Arrival {
   return { id: randomHex(8), trace, receivedAt: Date.now() };
 }
 
+/** Refusals of one call, after which the stream goes on. */
+const LASTING: readonly Refusal['reason'][] = ['insufficient_scope', 'tool_not_allowed', 'unavailable'];
+
 /** A token that is no longer valid ends the stream that it opened. */
 function endIfTokenIsInvalid(transport: SseTransport, refusal: Refusal): void {
-  if (refusal.reason !== 'insufficient_scope' && refusal.reason !== 'unavailable') void transport.close();
+  if (!LASTING.includes(refusal.reason)) void transport.close();
 }
 
 /** `POST /messages?sessionId=…` */

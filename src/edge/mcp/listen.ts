@@ -1,8 +1,10 @@
 import { createMcpHandler, type ServerEvent, type ServerEventBus } from '@modelcontextprotocol/server';
 import * as z from 'zod';
+import { offersResources } from '../../mcp/published-tools.ts';
 import type { SessionId } from '../../tenant/contract/call.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
 import { firstUris } from '../../transport-tools/cell-uri.ts';
+import { RESOURCE_TOOL } from '../../transport-tools/covered-by.ts';
 import { streamOpen } from '../../transport-tools/session-open.ts';
 import { KEEP_ALIVE_MS } from '../http/event-stream.ts';
 import { withOneLineEvents } from '../http/one-line-events.ts';
@@ -45,6 +47,10 @@ export async function serveListen(context: RequestContext, message: unknown): Pr
   // Other notifications exist in the protocol, but this server sends none of them.
   if (wanted === undefined || (uris.length === 0 && wanted.resourcesListChanged !== true))
     return admitUncalled(context, response);
+  if (!offersResources(context.toolFilter)) {
+    await response.body?.cancel();
+    return context.deny({ reason: 'tool_not_allowed', tool: RESOURCE_TOOL });
+  }
   bus.onEnd = () => void handler.close();
   const relay = await openRelay(context, cells, wanted.resourcesListChanged === true);
   if (!relay.ok) {

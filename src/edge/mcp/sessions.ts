@@ -1,5 +1,6 @@
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
 import { toJsonLine } from '../../json/json-line.ts';
+import { offersResources } from '../../mcp/published-tools.ts';
 import type { ClientMessage, SessionId } from '../../tenant/contract/call.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
 import { sessionClose } from '../../transport-tools/session-close.ts';
@@ -89,6 +90,8 @@ export async function streamSession(context: RequestContext): Promise<Response> 
   let primed = last !== undefined || version === undefined || version < PRIMED_SINCE;
   relay.onEvents({
     changes: (changes, rev) => {
+      // The URL may leave resources out.
+      if (!offersResources(context.toolFilter)) return;
       const events: SentEvent[] = primed ? [] : [{ id: String(rev), data: '' }];
       primed = true;
       for (const change of changes) {

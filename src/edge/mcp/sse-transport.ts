@@ -14,11 +14,14 @@ export class SseTransport implements Transport {
   #closed = false;
   protocolVersion: string | undefined;
   onclose?: () => void;
+  readonly #sendsChanges: boolean;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
 
-  constructor(signal: AbortSignal, relay: StreamRelay) {
+  /** @param sendsChanges whether the client may see the resources whose changes the tenant reports */
+  constructor(signal: AbortSignal, relay: StreamRelay, sendsChanges: boolean) {
     this.#relay = relay;
+    this.#sendsChanges = sendsChanges;
     this.#stream = new EventStream(signal, () => void this.close());
   }
 
@@ -30,7 +33,9 @@ export class SseTransport implements Transport {
   announce(endpoint: string): void {
     this.#stream.send({ event: 'endpoint', data: endpoint });
     this.#relay.onEvents({
-      changes: (changes) => this.#stream.send(...changes.flatMap(messagesOf).map(eventOf)),
+      changes: (changes) => {
+        if (this.#sendsChanges) this.#stream.send(...changes.flatMap(messagesOf).map(eventOf));
+      },
       message: (received) => {
         const message = parseMessage(asPosted(received));
         if (message !== undefined) this.onmessage?.(message);

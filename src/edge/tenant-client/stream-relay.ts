@@ -36,6 +36,7 @@ export interface StreamHandler {
  */
 export class StreamRelay {
   readonly scopes: readonly Scope[];
+  readonly tools: readonly string[] | undefined;
   readonly #tenant: TenantClient;
   readonly #session: SessionId;
   readonly #purpose: StreamPurpose;
@@ -61,9 +62,10 @@ export class StreamRelay {
   private constructor(
     tenant: TenantClient,
     { session, purpose }: Omit<StreamRequest, 'tokenId'>,
-    { socket, scopes, expiresAt }: OpenedStream,
+    { socket, scopes, expiresAt, tools }: OpenedStream,
   ) {
     this.scopes = scopes;
+    this.tools = tools;
     this.#tenant = tenant;
     this.#session = session;
     this.#purpose = purpose;

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { Config } from '../../config.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
 import { fail, type Result, succeed } from '../../result.ts';
@@ -15,9 +16,8 @@ import type {
 } from '../../tenant/contract/call.ts';
 import { forwardOnly } from '../../tenant/contract/timer.ts';
 import {
-  EXPIRY_HEADER,
+  ADMITTED_HEADER,
   encodeStreamRequest,
-  SCOPES_HEADER,
   type StreamRequest,
 } from '../../tenant/streams/stream-protocol.ts';
 import type { ToolErrorBody } from '../../tools/errors.ts';
@@ -33,6 +33,8 @@ export interface OpenedStream {
   readonly scopes: readonly Scope[];
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** The tools that it is held to; undefined for all that its scopes allow. */
+  readonly tools?: readonly string[] | undefined;
 }
 
 /**
@@ -181,12 +183,17 @@ function guardOf(config: Config): TokenGuard {
   return known;
 }
 
+const admittedStream = z.object({
+  // A scope that only another release knows is dropped.
+  scopes: z.array(z.string()).transform((named) => SCOPES.filter((scope) => named.includes(scope))),
+  expiresAt: z.number(),
+  tools: z.array(z.string()).optional(),
+});
+
 async function openedStream(response: Response): Promise<Result<OpenedStream, StreamFailure>> {
   if (response.webSocket === null) return fail(await response.json<StreamFailure>());
-  const granted = (response.headers.get(SCOPES_HEADER) ?? '').split(' ');
   return succeed({
     socket: response.webSocket,
-    scopes: SCOPES.filter((scope) => granted.includes(scope)),
-    expiresAt: Number(response.headers.get(EXPIRY_HEADER)),
+    ...admittedStream.parse(JSON.parse(response.headers.get(ADMITTED_HEADER) ?? '')),
   });
 }

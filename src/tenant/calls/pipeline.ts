@@ -4,7 +4,8 @@ import { describeCause } from '../../telemetry/redact.ts';
 import { parseArguments } from '../../tools/arguments.ts';
 import { ToolError } from '../../tools/errors.ts';
 import { type AnyTool, isRemoteTool } from '../../tools/remote-tool.ts';
-import { NotYet, type Scope, type Tool } from '../../tools/tool.ts';
+import { NotYet, type Tool } from '../../tools/tool.ts';
+import { coveredBy } from '../../transport-tools/covered-by.ts';
 import { findSession, recordSessionUse, type SessionRow } from '../../transport-tools/session-store.ts';
 import type {
   Admission,
@@ -97,7 +98,7 @@ export class Pipeline {
   admit(tokenId: TokenId, sessionId: SessionId | undefined): Result<Admission, Refusal> {
     const now = this.#parts.clock();
     const session = this.#sessionOf({ tokenId, session: sessionId }, now);
-    const admitted = this.#admit(tokenId, session, 'any', now);
+    const admitted = this.#admit(tokenId, session, undefined, now);
     if (!admitted.ok) {
       const refused = refusedRequest({ tokenId, session: sessionId }, admitted.error.reason, this.#rev, now);
       this.#parts.records.addRefusal(refused);
@@ -107,8 +108,8 @@ export class Pipeline {
       typeof session === 'object'
         ? { client: session.client, logLevel: session.log_level ?? undefined }
         : undefined;
-    const { scopes, expiresAt, isGrant } = admitted.value;
-    return succeed({ scopes, expiresAt, isGrant, session: info });
+    const { scopes, expiresAt, isGrant, tools } = admitted.value;
+    return succeed({ scopes, expiresAt, isGrant, tools, session: info });
   }
 
   /**
@@ -165,7 +166,7 @@ export class Pipeline {
 
   #pass(attempt: Attempt): Ended | Waiting {
     const { request, session, tool, now, argsSize, retry } = attempt;
-    const admitted = this.#admit(request.tokenId, session, tool?.scope ?? 'any', now);
+    const admitted = this.#admit(request.tokenId, session, tool, now);
     if (!admitted.ok) return ending({ kind: 'refused', refusal: admitted.error });
     const price = priceOf(tool ?? UNKNOWN_TOOL, argsSize);
     if (retry === undefined) {
@@ -210,12 +211,19 @@ export class Pipeline {
     return findSession(this.#parts.db, id, tokenId, now) ?? 'unknown';
   }
 
+  /** The tool that a token must be allowed for a call of this one; undefined when every token may make it. */
+  #allowedAs(tool: AnyTool): string | undefined {
+    if (this.#parts.catalogue.tools.some(({ name }) => name === tool.name)) return tool.name;
+    return coveredBy(tool);
+  }
+
   #admit(
     tokenId: TokenId,
     session: SessionRow | 'unknown' | undefined,
-    scope: Scope | 'any',
+    tool: AnyTool | undefined,
     now: number,
   ): Result<Token, Refusal> {
+    const scope = tool?.scope ?? 'any';
     const token = this.#parts.tokens.active(tokenId, now);
     if (token === undefined) return fail({ reason: 'invalid_token' });
     if (this.#parts.profile.status === 'suspended') return fail({ reason: 'suspended' });
@@ -223,6 +231,9 @@ export class Pipeline {
       const { scopes: held, isGrant } = token;
       return fail({ reason: 'insufficient_scope', scope, held, isGrant });
     }
+    const needed = tool === undefined || token.tools === undefined ? undefined : this.#allowedAs(tool);
+    if (needed !== undefined && token.tools?.includes(needed) === false)
+      return fail({ reason: 'tool_not_allowed', tool: needed });
     if (session === 'unknown') return fail({ reason: 'unknown_session' });
     if (session !== undefined) recordSessionUse(this.#parts.db, session, now);
     return succeed(token);

@@ -58,6 +58,8 @@ export type Refusal =
       /** Whether a member has granted the token, on the page of the sign-in, and not the operator. */
       isGrant: boolean;
     }
+  /** The token, or the URL that the client has connected to, is held to other tools. */
+  | { reason: 'tool_not_allowed'; tool: string }
   | { reason: 'unknown_session' }
   /** The token sends too many requests that are not charged to its tenant. Decided at the edge. */
   | { reason: 'too_many_requests'; retryAfterMs: number }
@@ -76,6 +78,8 @@ export interface Admission {
   /** When the token or grant ends on the tenant's list, in milliseconds since the epoch. */
   readonly expiresAt: number;
   readonly isGrant: boolean;
+  /** The tools that the token is held to; undefined for all that its scopes allow. */
+  readonly tools: readonly string[] | undefined;
   /** The session that the request named. */
   readonly session: SessionInfo | undefined;
 }

@@ -14,6 +14,8 @@ export function refusalMessage(refusal: Refusal): string {
         `The token lacks the scope ${refusal.scope}. ` +
         `Ask the operator to run: tenant scopes ID TOKEN_ID --add ${refusal.scope}`
       );
+    case 'tool_not_allowed':
+      return `This connection may not use ${refusal.tool}. Ask the operator for a token that is not held to other tools, or remove tools= from the URL.`;
     case 'unknown_session':
       return 'This session does not exist or has ended. Send initialize to open a new one.';
     case 'too_many_requests':

@@ -217,6 +217,7 @@ export class Grants {
       expiresAt: row.expires_at,
       revokedAt: row.ended_at,
       isGrant: true,
+      tools: undefined,
     };
     const [oldest] = this.#cached.keys();
     if (this.#cached.size >= MAX_CACHED && oldest !== undefined) this.#cached.delete(oldest);

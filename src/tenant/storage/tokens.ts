@@ -15,6 +15,15 @@ export interface Token {
   readonly revokedAt: number | null;
   /** Whether a member has granted it to a client; otherwise the operator has issued it. */
   readonly isGrant: boolean;
+  /** The tools that it is held to; undefined for all that its scopes allow. */
+  readonly tools: readonly string[] | undefined;
+}
+
+export interface NewToken {
+  readonly label: string;
+  readonly scopes: readonly Scope[];
+  readonly ttlMs: number;
+  readonly tools?: readonly string[] | undefined;
 }
 
 /** Scopes to add to a token and to remove from it. */
@@ -30,6 +39,7 @@ interface TokenRow extends Record<string, string | number | null> {
   created_at: number;
   expires_at: number;
   revoked_at: number | null;
+  tools: string | null;
 }
 
 const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text);
@@ -61,6 +71,7 @@ export class TokenList {
         expiresAt: row.expires_at,
         revokedAt: row.revoked_at,
         isGrant: false,
+        tools: row.tools?.split(' '),
       });
     }
   }
@@ -82,7 +93,7 @@ export class TokenList {
   }
 
   /** Adds a token; returns undefined when there are already 1,000 live tokens. */
-  issue(options: { label: string; scopes: readonly Scope[]; ttlMs: number }, now: number): Token | undefined {
+  issue(options: NewToken, now: number): Token | undefined {
     if (this.#tokens.size >= MAX_TOKENS && !this.#dropOneDead(now)) return undefined;
     const token: Token = {
       id: randomHex(12) as TokenId,
@@ -93,6 +104,7 @@ export class TokenList {
       expiresAt: Math.floor((now + options.ttlMs) / 1000) * 1000,
       revokedAt: null,
       isGrant: false,
+      tools: options.tools,
     };
     this.#db.exec(
       'INSERT INTO tokens (id, label, scopes, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, NULL)',
@@ -102,6 +114,8 @@ export class TokenList {
       token.createdAt,
       token.expiresAt,
     );
+    if (token.tools !== undefined)
+      this.#db.exec('UPDATE tokens SET tools = ? WHERE id = ?', token.tools.join(' '), token.id);
     this.#tokens.set(token.id, token);
     return token;
   }

@@ -5,10 +5,8 @@ import { STREAM_ENDS, type StreamEnd, type StreamPurpose } from './stream.ts';
 /** How the edge opens a stream of a tenant, and what the closing of its WebSocket means. */
 
 const REQUEST_HEADER = 'x-bulkhead-stream';
-/** On the answer with status 101: the scopes of the token, separated by spaces. */
-export const SCOPES_HEADER = 'x-bulkhead-scopes';
-/** On the same answer: when the token or grant ends, in milliseconds since the epoch. */
-export const EXPIRY_HEADER = 'x-bulkhead-expiry';
+/** On the answer with status 101: what the token of the stream may do, and until when, as JSON. */
+export const ADMITTED_HEADER = 'x-bulkhead-admitted';
 /** The platform limits the headers of a request to 128 KB; a larger request is sent in two steps. */
 const MAX_HEADER_CHARS = 64_000;
 
