@@ -67,13 +67,6 @@ export const EXPECTED_FAILURES: readonly ExpectedFailure[] = [
   },
   {
     entry: 'production',
-    revisions: ['2026-07-28'],
-    scenarios: ['caching'],
-    checks: ['sep-2549-prompts-list-caching-hints'],
-    reason: 'There are no prompts.',
-  },
-  {
-    entry: 'production',
     revisions: ['2025-11-25'],
     scenarios: ['resources-subscribe'],
     checks: ['resources-subscribe'],
