@@ -17,7 +17,9 @@ describe('through the door', () => {
     const tenant = await HttpTenant.create({ scopes: ['blackboard:write', 'cache:read'] });
     const refused = await tenant.rpc(method, params);
     expect(refused.status).toBe(403);
-    expect(refused.headers.get('www-authenticate')).toContain('scope="blackboard:read"');
+    expect(refused.headers.get('www-authenticate')).toContain(
+      'scope="blackboard:read blackboard:write cache:read"',
+    );
     expect((await jsonOf(refused)).error.data.code).toBe('insufficient_scope');
   });
 

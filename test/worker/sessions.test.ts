@@ -234,7 +234,9 @@ describe('subscribing', () => {
     for (const method of ['resources/subscribe', 'resources/unsubscribe']) {
       const response = await tenant.rpc(method, { uri: A }, inSession(session));
       expect(response.status).toBe(403);
-      expect(response.headers.get('www-authenticate')).toContain('scope="blackboard:read blackboard:write cache:read"');
+      expect(response.headers.get('www-authenticate')).toContain(
+        'scope="blackboard:read blackboard:write cache:read"',
+      );
       await response.text();
     }
   });
