@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
+import { SCOPES } from '../../src/tools/tool.ts';
 import { callTool, HttpTenant, jsonOf, listTools, operate, postMcp, send } from '../support/http.ts';
 import { modern } from '../support/streams-worker.ts';
 
@@ -76,7 +77,7 @@ describe('a token that is held to tools', () => {
     expect(tokens).toContainEqual(
       expect.objectContaining({
         tools: ['scar_list'],
-        scopes: ['blackboard:read', 'scar:read', 'cache:read'],
+        scopes: SCOPES.filter((scope) => scope.endsWith(':read')),
       }),
     );
     await expect(heldTo({ tools: ['scar_lists'] })).rejects.toThrow('there is no tool named scar_lists');
