@@ -1,11 +1,11 @@
 /** A tenant whose entries and leases were stored under keys of version 1. */
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
-import { readMigrations } from '../../src/local/migrations.ts';
 import { questionKey } from '../../src/tools/cache/key.ts';
 import { questionKeyOfV1 } from '../../src/tools/cache/key-v1.ts';
-import { createdCompartment, openCompartment } from '../support/compartment.ts';
+import { openCompartment } from '../support/compartment.ts';
 import { FakeTime } from '../support/fake-time.ts';
+import { createOldTenant } from '../support/old-database.ts';
 import type { Answer } from '../support/tenant.ts';
 
 const ask = { model: 'm', prompt: 'p' };
@@ -17,8 +17,7 @@ const TTL_MS = 60_000;
 function upgraded(stored: { entry?: boolean; lease?: boolean; missed?: boolean }) {
   const db = openDatabase();
   const time = new FakeTime();
-  const migrations = readMigrations().filter(({ name }) => name < '0014');
-  const token = createdCompartment({ db, migrations, clock: () => time.now }).issue();
+  const token = createOldTenant(db, '0014');
   if (stored.entry) {
     db.exec(
       `INSERT INTO cache_entries (rev, key, ns, model, kind, size, stored_at, expires_at, dead_at, hit_at)
