@@ -35,6 +35,7 @@ function requireAcceptableJson(args: unknown): void {
     throw invalidInput(
       found.path,
       `${found.path} is a number that cannot be kept exactly. Send fewer digits, or send it as text.`,
+      { expected: 'string', received: 'number' },
     );
   }
   const { limit } = found;

@@ -17,7 +17,12 @@ const MODERN = {
   'mcp-method': 'tools/call',
   'mcp-name': 'blackboard_write',
 };
-const error = { code: 'invalid_input', field: 'value.ids[1]' };
+const error = {
+  code: 'invalid_input',
+  field: 'value.ids[1]',
+  expected: 'string',
+  received: 'number',
+};
 const refused = { id: 'a', result: { isError: true, structuredContent: { error } } };
 
 async function nothingIsStored(tenant: HttpTenant): Promise<void> {
