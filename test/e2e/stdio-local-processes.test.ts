@@ -45,7 +45,7 @@ test('stdout carries JSON-RPC and nothing else, whatever comes in', async () => 
   server.end();
   expect(await server.exited).toEqual({ code: 0, signal: null });
   const messages = server.messages();
-  expect(messages.filter(({ id }) => id === null)).toHaveLength(3);
+  expect(messages.filter(({ id, error }) => id === undefined && error !== undefined)).toHaveLength(3);
   expect(messages.find(({ id }) => id === 2)).toMatchObject({ error: { code: -32601 } });
   expect(answerIn(await server.answerOf(3))).toMatchObject({ status: 'created' });
   const lines = server

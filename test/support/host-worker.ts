@@ -50,6 +50,8 @@ export async function openTenant(
     restart: async () => {
       // An object is evicted when its timers are done, and refusals set a timer until their half second is over.
       vi.setSystemTime(Date.now() + 2000);
+      // Only an object that runs can be evicted, and it may have been evicted just now.
+      await stub.describe();
       await evictDurableObject(stub);
     },
     now: () => Date.now(),

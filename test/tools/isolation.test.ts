@@ -29,7 +29,8 @@ async function step(
   const { tool, args } = ISOLATION_SCRIPT[index] ?? { tool: '', args: () => ({}) };
   const answer = await tenant.ok(tool, args(mark, answers));
   answers.push(answer);
-  transcript.push(JSON.stringify(answer));
+  // What is stored of the tenant's own calls is taken off the size of its file, and their texts differ in length.
+  transcript.push(JSON.stringify(answer).replace(/"storage":\{"bytes":\d+/, '"storage":{"bytes":0'));
 }
 
 async function alone(mark: string): Promise<string[]> {

@@ -283,14 +283,11 @@ const args = fc
 const turn: fc.Arbitrary<Turn> = fc
   .record({
     text: few,
-    calls: fc.array(
-      fc.record({
-        name: few,
-        args: args,
-      }),
-      { minLength: 1, maxLength: 2 },
-    ),
-    results: fc.array(fc.record({ call: fc.nat(1), text: few }), { maxLength: 2 }),
+    calls: fc.array(fc.record({ name: few, args }, { noNullPrototype: true }), {
+      minLength: 1,
+      maxLength: 2,
+    }),
+    results: fc.array(fc.record({ call: fc.nat(1), text: few }, { noNullPrototype: true }), { maxLength: 2 }),
   })
   .map(({ calls, results, ...rest }) => ({
     ...rest,

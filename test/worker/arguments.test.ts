@@ -142,7 +142,9 @@ describe('text that means something to SQL, FTS or a shell is text', () => {
     }),
   );
 
-  test.each(TEXTS.filter((key) => !key.includes('\u0000')))('%j as a key is only a name', async (key) => {
+  // A key with dot segments is refused, because clients that normalise URIs would read another cell by it.
+  const KEYS = TEXTS.filter((key) => !key.includes('\u0000') && !key.split('/').includes('..'));
+  test.each(KEYS)('%j as a key is only a name', async (key) => {
     const tenant = await HttpTenant.create();
     await tenant.call('blackboard_write', { key: 'kept', value: 1 });
     const { status } = (await tenant.call('blackboard_write', { key, value: 2 })).structuredContent;

@@ -148,7 +148,7 @@ describe('resources/read', () => {
       "it's(*)!",
       'a:b@c',
       '\\',
-      '..',
+      '...',
       '[x]',
     ];
     for (const name of names) await write(tenant, name, name, { run_id: `${name}/run` });

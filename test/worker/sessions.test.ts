@@ -132,7 +132,7 @@ describe('a session', () => {
     ['an end', (tenant, id) => del(tenant, inSession(id))],
   ];
 
-  test.each(REQUESTS.map(([name, ask, id = null]) => [name, ask, id] as const))(
+  test.each(REQUESTS.map(([name, ask, id]) => [name, ask, id] as const))(
     'is nobody else’s: %s in it is 404, like in one that is not there',
     async (_name, ask, id) => {
       const tenant = await HttpTenant.create();
@@ -149,7 +149,7 @@ describe('a session', () => {
         expect(answer.status).toBe(404);
         expect(await jsonOf(answer)).toEqual({
           jsonrpc: '2.0',
-          id,
+          ...(id === undefined ? {} : { id }),
           error: {
             code: -32000,
             message: expect.any(String),

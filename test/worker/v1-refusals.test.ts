@@ -79,7 +79,7 @@ describe('what is refused before a tool is run', () => {
     ['a large body', {}, `{"a":"${'x'.repeat(4_194_304)}"}`, 413, 'too_large'],
     ['broken JSON', {}, '{', 400, 'parse_error'],
     ['no body', {}, '', 400, 'parse_error'],
-    ['a number that cannot be held', {}, '{"value":1e400}', 400, 'invalid_request'],
+    ['a number that cannot be held', {}, '{"value":1e400}', 400, 'invalid_input'],
     ['100,000 levels', {}, `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 400, 'invalid_request'],
   ])('%s', async (_name, headers, body, status, code) => {
     const tenant = await HttpTenant.create();

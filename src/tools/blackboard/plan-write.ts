@@ -110,8 +110,9 @@ function nextValue(
 function merged({ value: given, field }: CellWrite, before: EncodedValue | undefined): NextValue {
   const patch = patchOf(given, field);
   requireExact(patch, JSON.stringify(patch), field);
-  const json = mergePatch(before === undefined ? '{}' : targetOf(before.json), patch);
-  if (before !== undefined && json === before.json) return { ...before, isSame: true };
+  const target = before === undefined ? '{}' : targetOf(before.json);
+  const json = mergePatch(target, patch);
+  if (before !== undefined && json === target) return { ...before, isSame: true };
   return { ...requireFit({ json, bytes: utf8Bytes(json) }, field), isSame: false };
 }
 
