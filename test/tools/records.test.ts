@@ -19,7 +19,7 @@ const MONTH_MS = 30 * 86_400_000;
 
 test('whatever happens in whichever order, ids have no gap and the chain verifies', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.constantFrom(...ACTS), { minLength: 5, maxLength: 20 }), async (acts) => {
+    fc.asyncProperty(fc.array(fc.constantFrom(...ACTS), { minLength: 5, maxLength: 8 }), async (acts) => {
       const tenant = await openTenant({ rate: 1, burst: 12 });
       const narrow = await tenant.otherPrincipal(['cache:read']);
       let rev = 0;
@@ -42,6 +42,6 @@ test('whatever happens in whichever order, ids have no gap and the chain verifie
       expect(broken).toBeUndefined();
       expect(last).toBeGreaterThanOrEqual(first - 1);
     }),
-    { numRuns: 5 },
+    { numRuns: 3 },
   );
 });
