@@ -6,7 +6,7 @@
  * The tool column of stored scars holds folded names, so an alias added later applies to scars recorded after it.
  */
 
-const letters = (name: string) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
+const letters = (name: string) => name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
 
 const aliases = (families: Readonly<Record<string, string>>): ReadonlyMap<string, string> =>
   new Map(Object.entries(families).flatMap(([name, same]) => same.split(' ').map((alias) => [alias, name])));
