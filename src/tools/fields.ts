@@ -72,6 +72,13 @@ export const idempotencyKey = () => name(128).optional();
 /** Seconds to live: from one second to one year. */
 export const ttlSeconds = () => z.int().min(1).max(31_536_000);
 
+/** In an entry of an answer that would be too large: its value is left out, and what may be large beside it. */
+export const leftOut = () =>
+  z.literal(true).optional().describe('The value is left out, as the answer would be too large.');
+
+/** How to get what an answer has left out. It is said only then. */
+export const howToGetTheRest = () => z.string().optional();
+
 /** For tools with `storedFields`: the fields that the pipeline has left out of the answer, and the scope that shows them. */
 export const withheld = () =>
   z

@@ -104,6 +104,11 @@ export interface ToolContext {
   headRev(): number;
   allowance(): Allowance;
   /**
+   * What an answer may take unless its caller asks for more, in bytes of JSON text, for a tool whose answer can hold many or
+   * large values: see `AnswerBudget`. Infinite for programs that use plain HTTP.
+   */
+  readonly answerBytes: number;
+  /**
    * True if the tool may return `NotYet`. False if the caller's `wait_s` has elapsed or was not given: the tool must
    * then answer with the data that it has.
    */

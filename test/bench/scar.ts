@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
 import { migrate } from '../../src/tenant/storage/migrate.ts';
+import { ANSWER_BYTES } from '../../src/tools/answer-budget.ts';
 import { scarLookup } from '../../src/tools/scar/lookup.ts';
 import { scarRecord } from '../../src/tools/scar/record.ts';
 import type { ToolContext } from '../../src/tools/tool.ts';
@@ -44,6 +45,7 @@ function openMemory(): ToolContext {
     nextRev: () => ++rev,
     headRev: () => rev,
     mayWait: false,
+    answerBytes: ANSWER_BYTES,
     waited: false,
     allowance: notNeeded,
     touch: notNeeded,

@@ -1,5 +1,5 @@
 import { catalogue } from '../../src/catalogue.ts';
-import type { CallOutcome, CallRequest, TokenId } from '../../src/tenant/contract/call.ts';
+import type { CallOutcome, CallRequest, TokenId, TransportName } from '../../src/tenant/contract/call.ts';
 import type { Verified } from '../../src/tenant/records/verify.ts';
 import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
 import { isRemoteTool } from '../../src/tools/remote-tool.ts';
@@ -72,7 +72,7 @@ export class TestTenant {
     return new TestTenant(this.#host, principal as TokenId);
   }
 
-  outcome(tool: string, args: unknown): Promise<CallOutcome> {
+  outcome(tool: string, args: unknown, transport: TransportName = 'mcp'): Promise<CallOutcome> {
     const id = (++calls).toString(16);
     return this.#host.call({
       tokenId: this.#tokenId,
@@ -87,7 +87,7 @@ export class TestTenant {
         clientName: undefined,
         clientVersion: undefined,
         protocolVersion: undefined,
-        transport: 'mcp',
+        transport,
       },
     });
   }

@@ -173,13 +173,13 @@ test('a repeat with the same idempotency key shows each token what that token ma
 
 test('every writing tool is tried, and every field that it may withhold', () => {
   expect(new Set(ATTEMPTS.map(({ tool }) => tool))).toEqual(new Set(WRITING.map(({ name }) => name)));
-  // The parts of a value that was cut go with the value.
-  const withheld = new Set(
-    ['', 'items[].'].flatMap((path) => [
-      `blackboard_claim ${path}truncated`,
-      `blackboard_claim ${path}bytes`,
-    ]),
-  );
+  // What is said of a value that was cut or left out goes with the value.
+  const withheld = new Set([
+    ...['truncated', 'bytes', 'items[].truncated', 'items[].bytes', 'items[].left_out', 'hint'].map(
+      (field) => `blackboard_claim ${field}`,
+    ),
+    'blackboard_write hint',
+  ]);
   for (const { tool, shows = [] } of ATTEMPTS) for (const field of shows) withheld.add(`${tool} ${field}`);
   const declared = WRITING.flatMap(({ name, storedFields = [] }) =>
     storedFields.map((field) => `${name} ${field}`),

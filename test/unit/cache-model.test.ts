@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
 import { migrate } from '../../src/tenant/storage/migrate.ts';
+import { ANSWER_BYTES } from '../../src/tools/answer-budget.ts';
 import { cacheGet } from '../../src/tools/cache/get.ts';
 import { cacheInvalidate } from '../../src/tools/cache/invalidate.ts';
 import { leaseTopic } from '../../src/tools/cache/lease.ts';
@@ -110,6 +111,7 @@ function both() {
       author: { principal: 'p' },
       nextRev: () => ++state.rev,
       headRev: () => state.rev,
+      answerBytes: ANSWER_BYTES,
       touch: (topic) => void touched.add(topic),
       allowance: notStubbed,
       seal: notStubbed,

@@ -3,6 +3,7 @@ import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
 import type { Database } from '../../src/tenant/storage/database.ts';
 import { migrate } from '../../src/tenant/storage/migrate.ts';
+import { ANSWER_BYTES } from '../../src/tools/answer-budget.ts';
 import { fingerprintOf } from '../../src/tools/scar/fingerprint.ts';
 import { fingerprintOfV1 } from '../../src/tools/scar/fingerprint-v1/fingerprint.ts';
 import { scarLookup } from '../../src/tools/scar/lookup.ts';
@@ -34,6 +35,7 @@ function open(): { db: Database; context: ToolContext } {
     nextRev: () => ++rev,
     headRev: () => rev,
     mayWait: false,
+    answerBytes: ANSWER_BYTES,
     waited: false,
     allowance: notStubbed,
     touch: notStubbed,

@@ -278,6 +278,7 @@ export class Pipeline {
       now,
       mayWait,
       waited: retry !== undefined,
+      transport: request.caller.transport,
     });
     const answer = (): Ended & { readonly record: CallRecord } => {
       let said: AnswerFacts | undefined;

@@ -1,4 +1,6 @@
+import { ANSWER_BYTES } from '../../tools/answer-budget.ts';
 import type { Sql, ToolContext } from '../../tools/tool.ts';
+import type { TransportName } from '../contract/call.ts';
 import { seal, unseal } from '../storage/seal.ts';
 import type { Token } from '../storage/tokens.ts';
 import type { PipelineParts } from './pipeline-parts.ts';
@@ -13,13 +15,16 @@ export interface Run extends Pick<ToolContext, 'mayWait' | 'waited' | 'now'> {
   readonly state: RunState;
   readonly sql: Sql;
   readonly token: Token;
+  readonly transport: TransportName;
 }
 
 /** All that a tool can see and do in one run. */
-export function toolContext(parts: PipelineParts, { state, token, ...run }: Run): ToolContext {
+export function toolContext(parts: PipelineParts, { state, token, transport, ...run }: Run): ToolContext {
   const { profile } = parts;
   return {
     ...run,
+    // Programs take large answers by plain HTTP; by MCP a model has to read them.
+    answerBytes: transport === 'v1' ? Number.POSITIVE_INFINITY : ANSWER_BYTES,
     author: { principal: token.id },
     nextRev: () => ++state.rev,
     headRev: () => state.rev,

@@ -1,9 +1,12 @@
 import * as z from 'zod';
+import { AnswerBudget } from '../answer-budget.ts';
 import { invalidInput, noneOf } from '../errors.ts';
 import {
   count,
+  howToGetTheRest,
   idempotencyKey,
   keyPath,
+  leftOut,
   optionalName,
   shortName,
   tags,
@@ -21,13 +24,15 @@ import { describeLost, heldByOther, lostReason } from './lost-claim.ts';
 import { oldestFree } from './next-free.ts';
 import { showTags } from './show-cell.ts';
 import { sweepAfter } from './sweep.ts';
-import { ANSWER_BYTES, DEFAULT_READ_BYTES } from './value.ts';
+import { DEFAULT_READ_BYTES } from './value.ts';
 import { whyNoneFree } from './why-none-free.ts';
 
 /** One day. Longer work needs renewals. */
 const MAX_CLAIM_S = 86_400;
 const DEFAULT_CLAIM_S = 300;
 const MAX_ITEMS = 10;
+/** What the values of several items take of an answer. */
+const VALUES_SHARE = 0.75;
 
 const input = z.strictObject({
   run_id: optionalName(),
@@ -49,7 +54,8 @@ const claimedCell = {
   key: z.string(),
   value: z.unknown().optional(),
   truncated: z.literal(true).optional(),
-  bytes: count().optional().describe('Full size, when truncated.'),
+  left_out: leftOut(),
+  bytes: count().optional().describe('Full size, when truncated or left out.'),
   rev: revision(),
   tags: z.array(z.string()).optional(),
   attempts: count().describe('Claims since the last result, including this one.'),
@@ -70,6 +76,7 @@ const output = z.strictObject({
   held: count().optional().describe('With none: matching cells that others hold, counted up to 50.'),
   delayed: count().optional().describe('With none: those released with delay_s, up to 50.'),
   dead: count().optional().describe('With none: those skipped after 5 failed claims, up to 1,000.'),
+  hint: howToGetTheRest(),
   withheld: withheld(),
 });
 
@@ -95,6 +102,8 @@ export const blackboardClaim = defineTool({
     ...['value', 'truncated', 'bytes', 'tags', 'failed'].flatMap((field) => [field, `items[].${field}`]),
     'held_by',
     'taken_from',
+    'items[].left_out',
+    'hint',
   ],
   log: {
     run_id: 'plain',
@@ -184,17 +193,18 @@ function claimNext(args: Args, context: ToolContext): Answer | NotYet {
     now,
   };
   const wanted = args.count ?? 1;
-  const maxBytes = Math.min(DEFAULT_READ_BYTES, Math.floor(ANSWER_BYTES / wanted));
-  const items: Claimed[] = [];
+  const maxBytes = Math.min(DEFAULT_READ_BYTES, Math.floor((VALUES_SHARE * context.answerBytes) / wanted));
+  const items: { whole: Claimed; short: Claimed }[] = [];
   while (items.length < wanted) {
     const id = oldestFree(context, selection);
     const [cell] = id === undefined ? [] : selectCells(sql, 'id = ?', [id], maxBytes);
     if (cell === undefined) break;
-    items.push(claimCell(args, cell, maxBytes, context));
+    const whole = claimCell(args, cell, maxBytes, context);
+    items.push({ whole, short: withoutValue(whole, cell) });
   }
   const [first] = items;
   if (first !== undefined)
-    return args.count === undefined ? { status: 'claimed', ...first } : { status: 'claimed', items };
+    return args.count === undefined ? { status: 'claimed', ...first.whole } : claimedItems(items, context);
   const { until, held, delayed, dead } = whyNoneFree(sql, selection);
   if (mayWait) return new NotYet(queueTopic(selection.runId), until);
   return {
@@ -204,6 +214,23 @@ function claimNext(args: Args, context: ToolContext): Answer | NotYet {
     delayed: delayed || undefined,
     dead: dead || undefined,
   };
+}
+
+/** All items, for their claims have started; the values as far as they fit. */
+function claimedItems(items: readonly { whole: Claimed; short: Claimed }[], context: ToolContext): Answer {
+  const shown = new AnswerBudget(context.answerBytes).wholeOrShort(items);
+  return {
+    status: 'claimed',
+    items: shown,
+    hint: shown.some(({ left_out }) => left_out) ? LEFT_OUT_HINT : undefined,
+  };
+}
+
+const LEFT_OUT_HINT =
+  'Values with left_out did not fit. Read each with blackboard_read, or claim fewer items.';
+
+function withoutValue({ claim_id, fence, key, rev, attempts, expires_in_s }: Claimed, cell: Cell): Claimed {
+  return { claim_id, fence, key, left_out: true, bytes: cell.bytes, rev, attempts, expires_in_s };
 }
 
 function claimCell(args: Args, cell: Cell, maxBytes: number, context: ToolContext): Claimed {

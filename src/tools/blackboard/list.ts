@@ -1,13 +1,14 @@
 import * as z from 'zod';
+import { AnswerBudget } from '../answer-budget.ts';
 import { cursorsOf, MAX_CURSOR_CHARS } from '../cursor.ts';
-import { count, limit, optionalName, tags, text } from '../fields.ts';
+import { count, howToGetTheRest, limit, optionalName, tags, text } from '../fields.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { listBoards } from './boards.ts';
 import { CLAIM_STATES, describeClaim } from './claim-state.ts';
 import { hasUnclearedClaims } from './expiry.ts';
 import { claimFields, DEFAULT_RUN, prefixFilter } from './fields.ts';
-import { type ListedCell, pageByKey, type Selection } from './listing.ts';
+import { type ListedCell, type Page, pageByKey, type Selection } from './listing.ts';
 import { pageByScore } from './search.ts';
 import { indexPending } from './search-index.ts';
 import { isCompact, showAuthor, showTags } from './show-cell.ts';
@@ -66,6 +67,7 @@ const output = z.strictObject({
   total: count(),
   total_is_minimum: z.literal(true).optional().describe('The real total is higher.'),
   next_cursor: z.string().optional(),
+  hint: howToGetTheRest(),
 });
 
 type Args = z.output<typeof input>;
@@ -105,17 +107,21 @@ export const blackboardList = defineTool({
 function listBoardPage(args: Args, context: ToolContext): Answer {
   const { sql, now } = context;
   const after = args.cursor === undefined ? '' : BOARD_CURSORS.decode(context, 'all', args.cursor);
-  const { boards, more, total, isMinimum } = listBoards(sql, after, args.limit, now);
-  const last = boards.at(-1);
+  const { boards: page, more, total, isMinimum } = listBoards(sql, after, args.limit, now);
+  const entries = page.map(({ run_id, cells, updated_at }) => ({
+    run_id,
+    cells,
+    age_s: ageSeconds(updated_at, now),
+  }));
+  const boards = new AnswerBudget(context.answerBytes).first(entries);
+  const isCut = boards.length < entries.length;
+  const last = more || isCut ? boards.at(-1) : undefined;
   return {
-    boards: boards.map(({ run_id, cells, updated_at }) => ({
-      run_id,
-      cells,
-      age_s: ageSeconds(updated_at, now),
-    })),
+    boards: [...boards],
     total,
     total_is_minimum: isMinimum ? true : undefined,
-    next_cursor: more && last !== undefined ? BOARD_CURSORS.encode(context, 'all', last.run_id) : undefined,
+    next_cursor: last && BOARD_CURSORS.encode(context, 'all', last.run_id),
+    hint: isCut ? CUT_HINT : undefined,
   };
 }
 
@@ -132,21 +138,36 @@ function listCells(args: Args, context: ToolContext): Answer {
     args.query === undefined
       ? keyPage(args, filters, selection, context)
       : scorePage(args, args.query, filters, selection, context);
+  const described = page.cells.map((cell) => describe(cell, isCompact(page.cells.length), now));
+  const entries = new AnswerBudget(context.answerBytes).first(described);
+  const isCut = entries.length < described.length;
   return {
-    entries: page.cells.map((cell) => describe(cell, isCompact(page.cells.length), now)),
+    entries: [...entries],
     total: page.total,
     total_is_minimum: page.isMinimum || !isComplete ? true : undefined,
-    next_cursor: page.next_cursor,
+    next_cursor: page.cursorAfter(isCut ? entries.length : undefined),
+    hint: isCut ? CUT_HINT : undefined,
   };
 }
 
-function keyPage({ cursor, limit }: Args, filters: unknown, selection: Selection, context: ToolContext) {
+const CUT_HINT = 'The page ends where an answer would become too large. next_cursor continues it.';
+
+/** `cursorAfter`: the cursor of the next page if this one ends after so many cells; without a number, after all of them. */
+type CellPage = Omit<Page<unknown>, 'next'> & { cursorAfter(cells: number | undefined): string | undefined };
+
+function keyPage(
+  { cursor, limit }: Args,
+  filters: unknown,
+  selection: Selection,
+  context: ToolContext,
+): CellPage {
   const after = cursor === undefined ? undefined : KEY_CURSORS.decode(context, filters, cursor);
   const { next, ...page } = pageByKey(context.sql, selection, after, limit);
-  return {
-    ...page,
-    next_cursor: next === undefined ? undefined : KEY_CURSORS.encode(context, filters, next),
+  const cursorAfter = (cells: number | undefined) => {
+    const last = cells === undefined ? next : page.cells[cells - 1]?.key;
+    return last === undefined ? undefined : KEY_CURSORS.encode(context, filters, last);
   };
+  return { ...page, cursorAfter };
 }
 
 function scorePage(
@@ -155,14 +176,15 @@ function scorePage(
   filters: unknown,
   selection: Selection,
   context: ToolContext,
-) {
+): CellPage {
   const offset = cursor === undefined ? 0 : SCORE_CURSORS.decode(context, filters, cursor);
   indexPending(context.sql);
   const { next, ...page } = pageByScore(context.sql, selection, query, offset, limit);
-  return {
-    ...page,
-    next_cursor: next === undefined ? undefined : SCORE_CURSORS.encode(context, filters, next),
+  const cursorAfter = (cells: number | undefined) => {
+    const seen = cells === undefined ? next : offset + cells;
+    return seen === undefined ? undefined : SCORE_CURSORS.encode(context, filters, seen);
   };
+  return { ...page, cursorAfter };
 }
 
 function describe(cell: ListedCell, compact: boolean, now: number): NonNullable<Answer['entries']>[number] {

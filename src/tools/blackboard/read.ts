@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { isJsonText } from '../../json/json-text.ts';
 import { utf8Bytes } from '../../json/utf8.ts';
+import { AnswerBudget } from '../answer-budget.ts';
 import { invalidInput, noneOf, notWith } from '../errors.ts';
-import { count, keyPath, runId } from '../fields.ts';
+import { count, howToGetTheRest, keyPath, leftOut, runId } from '../fields.ts';
 import { showValue } from '../shown-value.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
@@ -57,7 +58,8 @@ const output = z.strictObject({
         .optional()
         .describe('Omitted if the cell was not claimed since its value was written.'),
       truncated: z.literal(true).optional().describe('value is the start of the JSON text.'),
-      bytes: count().optional().describe('Full size, when truncated.'),
+      left_out: leftOut(),
+      bytes: count().optional().describe('Full size, when truncated or left out.'),
       versions: z
         .array(
           z.strictObject({
@@ -76,6 +78,7 @@ const output = z.strictObject({
     .array(z.string())
     .optional()
     .describe('Similar keys on this board, for the first absent one.'),
+  hint: howToGetTheRest(),
 });
 
 type Args = z.output<typeof input>;
@@ -132,11 +135,25 @@ export const blackboardRead = defineTool({
         : entry;
     });
     const absent = entries.find(({ reason }) => reason === 'absent');
-    if (absent === undefined) return { entries };
-    const near = suggestKeys(context.sql, args.run_id, absent.key, context.now);
-    return near.length === 0 ? { entries } : { entries, did_you_mean: near };
+    const near = absent && suggestKeys(context.sql, args.run_id, absent.key, context.now);
+    return { ...fitted(entries, args, context), did_you_mean: near?.length === 0 ? undefined : near };
   },
 });
+
+/** What fits of the values, and how to get the others. */
+function fitted(entries: readonly Entry[], { max_bytes }: Args, { answerBytes }: ToolContext) {
+  const budget = new AnswerBudget(Math.max(answerBytes, max_bytes));
+  const shown = budget.wholeOrShort(entries.map((whole) => ({ whole, short: withoutValue(whole) })));
+  return { entries: shown, hint: shown.some(({ left_out }) => left_out) ? LEFT_OUT_HINT : undefined };
+}
+
+const LEFT_OUT_HINT =
+  'Entries with left_out did not fit. Read them one by one with key, a part with path, or raise max_bytes.';
+
+function withoutValue({ key, found, reason, rev, value, bytes }: Entry): Entry {
+  const size = value === undefined ? undefined : (bytes ?? utf8Bytes(JSON.stringify(value)));
+  return { key, found, reason, rev, left_out: true, bytes: size };
+}
 
 function prepare(args: Args): ReadRequest {
   if (args.at_rev !== undefined && args.if_newer_than !== undefined)

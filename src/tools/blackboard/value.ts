@@ -5,8 +5,6 @@ import { invalidInput, ToolError } from '../errors.ts';
 export const MAX_VALUE_BYTES = 1_048_576;
 /** The default limit for one value in an answer: of a read, a claim and a conflict. */
 export const DEFAULT_READ_BYTES = 8_192;
-/** What the values of one answer take together, unless its caller asks for more. */
-export const ANSWER_BYTES = 65_536;
 const MAX_PREVIEW_CHARS = 120;
 /** Of a page with many entries. */
 export const COMPACT_PREVIEW_CHARS = 20;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { count, limit, runId, waitSeconds } from '../fields.ts';
+import { AnswerBudget } from '../answer-budget.ts';
+import { count, howToGetTheRest, limit, runId, waitSeconds } from '../fields.ts';
 import { ageSeconds } from '../time.ts';
 import { defineTool, NotYet } from '../tool.ts';
 import { isExpired } from './cell.ts';
@@ -43,6 +44,7 @@ const output = z.strictObject({
   head_rev: revision().describe('The latest rev anywhere.'),
   more: z.boolean().describe('More events exist: call again at once.'),
   reset: z.boolean().describe('Earlier events are lost: read the board again, then continue from next_rev.'),
+  hint: howToGetTheRest(),
 });
 
 type Answer = z.output<typeof output>;
@@ -60,7 +62,7 @@ export const blackboardWatch = defineTool({
   input,
   output,
   log: { run_id: 'plain', since_rev: 'plain', prefix: 'plain', wait_s: 'plain', limit: 'plain' },
-  run(args, { sql, now, mayWait, headRev }): Answer | NotYet {
+  run(args, { sql, now, mayWait, headRev, answerBytes }): Answer | NotYet {
     const head = headRev();
     const query = { runId: args.run_id, prefix: args.prefix ?? '', since: args.since_rev };
     // A revision above the head was assigned before the tenant's data was erased.
@@ -70,15 +72,22 @@ export const blackboardWatch = defineTool({
     const reset = behind && hasLostEvents(sql, query, now);
     if (events.length === 0 && upTo === undefined && !reset && mayWait)
       return new NotYet(boardTopic(args.run_id), nextExpiryOf(sql, args.run_id));
+    const described = events.map((event) => describe(event, isCompact(events.length), now));
+    const shown = new AnswerBudget(answerBytes).first(described);
+    const isCut = shown.length < described.length;
+    const next = isCut ? shown.at(-1)?.rev : upTo;
     return {
-      events: events.map((event) => describe(event, isCompact(events.length), now)),
-      next_rev: upTo ?? head,
+      events: [...shown],
+      next_rev: next ?? head,
       head_rev: head,
-      more: upTo !== undefined,
+      more: next !== undefined,
       reset,
+      hint: isCut ? CUT_HINT : undefined,
     };
   },
 });
+
+const CUT_HINT = 'The answer ends where it would become too large. Continue from next_rev.';
 
 function describe(event: BoardEvent, compact: boolean, now: number): Answer['events'][number] {
   const value = compact || isExpired(event.expires_at, now) ? null : event.value;

@@ -15,6 +15,7 @@ import { invalidInput, noneOf, notWith } from '../errors.ts';
 import {
   anyJson,
   count,
+  howToGetTheRest,
   idempotencyKey,
   keyPath,
   optionalName,
@@ -25,18 +26,17 @@ import {
   ttlSeconds,
   withheld,
 } from '../fields.ts';
-import { showValue } from '../shown-value.ts';
-import { ageSeconds, secondsLeft } from '../time.ts';
+import { secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
 import { type Cell, cellKey, loadCells, unlessExpired, wholeValue } from './cell.ts';
 import { describeHolder, type Holder, holderOf } from './claim-state.ts';
 import { findHeldCell } from './claims.ts';
+import { currentCell, describeConflict, fittedConflicts } from './conflict.ts';
 import { boardExpiry } from './expiry.ts';
 import { agent, claimId, revision } from './fields.ts';
 import { describeLost, type LostClaim, lostReason } from './lost-claim.ts';
 import { type CellWrite, MODES, planWrite, type WritePlan } from './plan-write.ts';
 import { saveCell } from './save-cell.ts';
-import { showAuthor, showTags } from './show-cell.ts';
 import { sweepAfter, sweepBlackboard } from './sweep.ts';
 import { DEFAULT_READ_BYTES } from './value.ts';
 
@@ -73,22 +73,12 @@ const input = z.strictObject({
   idempotency_key: idempotencyKey(),
 });
 
-const current = z.strictObject({
-  value: z.unknown(),
-  truncated: z.literal(true).optional(),
-  bytes: count().optional(),
-  rev: revision(),
-  by: z.string().optional(),
-  age_s: count(),
-  tags: z.array(z.string()).optional(),
-});
-
 const written = {
   key: z.string(),
   rev: revision().describe('Current rev of the cell; 0: absent.'),
   expires_in_s: count().optional(),
   stored_as: storedAs(),
-  current: current.optional().describe('On conflict: the current cell, if any.'),
+  current: currentCell.optional().describe('On conflict: the current cell, if any.'),
   reason: lostReason(),
   claim_key: z.string().optional().describe('With claim_lost: the cell of the claim, if it is another.'),
   held_by: z.string().optional().describe('Who holds the cell, or that of the lost claim.'),
@@ -117,6 +107,7 @@ const output = z.strictObject({
       }),
     )
     .optional(),
+  hint: howToGetTheRest(),
   withheld: withheld(),
 });
 
@@ -148,7 +139,7 @@ export const blackboardWrite = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   input,
   output,
-  storedFields: ['current', 'held_by', 'entries[].current', 'entries[].held_by'],
+  storedFields: ['current', 'held_by', 'entries[].current', 'entries[].held_by', 'hint'],
   log: {
     run_id: 'plain',
     by: 'plain',
@@ -245,7 +236,7 @@ function writeAll(writes: readonly CellWrite[], args: Args, context: ToolContext
     const entries = planned.map((one) =>
       isRefusal(one.plan.status) ? applyPlan(one, args.run_id, context) : notWrittenResult(one, context),
     );
-    return { status: refused, entries };
+    return { status: refused, ...fittedConflicts(entries, context.answerBytes) };
   }
   const entries = planned.map((one) => applyPlan(one, args.run_id, context));
   return { status: entries.every(({ status }) => status === 'unchanged') ? 'unchanged' : 'written', entries };
@@ -285,7 +276,10 @@ function applyPlan(planned: PlannedWrite, runId: string, context: ToolContext): 
   const { key } = write;
   switch (plan.status) {
     case 'conflict':
-      return conflictResult(planned, context);
+      return {
+        status: 'conflict',
+        ...describeConflict(key, unlessExpired(stored, context.now), context.now),
+      };
     case 'claim_lost':
       return { ...notWrittenResult(planned, context), status: 'claim_lost', ...lostResult(plan.lost, key) };
     case 'claimed_by_other':
@@ -314,26 +308,6 @@ function applyPlan(planned: PlannedWrite, runId: string, context: ToolContext): 
 /** A merge patch and a number to add are read from text; a value and an item are stored as they were sent. */
 const storedAsText = ({ mode, value }: CellWrite) =>
   mode === 'set' || mode === 'append' ? storedAsOf(value) : undefined;
-
-function conflictResult({ write, stored }: PlannedWrite, context: ToolContext): EntryResult {
-  const { now } = context;
-  const cell = unlessExpired(stored, now);
-  if (cell === undefined) return { status: 'conflict', key: write.key, rev: 0 };
-  const current = {
-    ...showValue(cell.value, cell.bytes, DEFAULT_READ_BYTES),
-    rev: cell.rev,
-    ...showAuthor(cell),
-    age_s: ageSeconds(cell.updated_at, now),
-    ...showTags(cell.tags),
-  };
-  return {
-    status: 'conflict',
-    key: write.key,
-    rev: cell.rev,
-    ...expiry(cell.expires_at, context),
-    current,
-  };
-}
 
 function lostResult({ reason, key, held_by, retry_after_ms }: LostClaim, written: string) {
   return { reason, claim_key: key === written ? undefined : key, held_by, retry_after_ms };

@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { AnswerBudget } from '../answer-budget.ts';
 import { cursorsOf } from '../cursor.ts';
-import { count, cursor, limit, optionalName, tags, text } from '../fields.ts';
+import { count, cursor, howToGetTheRest, limit, optionalName, tags, text } from '../fields.ts';
 import { defineTool } from '../tool.ts';
 import {
   countStates,
@@ -60,6 +61,7 @@ export const scarList = defineTool({
     total_is_minimum: z.literal(true).optional().describe('The real numbers can be higher.'),
     hidden: z.strictObject({ muted: count(), archived: count() }),
     next_cursor: z.string().optional(),
+    hint: howToGetTheRest(),
   }),
   log: {
     query: 'length',
@@ -99,22 +101,24 @@ export const scarList = defineTool({
         ? pageOfHits(sql, found, { ...order, sort })
         : pageOfScars(sql, wanted, { ...order, sort: args.sort ?? 'recent' });
     const { counts, index } = found;
-    const next = page.next && {
-      place: page.next.place,
-      id: page.next.id,
-      index,
-      as_of: asOf,
-    };
+    const described = page.scars.map((scar) => listedView(scar, scar.fixes, now));
+    const scars = new AnswerBudget(context.answerBytes).first(described);
+    const isCut = scars.length < described.length;
+    const last = isCut ? page.scars[scars.length - 1] : page.next;
+    const next = last && { place: last.place, id: last.id, index, as_of: asOf };
     const hiddenOf = (state: (typeof HIDDEN)[number]) =>
       args.status === state ? 0 : (counts.get(state) ?? 0);
     return {
-      scars: page.scars.map((scar) => listedView(scar, scar.fixes, now)),
+      scars: [...scars],
       total: states.reduce<number>((sum, state) => sum + (counts.get(state) ?? 0), 0),
       total_is_minimum: found.isMinimum ? (true as const) : undefined,
       hidden: { muted: hiddenOf('muted'), archived: hiddenOf('archived') },
       next_cursor: next && CURSORS.encode(context, identity, next),
+      hint: isCut ? CUT_HINT : undefined,
     };
   },
 });
+
+const CUT_HINT = 'The page ends where an answer would become too large. next_cursor continues it.';
 
 const isHidden = (state: (typeof STATES)[number]) => HIDDEN.some((hidden) => hidden === state);

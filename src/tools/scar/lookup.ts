@@ -1,11 +1,12 @@
 import * as z from 'zod';
+import { AnswerBudget } from '../answer-budget.ts';
 import { count, limit, optionalName, shortName } from '../fields.ts';
 import { defineTool } from '../tool.ts';
 import { findExact, fingerprintOf } from './fingerprint.ts';
-import { fixesOf, isDiscouraged, recommendedFix } from './fixes.ts';
+import { type Fix, fixesOf, isDiscouraged, recommendedFix } from './fixes.ts';
 import { findSimilar, type Match } from './match.ts';
 import { fixSchema, fixView, scarSchema, scarView } from './output.ts';
-import { freeText, redacted, requireTextLimits } from './texts.ts';
+import { freeText, MAX_TEXT_BYTES, redacted, requireTextLimits } from './texts.ts';
 
 const DEFAULT_SCARS_SHOWN = 3;
 const MAX_SCARS_SHOWN = 10;
@@ -62,7 +63,7 @@ export const scarLookup = defineTool({
     project: 'plain',
     limit: 'plain',
   },
-  run(args, { sql, now }) {
+  run(args, { sql, now, answerBytes }) {
     requireTextLimits(args);
     const failure = {
       project: redacted(args.project),
@@ -83,19 +84,23 @@ export const scarLookup = defineTool({
     );
     const ofScar = ({ scar }: Match) => fixes.filter((fix) => fix.scar_id === scar.id);
     const inOrder = shown.flatMap(ofScar);
-    const avoid = inOrder.filter(isDiscouraged).slice(0, MAX_FIXES_SHOWN);
-    const helpful = inOrder.filter((fix) => !isDiscouraged(fix)).slice(0, MAX_FIXES_SHOWN);
     const resolution = shown.map((match) => recommendedFix(ofScar(match))).find((fix) => fix !== undefined);
+    const budget = new AnswerBudget(answerBytes - MAX_TEXT_BYTES.resolution);
+    const firstViews = (some: readonly Fix[]) =>
+      budget.first(some.slice(0, MAX_FIXES_SHOWN).map((fix) => fixView(fix, now)));
+    const fixViews = [...firstViews(inOrder.filter((fix) => !isDiscouraged(fix)))];
+    const avoid = [...firstViews(inOrder.filter(isDiscouraged))];
+    const scars = [...budget.first(shown.map((match) => scarView(match, ofScar(match).length, now)))];
     return {
       match: MATCH[shown[0]?.stage ?? 'none'],
       fingerprint: exact?.fingerprint ?? fingerprintOf(args),
       resolution: resolution?.resolution ?? null,
-      fixes: helpful.map((fix) => fixView(fix, now)),
-      avoid: avoid.map((fix) => fixView(fix, now)),
-      scars: shown.map((match) => scarView(match, ofScar(match).length, now)),
+      fixes: fixViews,
+      avoid,
+      scars,
       left_out: {
-        scars: matches.length - shown.length,
-        fixes: inOrder.length - helpful.length - avoid.length,
+        scars: matches.length - scars.length,
+        fixes: inOrder.length - fixViews.length - avoid.length,
       },
     };
   },

@@ -1,0 +1,48 @@
+import { utf8Bytes } from '../json/utf8.ts';
+
+/** What one answer to a model takes at most, unless its caller asks for more: bytes of its JSON text in UTF-8. */
+export const ANSWER_BYTES = 65_536;
+/** Of it, what is set aside for the fields beside the entries: a cursor, suggestions, totals. */
+const REST_BYTES = 6_144;
+
+/**
+ * The room of one answer for its entries.
+ *
+ * Guarantees: nothing is lost silently. A caller either continues after the last entry that `first` returned, or sees each
+ * entry that `wholeOrShort` has shortened. At least one entry is whole, so that every call gets on.
+ */
+export class AnswerBudget {
+  #left: number;
+
+  /** @param bytes for the whole answer: `answerBytes` of the context, or more if the caller asks for it */
+  constructor(bytes: number) {
+    this.#left = bytes - REST_BYTES;
+  }
+
+  /** The entries up to the first that does not fit, and at least one. */
+  first<T>(entries: readonly T[]): readonly T[] {
+    if (this.#left === Number.POSITIVE_INFINITY) return entries;
+    const end = entries.findIndex((entry, i) => !this.#take(sizeOf(entry), i === 0));
+    return end < 0 ? entries : entries.slice(0, end);
+  }
+
+  /** Every entry: whole while there is room, else in its short form, for which room is kept. The first is whole. */
+  wholeOrShort<T>(entries: readonly { readonly whole: T; readonly short: T }[]): T[] {
+    if (this.#left === Number.POSITIVE_INFINITY) return entries.map(({ whole }) => whole);
+    const sized = entries.map(({ whole, short }) => {
+      const bytes = sizeOf(short);
+      this.#left -= bytes;
+      return { whole, short, more: sizeOf(whole) - bytes };
+    });
+    return sized.map(({ whole, short, more }, i) => (this.#take(more, i === 0) ? whole : short));
+  }
+
+  #take(bytes: number, isForced: boolean): boolean {
+    if (bytes > this.#left && !isForced) return false;
+    this.#left -= bytes;
+    return true;
+  }
+}
+
+/** With the comma behind it. */
+const sizeOf = (entry: unknown) => utf8Bytes(JSON.stringify(entry)) + 1;
