@@ -4,10 +4,15 @@ import type { ServerBinding } from './server-binding.ts';
 /** How long a client has to answer, in seconds. */
 const ANSWER_S = 600;
 
-/** The state that a tool keeps until its caller answers. */
+/** What the client keeps of a call until it answers the questions of its tool. */
 export interface KeptState {
   readonly tool: string;
-  readonly state: unknown;
+  /** A digest of the arguments. */
+  readonly args: string;
+  /** The answers so far, by the key of the question. */
+  readonly answers: Readonly<Record<string, unknown>>;
+  /** The keys of the questions that the client has been asked last. */
+  readonly asked: readonly string[];
 }
 
 /**

@@ -5,13 +5,14 @@ import {
   ProtocolErrorCode,
   type Server,
 } from '@modelcontextprotocol/server';
+import type { DeferredCall } from '../remote/run-remote-tool.ts';
 import type { CallOutcome, CallRequest } from '../tenant/contract/call.ts';
 import { VERSION } from '../version.ts';
 import { AnsweringServer } from './answering-server.ts';
 import { serveCompletions } from './completions.ts';
 import { instructionsFor } from './instructions.ts';
 import { servePrompts } from './prompts/serve-prompts.ts';
-import { type DeferredCall, runRemoteTool } from './remote-tools.ts';
+import { runForClient } from './remote-tools.ts';
 import { requestStateOf } from './request-state.ts';
 import { serveResources } from './resources.ts';
 import { answerFits, answerTooLarge } from './result-json.ts';
@@ -60,9 +61,13 @@ export function createServer(binding: ServerBinding): Server {
     };
     const outcome = await cancellable(binding, request, mcpReq.signal);
     const asking = () => ({ state, capabilities: server.getClientCapabilities() });
-    return resultOf(outcome, binding, { request, named: params.name }, (call) =>
-      runRemoteTool(binding, request, call, context, asking()),
-    );
+    return resultOf(outcome, binding, { request, named: params.name }, async (call) => {
+      const end = await runForClient(binding, request, call, context, asking());
+      if (end.kind === 'asks') return end.result;
+      return end.kind === 'answer'
+        ? answerResult(end.json, request.caller.trace.traceId)
+        : errorResult(end.error);
+    });
   });
   serveResources(server, binding);
   servePrompts(server, binding);

@@ -26,8 +26,7 @@ export interface ToolListing {
   readonly title: string;
   readonly description: string;
   readonly inputSchema: { readonly type: 'object'; readonly [keyword: string]: unknown };
-  /** Remote tools have none, because they return content of any form. */
-  readonly outputSchema?: { readonly type: 'object'; readonly [keyword: string]: unknown };
+  readonly outputSchema: { readonly type: 'object'; readonly [keyword: string]: unknown };
   readonly annotations: AnyTool['annotations'] & { readonly title: string };
 }
 
@@ -68,13 +67,12 @@ export function sweepersOf(tools: readonly AnyTool[]): readonly Sweeper[] {
 
 /** The published form of a tool. Its JSON Schemas are derived from the Zod schemas that validate its calls. */
 export function listing(tool: AnyTool): ToolListing {
-  const outputSchema = isRemoteTool(tool) ? undefined : outputSchemaOf(tool);
   return {
     name: tool.name,
     title: tool.title,
     description: tool.description,
     inputSchema: { ...publishedSchema(jsonSchema(tool.input, 'input')), type: 'object' },
-    ...(outputSchema === undefined ? {} : { outputSchema }),
+    outputSchema: outputSchemaOf(tool),
     annotations: { title: tool.title, ...tool.annotations },
   };
 }
@@ -83,7 +81,7 @@ export function listing(tool: AnyTool): ToolListing {
  * Clients validate error results against the output schema as well, so the schema admits `error` and requires no field.
  * The fields of `error` are the same for every tool; repeating them here would only cost the model tokens.
  */
-function outputSchemaOf(tool: Tool) {
+function outputSchemaOf(tool: AnyTool) {
   const schema = tool.output.partial().extend({ error: z.looseObject({}).optional() });
   return { ...jsonSchema(schema, 'output'), type: 'object' as const };
 }

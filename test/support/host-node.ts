@@ -35,6 +35,7 @@ export async function openTenant(
     tokenId: local.tokenId,
     issue,
     call: (request) => local.call(request),
+    completeRemoteCall: async (request, completion) => local.completeRemoteCall(request, completion),
     verify: async () => {
       const verified = local.exclusively(() => local.compartment.administration.verify());
       if (!verified.ok) throw new Error(verified.error.message);

@@ -42,6 +42,7 @@ export async function openTenant(
     tokenId: await issue(),
     issue,
     call: async (request: CallRequest) => await stub.call(request),
+    completeRemoteCall: async (request, completion) => await stub.completeRemoteCall(request, completion),
     verify: async () => {
       const verified = await stub.verify(undefined);
       if (!verified.ok) throw new Error(verified.error.message);

@@ -100,6 +100,12 @@ export const LAWS: Readonly<Record<string, Law>> = {
     ];
   },
 
+  'says whether it asks its caller': (tool) =>
+    unless(
+      !isRemoteTool(tool) || typeof tool.asks === 'boolean',
+      'asks must be true or false: plain HTTP serves a remote tool only if it asks nothing.',
+    ),
+
   'has a log policy for every argument and for nothing else': (tool) => {
     const log: Readonly<Record<string, string>> = tool.log ?? {};
     const fields = Object.keys(tool.input.shape);
@@ -151,7 +157,6 @@ export const LAWS: Readonly<Record<string, Law>> = {
 
   'has a portable output schema that admits an error': (tool) => {
     const { outputSchema } = listing(tool);
-    if (isRemoteTool(tool) || outputSchema === undefined) return [];
     return [
       ...portable('output', outputSchema),
       ...unless(

@@ -1,5 +1,5 @@
 import { InMemoryTransport } from '@modelcontextprotocol/client';
-import type { CallToolResult, JSONRPCMessage } from '@modelcontextprotocol/server';
+import type { JSONRPCMessage } from '@modelcontextprotocol/server';
 import { afterEach, vi } from 'vitest';
 import * as z from 'zod';
 import { PublishedTools } from '../../src/mcp/published-tools.ts';
@@ -7,7 +7,7 @@ import { createServer } from '../../src/mcp/server.ts';
 import type { ServerBinding } from '../../src/mcp/server-binding.ts';
 import type { Limits } from '../../src/tenant/contract/limit-settings.ts';
 import { createCatalogue } from '../../src/tools/catalogue.ts';
-import { type Caller, defineRemoteTool } from '../../src/tools/remote-tool.ts';
+import { defineRemoteTool, type RemoteContext } from '../../src/tools/remote-tool.ts';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { createdCompartment, GENEROUS } from './compartment.ts';
 import { Heard } from './streams-heard.ts';
@@ -15,9 +15,9 @@ import type { Answer } from './tenant.ts';
 
 afterEach(() => void vi.useRealTimers());
 
-export type Act = (args: { secret: string; n: number }, caller: Caller) => Promise<CallToolResult>;
+export type Act = (args: { secret: string; n: number }, context: RemoteContext) => Promise<{ said: string }>;
 
-export const said = (text: string): CallToolResult => ({ content: [{ type: 'text', text }] });
+export const said = (text: string) => ({ said: text });
 export const forever: Act = () => new Promise<never>(() => {});
 
 export const probe = (act: Act) =>
@@ -29,6 +29,8 @@ export const probe = (act: Act) =>
     scope: 'blackboard:write',
     cost: 1,
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+    asks: true,
+    output: z.strictObject({ said: z.string() }),
     input: z.strictObject({ secret: z.string().default(''), n: z.int().min(0).default(0) }),
     log: { secret: 'omit', n: 'plain' },
     run: act,

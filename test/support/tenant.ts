@@ -1,5 +1,12 @@
 import { catalogue } from '../../src/catalogue.ts';
-import type { CallOutcome, CallRequest, TokenId, TransportName } from '../../src/tenant/contract/call.ts';
+import { runRemoteTool } from '../../src/remote/run-remote-tool.ts';
+import type {
+  CallOutcome,
+  CallRequest,
+  RemoteCompletion,
+  TokenId,
+  TransportName,
+} from '../../src/tenant/contract/call.ts';
 import type { Verified } from '../../src/tenant/records/verify.ts';
 import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
 import { isRemoteTool } from '../../src/tools/remote-tool.ts';
@@ -9,6 +16,7 @@ import type { Scope } from '../../src/tools/tool.ts';
 export interface TestHost {
   readonly tokenId: TokenId;
   call(request: CallRequest): Promise<CallOutcome>;
+  completeRemoteCall(request: CallRequest, completion: RemoteCompletion): Promise<void>;
   /** Another token of the same tenant, by default with every scope. */
   issue(scopes?: readonly Scope[]): Promise<TokenId>;
   /** Checks the records, of which there are fewer than one step checks. */
@@ -72,9 +80,27 @@ export class TestTenant {
     return new TestTenant(this.#host, principal as TokenId);
   }
 
-  outcome(tool: string, args: unknown, transport: TransportName = 'mcp'): Promise<CallOutcome> {
+  /** How a call ends. A remote tool is run here, with nobody whom it could ask. */
+  async outcome(tool: string, args: unknown, transport: TransportName = 'mcp'): Promise<CallOutcome> {
+    const request = this.#request(tool, args, transport);
+    const outcome = await this.#host.call(request);
+    const found = catalogue.find(tool);
+    if (outcome.kind !== 'deferred' || found === undefined || !isRemoteTool(found)) return outcome;
+    const end = await runRemoteTool(found, request, outcome, {
+      signal: new AbortController().signal,
+      log: async () => undefined,
+      progress: async () => undefined,
+      canAsk: () => false,
+      ask: () => Promise.reject(new Error(`nobody answers the questions of ${tool}`)),
+      complete: (completion) => this.#host.completeRemoteCall(request, completion),
+    });
+    if (end.kind === 'pending') throw new Error(`${tool} waits for an answer`);
+    return end;
+  }
+
+  #request(tool: string, args: unknown, transport: TransportName): CallRequest {
     const id = (++calls).toString(16);
-    return this.#host.call({
+    return {
       tokenId: this.#tokenId,
       session: undefined,
       cancelKey: id,
@@ -89,7 +115,7 @@ export class TestTenant {
         protocolVersion: undefined,
         transport,
       },
-    });
+    };
   }
 
   /** The structured answer; fails the test when the call was refused. */
@@ -98,7 +124,7 @@ export class TestTenant {
     if (outcome.kind !== 'answer') throw new Error(`${tool} gave ${JSON.stringify(outcome)}`);
     const answer: Answer = JSON.parse(outcome.json);
     const found = catalogue.find(tool);
-    if (found === undefined || isRemoteTool(found)) throw new Error(`no tool ${tool} that answers by itself`);
+    if (found === undefined) throw new Error(`there is no tool ${tool}`);
     const checked = found.output.safeParse(answer);
     if (!checked.success)
       throw new Error(`${tool} answered against its schema: ${checked.error.message}\n${outcome.json}`);

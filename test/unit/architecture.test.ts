@@ -34,7 +34,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'tenant/members': ['tenant/storage', ...CONTRACT],
   tenant: [...TENANT, 'transport-tools', ...CONTRACT],
   registry: ['tenant/storage', ...CONTRACT],
-  mcp: ['transport-tools', 'tenant/calls', ...CONTRACT],
+  remote: ['tenant/calls', ...CONTRACT],
+  mcp: ['remote', 'transport-tools', 'tenant/calls', ...CONTRACT],
   'edge/http': EDGE_HTTP,
   'edge/auth': ['edge/http', ...EDGE_HTTP],
   'edge/tenant-client': ['edge/auth', 'edge/http', 'tenant/streams', 'transport-tools', ...EDGE_HTTP],
@@ -46,7 +47,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'transport-tools',
     ...EDGE_HTTP,
   ],
-  'edge/api': ['edge/tenant-client', 'edge/auth', 'edge/http', ...EDGE_HTTP],
+  'edge/api': ['remote', 'edge/tenant-client', 'edge/auth', 'edge/http', ...EDGE_HTTP],
   'edge/oauth': ['edge/auth', 'edge/http', ...EDGE_HTTP],
   'edge/admin': [
     'edge/oauth',
@@ -76,8 +77,6 @@ const PLATFORM = [
 ];
 /** Rooms that are made of the protocol's library. */
 const PROTOCOL = ['edge', 'mcp', 'cli', 'local', 'bridge'];
-/** Names types of the protocol's library, which are all that a remote tool sees of it. */
-const PROTOCOL_TYPES = 'src/tools/remote-tool.ts';
 
 const files = globSync('src/**/*.{ts,tsx,mjs}').filter((file) => !file.endsWith('.d.ts'));
 
@@ -138,9 +137,7 @@ describe('imports only what its room may', () => {
 
 describe('names no platform', () => {
   const isFree = (file: string) =>
-    !PROTOCOL.includes((roomOf(file) ?? '').split('/')[0] ?? '') &&
-    !PLATFORM.includes(file) &&
-    file !== PROTOCOL_TYPES;
+    !PROTOCOL.includes((roomOf(file) ?? '').split('/')[0] ?? '') && !PLATFORM.includes(file);
   test.each(files.filter(isFree))('%s', (file) => {
     expect(readFileSync(file, 'utf8')).not.toMatch(
       /cloudflare:|DurableObject(?:State|Storage|Namespace)|@modelcontextprotocol/,

@@ -32,9 +32,11 @@ const remote = defineRemoteTool({
   scope: 'scar:write',
   cost: 2,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+  asks: false,
   input: z.strictObject({ scar_id: text(1, 64) }),
+  output: z.strictObject({ issue: z.string() }),
   log: { scar_id: 'plain' },
-  run: async () => ({ content: [] }),
+  run: async () => ({ issue: '#1' }),
 });
 
 const problems = (tool: Parameters<(typeof LAWS)[string]>[0]) =>
@@ -85,6 +87,16 @@ describe('the laws say what is wrong and what to do', () => {
   ])('%j', (parts, remedy) => {
     expect(problems(broken(parts)).join('\n')).toContain(remedy);
   });
+});
+
+test.each([
+  [{ output: z.looseObject({ issue: z.string() }) }, 'output must be a z.strictObject'],
+  [{ asks: undefined }, 'asks must be true or false'],
+  [{ cost: 0 }, 'cost must be'],
+  [{ scope: undefined }, "scope must be 'scar:read' or 'scar:write'"],
+  [{ log: undefined }, 'log must have an entry for scar_id'],
+])('of a remote tool: %j', (parts, remedy) => {
+  expect(problems(Object.assign({ ...remote }, parts)).join('\n')).toContain(remedy);
 });
 
 test.each([

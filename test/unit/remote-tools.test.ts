@@ -1,4 +1,3 @@
-import type { CallToolResult } from '@modelcontextprotocol/server';
 import { describe, expect, test, vi } from 'vitest';
 import { MAX_REMOTE_CALLS, REMOTE_TOOL_MS } from '../../src/tenant/calls/remote-call-slots.ts';
 import { createCatalogue } from '../../src/tools/catalogue.ts';
@@ -17,12 +16,15 @@ import {
 
 describe('a tool at the edge', () => {
   test('runs with arguments that were checked, and its caller; one line says how it ended', async () => {
-    const rig = await opened(async ({ secret, n }, caller) => {
-      await caller.notify({ method: 'notifications/message', params: { level: 'info', data: 'half' } });
-      return said(`${secret} ${n} ${caller.signal.aborted}`);
+    const rig = await opened(async ({ secret, n }, { log, signal, tenant, now }) => {
+      await log('info', 'half');
+      return said(`${secret} ${n} ${signal.aborted} ${tenant} ${now === rig.test.clock.now}`);
     });
     const answer = await rig.call({ secret: 'MARKER' });
-    expect(answer.result.content).toEqual([{ type: 'text', text: 'MARKER 0 false' }]);
+    expect(answer.result.structuredContent).toEqual({ said: 'MARKER 0 false test true' });
+    expect(answer.result.content).toEqual([
+      { type: 'text', text: JSON.stringify(answer.result.structuredContent) },
+    ]);
     expect(rig.received.all).toContainEqual(
       expect.objectContaining({ method: 'notifications/message', params: { level: 'info', data: 'half' } }),
     );
@@ -45,7 +47,7 @@ describe('a tool at the edge', () => {
   });
 
   test('is logged once it has ended, with the time that it took', async () => {
-    const { promise, resolve } = Promise.withResolvers<CallToolResult>();
+    const { promise, resolve } = Promise.withResolvers<{ said: string }>();
     const rig = await opened(() => promise);
     const answer = rig.call({ n: 7 });
     await rig.send({ id: 'ping', method: 'ping' });
@@ -201,7 +203,7 @@ describe('as many as may run at once', () => {
     rig.send({ id, method: 'tools/call', params: { name: 'edge_probe', arguments: {} } });
 
   test('run, and one more is told to come again; each that ends makes room', async () => {
-    const ends: ((result: CallToolResult) => void)[] = [];
+    const ends: ((answer: { said: string }) => void)[] = [];
     const rig = await opened(() => new Promise((resolve) => void ends.push(resolve)));
     for (let id = 1000; id < 1000 + MAX_REMOTE_CALLS; id++) await run(rig, id);
     await vi.waitFor(() => expect(ends).toHaveLength(MAX_REMOTE_CALLS));
@@ -215,7 +217,7 @@ describe('as many as may run at once', () => {
     const next = rig.call();
     await vi.waitFor(() => expect(ends).toHaveLength(MAX_REMOTE_CALLS + 1));
     ends.at(-1)?.(said('next'));
-    expect((await next).result.content).toEqual([{ type: 'text', text: 'next' }]);
+    expect((await next).result.structuredContent).toEqual({ said: 'next' });
   });
 
   test('are as many when a client gives all of them one id', async () => {

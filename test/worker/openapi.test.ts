@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
-import { isRemoteTool } from '../../src/tools/remote-tool.ts';
+import { asksNothing } from '../../src/tools/remote-tool.ts';
 import { jsonOf, send } from '../support/http.ts';
 import type { Answer } from '../support/tenant.ts';
 
-/** Remote tools are offered by MCP only. */
-const served = catalogue.tools.flatMap((tool) => (isRemoteTool(tool) ? [] : tool));
+const served = catalogue.tools.filter(asksNothing);
 
 describe('GET /openapi.json', () => {
   const document = async () => {

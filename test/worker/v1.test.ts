@@ -3,7 +3,7 @@ import { catalogue } from '../../src/catalogue.ts';
 import { problemSchema } from '../../src/edge/api/openapi.ts';
 import { COALESCE_MS } from '../../src/telemetry/coalesce.ts';
 import { blackboardWrite } from '../../src/tools/blackboard/write.ts';
-import { isRemoteTool } from '../../src/tools/remote-tool.ts';
+import { asksNothing } from '../../src/tools/remote-tool.ts';
 
 import { HttpTenant, jsonOf, listTools, operate, send } from '../support/http.ts';
 import { storedBy } from '../support/storage.ts';
@@ -163,15 +163,15 @@ describe('GET /v1/tools', () => {
     return (await jsonOf(response)).tools;
   };
 
-  test('is what tools/list says but for remote tools, for each token its own', async () => {
-    const remote = catalogue.tools.filter(isRemoteTool).map(({ name }) => name);
+  test('is what tools/list says but for tools that ask their caller, for each token its own', async () => {
+    const asking = catalogue.tools.filter((tool) => !asksNothing(tool)).map(({ name }) => name);
     const tenant = await HttpTenant.create();
     const few = await HttpTenant.issue(tenant.id, { scopes: ['scar:read'] });
     for (const { token } of [tenant, few]) {
       const { result } = await jsonOf(
         await new HttpTenant(tenant.id, { token_id: '', token }).post(listTools),
       );
-      const local = result.tools.filter(({ name }: { name: string }) => !remote.includes(name));
+      const local = result.tools.filter(({ name }: { name: string }) => !asking.includes(name));
       expect(await names(token)).toEqual(local);
     }
     expect((await names(few.token)).length).toBeLessThan((await names(tenant.token)).length);

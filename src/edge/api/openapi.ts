@@ -4,8 +4,7 @@ import { listing } from '../../tools/catalogue.ts';
 import { ERROR_CODES, toolErrorSchema } from '../../tools/errors.ts';
 import { describeFamily, familyOf } from '../../tools/families.ts';
 import { jsonSchema } from '../../tools/json-schema.ts';
-import { isRemoteTool } from '../../tools/remote-tool.ts';
-import type { Tool } from '../../tools/tool.ts';
+import { type AnyTool, asksNothing, isRemoteTool } from '../../tools/remote-tool.ts';
 import { VERSION } from '../../version.ts';
 import { STATUS_OF_CODE } from '../http/http-errors.ts';
 
@@ -87,10 +86,12 @@ const WAITED =
   'The answer. If the call waits longer than a second, the body begins with white space, and a late error is a ' +
   'Problem in this body: its member `status` is the status that the response would have had.';
 
-function callOf(tool: Tool) {
+function callOf(tool: AnyTool) {
   const { name, title, description } = listing(tool);
   // Programs generate code from this document, so it has the bounds that the list for models leaves out.
   const inputSchema = jsonSchema(tool.input, 'input');
+  const grows = !isRemoteTool(tool) && tool.grows;
+  const mayWait = isRemoteTool(tool) || 'wait_s' in tool.input.shape;
   return {
     operationId: name,
     tags: [familyOf(tool)],
@@ -101,10 +102,10 @@ function callOf(tool: Tool) {
     requestBody: { required: true, content: json(inputSchema) },
     responses: {
       200: {
-        description: 'wait_s' in tool.input.shape ? WAITED : 'The answer.',
+        description: mayWait ? WAITED : 'The answer.',
         content: json(jsonSchema(tool.output, 'output')),
       },
-      ...refusals(STATUSES.filter((status) => status !== 507 || tool.grows)),
+      ...refusals(STATUSES.filter((status) => status !== 507 || grows)),
     },
   };
 }
@@ -141,8 +142,8 @@ const LISTED_TOOL = {
 };
 
 function document() {
-  // Remote tools are offered by MCP only.
-  const tools = catalogue.tools.flatMap((tool) => (isRemoteTool(tool) ? [] : tool));
+  // Only MCP serves tools that ask their caller something.
+  const tools = catalogue.tools.filter(asksNothing);
   const calls = tools.map((tool) => [`/v1/tools/${tool.name}`, { post: callOf(tool) }]);
   const families = [...new Set(tools.map(familyOf))];
   return {

@@ -2,7 +2,9 @@ import { type Context, Hono } from 'hono';
 import { outcomeOfCall } from '../../mcp/message-end.ts';
 import { narrowed } from '../../mcp/published-tools.ts';
 import { unknownTool } from '../../mcp/unknown-tool.ts';
+import { type DeferredCall, runRemoteTool } from '../../remote/run-remote-tool.ts';
 import type { CallOutcome, CallRequest } from '../../tenant/contract/call.ts';
+import { isRemoteTool } from '../../tools/remote-tool.ts';
 import { authenticate } from '../auth/authenticate.ts';
 import { readCalls } from '../http/body.ts';
 import { methodNotAllowed, problem, toolErrorProblem } from '../http/http-errors.ts';
@@ -41,7 +43,11 @@ async function callTool(context: RequestContext, toolName: string): Promise<Resp
   const { request, isolate, arrival, tenant, principal, caller } = context;
   const body = await readCalls(request, isolate.config.maxBodyBytes);
   if (!body.ok) return context.refuse(body.error);
-  const leave = () => context.waitUntil(tenant.cancel(arrival.id));
+  const gone = new AbortController();
+  const leave = () => {
+    gone.abort();
+    context.waitUntil(tenant.cancel(arrival.id));
+  };
   request.signal.addEventListener('abort', leave, { once: true });
   const response = respond(
     context,
@@ -54,21 +60,57 @@ async function callTool(context: RequestContext, toolName: string): Promise<Resp
       caller: { ...caller, protocolVersion: undefined },
     },
     toolName,
+    gone.signal,
   ).finally(() => request.signal.removeEventListener('abort', leave));
-  return mayWait(body.value.value) ? respondLate(response, leave) : response;
+  return mayWait(context, toolName, body.value.value) ? respondLate(response, leave) : response;
 }
 
-/** Whether the arguments ask the tool to wait. The tool validates them; here they decide only how to respond. */
-function mayWait(args: unknown): boolean {
+/** Whether the call may take long: that of a remote tool, or one whose arguments, which the tool validates, ask it to wait. */
+function mayWait({ isolate }: RequestContext, toolName: string, args: unknown): boolean {
+  const tool = isolate.restTools.find(toolName, undefined);
+  if (tool !== undefined && isRemoteTool(tool)) return true;
   const waitS = typeof args === 'object' && args !== null && 'wait_s' in args ? args.wait_s : undefined;
   // As text it waits as well.
   return Number(waitS) > 0;
 }
 
-async function respond(context: RequestContext, call: CallRequest, named: string): Promise<Response> {
-  const outcome = await context.tenant.call(call);
+async function respond(
+  context: RequestContext,
+  call: CallRequest,
+  named: string,
+  gone: AbortSignal,
+): Promise<Response> {
+  const admitted = await context.tenant.call(call);
+  const outcome = admitted.kind === 'deferred' ? await runHere(context, call, admitted, gone) : admitted;
   context.spans.outcome = outcomeOfCall(outcome);
   return responseTo(context, outcome, named);
+}
+
+/** Runs a remote tool that asks nothing. Nobody receives its messages. */
+async function runHere(
+  { isolate, tenant, waitUntil }: RequestContext,
+  call: CallRequest,
+  deferred: DeferredCall,
+  signal: AbortSignal,
+): Promise<CallOutcome> {
+  const tool = isolate.restTools.find(call.tool, undefined);
+  // The tenant's Durable Object still runs another release.
+  if (tool === undefined || !isRemoteTool(tool)) return { kind: 'unknown_tool' };
+  const end = await runRemoteTool(tool, call, deferred, {
+    signal,
+    log: async () => undefined,
+    progress: async () => undefined,
+    canAsk: () => false,
+    ask: () => Promise.reject(new Error('a tool that plain HTTP serves asks its caller')),
+    complete: (completion) => {
+      const completed = tenant.completeRemoteCall(call, completion);
+      // The report must arrive even if the client has disconnected meanwhile.
+      waitUntil(completed);
+      return completed;
+    },
+  });
+  if (end.kind === 'pending') throw new Error('a tool that plain HTTP serves waits for its caller');
+  return end;
 }
 
 /** How a call ended, as an HTTP response. The tenant has logged the call. */
@@ -82,7 +124,6 @@ function responseTo(
       return new Response(outcome.json, { headers: { 'content-type': 'application/json' } });
     case 'error':
       return toolErrorProblem(outcome.error);
-    // Remote tools are not among `restTools`.
     case 'deferred':
     case 'unknown_tool': {
       const { restTools } = context.isolate;

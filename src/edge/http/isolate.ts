@@ -9,7 +9,7 @@ import { type ExporterHost, SpanExporter } from '../../telemetry/otel/exporter.t
 import { requireAffordable } from '../../tenant/calls/limits.ts';
 import { forwardOnly } from '../../tenant/contract/timer.ts';
 import type { Catalogue } from '../../tools/catalogue.ts';
-import { isRemoteTool } from '../../tools/remote-tool.ts';
+import { asksNothing } from '../../tools/remote-tool.ts';
 import { hostnamesOf } from './host.ts';
 import type { RequestSpans } from './request-spans.ts';
 
@@ -61,7 +61,7 @@ export function isolateOf(env: Env, served: Served): Isolate {
     ...isolateLog(log),
     spans: config.collector && new SpanExporter(config.collector, exporterHost(log)),
     tools: new PublishedTools(served.catalogue.tools),
-    restTools: new PublishedTools(served.catalogue.tools.filter((tool) => !isRemoteTool(tool))),
+    restTools: new PublishedTools(served.catalogue.tools.filter(asksNothing)),
     serve: served.serve,
     stateKey: createHmac('sha256', config.tokenKeys[0].secret).update('request state').digest(),
   };

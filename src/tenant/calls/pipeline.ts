@@ -3,7 +3,7 @@ import { fail, type Result, succeed } from '../../result.ts';
 import { describeCause } from '../../telemetry/redact.ts';
 import { parseArguments } from '../../tools/arguments.ts';
 import { ToolError } from '../../tools/errors.ts';
-import { type AnyTool, isRemoteTool } from '../../tools/remote-tool.ts';
+import { type AnyTool, isRemoteTool, type RemoteTool } from '../../tools/remote-tool.ts';
 import { NotYet, type Tool } from '../../tools/tool.ts';
 import { coveredBy } from '../../transport-tools/covered-by.ts';
 import { findSession, recordSessionUse, type SessionRow } from '../../transport-tools/session-store.ts';
@@ -175,16 +175,17 @@ export class Pipeline {
     }
     const work = retry?.work ?? price;
     if (tool === undefined) return ending({ kind: 'unknown_tool' }, { work });
-    if (isRemoteTool(tool)) return this.#defer(request, tool, work);
+    if (isRemoteTool(tool)) return this.#defer({ ...attempt, tool }, work);
     return this.#bounded({ ...attempt, tool }, admitted.value, work);
   }
 
   /** Validates a call of a remote tool and returns it to the caller to be run, unless too many are running. */
-  #defer(request: CallRequest, tool: AnyTool, work: number): Ended {
+  #defer({ request, tool, now }: Attempt & { tool: RemoteTool }, work: number): Ended {
     try {
       const args = parseArguments(tool, request.args);
+      const { id: tenant } = this.#parts.profile;
       const slot = this.#parts.remoteCalls.reserve(this.#parts.monotonic());
-      if (slot !== undefined) return ending({ kind: 'deferred', args, slot }, { work });
+      if (slot !== undefined) return ending({ kind: 'deferred', args, slot, tenant, now }, { work });
       const message = 'Too many long calls are running. Try again shortly.';
       throw new ToolError('unavailable', message, { limit: MAX_REMOTE_CALLS });
     } catch (cause) {

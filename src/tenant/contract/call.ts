@@ -86,7 +86,7 @@ export interface Admission {
 
 /**
  * How a call ended. `answer` holds the structured answer as JSON text. `deferred` means that the tenant has admitted,
- * charged and validated the call of a remote tool, which the caller must now run with `args` and report by
+ * charged and validated the call of a remote tool at `now`, which the caller must now run with `args` and report by
  * `completeRemoteCall`.
  */
 export type CallOutcome =
@@ -94,7 +94,7 @@ export type CallOutcome =
   | { kind: 'error'; error: ToolErrorBody }
   | { kind: 'refused'; refusal: Refusal }
   | { kind: 'unknown_tool' }
-  | { kind: 'deferred'; args: Record<string, unknown>; slot: string };
+  | { kind: 'deferred'; args: Record<string, unknown>; slot: string; tenant: TenantId; now: number };
 
 /** Why a stream was not opened: its token was refused, or the call that must come first was not answered. */
 export type StreamFailure = Exclude<CallOutcome, { kind: 'answer' | 'deferred' }>;

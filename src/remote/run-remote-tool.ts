@@ -1,0 +1,88 @@
+import { describeCause } from '../telemetry/redact.ts';
+import { expectedError, internalError, toJson } from '../tenant/calls/outcomes.ts';
+import { REMOTE_TOOL_MS } from '../tenant/calls/remote-call-slots.ts';
+import type { CallOutcome, CallRequest, RemoteCompletion } from '../tenant/contract/call.ts';
+import type { AnswersTo, Questions } from '../tools/ask.ts';
+import { ToolError } from '../tools/errors.ts';
+import type { RemoteContext, RemoteTool } from '../tools/remote-tool.ts';
+
+/** A call that the tenant has admitted, charged and validated, and that must be run here. */
+export type DeferredCall = Extract<CallOutcome, { kind: 'deferred' }>;
+
+/** What a transport provides for the run of a remote tool. */
+export interface RemoteTransport extends Pick<RemoteContext, 'log' | 'progress' | 'canAsk'> {
+  /** Aborts when the client cancels or disconnects. */
+  readonly signal: AbortSignal;
+  /** @returns the answers, or what the client must be asked in the response, after which it calls again */
+  ask(questions: Questions): Promise<Asked>;
+  /** Reports the end of the run to the tenant. */
+  complete(completion: RemoteCompletion): Promise<void>;
+}
+
+export type Asked =
+  | { readonly kind: 'answered'; readonly answers: AnswersTo<Questions> }
+  | { readonly kind: 'pending' };
+
+/** How a run ended. `pending`: the client must be asked what the transport has collected, and then calls again. */
+export type RemoteEnd = Extract<CallOutcome, { kind: 'answer' | 'error' }> | { readonly kind: 'pending' };
+
+/** Thrown through a tool that has asked something to which the client has not answered yet. */
+class Unanswered extends Error {}
+
+/** Runs a remote tool within its deadline and inside the error boundary, and reports its end to the tenant. */
+export async function runRemoteTool(
+  tool: RemoteTool,
+  request: CallRequest,
+  { args, slot, tenant, now }: DeferredCall,
+  transport: RemoteTransport,
+): Promise<RemoteEnd> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), REMOTE_TOOL_MS);
+  const signal = AbortSignal.any([transport.signal, deadline.signal]);
+  let isPending = false;
+  const context: RemoteContext = {
+    tenant,
+    principal: request.tokenId,
+    now,
+    signal,
+    log: transport.log,
+    progress: transport.progress,
+    canAsk: transport.canAsk,
+    ask: async <Q extends Questions>(questions: Q) => {
+      if (!tool.asks) throw new Error(`${tool.name} asks its caller although it declares asks: false`);
+      const asked = await transport.ask(questions);
+      isPending = asked.kind === 'pending';
+      if (asked.kind === 'pending') throw new Unanswered();
+      return asked.answers as AnswersTo<Q>;
+    },
+  };
+  try {
+    const answered = await Promise.race([tool.run(args, context), whenAborted(signal)]);
+    const json = toJson(tool.output.parse(answered));
+    await transport.complete({ slot, error: undefined, thrown: undefined });
+    return { kind: 'answer', json };
+  } catch (cause) {
+    if (isPending) {
+      await transport.complete({ slot, error: undefined, thrown: undefined });
+      return { kind: 'pending' };
+    }
+    const isExpected = cause instanceof ToolError;
+    const error = isExpected ? expectedError(cause, request) : internalError(request);
+    const thrown = isExpected ? undefined : describeCause(cause, request.args, tool.log);
+    await transport.complete({ slot, error, thrown });
+    return { kind: 'error', error };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = () =>
+      reject(
+        new ToolError('unavailable', 'The tool took too long, or the request was cancelled. Try again.'),
+      );
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+}

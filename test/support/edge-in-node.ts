@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import { Hono } from 'hono';
+import { toolsApi } from '../../src/edge/api/tools.ts';
+import { signToken } from '../../src/edge/auth/tokens.ts';
+import { boundary, prepare } from '../../src/edge/http/boundary.ts';
+import type { AppEnv } from '../../src/edge/http/isolate.ts';
+import { handleMcp } from '../../src/edge/mcp/endpoint.ts';
+import { createServer } from '../../src/mcp/server.ts';
+import { parseTenantId, type TokenId } from '../../src/tenant/contract/call.ts';
+import { type Catalogue, createCatalogue } from '../../src/tools/catalogue.ts';
+import type { AnyTool } from '../../src/tools/remote-tool.ts';
+import { SCOPES, type Scope } from '../../src/tools/tool.ts';
+import { TRANSPORT_TOOLS } from '../../src/transport-tools/catalogue.ts';
+import { createdCompartment } from './compartment.ts';
+import { TEST_SECRETS } from './secrets.ts';
+import type { Answer } from './tenant.ts';
+
+const ORIGIN = 'https://mcp.test';
+const DAY_MS = 86_400_000;
+
+/** The variables that wrangler.toml sets. */
+function settings(): Record<string, string> {
+  const [, vars = ''] = readFileSync('wrangler.toml', 'utf8').split('\n[vars]\n');
+  const lines = vars.matchAll(/^([A-Z_]+) = (".*")$/gm);
+  return Object.fromEntries([...lines].map(([, name = '', value = '']) => [name, JSON.parse(value)]));
+}
+
+/** What the Worker serves to the token of a tenant. The documents that it serves as well cannot be loaded in Node. */
+function edgeApp(catalogue: Catalogue) {
+  const app = new Hono<AppEnv>();
+  app.onError(boundary);
+  app.use(prepare({ catalogue, serve: createServer }));
+  app.all('/mcp', handleMcp);
+  app.route('/v1', toolsApi);
+  return app;
+}
+
+/** The Worker's routes in Node, in front of the compartment of one tenant that has these tools. */
+export async function openEdge(tools: readonly AnyTool[], scopes: readonly Scope[] = SCOPES) {
+  const catalogue = createCatalogue(tools, TRANSPORT_TOOLS);
+  const test = createdCompartment({ catalogue, clock: () => Date.now() });
+  const app = edgeApp(catalogue);
+  const tenant = parseTenantId('test');
+  if (tenant === undefined) throw new Error('not a tenant id');
+  const key = { kid: 'test', secret: Buffer.from(TEST_SECRETS.TOKEN_KEYS.slice(5), 'base64url') };
+  const tokenId: TokenId = test.issue(scopes);
+  const now = Date.now();
+  const token = await signToken(key, `${ORIGIN}/mcp`, { tenant, tokenId, expiresAt: now + DAY_MS }, now);
+  const env = {
+    ...settings(),
+    ...TEST_SECRETS,
+    PUBLIC_URL: ORIGIN,
+    TENANTS: { getByName: () => test.compartment },
+    ANONYMOUS_FENCE: { limit: async () => ({ success: true }) },
+  };
+  const context = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
+  const send = async (path: string, init: RequestInit = {}) =>
+    app.request(
+      `${ORIGIN}${path}`,
+      { ...init, headers: { authorization: `Bearer ${token}`, ...init.headers } },
+      env,
+      context,
+    );
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    send(path, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+  return {
+    test,
+    send,
+    /** Calls a tool by plain HTTP. */
+    v1: async (tool: string, args: unknown = {}) => {
+      const response = await post(`/v1/tools/${tool}`, args);
+      return { status: response.status, body: (await response.json()) as Answer };
+    },
+    /** Sends a message of the 2026-07-28 revision. */
+    mcp: async (
+      method: string,
+      params: Record<string, unknown> & { name?: string },
+      capabilities: object = {},
+    ) => {
+      const _meta = {
+        'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+        'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+        'io.modelcontextprotocol/clientCapabilities': capabilities,
+      };
+      const response = await post(
+        '/mcp',
+        { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } },
+        {
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2026-07-28',
+          'mcp-method': method,
+          ...(params.name === undefined ? {} : { 'mcp-name': params.name }),
+        },
+      );
+      const text = await response.text();
+      const json = text.startsWith('{') ? text : (/^data: (\{.*)$/m.exec(text)?.[1] ?? '{}');
+      return JSON.parse(json) as Answer;
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import { expect, test } from 'vitest';
+import * as z from 'zod';
+import { text } from '../../src/tools/fields.ts';
+import { defineRemoteTool, type RemoteContext } from '../../src/tools/remote-tool.ts';
+import { openEdge } from '../support/edge-in-node.ts';
+
+/** Remote tools as the edge serves them: over plain HTTP, and with questions to a client of 2026-07-28. */
+
+const traits = {
+  kind: 'remote',
+  title: 'Probe',
+  description: 'Does what the test says, at the edge and after admission.',
+  scope: 'scar:read',
+  cost: 1,
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+  input: z.strictObject({ what: text(1, 64) }),
+  output: z.strictObject({ said: z.string() }),
+  log: { what: 'plain' },
+} as const;
+type Run = (args: { what: string }, context: RemoteContext) => Promise<{ said: string }>;
+const quiet = (run: Run) => defineRemoteTool({ ...traits, name: 'scar_quiet', asks: false, run });
+const sure = z.object({ sure: z.boolean() });
+const asking = (then: () => void = () => undefined) =>
+  defineRemoteTool({
+    ...traits,
+    name: 'scar_ask',
+    asks: true,
+    run: async ({ what }, { ask }) => {
+      const first = await ask({ confirm: { kind: 'elicit', message: `Do ${what}?`, schema: sure } });
+      const second = await ask({ model: { kind: 'sample', prompt: what, maxTokens: 10 } });
+      then();
+      return { said: JSON.stringify([first.confirm, second.model.content]) };
+    },
+  });
+
+test('plain HTTP serves a remote tool that asks nothing, and no other', async () => {
+  const edge = await openEdge([
+    quiet(async ({ what }, { tenant, canAsk }) => ({ said: `${what} of ${tenant} ${canAsk('elicit')}` })),
+    asking(),
+  ]);
+  expect(await edge.v1('scar_quiet', { what: 'it' })).toEqual({
+    status: 200,
+    body: { said: 'it of test false' },
+  });
+  expect(await edge.v1('scar_quiet', {})).toMatchObject({ status: 400, body: { field: 'what' } });
+  expect(await edge.v1('scar_ask', { what: 'it' })).toMatchObject({
+    status: 404,
+    body: { code: 'unknown_tool' },
+  });
+  const listed = (await (await edge.send('/v1/tools')).json()) as { tools: { name: string }[] };
+  expect(listed.tools.map(({ name }) => name)).toEqual(['scar_quiet']);
+  edge.test.compartment.flush();
+  const records = edge.test.db.exec("SELECT tool, outcome FROM records WHERE tool = 'scar_quiet'");
+  expect(records.map(({ outcome }) => outcome)).toEqual(['deferred', 'answer', 'error']);
+});
+
+test.each([
+  ['answers against its output schema', async () => ({ said: 7 }) as never],
+  ['asks although it declares that it asks nothing', async (_args, { ask }) => ask({}) as never],
+  ['throws', () => Promise.reject(new Error('SECRET-CAUSE'))],
+] satisfies [string, Run][])('a remote tool that %s fails as internal', async (_name, run) => {
+  const edge = await openEdge([quiet(run)]);
+  const { status, body } = await edge.v1('scar_quiet', { what: 'it' });
+  expect(status).toBe(500);
+  expect(body).toMatchObject({ code: 'internal', error_id: expect.any(String) });
+  expect(JSON.stringify(body)).not.toContain('SECRET-CAUSE');
+  expect(edge.test.lines.at(-1)).toMatchObject({ code: 'internal', cause: expect.anything() });
+});
+
+const CAPABILITIES = { elicitation: {}, sampling: {} };
+const ACCEPTED = { action: 'accept', content: { sure: true } };
+const SAMPLED = { role: 'assistant', model: 'm', content: { type: 'text', text: 'hi' } };
+type Edge = Awaited<ReturnType<typeof openEdge>>;
+const call = async (edge: Edge, what: string, more: object = {}) =>
+  (await edge.mcp('tools/call', { name: 'scar_ask', arguments: { what }, ...more }, CAPABILITIES)).result;
+
+test('a client of 2026-07-28 answers with further calls, and earlier answers are kept for it', async () => {
+  let effects = 0;
+  const edge = await openEdge([asking(() => void effects++)]);
+  const first = await call(edge, 'it');
+  expect(first).toMatchObject({ resultType: 'input_required', requestState: expect.any(String) });
+  expect(Object.keys(first.inputRequests)).toEqual(['confirm']);
+  const second = await call(edge, 'it', {
+    inputResponses: { confirm: ACCEPTED },
+    requestState: first.requestState,
+  });
+  expect(Object.keys(second.inputRequests)).toEqual(['model']);
+  expect(effects).toBe(0);
+  const last = await call(edge, 'it', {
+    inputResponses: { model: SAMPLED },
+    requestState: second.requestState,
+  });
+  expect(JSON.parse(last.structuredContent.said)).toEqual([ACCEPTED, SAMPLED.content]);
+  expect(effects).toBe(1);
+});
+
+test('an answer with a state counts for the call whose question it answers, and for no other', async () => {
+  const edge = await openEdge([asking()]);
+  const { requestState } = await call(edge, 'it');
+  const asksAgain = (result: { inputRequests?: object }) => Object.keys(result.inputRequests ?? {});
+  const inputResponses = { confirm: ACCEPTED };
+  expect(asksAgain(await call(edge, 'something else', { inputResponses, requestState }))).toEqual([
+    'confirm',
+  ]);
+  // Nor is a question answered that was not asked.
+  const early = { model: SAMPLED, ...inputResponses };
+  expect(asksAgain(await call(edge, 'it', { inputResponses: early, requestState }))).toEqual(['model']);
+});
+
+test('an answer that does not fit the question is refused in a sentence', async () => {
+  const edge = await openEdge([asking()]);
+  const { requestState } = await call(edge, 'it');
+  const inputResponses = { confirm: { action: 'accept', content: { sure: 'very' } } };
+  expect(await call(edge, 'it', { inputResponses, requestState })).toMatchObject({
+    isError: true,
+    structuredContent: { error: { code: 'invalid_input' } },
+  });
+});
