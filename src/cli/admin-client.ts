@@ -8,6 +8,8 @@ const PAGE = 500;
 /** The requests that `compact` makes at most. */
 const MAX_COMPACT_REQUESTS = 10_000;
 
+const callsSchema = z.object({ used: z.number(), quota: z.number().nullable(), resets_at: z.string() });
+
 const tenantSchema = z.object({
   id: z.string(),
   status: z.enum(['active', 'suspended']),
@@ -18,6 +20,7 @@ const tenantSchema = z.object({
     tools: z.record(z.string(), bucketLimitSchema),
   }),
   storage: z.object({ bytes: z.number(), quota_bytes: z.number(), own_quota: z.boolean() }),
+  calls: z.object({ day: callsSchema, month: callsSchema }),
   clients: z.object({ sessions: z.number(), open_streams: z.number() }),
 });
 export type TenantAnswer = z.infer<typeof tenantSchema>;
@@ -98,6 +101,9 @@ export interface LimitChange {
   readonly burst?: number | undefined;
   /** The storage quota in bytes; null removes the tenant's own, so that the one of the deployment applies. */
   readonly storage?: number | null | undefined;
+  /** The calls that may be charged in a day or a month; null removes the quota. */
+  readonly calls_per_day?: number | null | undefined;
+  readonly calls_per_month?: number | null | undefined;
   /** Removes the limit instead, so that the more general one applies. */
   readonly unset?: true | undefined;
 }

@@ -10,6 +10,9 @@ import {
   parseScopes,
   parseStatus,
   parseTtl,
+  QUOTAS,
+  type UsageQuery,
+  usageQuery,
 } from './tenant-values.ts';
 import { optionProblem, usageError } from './terminal.ts';
 
@@ -32,6 +35,8 @@ const MEMBER_COMMANDS: readonly TenantCommand['name'][] = [
 export const isMemberCommand = (command: TenantCommand): command is MemberCommand =>
   MEMBER_COMMANDS.includes(command.name);
 
+export type UsageCommand = { name: 'usage'; id: string } & UsageQuery;
+
 /** A parsed command line. */
 export type TenantCommand =
   | { name: 'help'; of: CommandName | undefined }
@@ -44,7 +49,8 @@ export type TenantCommand =
   | { name: 'token'; id: string; options: TokenOptions }
   | { name: 'scopes'; id: string; tokenId: string; change: ScopeChange }
   | { name: 'revoke'; id: string; tokenId: string }
-  | { name: 'limits'; id: string; change: LimitChange };
+  | { name: 'limits'; id: string; change: LimitChange }
+  | UsageCommand;
 
 const OPTIONS = {
   json: { type: 'boolean' },
@@ -66,6 +72,10 @@ const OPTIONS = {
   name: { type: 'string' },
   redirect: { type: 'string', multiple: true },
   secret: { type: 'boolean' },
+  by: { type: 'string' },
+  since: { type: 'string' },
+  until: { type: 'string' },
+  csv: { type: 'boolean' },
 } as const;
 type Values = ReturnType<typeof split>['values'];
 
@@ -87,6 +97,7 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   revoke: { positionals: ['ID', 'TOKEN_ID'], options: [] },
   storage: ONE_TENANT,
   compact: ONE_TENANT,
+  usage: { positionals: ['ID'], options: ['by', 'since', 'until', 'csv'] },
   limits: { positionals: ['ID'], options: ['tool', 'set', 'unset'] },
   'member add': { positionals: ['ID'], options: ['name', 'scope', 'ttl'] },
   'member key': { positionals: ['ID', 'MEMBER_ID'], options: [] },
@@ -156,6 +167,8 @@ function commandOf(
       return { name, id, tokenId, change: scopeChange(given) };
     case 'revoke':
       return { name, id, tokenId };
+    case 'usage':
+      return { name, id, ...usageQuery(given) };
     case 'delete':
       if (given.yes !== true) {
         throw usageError(`This would erase all data of ${id} for good. Repeat the command with --yes.`);
@@ -171,25 +184,25 @@ function limitsCommand({ tool: tools, ...given }: Values, words: readonly string
   const [tool, second] = tools ?? [];
   if (second !== undefined) throw usageError('limits changes one tool at a time. Give --tool once.');
   const assignments = [...(given.set ?? []), ...words.filter((word) => word.includes('='))];
-  const unsetsStorage = given.unset === true && words.includes('storage');
+  const isQuota = (word: string) => given.unset === true && QUOTAS.some((quota) => quota === word);
+  const unset = QUOTAS.filter((quota) => words.some((word) => word === quota && isQuota(word)));
   const [id = ''] = requirePositionals(
     'limits',
-    words.filter((word) => !word.includes('=') && !(unsetsStorage && word === 'storage')),
+    words.filter((word) => !word.includes('=') && !isQuota(word)),
   );
   if (given.unset === true && assignments.length > 0) {
     throw usageError('limits takes --set or --unset, not both. Leave one of them out.');
   }
-  if (unsetsStorage) {
-    if (tool !== undefined) throw usageError('The storage quota is not per tool. Leave out --tool.');
-    return { name: 'limits', id, change: { storage: null } };
-  }
-  if (given.unset === true) return { name: 'limits', id, change: { tool, unset: true } };
-  if (assignments.length === 0) {
+  if (given.unset !== true && assignments.length === 0) {
     throw usageError('limits needs --set or --unset, for example --set rate=50 burst=200.');
   }
-  const change = parseAssignments(assignments);
-  if (change.storage !== undefined && tool !== undefined)
-    throw usageError('The storage quota is not per tool. Leave out --tool or storage.');
+  const change: LimitChange =
+    given.unset === true && unset.length === 0
+      ? { unset: true }
+      : { ...parseAssignments(assignments), ...Object.fromEntries(unset.map((quota) => [quota, null])) };
+  const ofTenant = QUOTAS.find((quota) => change[quota] !== undefined);
+  if (ofTenant !== undefined && tool !== undefined)
+    throw usageError(`${ofTenant} is not per tool. Leave out --tool or ${ofTenant}.`);
   return { name: 'limits', id, change: { tool, ...change } };
 }
 

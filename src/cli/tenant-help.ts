@@ -14,6 +14,7 @@ export const COMMAND_NAMES = [
   'limits',
   'storage',
   'compact',
+  'usage',
   'member add',
   'member key',
   'member remove',
@@ -79,12 +80,13 @@ const HELP: Readonly<Record<CommandName, Help>> = {
   revoke: { usage: 'ID TOKEN_ID', summary: 'refuse a token from its next call on' },
   limits: {
     usage: 'ID [--tool NAME|"*"] (--set rate=50 burst=200 | --unset)',
-    summary: 'change the rate limits or the storage quota',
+    summary: 'change the rate limits, the storage quota or the quotas of calls',
     details: [
       'rate is tokens per second, burst the tokens that a full bucket holds; what is not set stays the same.',
       "Without --tool this changes the tenant's own limit. --tool NAME changes the limit of one tool,",
       '--tool "*" that of every tool without a limit of its own.',
       '--set storage=200MB sets the storage quota of the tenant (from 1MiB to 10GB), --unset storage removes it.',
+      '--set calls_per_day=1000 calls_per_month=20000 are quotas of calls, by UTC days and months; --unset calls_per_day removes one.',
       '--unset removes the limit, so that the more general one applies again.',
     ],
   },
@@ -94,6 +96,15 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     summary: 'delete old versions and expired entries, so that there is room',
     details: [
       'Cells, failures and cached answers stay. Old versions of cells can no longer be read afterwards.',
+    ],
+  },
+  usage: {
+    usage: 'ID [--by day|month|tool|token|client] [--since TIME] [--until TIME] [--csv]',
+    summary: 'show calls, refusals, bytes, tokens charged and money saved',
+    details: [
+      'TIME is a date (2026-11-26), a date and time (2026-11-26T14:00:00Z) or a time ago (12h, 7d), in UTC; --until is not included.',
+      'Without --since it is the last 30 days; by month, all that there is. Days, months and tokens are counted in whole days and',
+      'kept for 400 of them; tools and clients come from the records, which are kept for 30 days. --csv is for spreadsheets.',
     ],
   },
   'member add': {

@@ -1,5 +1,4 @@
 import { SCOPES, type Scope } from '../tools/tool.ts';
-import type { LimitChange } from './admin-client.ts';
 import { usageError } from './terminal.ts';
 
 /**
@@ -48,29 +47,36 @@ export function parseCount(text: string): number {
   throw usageError('--limit must be a whole number from 1 to 999999999. For all tenants write --all.');
 }
 
+/** The limits that belong to the tenant as a whole, beside its bucket. */
+export const QUOTAS = ['storage', 'calls_per_day', 'calls_per_month'] as const;
+type Assigned = { rate?: number; burst?: number } & Partial<Record<(typeof QUOTAS)[number], number>>;
+
+const ASSIGNMENT =
+  '--set takes rate=CALLS_PER_SECOND and burst=CALLS, for example rate=50 burst=200, storage=SIZE, calls_per_day=CALLS or calls_per_month=CALLS.';
+
 /**
- * Limits from words such as `rate=50`, `burst=200` and `storage=200MB`, at least one of them.
+ * Limits from words such as `rate=50`, `burst=200`, `storage=200MB` and `calls_per_day=1000`, at least one of them.
  * @throws CliError `usage`
  */
-export function parseAssignments(words: readonly string[]): Pick<LimitChange, 'rate' | 'burst' | 'storage'> {
-  const change: { rate?: number; burst?: number; storage?: number } = {};
+export function parseAssignments(words: readonly string[]): Assigned {
+  const change: Assigned = {};
   for (const word of words) {
-    const size = storageSize(word);
-    if (size !== undefined) {
-      if (change.storage !== undefined) throw usageError('--set has storage twice. Give it once.');
-      change.storage = size;
-      continue;
-    }
-    const [, name, digits] = /^(rate|burst)=(\d{1,9}(?:\.\d{1,3})?)$/.exec(word) ?? [];
-    if ((name !== 'rate' && name !== 'burst') || (name === 'burst' && !Number.isInteger(Number(digits)))) {
-      throw usageError(
-        '--set takes rate=CALLS_PER_SECOND and burst=CALLS, for example rate=50 burst=200, or storage=SIZE.',
-      );
-    }
+    const [name, value] = parseAssignment(word);
     if (change[name] !== undefined) throw usageError(`--set has ${name} twice. Give it once.`);
-    change[name] = Number(digits);
+    change[name] = value;
   }
   return change;
+}
+
+function parseAssignment(word: string): [name: keyof Assigned, value: number] {
+  const size = storageSize(word);
+  if (size !== undefined) return ['storage', size];
+  const [, quota, calls] = /^(calls_per_day|calls_per_month)=([1-9]\d{0,12})$/.exec(word) ?? [];
+  if (quota === 'calls_per_day' || quota === 'calls_per_month') return [quota, Number(calls)];
+  const [, name, digits] = /^(rate|burst)=(\d{1,9}(?:\.\d{1,3})?)$/.exec(word) ?? [];
+  if (name === 'rate' || (name === 'burst' && Number.isInteger(Number(digits))))
+    return [name, Number(digits)];
+  throw usageError(ASSIGNMENT);
 }
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
@@ -90,4 +96,27 @@ function storageSize(word: string): number | undefined {
   const factor = SIZE_UNITS[unit.toLowerCase()];
   if (digits !== '' && factor !== undefined) return Number(digits) * factor;
   throw usageError('storage must be a whole number with a unit: storage=200MB, storage=1GiB.');
+}
+
+const GROUPS = ['day', 'month', 'tool', 'token', 'client'] as const;
+
+/** Which usage is shown, and how. */
+export interface UsageQuery {
+  readonly by: (typeof GROUPS)[number];
+  readonly since: string | undefined;
+  readonly until: string | undefined;
+  readonly csv: boolean;
+}
+
+/** The server checks the moments. @throws CliError `usage` */
+export function usageQuery(given: {
+  readonly by?: string | undefined;
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  readonly csv?: boolean | undefined;
+}): UsageQuery {
+  const { by: text = 'day', since, until, csv = false } = given;
+  const by = GROUPS.find((group) => group === text);
+  if (by === undefined) throw usageError(`--by must be one of ${GROUPS.join(', ')}.`);
+  return { by, since, until, csv };
 }

@@ -19,11 +19,12 @@ import { tenantHelp } from './tenant-help.ts';
 import { printList, stdoutWriter } from './tenant-list.ts';
 import { performForMembers } from './tenant-members.ts';
 import type { Output } from './tenant-output.ts';
+import { usageOf, usageOutput } from './tenant-usage.ts';
 import { CliError, humanBytes, printable, run, table, usageError } from './terminal.ts';
 
 type AdminCommand = Exclude<TenantCommand, MemberCommand | { name: 'help' | 'list' }>;
 
-async function perform(client: AdminClient, command: AdminCommand): Promise<Output> {
+async function perform(admin: AdminRequests, client: AdminClient, command: AdminCommand): Promise<Output> {
   switch (command.name) {
     case 'create':
       return tenantOutput(await client.create(command.id));
@@ -39,6 +40,8 @@ async function perform(client: AdminClient, command: AdminCommand): Promise<Outp
       return storageOutput(await client.storage(command.id));
     case 'compact':
       return compactOutput(await client.compact(command.id));
+    case 'usage':
+      return usageOutput(await usageOf(admin, command), command.csv);
     case 'delete':
       return {
         document: await client.delete(command.id),
@@ -66,6 +69,9 @@ function storageLine({ bytes, quota_bytes, own_quota }: TenantAnswer['storage'])
   return `${humanBytes(bytes)} of ${humanBytes(quota_bytes)}${own_quota ? " (the tenant's own quota)" : ''}`;
 }
 
+const callsLine = ({ used, quota, resets_at }: TenantAnswer['calls']['day']) =>
+  quota === null ? String(used) : `${used} of ${quota}, until ${resets_at}`;
+
 function storageOutput(answer: StorageAnswer): Output {
   const facts = [
     ['tenant', answer.id],
@@ -91,7 +97,7 @@ function compactOutput(answer: CompactAnswer): Output {
 }
 
 function tenantOutput(tenant: TenantAnswer): Output {
-  const { limits, storage, clients } = tenant;
+  const { limits, storage, calls, clients } = tenant;
   const buckets = [
     ['tenant', limits.tenant] as const,
     ['every tool', limits.tool] as const,
@@ -102,6 +108,8 @@ function tenantOutput(tenant: TenantAnswer): Output {
     ['status', tenant.status],
     ['created', tenant.created_at],
     ['storage', storageLine(storage)],
+    ['calls today', callsLine(calls.day)],
+    ['this month', callsLine(calls.month)],
     ['clients', `${counted(clients.sessions, 'session')}, ${counted(clients.open_streams, 'open stream')}`],
   ];
   const rows = buckets.map(([name, { rate, burst }]) => [name, String(rate), String(burst)]);
@@ -174,7 +182,7 @@ async function main(): Promise<void> {
     } else {
       const output = isMemberCommand(command)
         ? await performForMembers(new MemberClient(admin), command)
-        : await perform(client, command);
+        : await perform(admin, client, command);
       if (json) print(output.document);
       else console.log(output.text);
     }

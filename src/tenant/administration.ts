@@ -5,7 +5,7 @@ import { deleteSessionsOfToken } from '../transport-tools/session-store.ts';
 import { changedLimits, limitsProblem } from './calls/limits.ts';
 import { type Compacted, compactStorage } from './compact.ts';
 import type { TenantId } from './contract/call.ts';
-import type { LimitChange } from './contract/limit-settings.ts';
+import type { CallQuotaChange, LimitChange } from './contract/limit-settings.ts';
 import type { Host } from './host.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
 import {
@@ -20,6 +20,7 @@ import {
   tenantInfo,
   UNAVAILABLE,
 } from './operation.ts';
+import { type TimeRange, type UsageGroup, type UsageOf, usageBy } from './records/usage.ts';
 import { type Checked, type Verified, verifyStep } from './records/verify.ts';
 import type { TenantListing } from './storage/listing.ts';
 import { hasSchema, migrate } from './storage/migrate.ts';
@@ -75,9 +76,11 @@ export class Administration {
 
   describe(): Operation<TenantInfo> {
     const { host, listeners } = this.#tenant;
-    return this.#operate(({ profile, quota }) =>
-      succeed(tenantInfo(host, profile, { storageBytes: quota.used(), streams: listeners.count })),
-    );
+    return this.#operate(({ profile, quota, callQuota }) => {
+      const calls = callQuota.status(host.clock());
+      const now = { storageBytes: quota.used(), streams: listeners.count, calls };
+      return succeed(tenantInfo(host, profile, now));
+    });
   }
 
   /** What the operator's list of tenants shows. */
@@ -117,6 +120,22 @@ export class Administration {
   /** Sets the tenant's own storage quota, or removes it, so that the one of the deployment applies. */
   setStorageQuota(bytes: number | null): Operation<TenantInfo> {
     return this.#change((profile) => ({ ...profile, storageQuotaBytes: bytes ?? undefined }));
+  }
+
+  /** Sets quotas of calls, or removes them. */
+  changeCallQuotas(change: CallQuotaChange): Operation<TenantInfo> {
+    return this.#change((profile) => {
+      const { day = profile.callQuotas.day, month = profile.callQuotas.month } = change;
+      return { ...profile, callQuotas: { day: day ?? undefined, month: month ?? undefined } };
+    });
+  }
+
+  /** What was used in a range of time. */
+  usage(by: UsageGroup, range: TimeRange): Operation<UsageOf[]> {
+    return this.#operate(({ records }) => {
+      records.flush();
+      return succeed(usageBy(this.#tenant.host.db, by, range));
+    });
   }
 
   /** What takes the room of the tenant's storage. */

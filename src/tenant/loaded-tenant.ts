@@ -1,4 +1,5 @@
 import { detachSessionsExcept } from '../transport-tools/session-store.ts';
+import { CallQuota } from './calls/call-quota.ts';
 import { Limiter } from './calls/limiter.ts';
 import { Pipeline } from './calls/pipeline.ts';
 import type { PipelineParts } from './calls/pipeline-parts.ts';
@@ -9,6 +10,7 @@ import { Grants } from './members/grants.ts';
 import { Members } from './members/members.ts';
 import { readLedger } from './records/ledger.ts';
 import type { RefusalCounter } from './records/refusals.ts';
+import { chargedOn } from './records/usage.ts';
 import { RecordWriter } from './records/writer.ts';
 import { migrate } from './storage/migrate.ts';
 import { type Profile, readProfile } from './storage/profile.ts';
@@ -24,6 +26,7 @@ export interface LoadedTenant {
   readonly pipeline: Pipeline;
   readonly records: RecordWriter;
   readonly quota: StorageQuota;
+  readonly callQuota: CallQuota;
 }
 
 /** What stays when the storage is read again. */
@@ -55,6 +58,10 @@ export function loadTenant(
   const limiter = new Limiter(limits, profile.overrides, ledger.buckets, moment());
   const state = () => ({ rev: pipeline.rev, buckets: limiter.save(moment()) });
   const records = new RecordWriter({ db, clock, log, ledger, refusals, state, flushWithin });
+  const callQuota = new CallQuota(profile.callQuotas, (days) => {
+    records.flush();
+    return chargedOn(db, days);
+  });
   const quota = new StorageQuota(db, profile.storageQuotaBytes ?? storageQuotaBytes, (limit) =>
     sweepExpired(host, (most) => pipeline.recordExpiries(most), limit).reduce((sum, rows) => sum + rows, 0),
   );
@@ -69,8 +76,9 @@ export function loadTenant(
     limiter,
     records,
     quota,
+    callQuota,
     rev: ledger.rev,
     ...lasting,
   });
-  return { profile, tokens, members: new Members(db), grants, pipeline, records, quota };
+  return { profile, tokens, members: new Members(db), grants, pipeline, records, quota, callQuota };
 }

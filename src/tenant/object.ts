@@ -18,11 +18,12 @@ import type {
   TenantId,
   TokenId,
 } from './contract/call.ts';
-import type { LimitChange } from './contract/limit-settings.ts';
+import type { CallQuotaChange, LimitChange } from './contract/limit-settings.ts';
 import { forwardOnly, type Later } from './contract/timer.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Operation, OperationProblem, TenantInfo } from './operation.ts';
 import { headSignerOf } from './records/head-signer.ts';
+import type { TimeRange, UsageGroup, UsageOf } from './records/usage.ts';
 import type { Checked, Verified } from './records/verify.ts';
 import { SignInObject } from './sign-in-object.ts';
 import { durableDatabase } from './storage/durable-database.ts';
@@ -186,6 +187,14 @@ export class TenantObject extends SignInObject implements CallHandler {
 
   setStorageQuota(bytes: number | null): Operation<TenantInfo> {
     return this.#compartment.administration.setStorageQuota(bytes);
+  }
+
+  changeCallQuotas(change: CallQuotaChange): Operation<TenantInfo> {
+    return this.#compartment.administration.changeCallQuotas(change);
+  }
+
+  usage(by: UsageGroup, range: TimeRange): Operation<UsageOf[]> {
+    return this.#compartment.administration.usage(by, range);
   }
 
   storage(): Operation<StorageUsage> {

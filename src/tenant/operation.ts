@@ -1,5 +1,6 @@
 import { fail, type Result } from '../result.ts';
 import { countSessions } from '../transport-tools/session-store.ts';
+import type { PeriodUse } from './calls/call-quota.ts';
 import type { TenantId } from './contract/call.ts';
 import type { LimitOverrides, Limits } from './contract/limit-settings.ts';
 import type { Host } from './host.ts';
@@ -17,6 +18,8 @@ export interface TenantInfo {
   readonly storageQuotaBytes: number;
   /** Whether the quota is the tenant's own, not the deployment's. */
   readonly hasOwnQuota: boolean;
+  /** The calls of this day and month. */
+  readonly calls: readonly PeriodUse[];
   /** The sessions of clients, and the streams that are open now. */
   readonly sessions: number;
   readonly streams: number;
@@ -25,7 +28,7 @@ export interface TenantInfo {
 export function tenantInfo(
   host: Host,
   profile: Profile,
-  { storageBytes, streams }: Pick<TenantInfo, 'storageBytes' | 'streams'>,
+  { storageBytes, streams, calls }: Pick<TenantInfo, 'storageBytes' | 'streams' | 'calls'>,
 ): TenantInfo {
   const { id, status, createdAt, overrides } = profile;
   return {
@@ -40,6 +43,7 @@ export function tenantInfo(
     storageBytes,
     storageQuotaBytes: profile.storageQuotaBytes ?? host.storageQuotaBytes,
     hasOwnQuota: profile.storageQuotaBytes !== undefined,
+    calls,
     sessions: countSessions(host.db),
     streams,
   };

@@ -5,6 +5,7 @@ import type { Host } from './host.ts';
 import { sweepGrants } from './members/grants.ts';
 import { anchorHead } from './records/anchors.ts';
 import { pruneRecords } from './records/prune.ts';
+import { pruneUsage } from './records/usage.ts';
 import { StorageFailure } from './storage/database.ts';
 
 /** Rows that one step of a sweep deletes, which takes a few milliseconds. */
@@ -23,7 +24,7 @@ export function sweepExpired(
   limit: number,
 ): number[] {
   const recorded = recordExpiries(limit);
-  const deleted = [sweepIdempotency, sweepGrants, pruneRecords, ...sweepers].map((sweeper) => {
+  const deleted = [sweepIdempotency, sweepGrants, pruneRecords, pruneUsage, ...sweepers].map((sweeper) => {
     try {
       return db.transaction(() => sweeper(db, clock(), limit));
     } catch (cause) {

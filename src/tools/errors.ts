@@ -50,6 +50,7 @@ export const toolErrorSchema = z.strictObject({
     .describe('What is stored, where the call does not fit it: its type or its id.'),
   limit: z.number().optional().describe('The limit that was exceeded.'),
   retry_after_ms: z.int().optional().describe('How long to wait before the next attempt.'),
+  resets_at: z.iso.datetime().optional().describe('When the quota of calls that is used up begins anew.'),
   scope: z.string().optional().describe('The scope that the token lacks.'),
   trace_id: z.string(),
   error_id: z.string().optional().describe('Identifies the cause in the logs of the operator.'),

@@ -71,9 +71,19 @@ export interface BucketStatus {
   resets_in_ms: number;
 }
 
+/** A quota of calls in a day or a month. */
+export interface CallQuotaStatus {
+  period: 'day' | 'month';
+  remaining: number;
+  quota: number;
+  resets_at: string;
+}
+
 /** What the tenant may still use; the answer of `tenant_limits`. */
 export interface Allowance {
   limits: BucketStatus[];
+  /** One for each quota of calls that is set. */
+  calls: CallQuotaStatus[];
   storage: { bytes: number; quota_bytes: number };
   token: { scopes: Scope[]; expires_at: string };
 }

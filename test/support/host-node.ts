@@ -41,6 +41,15 @@ export async function openTenant(
       if (!verified.ok) throw new Error(verified.error.message);
       return verified.value;
     },
+    setCallQuotas: async (change) => {
+      const changed = local.exclusively(() => local.compartment.administration.changeCallQuotas(change));
+      if (!changed.ok) throw new Error(changed.error.message);
+    },
+    usage: async (by, range) => {
+      const used = local.exclusively(() => local.compartment.administration.usage(by, range));
+      if (!used.ok) throw new Error(used.error.message);
+      return used.value;
+    },
     restart: async () => local.compartment.reload(),
     now: () => time.now,
     setNow: (ms) => {

@@ -48,6 +48,15 @@ export async function openTenant(
       if (!verified.ok) throw new Error(verified.error.message);
       return verified.value;
     },
+    setCallQuotas: async (change) => {
+      const changed = await stub.changeCallQuotas(change);
+      if (!changed.ok) throw new Error(changed.error.message);
+    },
+    usage: async (by, range) => {
+      const used = await stub.usage(by, range);
+      if (!used.ok) throw new Error(used.error.message);
+      return used.value;
+    },
     restart: async () => {
       // An object is evicted when its timers are done, and refusals set a timer until their half second is over.
       vi.setSystemTime(Date.now() + 2000);

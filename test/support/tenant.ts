@@ -7,6 +7,8 @@ import type {
   TokenId,
   TransportName,
 } from '../../src/tenant/contract/call.ts';
+import type { CallQuotaChange } from '../../src/tenant/contract/limit-settings.ts';
+import type { TimeRange, UsageGroup, UsageOf } from '../../src/tenant/records/usage.ts';
 import type { Verified } from '../../src/tenant/records/verify.ts';
 import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
 import { isRemoteTool } from '../../src/tools/remote-tool.ts';
@@ -21,6 +23,9 @@ export interface TestHost {
   issue(scopes?: readonly Scope[]): Promise<TokenId>;
   /** Checks the records, of which there are fewer than one step checks. */
   verify(): Promise<Verified>;
+  /** Sets or removes quotas of calls. */
+  setCallQuotas(change: CallQuotaChange): Promise<void>;
+  usage(by: UsageGroup, range: TimeRange): Promise<UsageOf[]>;
   /** The host stops and starts: what is in memory only is lost. */
   restart(): Promise<void>;
   now(): number;
@@ -65,6 +70,15 @@ export class TestTenant {
 
   verify(): Promise<Verified> {
     return this.#host.verify();
+  }
+
+  setCallQuotas(change: CallQuotaChange): Promise<void> {
+    return this.#host.setCallQuotas(change);
+  }
+
+  /** What was used until now, by default since ever. */
+  usage(by: UsageGroup, since = 0): Promise<UsageOf[]> {
+    return this.#host.usage(by, { since, until: this.now + 1 });
   }
 
   restart(): Promise<void> {

@@ -38,6 +38,10 @@ describe('a tenant', () => {
       created_at: expect.stringMatching(ISO_TIME),
       limits: DEFAULTS,
       storage: { bytes: expect.any(Number), quota_bytes: 1_073_741_824, own_quota: false },
+      calls: {
+        day: { used: 0, quota: null, resets_at: expect.stringMatching(ISO_TIME) },
+        month: { used: 0, quota: null, resets_at: expect.stringMatching(ISO_TIME) },
+      },
       clients: { sessions: 0, open_streams: 0 },
     });
     expect(await operate('GET', `/tenants/${id}`)).toEqual(made.body);
@@ -221,8 +225,8 @@ describe('limits', () => {
     [{ tool: 'cache_gte', burst: 5 }, 'no tool named cache_gte'],
     [{ tool: '__proto__', burst: 5 }, 'no tool named __proto__'],
     [{ tool: 'constructor', rate: 5 }, 'no tool named constructor'],
-    [{}, 'rate, burst, storage or unset is required'],
-    [{ tool: 'cache_get' }, 'rate, burst, storage or unset is required'],
+    [{}, 'rate, burst, storage, calls_per_day, calls_per_month or unset is required'],
+    [{ tool: 'cache_get' }, 'calls_per_month or unset is required'],
     [{ rate: 0 }, 'rate'],
     [{ rate: -1 }, 'rate'],
     [{ rate: 0.0001 }, 'rate'],
@@ -373,6 +377,7 @@ describe('scopes of a token', () => {
 const ROUTES: readonly (readonly [method: string, path: string, body: object | undefined])[] = [
   ['GET', '/tenants/ID', undefined],
   ['GET', '/tenants/ID/storage', undefined],
+  ['GET', '/tenants/ID/usage', undefined],
   ['POST', '/tenants/ID/compact', undefined],
   ['DELETE', '/tenants/ID', undefined],
   ['POST', '/tenants/ID/suspend', undefined],

@@ -10,6 +10,7 @@ import { AdminRefusal } from './refusals.ts';
 import { storage } from './storage.ts';
 import { tenants } from './tenants.ts';
 import { tokens } from './tokens.ts';
+import { usage } from './usage.ts';
 
 /** The operator's API. Every answer is JSON, every refusal problem details (RFC 9457). */
 export const admin = new Hono<AppEnv>();
@@ -25,6 +26,7 @@ admin.route('/', members);
 admin.route('/', clients);
 admin.route('/', storage);
 admin.route('/', records);
+admin.route('/', usage);
 
 // Answered here and not by the Worker's own handler, which would log the request a second time.
 admin.all('*', () => {

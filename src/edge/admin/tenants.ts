@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import * as z from 'zod';
 import {
   bucketLimitSchema,
+  callQuotaSchema,
   type LimitChange,
   storageQuotaSchema,
 } from '../../tenant/contract/limit-settings.ts';
@@ -11,8 +12,16 @@ import { bodyOf, type Ctx, idOf, isoTime, resultOf, tenantOf } from './refusals.
 
 /** One tenant: creation, status, limits, deletion. All of it is done by the tenant itself. */
 
+interface CallsChange {
+  readonly calls_per_day?: number | null | undefined;
+  readonly calls_per_month?: number | null | undefined;
+}
+
 const changesRates = ({ rate, burst, unset }: LimitChange) =>
   rate !== undefined || burst !== undefined || unset === true;
+
+const changesCalls = ({ calls_per_day, calls_per_month }: CallsChange) =>
+  calls_per_day !== undefined || calls_per_month !== undefined;
 
 const newTenant = z.strictObject({ id: z.string() });
 const limitChange = z
@@ -21,10 +30,16 @@ const limitChange = z
     rate: bucketLimitSchema.shape.rate.optional(),
     burst: bucketLimitSchema.shape.burst.optional(),
     storage: storageQuotaSchema.nullable().optional(),
+    calls_per_day: callQuotaSchema.nullable().optional(),
+    calls_per_month: callQuotaSchema.nullable().optional(),
     unset: z.literal(true).optional(),
   })
-  .refine((change) => changesRates(change) || change.storage !== undefined, {
-    error: 'rate, burst, storage or unset is required',
+  .refine((change) => changesRates(change) || change.storage !== undefined || changesCalls(change), {
+    error: 'rate, burst, storage, calls_per_day, calls_per_month or unset is required',
+  })
+  .refine((change) => change.tool === undefined || changesRates(change), {
+    path: ['tool'],
+    error: 'has only rate and burst of its own. Quotas belong to the whole tenant: leave tool out',
   })
   .refine((change) => change.unset === undefined || (change.rate ?? change.burst) === undefined, {
     path: ['unset'],
@@ -38,6 +53,12 @@ function tenantJson(info: TenantInfo) {
     created_at: isoTime(info.createdAt),
     limits: { tenant: info.effective.tenant, tool: info.effective.tool, tools: info.overrides.tools },
     storage: { bytes: info.storageBytes, quota_bytes: info.storageQuotaBytes, own_quota: info.hasOwnQuota },
+    calls: Object.fromEntries(
+      info.calls.map(({ period, used, quota, resetsAt }) => [
+        period,
+        { used, quota: quota ?? null, resets_at: isoTime(resetsAt) },
+      ]),
+    ),
     clients: { sessions: info.sessions, open_streams: info.streams },
   };
 }
@@ -71,8 +92,9 @@ tenants.post('/tenants/:id/resume', (c) => setStatus(c, 'active'));
 
 tenants.patch('/tenants/:id/limits', async (c) => {
   const { tenant } = tenantOf(c);
-  const { storage, ...change } = await bodyOf(c, limitChange);
-  const changed = changesRates(change) ? await resultOf(c, tenant.changeLimits(change)) : undefined;
-  const info = storage === undefined ? changed : await resultOf(c, tenant.setStorageQuota(storage));
-  return c.json(tenantJson(info ?? (await resultOf(c, tenant.describe()))));
+  const { storage, calls_per_day: day, calls_per_month: month, ...change } = await bodyOf(c, limitChange);
+  if (changesRates(change)) await resultOf(c, tenant.changeLimits(change));
+  if (day !== undefined || month !== undefined) await resultOf(c, tenant.changeCallQuotas({ day, month }));
+  if (storage !== undefined) await resultOf(c, tenant.setStorageQuota(storage));
+  return c.json(tenantJson(await resultOf(c, tenant.describe())));
 });

@@ -77,10 +77,10 @@ export function retryAfter(ms: number | undefined): Record<string, string> {
   return ms === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(ms / 1000))) };
 }
 
-/** A tool's error as a refusal with the same code. */
+/** A tool's error as a refusal with the same code. A quota of calls is not about the storage: there is a time to wait for. */
 export function toolErrorRefusal(error: ToolErrorBody): HttpRefusal {
   return {
-    status: STATUS_OF_CODE[error.code],
+    status: error.resets_at === undefined ? STATUS_OF_CODE[error.code] : 429,
     code: error.code,
     message: error.message,
     headers: retryAfter(error.retry_after_ms),

@@ -72,7 +72,7 @@ export class TokenGuard {
       this.spend(token);
       const waitMs = outcome.error.retry_after_ms ?? 0;
       remember(this.#passesAt, callKey(token, tool), this.#clock() + waitMs);
-    }
+    } else if (outcome.kind === 'error' && outcome.error.resets_at !== undefined) this.spend(token);
   }
 
   #level(token: TokenId, now: number): number {

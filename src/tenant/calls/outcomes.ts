@@ -1,6 +1,7 @@
 import { randomHex } from '../../telemetry/trace.ts';
 import { ToolError, type ToolErrorBody } from '../../tools/errors.ts';
 import type { CallOutcome, CallRequest } from '../contract/call.ts';
+import type { UsedUp } from './call-quota.ts';
 import type { Shortage } from './limiter.ts';
 
 /** The end of a call, as its caller receives it. */
@@ -35,13 +36,32 @@ function failed(error: ToolErrorBody): CallOutcome {
   return { kind: 'error', error };
 }
 
-export function rateLimited(request: CallRequest, charge: Shortage): CallOutcome {
-  const bucket = charge.scope === 'tenant' ? 'this tenant' : 'this tool';
+/** Why a call was not charged: a bucket that lacks tokens, or a quota of calls that is used up. */
+export type NotCharged = Shortage | UsedUp;
+
+export const notCharged = (request: CallRequest, why: NotCharged): CallOutcome =>
+  'quota' in why ? usedUp(request, why) : rateLimited(request, why);
+
+function rateLimited(request: CallRequest, { scope, retryAfterMs }: Shortage): CallOutcome {
+  const bucket = scope === 'tenant' ? 'this tenant' : 'this tool';
   return failed({
     code: 'rate_limited',
-    message: `The rate limit of ${bucket} is reached. Wait ${charge.retryAfterMs} ms, then repeat the call.`,
+    message: `The rate limit of ${bucket} is reached. Wait ${retryAfterMs} ms, then repeat the call.`,
     retryable: true,
-    retry_after_ms: charge.retryAfterMs,
+    retry_after_ms: retryAfterMs,
+    trace_id: request.caller.trace.traceId,
+  });
+}
+
+function usedUp(request: CallRequest, { scope, retryAfterMs, quota, resetsAt }: UsedUp): CallOutcome {
+  const moment = new Date(resetsAt).toISOString();
+  return failed({
+    code: 'quota_exceeded',
+    message: `This tenant's quota of ${quota} calls a ${scope} is used up. Repeat the call after ${moment}, or ask the operator for a higher quota.`,
+    retryable: true,
+    limit: quota,
+    retry_after_ms: retryAfterMs,
+    resets_at: moment,
     trace_id: request.caller.trace.traceId,
   });
 }

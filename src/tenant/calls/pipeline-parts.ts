@@ -4,6 +4,7 @@ import type { RecordWriter } from '../records/writer.ts';
 import type { Database } from '../storage/database.ts';
 import type { Profile } from '../storage/profile.ts';
 import type { TokenList } from '../storage/tokens.ts';
+import type { CallQuota } from './call-quota.ts';
 import type { Limiter } from './limiter.ts';
 import type { RemoteCallSlots } from './remote-call-slots.ts';
 import type { StorageQuota } from './storage-quota.ts';
@@ -22,6 +23,7 @@ export interface PipelineParts {
   readonly records: RecordWriter;
   readonly remoteCalls: RemoteCallSlots;
   readonly quota: StorageQuota;
+  readonly callQuota: CallQuota;
   /** The last revision that was committed. */
   readonly rev: number;
   /** Whether one more call may wait. */

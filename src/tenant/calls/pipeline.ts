@@ -33,8 +33,7 @@ import {
 import { type Ended, ending, failed, type Retry, type Waiting } from './ending.ts';
 import { Expiries } from './expiries.ts';
 import { runIdempotent } from './idempotency.ts';
-import type { Shortage } from './limiter.ts';
-import { rateLimited, toJson, tooManyWaiting, waitOf } from './outcomes.ts';
+import { type NotCharged, notCharged, toJson, tooManyWaiting, waitOf } from './outcomes.ts';
 import type { PipelineParts } from './pipeline-parts.ts';
 import { MAX_REMOTE_CALLS } from './remote-call-slots.ts';
 import { growthOf } from './storage-quota.ts';
@@ -170,8 +169,8 @@ export class Pipeline {
     if (!admitted.ok) return ending({ kind: 'refused', refusal: admitted.error });
     const price = priceOf(tool ?? UNKNOWN_TOOL, argsSize);
     if (retry === undefined) {
-      const shortage = this.#charge(tool ?? UNKNOWN_TOOL, price, request.tokenId);
-      if (shortage !== undefined) return ending(rateLimited(request, shortage), { scope: shortage.scope });
+      const shortage = this.#charge(tool ?? UNKNOWN_TOOL, price, request.tokenId, now);
+      if (shortage !== undefined) return ending(notCharged(request, shortage), { scope: shortage.scope });
     }
     const work = retry?.work ?? price;
     if (tool === undefined) return ending({ kind: 'unknown_tool' }, { work });
@@ -193,10 +192,21 @@ export class Pipeline {
     }
   }
 
-  /** Charges the price that is known before the call runs. */
-  #charge({ name }: { readonly name: string }, cost: number, token: TokenId): Shortage | undefined {
-    const charged = this.#parts.limiter.charge({ name, cost }, token, this.#parts.monotonic());
-    return charged.ok ? undefined : charged.error;
+  /** Charges the price that is known before the call runs, and counts the call. A free call is neither. */
+  #charge(
+    { name }: Pick<AnyTool, 'name'>,
+    cost: number,
+    token: TokenId,
+    now: number,
+  ): NotCharged | undefined {
+    if (cost === 0) return undefined;
+    const { limiter, callQuota, monotonic } = this.#parts;
+    const usedUp = callQuota.usedUp(now);
+    if (usedUp !== undefined) return usedUp;
+    const charged = limiter.charge({ name, cost }, token, monotonic());
+    if (!charged.ok) return charged.error;
+    callQuota.count(now);
+    return undefined;
   }
 
   /** Charges the work that the call turned out to do. A free tool stays free. @returns the tokens */

@@ -1,5 +1,5 @@
 import { ANSWER_BYTES } from '../../tools/answer-budget.ts';
-import type { Sql, ToolContext } from '../../tools/tool.ts';
+import type { Allowance, Sql, ToolContext } from '../../tools/tool.ts';
 import type { TransportName } from '../contract/call.ts';
 import { seal, unseal } from '../storage/seal.ts';
 import type { Token } from '../storage/tokens.ts';
@@ -28,17 +28,26 @@ export function toolContext(parts: PipelineParts, { state, token, transport, ...
     author: { principal: token.id },
     nextRev: () => ++state.rev,
     headRev: () => state.rev,
-    allowance: () => allowanceOf(parts, token),
+    allowance: () => allowanceOf(parts, token, run.now),
     touch: (topic) => void state.touched.add(topic),
     seal: (purpose, payload) => seal(profile.sealKey, purpose, payload),
     unseal: (purpose, sealed) => unseal(profile.sealKey, purpose, sealed),
   };
 }
 
-function allowanceOf({ limiter, catalogue, quota, monotonic }: PipelineParts, token: Token) {
+function allowanceOf(
+  { limiter, catalogue, quota, callQuota, monotonic }: PipelineParts,
+  token: Token,
+  now: number,
+): Allowance {
   return {
     limits: limiter.status(catalogue.tools, monotonic()),
+    calls: callQuota.status(now).flatMap(({ period, used, quota: most, resetsAt }) => {
+      if (most === undefined) return [];
+      const resets_at = new Date(resetsAt).toISOString();
+      return [{ period, remaining: Math.max(0, most - used), quota: most, resets_at }];
+    }),
     storage: { bytes: quota.used(), quota_bytes: quota.bytes },
-    token: { scopes: token.scopes, expires_at: new Date(token.expiresAt).toISOString() },
+    token: { scopes: [...token.scopes], expires_at: new Date(token.expiresAt).toISOString() },
   };
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { MAX_STORAGE_QUOTA_BYTES, MIN_STORAGE_QUOTA_BYTES } from '../../config.ts';
+import type { Period } from './period.ts';
 
 /** The limits of a tenant, as they are configured, changed and stored. */
 
@@ -17,6 +18,12 @@ export type BucketLimit = z.infer<typeof bucketLimitSchema>;
 
 /** A storage quota in bytes. */
 export const storageQuotaSchema = z.int().min(MIN_STORAGE_QUOTA_BYTES).max(MAX_STORAGE_QUOTA_BYTES);
+
+/** How many calls a tenant may make in a day or a month, in UTC; what is undefined has no bound. */
+export const callQuotaSchema = z.int().min(1).max(1_000_000_000_000);
+export type CallQuotas = Readonly<Partial<Record<Period, number | undefined>>>;
+/** Changes of the quotas of calls; null removes one. */
+export type CallQuotaChange = Readonly<Partial<Record<Period, number | null | undefined>>>;
 
 /** A tenant's own limits, where they differ from the deployment's. `tool` applies to every tool that is not in `tools`. */
 export const limitOverridesSchema = z.strictObject({

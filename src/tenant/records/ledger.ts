@@ -16,6 +16,10 @@ export interface Ledger {
   readonly bytes: number;
   /** The newest record that the derived tables contain. */
   readonly derivedId: number;
+  /** The newest record that the usage of days and tokens contains. It is not derived again from records that may be gone. */
+  readonly usageId: number;
+  /** Rows of that usage. */
+  readonly usageRows: number;
 }
 
 type LedgerRow = {
@@ -27,6 +31,8 @@ type LedgerRow = {
   floor: string;
   bytes: number;
   derived_id: number;
+  usage_id: number;
+  usage_rows: number;
 };
 
 export function readLedger(db: Sql): Ledger {
@@ -41,5 +47,7 @@ export function readLedger(db: Sql): Ledger {
     floor: row.floor,
     bytes: row.bytes,
     derivedId: row.derived_id,
+    usageId: row.usage_id,
+    usageRows: row.usage_rows,
   };
 }

@@ -14,7 +14,7 @@ export interface CallRecord {
   /** The answer's own status, verdict or match, from the closed list of the tool's output. */
   readonly status: string | null;
   readonly code: string | null;
-  /** What refused the call: the bucket (`tenant`, `tool`, `token`), or the scope that the token lacks. */
+  /** What refused the call: the bucket (`tenant`, `tool`), the quota of calls (`day`, `month`), or the scope that the token lacks. */
   readonly scope: string | null;
   readonly errorId: string | null;
   readonly retryAfterMs: number | null;

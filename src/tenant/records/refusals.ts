@@ -64,5 +64,11 @@ export class RefusalCounter {
 }
 
 function repeat(repeats: Repeats, record: CallRecord): undefined {
-  repeats.last = { ...record, times: (repeats.last?.times ?? 0) + record.times };
+  const { times, work, bytesIn } = repeats.last ?? { times: 0, work: 0, bytesIn: 0 };
+  repeats.last = {
+    ...record,
+    times: times + record.times,
+    work: work + record.work,
+    bytesIn: bytesIn + record.bytesIn,
+  };
 }

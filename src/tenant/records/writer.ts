@@ -7,6 +7,7 @@ import { pruneRecords } from './prune.ts';
 import { type CallRecord, INSERT_RECORD, type RecordRow, toRow, valuesOf } from './record.ts';
 import type { RefusalCounter } from './refusals.ts';
 import { continues, type Run, Runs, runKeyOf } from './runs.ts';
+import { Usage } from './usage.ts';
 
 /** How long a record of a read, and its charge, may exist in memory only. */
 export const WRITE_BEHIND_MS = 500;
@@ -27,7 +28,7 @@ export interface WriterParts {
   readonly db: Database;
   readonly clock: () => number;
   readonly log: Log;
-  readonly ledger: Pick<Ledger, 'lastId' | 'head' | 'derivedId'>;
+  readonly ledger: Pick<Ledger, 'lastId' | 'head' | 'derivedId' | 'usageId'>;
   readonly refusals: RefusalCounter;
   /** The present revision and bucket levels, for records that are written behind. */
   readonly state: () => Pick<Ledger, 'rev' | 'buckets'>;
@@ -46,6 +47,7 @@ export interface WriterParts {
 export class RecordWriter {
   readonly #parts: WriterParts;
   readonly #runs: Runs;
+  readonly #usage: Usage;
   #chain: Chain;
   #pending: CallRecord[] = [];
   #saved = 0;
@@ -54,6 +56,7 @@ export class RecordWriter {
   constructor(parts: WriterParts) {
     this.#parts = parts;
     this.#runs = new Runs(parts.db);
+    this.#usage = new Usage(parts.db);
     this.#chain = parts.ledger;
     this.#replay();
   }
@@ -99,7 +102,7 @@ export class RecordWriter {
     if (records.length === 0 && this.#runs.unsaved === 0) return;
     try {
       if (records.length > 0) db.transaction(() => this.#append(records, state()))();
-      db.transaction(() => this.#saveDerived())();
+      db.transaction(() => this.#saveDerived(this.#chain.lastId))();
     } catch (cause) {
       // The calls were answered: losing their records must not fail the next call.
       this.#pending = [];
@@ -154,14 +157,23 @@ export class RecordWriter {
       this.#saved++;
       this.#chain = { lastId, head };
       if (this.#pending === pending) this.#pending = [];
-      for (const row of rows) this.#runs.add(row);
+      for (const row of rows) this.#derive(row);
     };
   }
 
-  /** Saves the derived tables, in the caller's transaction. @returns what to do when that has committed */
-  #saveDerived(): () => void {
-    this.#parts.db.exec('UPDATE ledger SET derived_id = ?', this.#chain.lastId);
-    return this.#runs.save();
+  #derive(row: RecordRow): void {
+    this.#runs.add(row);
+    // Runs can be derived again from the records that there are; usage outlives them, so each is counted once.
+    if (row.id > this.#parts.ledger.usageId) this.#usage.add(row);
+  }
+
+  /** Saves the derived tables up to a record, in the caller's transaction. @returns what to do when that has committed */
+  #saveDerived(through: number): () => void {
+    this.#parts.db.exec('UPDATE ledger SET derived_id = ?', through);
+    const saved = [this.#runs.save(), this.#usage.save(through)];
+    return () => {
+      for (const done of saved) done();
+    };
   }
 
   /** Counts the records that were committed when the derived tables were last saved, or all after these were emptied. */
@@ -173,9 +185,9 @@ export class RecordWriter {
         after,
         REPLAYED_AT_ONCE,
       );
-      for (const row of rows) this.#runs.add(row);
+      for (const row of rows) this.#derive(row);
       after = rows.at(-1)?.id ?? ledger.lastId;
-      db.transaction(() => this.#saveDerived())();
+      db.transaction(() => this.#saveDerived(after))();
     }
   }
 }

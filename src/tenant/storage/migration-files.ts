@@ -15,4 +15,5 @@ export { default as '0012_queue.sql' } from '../../../migrations/tenant/0012_que
 export { default as '0013_scar_names.sql' } from '../../../migrations/tenant/0013_scar_names.sql';
 export { default as '0014_cache_key_version.sql' } from '../../../migrations/tenant/0014_cache_key_version.sql';
 export { default as '0015_records.sql' } from '../../../migrations/tenant/0015_records.sql';
+export { default as '0016_usage.sql' } from '../../../migrations/tenant/0016_usage.sql';
 export { default as '0017_oauth.sql' } from '../../../migrations/tenant/0017_oauth.sql';

@@ -1,5 +1,5 @@
 import { parseTenantId, type TenantId } from '../contract/call.ts';
-import { type LimitOverrides, limitOverridesSchema } from '../contract/limit-settings.ts';
+import { type CallQuotas, type LimitOverrides, limitOverridesSchema } from '../contract/limit-settings.ts';
 import type { Database } from './database.ts';
 
 export type TenantStatus = 'active' | 'suspended';
@@ -14,6 +14,7 @@ export interface Profile {
   readonly overrides: LimitOverrides;
   /** The tenant's own storage quota; undefined: that of the deployment. */
   readonly storageQuotaBytes: number | undefined;
+  readonly callQuotas: CallQuotas;
   /** The key of `seal`, which only this tenant has. */
   readonly sealKey: string;
 }
@@ -26,6 +27,8 @@ type TenantRow = {
   seal_key: string;
   storage_quota: number | null;
   generation: number;
+  calls_per_day: number | null;
+  calls_per_month: number | null;
 };
 
 export function insertProfile(
@@ -55,15 +58,18 @@ export function readProfile(db: Database): Profile {
     sealKey: row.seal_key,
     overrides: limitOverridesSchema.parse(JSON.parse(row.limits)),
     storageQuotaBytes: row.storage_quota ?? undefined,
+    callQuotas: { day: row.calls_per_day ?? undefined, month: row.calls_per_month ?? undefined },
   };
 }
 
 export function writeProfile(db: Database, profile: Profile): void {
   db.exec(
-    'UPDATE tenant SET status = ?, limits = ?, storage_quota = ?, generation = ?',
+    'UPDATE tenant SET status = ?, limits = ?, storage_quota = ?, generation = ?, calls_per_day = ?, calls_per_month = ?',
     profile.status,
     JSON.stringify(profile.overrides),
     profile.storageQuotaBytes ?? null,
     profile.generation,
+    profile.callQuotas.day ?? null,
+    profile.callQuotas.month ?? null,
   );
 }

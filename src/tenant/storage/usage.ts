@@ -2,7 +2,7 @@ import { type Used, usedByAll } from '../../tools/totals.ts';
 import type { Database } from './database.ts';
 
 /** Bytes that a row takes beyond its texts and values: columns of fixed size, and its entries in indexes. */
-const ROW_BYTES = { cells: 150, history: 185, cache: 200 } as const;
+const ROW_BYTES = { cells: 150, history: 185, cache: 200, usage: 70 } as const;
 /** Parts of a table in which rows are sampled, and rows that are looked at in each. */
 const STRATA = 32;
 const SAMPLED_ROWS = 64;
@@ -16,7 +16,7 @@ export interface StorageUsage {
   /** Bytes of free pages, which are used before the database grows; undefined where the host does not tell. */
   readonly free: number | undefined;
   readonly data: Readonly<Record<'cells' | 'history' | 'scars' | 'cache', Used>>;
-  readonly bookkeeping: Readonly<Record<(typeof BOOKKEEPING)[number] | 'records', Used>>;
+  readonly bookkeeping: Readonly<Record<(typeof BOOKKEEPING)[number] | 'records' | 'usage', Used>>;
   /** The rest: search indexes, tags, and the unused ends of pages. */
   readonly indexes: number;
 }
@@ -33,12 +33,12 @@ const BOOKKEEPING = [
 
 /**
  * What is stored about calls and clients, which does not count against the storage quota. Each kind is bounded by a
- * constant: `MAX_RECORDS_BYTES`, `MAX_ANSWERS_BYTES`, `MAX_MARK_BYTES`, `MAX_SHOWN_BYTES`, `MAX_MISSED_QUESTION_BYTES`, `MAX_LEASES`,
+ * constant: `MAX_RECORDS_BYTES`, `MAX_TOKENS_A_DAY`, `MAX_ANSWERS_BYTES`, `MAX_MARK_BYTES`, `MAX_SHOWN_BYTES`, `MAX_MISSED_QUESTION_BYTES`, `MAX_LEASES`,
  * `MAX_DAYS`, `MAX_SESSIONS` and `MAX_SUBSCRIPTIONS`.
  */
 function bookkeeping(db: Database): StorageUsage['bookkeeping'] {
   const { scars: _, ...kinds } = usedByAll(db);
-  return { ...kinds, records: usedByRecords(db) };
+  return { ...kinds, records: usedByRecords(db), usage: usedByUsage(db) };
 }
 
 const bytesOf = (kinds: Readonly<Record<string, Used>>) =>
@@ -78,6 +78,13 @@ function usedByRecords(db: Database): Used {
     'SELECT coalesce(last_id - (SELECT min(id) FROM records) + 1, 0) AS rows, bytes FROM ledger',
   );
   return row ?? { rows: 0, bytes: 0 };
+}
+
+/** The usage of each day and token. */
+function usedByUsage(db: Database): Used {
+  const [row] = db.exec<{ rows: number }>('SELECT usage_rows AS rows FROM ledger');
+  const rows = row?.rows ?? 0;
+  return { rows, bytes: rows * ROW_BYTES.usage };
 }
 
 function cacheTotals(db: Database): Used {

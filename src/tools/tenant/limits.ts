@@ -24,13 +24,27 @@ export const tenantLimits = defineTool({
         resets_in_ms: count(),
       }),
     ),
+    calls: z
+      .array(
+        z.strictObject({
+          period: z.enum(['day', 'month']),
+          remaining: count(),
+          quota: count(),
+          resets_at: z.iso.datetime(),
+        }),
+      )
+      .optional(),
     storage: z.strictObject({ bytes: count(), quota_bytes: count() }),
     token: z.strictObject({ scopes: z.array(z.enum(SCOPES)), expires_at: z.iso.datetime() }),
   }),
   log: {},
   run(_args, context) {
-    const { limits, ...allowance } = context.allowance();
-    // A full bucket has nothing to say, and most are full.
-    return { limits: limits.filter(({ resets_in_ms }) => resets_in_ms > 0), ...allowance };
+    const { limits, calls, ...allowance } = context.allowance();
+    return {
+      // A full bucket has nothing to say, and most are full.
+      limits: limits.filter(({ resets_in_ms }) => resets_in_ms > 0),
+      ...(calls.length > 0 && { calls }),
+      ...allowance,
+    };
   },
 });
