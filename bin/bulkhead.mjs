@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const USAGE = `bulkhead stdio [--data DIR] [--verbose]        serve MCP on standard input and output, with local data
 bulkhead stdio --url URL [--token-file FILE]   serve MCP as a bridge to another Bulkhead server
+bulkhead stdio --url URL --login               the same, without a token: sign in once, in the browser
+bulkhead stdio --url URL --logout              forget that sign-in
 bulkhead --version
 bulkhead --help
 `;

@@ -50,6 +50,12 @@ export function connectionFailure(sentence: string, code: string, cause?: string
   return new TransportFailure(sentence, { code: SERVER_ERROR, message: sentence, data });
 }
 
+/** There is no token, and only a person can change that. The message names the remedy. */
+export function signedOut(sentence: string): TransportFailure {
+  const error = { code: SERVER_ERROR, message: sentence, data: { code: 'signed_out' } };
+  return new TransportFailure(sentence, error, { status: 401 });
+}
+
 const rpcErrorAnswer = z.looseObject({
   jsonrpc: z.literal('2.0'),
   id: z.union([z.string(), z.number(), z.null()]).optional(),
@@ -57,8 +63,11 @@ const rpcErrorAnswer = z.looseObject({
 });
 const dataWithCode = z.looseObject({ code: z.string() });
 
-/** The failure that a response with an error status stands for. */
-export function httpFailure(response: Response, body: string, url: URL): TransportFailure {
+/**
+ * The failure that a response with an error status stands for.
+ * @param remedy what the user does when the token is refused
+ */
+export function httpFailure(response: Response, body: string, url: URL, remedy: string): TransportFailure {
   const answer = rpcErrorAnswer.safeParse(parseJson(body)).data;
   const status = response.status;
   const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'));
@@ -67,7 +76,7 @@ export function httpFailure(response: Response, body: string, url: URL): Transpo
   const { code = SERVER_ERROR, message: serverMessage, data } = answer?.error ?? {};
   const reason = dataWithCode.safeParse(data).data?.code ?? (status === 413 ? 'too_large' : `http_${status}`);
   const what = serverMessage ?? `${url.origin} answered with status ${status}.`;
-  const message = `${what}${adviceFor(status, retryAfterMs, url)}`;
+  const message = `${what}${status === 401 ? ` ${remedy}` : adviceFor(status, retryAfterMs, url)}`;
   const details = {
     ...(typeof data === 'object' ? data : {}),
     code: reason,
@@ -82,7 +91,6 @@ export function httpFailure(response: Response, body: string, url: URL): Transpo
 }
 
 function adviceFor(status: number, retryAfterMs: number | undefined, url: URL): string {
-  if (status === 401) return ' Set a valid token in BULKHEAD_TOKEN or in the token file, then restart.';
   if (status === 404 || status === 405) return ` Check that ${url.href} is the address of the server.`;
   if (status === 413) return ' The message is too large. Send less in one call.';
   if (retryAfterMs !== undefined) return ` Try again in ${Math.ceil(retryAfterMs / 1000)} s.`;

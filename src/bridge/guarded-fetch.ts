@@ -1,4 +1,5 @@
 import { connectionFailure, httpFailure } from './failure.ts';
+import type { TokenSource } from './tokens.ts';
 
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
@@ -11,31 +12,68 @@ export interface Timeouts {
 const DEFAULT_TIMEOUTS: Timeouts = { responseMs: 120_000, idleMs: 30_000 };
 
 /**
- * A `fetch` for the SDK's transport, with what the SDK lacks: timeouts, backpressure, and failures that say what to do.
- * It throws a `TransportFailure` for an error status and after a timeout. Redirects are left to the SDK.
+ * A `fetch` for the SDK's transport, with what the SDK lacks: the token of the moment, timeouts, backpressure, and failures
+ * that say what to do. It throws a `TransportFailure` for an error status and after a timeout. Redirects are left to the SDK.
+ * A request that was refused with 401 was not executed, so it is sent again when there is another token, once.
  * @param whenDrained resolves when the client can be sent more; until then the response is not read further
  */
 export function guardedFetch(
   url: URL,
+  tokens: TokenSource,
   whenDrained: () => Promise<void>,
-  { responseMs, idleMs } = DEFAULT_TIMEOUTS,
+  timeouts = DEFAULT_TIMEOUTS,
 ): Fetch {
-  return async (input, init = {}) => {
-    const silence = new SilenceTimer(url);
-    init.signal?.addEventListener('abort', () => silence.stop(), { once: true });
-    silence.restart(responseMs);
-    try {
-      const signals = [silence.signal, ...(init.signal ? [init.signal] : [])];
-      const response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
-      silence.stop();
-      const guarded = guardedResponse(response, silence, idleMs, whenDrained);
-      if (guarded.status < 400) return guarded;
-      throw httpFailure(guarded, await guarded.text(), url);
-    } catch (error) {
-      silence.stop();
-      throw error;
-    }
+  const attempt = async (input: string | URL, init: RequestInit, token: string) => {
+    const headers = new Headers(init.headers);
+    headers.set('authorization', `Bearer ${token}`);
+    const response = await fetchWithin(timeouts, url, whenDrained, input, { ...init, headers });
+    if (response.status !== 401) tokens.accepted();
+    return response;
   };
+  return async (input, init = {}) => {
+    const token = await untilAborted(tokens.current(), init.signal);
+    const response = await attempt(input, init, token);
+    if (response.status < 400) return response;
+    const failure = httpFailure(response, await response.text(), url, tokens.remedy);
+    if (response.status !== 401) throw failure;
+    const other = await untilAborted(tokens.replace(token), init.signal);
+    if (other === undefined) throw failure;
+    const repeated = await attempt(input, init, other);
+    if (repeated.status < 400) return repeated;
+    throw httpFailure(repeated, await repeated.text(), url, tokens.remedy);
+  };
+}
+
+/** The promise, or the reason of the abort if that comes first. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+async function fetchWithin(
+  { responseMs, idleMs }: Timeouts,
+  url: URL,
+  whenDrained: () => Promise<void>,
+  input: string | URL,
+  init: RequestInit,
+): Promise<Response> {
+  const silence = new SilenceTimer(url);
+  init.signal?.addEventListener('abort', () => silence.stop(), { once: true });
+  silence.restart(responseMs);
+  try {
+    const signals = [silence.signal, ...(init.signal ? [init.signal] : [])];
+    const response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
+    silence.stop();
+    return guardedResponse(response, silence, idleMs, whenDrained);
+  } catch (error) {
+    silence.stop();
+    throw error;
+  }
 }
 
 function guardedResponse(

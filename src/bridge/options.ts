@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 
-/** The remote MCP endpoint and the bearer token for it. */
+/** The remote MCP endpoint, and the bearer token for it unless the user signs in. */
 export interface BridgeTarget {
   readonly url: URL;
-  readonly token: string;
+  readonly token: string | undefined;
 }
 
 export interface BridgeOptions {
@@ -12,6 +12,8 @@ export interface BridgeOptions {
   readonly token: string | undefined;
   /** A file that holds the token; it has priority over `token`. */
   readonly tokenFile: string | undefined;
+  /** The user signs in, whatever token the environment has. */
+  readonly login: boolean;
 }
 
 /** An option is invalid. The message says which one, what is wrong, and what to do. */
@@ -21,11 +23,14 @@ export class BridgeOptionsError extends Error {
 
 /** @throws BridgeOptionsError */
 export function parseBridgeOptions(options: BridgeOptions): BridgeTarget {
-  return { url: parseUrl(options.url), token: readToken(options) };
+  return { url: parseUrl(options.url), token: options.login ? undefined : readToken(options) };
 }
 
-/** An origin without a path stands for the endpoint `/mcp` on it. */
-function parseUrl(text: string): URL {
+/**
+ * An origin without a path stands for the endpoint `/mcp` on it.
+ * @throws BridgeOptionsError
+ */
+export function parseUrl(text: string): URL {
   const url = URL.parse(text);
   if (url === null || !['http:', 'https:'].includes(url.protocol))
     throw new BridgeOptionsError(
@@ -59,7 +64,7 @@ function readToken({ token, tokenFile }: BridgeOptions): string {
   if (found === '')
     throw new BridgeOptionsError(
       tokenFile === undefined
-        ? 'There is no token. Set BULKHEAD_TOKEN, or pass a file with --token-file.'
+        ? 'There is no token. Set BULKHEAD_TOKEN, pass a file with --token-file, or sign in with --login.'
         : `${source} is empty.`,
     );
   if (!TOKEN.test(found)) throw new BridgeOptionsError(`${source} does not hold a valid token.`);

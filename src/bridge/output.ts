@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/client';
 import { toJsonLine } from '../json/json-line.ts';
 import type { RpcError } from './failure.ts';
+import type { TokenSource } from './tokens.ts';
 
 /** stdout: protocol messages to the client, one a line, and nothing else. */
 export class ClientOutput {
@@ -50,16 +51,16 @@ const MAX_LINE_CHARS = 600;
  */
 export class Diagnostics {
   readonly #stream: Writable;
-  readonly #token: string;
+  readonly #tokens: Pick<TokenSource, 'hide'>;
   #lastLine = '';
 
-  constructor(stream: Writable, token: string) {
+  constructor(stream: Writable, tokens: Pick<TokenSource, 'hide'>) {
     this.#stream = stream;
-    this.#token = token;
+    this.#tokens = tokens;
   }
 
   report(sentence: string): void {
-    const line = sentence.replaceAll(this.#token, '…').replace(UNPRINTABLE, ' ').slice(0, MAX_LINE_CHARS);
+    const line = this.#tokens.hide(sentence).replace(UNPRINTABLE, ' ').slice(0, MAX_LINE_CHARS);
     if (line === this.#lastLine) return;
     this.#lastLine = line;
     this.#stream.write(`bulkhead: ${line}\n`);

@@ -1,7 +1,7 @@
 import { type JSONRPCMessage, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { connectionFailure, type TransportFailure, toTransportFailure } from './failure.ts';
 import { type Fetch, guardedFetch, isEventStream, type Timeouts } from './guarded-fetch.ts';
-import type { BridgeTarget } from './options.ts';
+import type { TokenSource } from './tokens.ts';
 
 /** How long ending a session may delay the end of the process. */
 const DELETE_TIMEOUT_MS = 1000;
@@ -43,17 +43,17 @@ export interface StreamOptions extends SendOptions {
  * not JSON-RPC. A request whose connection broke may have been executed; nothing here repeats it.
  */
 export class RemoteServer {
-  readonly #target: BridgeTarget;
+  readonly #url: URL;
   readonly #fetch: Fetch;
 
   /** @param whenDrained resolves when the client can be sent more */
-  constructor(target: BridgeTarget, whenDrained: () => Promise<void>, timeouts?: Timeouts) {
-    this.#target = target;
-    this.#fetch = guardedFetch(target.url, whenDrained, timeouts);
+  constructor(url: URL, tokens: TokenSource, whenDrained: () => Promise<void>, timeouts?: Timeouts) {
+    this.#url = url;
+    this.#fetch = guardedFetch(url, tokens, whenDrained, timeouts);
   }
 
   toFailure(error: unknown): TransportFailure {
-    return toTransportFailure(error, this.#target.url);
+    return toTransportFailure(error, this.#url);
   }
 
   /**
@@ -110,12 +110,12 @@ export class RemoteServer {
   }
 
   brokenStream(): TransportFailure {
-    return connectionFailure(`The notification stream from ${this.#target.url.origin} broke.`, 'broken_off');
+    return connectionFailure(`The notification stream from ${this.#url.origin} broke.`, 'broken_off');
   }
 
   unanswered(): TransportFailure {
     return connectionFailure(
-      `The connection to ${this.#target.url.origin} ended before the answer came. The call may have been executed, so check before you repeat it.`,
+      `The connection to ${this.#url.origin} ended before the answer came. The call may have been executed, so check before you repeat it.`,
       'broken_off',
     );
   }
@@ -125,9 +125,8 @@ export class RemoteServer {
     fetch: Fetch,
     run: (transport: StreamableHTTPClientTransport, ended: PromiseWithResolvers<void>) => Promise<T>,
   ): Promise<T> {
-    const transport = new StreamableHTTPClientTransport(this.#target.url, {
+    const transport = new StreamableHTTPClientTransport(this.#url, {
       fetch,
-      requestInit: { headers: { authorization: `Bearer ${this.#target.token}` } },
       reconnectionOptions: NO_RECONNECTION,
       ...(session === undefined ? {} : { protocolVersion: session.protocolVersion }),
       ...(session?.id === undefined ? {} : { sessionId: session.id }),

@@ -1,33 +1,25 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import * as z from 'zod';
+import { FileLock } from '../files/file-lock.ts';
 import { CliError } from './terminal.ts';
 
 /** The folder in which `wrangler dev` keeps the tenants' databases, relative to the project. */
 const STATE_FOLDER = join('.wrangler', 'state');
 const LOCK_FILE = 'bulkhead.lock';
 const RECORD_FILE = 'bulkhead.json';
-/** https://sqlite.org/rescode.html#busy */
-const SQLITE_BUSY = 5;
 
 const recordSchema = z.object({ pid: z.int().positive(), url: z.url({ protocol: /^http$/ }) });
 
 /** The server that was started last on a state folder: the process of `npm start`, and where it listens. */
 export type ServerRecord = z.infer<typeof recordSchema>;
 
-/**
- * The right to run a server on a state folder.
- *
- * Two servers on one folder would both report that they are ready, and the second would then fail every write. The lock
- * is an open SQLite transaction, so the operating system itself grants it to one process and takes it back when that
- * process ends, however it ends: a lock cannot be left behind, and a reused process id cannot be mistaken for its owner.
- */
+/** The right to run a server on a state folder: two servers on one folder would both report that they are ready, and the second would then fail every write. */
 export class StateLock {
-  readonly #database: DatabaseSync;
+  readonly #lock: FileLock;
 
-  private constructor(database: DatabaseSync) {
-    this.#database = database;
+  private constructor(lock: FileLock) {
+    this.#lock = lock;
   }
 
   /**
@@ -36,23 +28,22 @@ export class StateLock {
    */
   static acquire(root: string, server: ServerRecord): StateLock {
     const folder = join(root, STATE_FOLDER);
-    let database: DatabaseSync | undefined;
+    let lock: FileLock | undefined;
     try {
       mkdirSync(folder, { recursive: true });
-      database = new DatabaseSync(join(folder, LOCK_FILE), { timeout: 0 });
-      database.exec('BEGIN EXCLUSIVE');
-      writeRecord(folder, server);
-      return new StateLock(database);
+      lock = FileLock.tryAcquire(join(folder, LOCK_FILE));
+      if (lock !== undefined) writeRecord(folder, server);
     } catch (error) {
-      database?.close();
-      if (isBusy(error)) throw lockedError(readServerRecord(root));
+      lock?.release();
       const reason = error instanceof Error ? error.message : String(error);
       throw new CliError('state', `The state folder ${folder} cannot be used: ${reason}.`);
     }
+    if (lock === undefined) throw lockedError(readServerRecord(root));
+    return new StateLock(lock);
   }
 
   release(): void {
-    this.#database.close();
+    this.#lock.release();
   }
 }
 
@@ -71,10 +62,6 @@ function writeRecord(folder: string, server: ServerRecord): void {
   const path = join(folder, RECORD_FILE);
   writeFileSync(`${path}.new`, `${JSON.stringify(server)}\n`);
   renameSync(`${path}.new`, path);
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
 }
 
 function lockedError(owner: ServerRecord | undefined): CliError {

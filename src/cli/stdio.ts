@@ -22,14 +22,20 @@ await run(async () => {
     case 'bridge': {
       const { runBridge } = await import('../bridge/serve.ts');
       process.exitCode = await runBridge(command);
+      return;
+    }
+    case 'logout': {
+      const { runLogout } = await import('../bridge/login/user.ts');
+      process.exitCode = await runLogout(command.url);
     }
   }
 });
 
 async function serve({ data, verbose }: Local): Promise<void> {
-  const [{ serveLocal }, { DataError, dataDirectory }] = await Promise.all([
+  const [{ serveLocal }, { DataError }, { dataDirectory }] = await Promise.all([
     import('../local/serve.ts'),
     import('../local/directory.ts'),
+    import('../files/user-directories.ts'),
   ]);
   // A client that reads no log is still served.
   process.stderr.on('error', () => {});

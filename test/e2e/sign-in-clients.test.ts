@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMCPClient } from '@ai-sdk/mcp';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ROOT } from '../support/bridge-clients.ts';
 import { Browser } from '../support/oauth-person.ts';
 import { PersonProvider } from '../support/oauth-provider.ts';
 import { Operator, startServer, type TestServer } from '../support/server.ts';
@@ -237,6 +239,60 @@ test('mcp-remote signs in at its first start, and needs nobody at its second', a
   };
   try {
     expect([await start(), await start()]).toEqual([1, 0]);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+});
+
+test('the stdio bridge signs in once for all its processes, needs nobody later, and signs out', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'bulkhead-login-'));
+  const { tenant, key } = await newPerson();
+  const [browser, log] = [join(home, 'browser'), join(home, 'visits')];
+  const program = join(ROOT, 'test/support/person-browser.ts');
+  writeFileSync(browser, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$1"\n`, { mode: 0o700 });
+  const env = { XDG_CONFIG_HOME: home, BROWSER: browser, PERSON_KEY: key, PERSON_LOG: log };
+  const args = [join(ROOT, 'bin/bulkhead.mjs'), 'stdio', '--url', server.url];
+  let stderr = '';
+  const bridge = async () => {
+    const command = { command: process.execPath, args: [...args, '--login'], env };
+    const transport = new StdioClientTransport({ ...command, stderr: 'pipe' });
+    transport.stderr?.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const client = new Client(IDENTITY);
+    await client.connect(transport);
+    return client;
+  };
+  const logOut = async () => {
+    const child = spawn(process.execPath, [...args, '--logout'], { env: { XDG_CONFIG_HOME: home } });
+    let said = '';
+    child.stderr.on('data', (chunk) => {
+      said += chunk;
+    });
+    return new Promise((resolve) => child.once('close', (code) => resolve([code, said])));
+  };
+  const grants = async () => (await operator.request('GET', `/tenants/${tenant}/grants`)).grants;
+  try {
+    for (const client of await Promise.all([bridge(), bridge(), bridge()])) {
+      expect((await client.listTools()).tools.map(({ name }) => name)).toContain('cache_get');
+      await client.close();
+    }
+    await (await bridge()).close();
+    expect(readFileSync(log, 'utf8')).toBe('200\n');
+    expect(await grants()).toHaveLength(1);
+    const folder = join(home, 'bulkhead', 'sign-ins');
+    const [file = ''] = readdirSync(folder).filter((name) => name.endsWith('.json'));
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
+    const { access_token, refresh_token } = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+    for (const token of [access_token, refresh_token]) {
+      expect(token.length).toBeGreaterThan(40);
+      expect(stderr).not.toContain(token);
+    }
+    expect(stderr.split('\n').filter((line) => line.startsWith('bulkhead: Sign in to'))).toHaveLength(1);
+    expect(await logOut()).toEqual([0, `bulkhead: Signed out of ${server.url}.\n`]);
+    expect([await grants(), readdirSync(folder)]).toEqual([[], [`${file}.lock`]]);
+    expect(await logOut()).toEqual([0, `bulkhead: There is no sign-in to ${server.url} to forget.\n`]);
   } finally {
     rmSync(home, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo, Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { bridgeStreams } from '../../src/bridge/serve.ts';
+import { fixedToken, type TokenSource } from '../../src/bridge/tokens.ts';
 
 /** How long something may take that should happen: a guard, not a figure. */
 const GUARD_MS = 10_000;
@@ -161,7 +162,11 @@ export class LocalClient {
   readonly #ended: Promise<void>;
   stderr = '';
 
-  constructor(url: URL, timeouts?: Parameters<typeof bridgeStreams>[2]) {
+  constructor(
+    url: URL,
+    timeouts?: Parameters<typeof bridgeStreams>[3],
+    tokens: TokenSource = fixedToken(TOKEN),
+  ) {
     let rest = '';
     this.output.on('data', (chunk) => {
       const lines = `${rest}${chunk}`.split('\n');
@@ -172,7 +177,7 @@ export class LocalClient {
       this.stderr += chunk;
     });
     const streams = { input: this.#input, output: this.output, errors: this.#errors };
-    this.#ended = bridgeStreams({ url, token: TOKEN }, streams, timeouts);
+    this.#ended = bridgeStreams(url, tokens, streams, timeouts);
   }
 
   write(text: string): void {

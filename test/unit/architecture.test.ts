@@ -21,6 +21,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'version.ts': [],
   'result.ts': [],
   json: [],
+  files: [],
   telemetry: ['json', 'version.ts'],
   'config.ts': ['telemetry'],
   tools: ['telemetry', 'json'],
@@ -61,9 +62,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'app.ts': ['edge/mcp', 'edge/api', 'edge/admin', 'edge/oauth', 'edge/auth', 'edge/http', ...GROUND],
   'index.ts': ['app.ts', 'catalogue.ts', 'mcp', 'registry', 'tenant'],
-  local: ['mcp', 'catalogue.ts', 'transport-tools', ...TENANT, ...CONTRACT],
-  bridge: GROUND,
-  cli: ['local', 'bridge', 'mcp', 'catalogue.ts', ...TENANT, ...CONTRACT],
+  local: ['files', 'mcp', 'catalogue.ts', 'transport-tools', ...TENANT, ...CONTRACT],
+  bridge: ['files', ...GROUND],
+  cli: ['files', 'local', 'bridge', 'mcp', 'catalogue.ts', ...TENANT, ...CONTRACT],
 };
 
 /** The only files outside the edge that may name the platform. */

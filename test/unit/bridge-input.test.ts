@@ -9,6 +9,7 @@ import { BridgeOptionsError, parseBridgeOptions } from '../../src/bridge/options
 import { ClientOutput } from '../../src/bridge/output.ts';
 import { keepStreamOpen, MAX_DELAY_MS, MAX_FAILURES, reconnectDelayMs } from '../../src/bridge/reconnect.ts';
 import { RemoteServer } from '../../src/bridge/remote.ts';
+import { fixedToken } from '../../src/bridge/tokens.ts';
 import { event, FakeRemote, LocalClient, type Rpc, result, stream, TOKEN } from '../support/bridge-rig.ts';
 
 describe('the address and the token', () => {
@@ -19,7 +20,7 @@ describe('the address and the token', () => {
     return join(dir, name);
   };
   const target = (url: string, token: string | undefined = 'a.b.c', tokenFile?: string) =>
-    parseBridgeOptions({ url, token, tokenFile });
+    parseBridgeOptions({ url, token, tokenFile, login: false });
 
   test.each([
     ['https://host.example', 'https://host.example/mcp'],
@@ -50,9 +51,15 @@ describe('the address and the token', () => {
     expect(target('https://a.example', 'from.the.environment', file('good', ' x.y.z\n')).token).toBe('x.y.z');
   });
 
+  test('who signs in needs no token, and the environment has no say', () => {
+    const options = { url: 'https://a.example', tokenFile: undefined, login: true };
+    for (const token of [undefined, 'from.the.environment', 'not\na token'])
+      expect(parseBridgeOptions({ ...options, token }).token).toBeUndefined();
+  });
+
   test('what is no token is told without showing it', () => {
     const url = 'https://a.example';
-    expect(() => parseBridgeOptions({ url, token: undefined, tokenFile: undefined })).toThrow(
+    expect(() => parseBridgeOptions({ url, token: undefined, tokenFile: undefined, login: false })).toThrow(
       /There is no token. Set/,
     );
     expect(() => target(url, '')).toThrow(/There is no token. Set/);
@@ -152,7 +159,7 @@ describe('with a server', () => {
     const message = { jsonrpc: '2.0', id: 1, method: 'tools/list' } as const;
     const { signal } = new AbortController();
     const options = { session: undefined, signal, onMessage: (said: unknown) => seen.push(said) };
-    const answered = new RemoteServer({ url: remote.url, token: TOKEN }, drained).post(
+    const answered = new RemoteServer(remote.url, fixedToken(TOKEN), drained).post(
       { message, text: JSON.stringify(message) },
       options,
     );

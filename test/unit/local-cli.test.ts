@@ -2,7 +2,8 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseStdioCommand } from '../../src/cli/stdio-options.ts';
-import { DataError, dataDirectory, openDirectory } from '../../src/local/directory.ts';
+import { configDirectory, dataDirectory } from '../../src/files/user-directories.ts';
+import { DataError, openDirectory } from '../../src/local/directory.ts';
 import { TemporaryDirectory } from '../support/local.ts';
 
 test.each([
@@ -14,6 +15,17 @@ test.each([
   ['win32', {}, '/home/u/AppData/Local/bulkhead'],
 ] as const)('on %s with %j the data is in %s', (platform, env, expected) => {
   expect(dataDirectory(platform, env, '/home/u')).toBe(expected);
+});
+
+test.each([
+  ['linux', {}, '/home/u/.config/bulkhead'],
+  ['linux', { XDG_CONFIG_HOME: '' }, '/home/u/.config/bulkhead'],
+  ['linux', { XDG_CONFIG_HOME: '/etc/u' }, '/etc/u/bulkhead'],
+  ['darwin', { XDG_CONFIG_HOME: '/etc/u' }, '/home/u/Library/Application Support/bulkhead'],
+  ['win32', { APPDATA: '/roaming' }, '/roaming/bulkhead'],
+  ['win32', {}, '/home/u/AppData/Roaming/bulkhead'],
+] as const)('on %s with %j the sign-ins are in %s', (platform, env, expected) => {
+  expect(configDirectory(platform, env, '/home/u')).toBe(expected);
 });
 
 describe('the data directory', () => {
@@ -62,13 +74,26 @@ describe('the command line of stdio', () => {
 
   test('is a bridge with --url, and takes the token from the environment or a file', () => {
     const url = 'https://example.com';
-    expect(parse('--url', url)).toEqual({ name: 'bridge', url, token: 'secret', tokenFile: undefined });
+    expect(parse('--url', url)).toEqual({
+      name: 'bridge',
+      url,
+      token: 'secret',
+      tokenFile: undefined,
+      login: false,
+    });
     expect(parseStdioCommand(['--url', url, '--token-file', 'f'], {})).toEqual({
       name: 'bridge',
       url,
       token: undefined,
       tokenFile: 'f',
+      login: false,
     });
+  });
+
+  test('signs in and out at a URL', () => {
+    const url = 'https://example.com';
+    expect(parse('--url', url, '--login')).toMatchObject({ name: 'bridge', url, login: true });
+    expect(parse('--url', url, '--logout')).toEqual({ name: 'logout', url });
   });
 
   test.each([
@@ -78,6 +103,12 @@ describe('the command line of stdio', () => {
     [['--data', ''], /--data/],
     [['--url', 'https://x', '--data', 'd'], /not both/],
     [['--url', 'https://x', '--verbose'], /--verbose/],
+    [['--login'], /--login is for a bridge\. Add --url/],
+    [['--logout'], /--logout is for a bridge\. Add --url/],
+    [['--url', 'https://x', '--login', '--token-file', 'f'], /not both/],
+    [['--url', 'https://x', '--login', '--data', 'd'], /not both/],
+    [['--url', 'https://x', '--logout', '--login'], /--logout needs --url alone/],
+    [['--url', 'https://x', '--logout', '--token-file', 'f'], /--logout needs --url alone/],
     [['--token-file', 'f'], /--url/],
   ])('%j is refused in one line', (argv, message) => {
     expect(() => parse(...argv)).toThrow(message);
