@@ -8,7 +8,7 @@ const TIMEOUT_MS = 30_000;
 /** Processes at once: one for each core of a small machine. */
 const WORKERS = 2;
 /** Files at once that start a server each: they wait more than they work. */
-const SERVERS = 3;
+const SERVERS = 4;
 /** Races of creations with deletions: `RACES=1000 npx vitest run --project worker test/worker/lifecycle.test.ts` runs as many. */
 const RACES = Number(process.env.RACES ?? 100);
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -57,7 +57,7 @@ export default defineConfig({
           isolate: false,
           sequence: { groupOrder: 1 },
           testTimeout: TIMEOUT_MS,
-          setupFiles: ['./test/support/real-clock.ts'],
+          setupFiles: ['./test/support/worker-setup.ts'],
         },
       },
       {

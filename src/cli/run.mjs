@@ -24,8 +24,8 @@ function problem() {
 
 const found = problem();
 if (found === undefined) {
-  // Clients start this command often and wait for it: compiled code is cached for the next start.
-  if (command === 'stdio') module.enableCompileCache();
+  // Clients and scripts start these commands often and wait for them: compiled code is cached for the next start.
+  module.enableCompileCache();
   await import(new URL(`./${command}.ts`, import.meta.url).href);
 } else {
   console.error(found);

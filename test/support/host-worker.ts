@@ -58,11 +58,17 @@ export async function openTenant(
       return used.value;
     },
     restart: async () => {
-      // An object is evicted when its timers are done, and refusals set a timer until their half second is over.
       vi.setSystemTime(Date.now() + 2000);
       // Only an object that runs can be evicted, and it may have been evicted just now.
       await stub.describe();
-      await evictDurableObject(stub);
+      // An object is evicted when its timers are done, and refusals set one until half a second has passed without repeats:
+      // the clock goes on while the object is waited for.
+      const ticks = setInterval(() => vi.setSystemTime(Date.now() + 600), 250);
+      try {
+        await evictDurableObject(stub);
+      } finally {
+        clearInterval(ticks);
+      }
     },
     now: () => Date.now(),
     setNow: (ms) => void vi.setSystemTime(ms),

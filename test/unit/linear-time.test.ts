@@ -120,8 +120,9 @@ test.each(READERS)(
   'time grows with the length of the text, up to 1 MiB: %s',
   (_name, read) => {
     const growsFaster = (seed: string) => growthOf(read, seed, tailOf(seed)) > MAX_GROWTH;
-    // Measured again when it seems so: a pause in one call fails nothing.
-    expect(SEEDS.filter((seed) => growsFaster(seed) && growsFaster(seed))).toEqual([]);
+    // Measured again when it seems so: pauses of the collector fall into some of the tries, and growth into all.
+    const TRIES = 5;
+    expect(SEEDS.filter((seed) => Array.from({ length: TRIES }).every(() => growsFaster(seed)))).toEqual([]);
   },
   60_000,
 );
