@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { TENANT_ID } from '../tenant/contract/call.ts';
 import type { LimitChange, ListQuery, ScopeChange, TokenOptions } from './admin-client.ts';
 import type { ClientOptions, MemberOptions } from './member-client.ts';
+import { CALL_FILTERS, type RecordCommand, RUN_FILTERS, recordCommand } from './records-command.ts';
 import { COMMAND_NAMES, type CommandName } from './tenant-help.ts';
 import {
   parseAssignments,
@@ -45,6 +46,7 @@ export type TenantCommand =
       id: string;
     }
   | MemberCommand
+  | RecordCommand
   | { name: 'list'; query: ListQuery }
   | { name: 'token'; id: string; options: TokenOptions }
   | { name: 'scopes'; id: string; tokenId: string; change: ScopeChange }
@@ -76,6 +78,13 @@ const OPTIONS = {
   since: { type: 'string' },
   until: { type: 'string' },
   csv: { type: 'boolean' },
+  outcome: { type: 'string' },
+  code: { type: 'string' },
+  token: { type: 'string' },
+  client: { type: 'string' },
+  run: { type: 'string' },
+  key: { type: 'string' },
+  internal: { type: 'boolean' },
 } as const;
 type Values = ReturnType<typeof split>['values'];
 
@@ -105,6 +114,11 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   members: ONE_TENANT,
   grants: ONE_TENANT,
   'client add': { positionals: [], options: ['name', 'redirect', 'secret'] },
+  calls: { positionals: ['ID'], options: [...CALL_FILTERS, 'tool', 'internal', 'limit'] },
+  runs: { positionals: ['ID'], options: [...RUN_FILTERS, 'limit'] },
+  trace: { positionals: ['ID', 'RUN_OR_TRACE'], options: ['limit'] },
+  explain: { positionals: ['ID', 'CALL'], options: [] },
+  verify: ONE_TENANT,
 };
 
 const isCommand = (text: string): text is CommandName => Object.hasOwn(SHAPES, text);
@@ -150,8 +164,15 @@ function commandOf(
   given: Values,
   words: readonly string[],
 ): TenantCommand {
-  const [id = '', tokenId = ''] = requirePositionals(name, words);
+  const positionals = requirePositionals(name, words);
+  const [id = '', tokenId = ''] = positionals;
   switch (name) {
+    case 'calls':
+    case 'runs':
+    case 'trace':
+    case 'explain':
+    case 'verify':
+      return recordCommand(name, positionals, given);
     case 'member add':
       return { name, id, options: memberOptions(given) };
     case 'member key':

@@ -21,6 +21,11 @@ export const COMMAND_NAMES = [
   'members',
   'grants',
   'client add',
+  'calls',
+  'runs',
+  'trace',
+  'explain',
+  'verify',
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
@@ -36,6 +41,10 @@ interface Help {
 const SCOPE_DETAILS = [
   'SCOPE is one or more of the following, comma-separated or repeated:',
   `  ${SCOPES.join(' ')}`,
+];
+
+const TIME_DETAILS = [
+  'TIME is an age such as 15m, a time of today in UTC such as 14:00, or a time such as 2026-11-26T14:00Z.',
 ];
 
 const HELP: Readonly<Record<CommandName, Help>> = {
@@ -135,6 +144,37 @@ const HELP: Readonly<Record<CommandName, Help>> = {
       'With --secret the client has a secret, which is shown only once. Nothing is stored: a client is valid',
       'as long as the signing key that it was registered under.',
     ],
+  },
+  calls: {
+    usage: 'ID [--since TIME] [--until TIME] [--outcome OUTCOME] [--tool NAME] [--key KEY] ...',
+    summary: 'show what was called and refused, and how it ended',
+    details: [
+      ...TIME_DETAILS,
+      'OUTCOME is ok, bad, answer, error, refused or started; bad is all that went wrong, conflicts included.',
+      '--key KEY shows who read or changed a cell. --token and --client show one caller, --code CODE one reason,',
+      '--run RUN one run. --internal shows as well what transports do for their clients, such as opening sessions.',
+      'The newest 50 are shown, the newest last; --limit COUNT shows more. With --json the newest comes first.',
+    ],
+  },
+  runs: {
+    usage: 'ID [--since TIME] [--until TIME] [--token TOKEN_ID] [--client NAME] [--limit COUNT]',
+    summary: 'list runs: what one agent did, by trace, session, or token and client',
+    details: TIME_DETAILS,
+  },
+  trace: {
+    usage: 'ID RUN_OR_TRACE [--limit COUNT]',
+    summary: 'show the calls of one run in their order, with what each changed',
+    details: ['RUN_OR_TRACE is the number of a run, as `calls` and `runs` show it, or a W3C trace id.'],
+  },
+  explain: {
+    usage: 'ID CALL',
+    summary: 'say in one paragraph what happened to a call, and what came next',
+    details: ['CALL is the request id, the error id or the trace id that a user was given.'],
+  },
+  verify: {
+    usage: 'ID',
+    summary: 'check that nobody has changed the records',
+    details: ['It exits with 1 when they are broken.'],
   },
 };
 

@@ -4,4 +4,6 @@ export interface Output {
   readonly document: object;
   /** Printed otherwise, for people. */
   readonly text: string;
+  /** The command has found something that is not as it must be: the process ends with 1. */
+  readonly isBad?: boolean;
 }

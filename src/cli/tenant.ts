@@ -8,6 +8,8 @@ import {
 } from './admin-client.ts';
 import { AdminRequests } from './admin-requests.ts';
 import { MemberClient } from './member-client.ts';
+import { RecordsClient } from './records-client.ts';
+import { isRecordCommand, type RecordCommand } from './records-command.ts';
 import { adminKey, serverAddress } from './server-address.ts';
 import {
   isMemberCommand,
@@ -19,10 +21,11 @@ import { tenantHelp } from './tenant-help.ts';
 import { printList, stdoutWriter } from './tenant-list.ts';
 import { performForMembers } from './tenant-members.ts';
 import type { Output } from './tenant-output.ts';
+import { painter, performForRecords } from './tenant-records.ts';
 import { usageOf, usageOutput } from './tenant-usage.ts';
 import { CliError, humanBytes, printable, run, table, usageError } from './terminal.ts';
 
-type AdminCommand = Exclude<TenantCommand, MemberCommand | { name: 'help' | 'list' }>;
+type AdminCommand = Exclude<TenantCommand, MemberCommand | RecordCommand | { name: 'help' | 'list' }>;
 
 async function perform(admin: AdminRequests, client: AdminClient, command: AdminCommand): Promise<Output> {
   switch (command.name) {
@@ -161,6 +164,16 @@ function stateOf(token: TokenAnswer): string {
   return Date.parse(token.expires_at) <= Date.now() ? 'expired' : 'active';
 }
 
+async function outputOf(
+  admin: AdminRequests,
+  command: AdminCommand | MemberCommand | RecordCommand,
+): Promise<Output> {
+  if (isMemberCommand(command)) return performForMembers(new MemberClient(admin), command);
+  if (!isRecordCommand(command)) return perform(admin, new AdminClient(admin), command);
+  const paint = painter(process.stdout.isTTY, process.env);
+  return performForRecords(new RecordsClient(admin), command, paint);
+}
+
 /** With `--json`, stdout always has exactly one JSON document, also for a failure. */
 async function main(): Promise<void> {
   const argv = process.argv.slice(2);
@@ -176,15 +189,13 @@ async function main(): Promise<void> {
     }
     const server = serverAddress(process.cwd(), process.env);
     const admin = new AdminRequests(server, adminKey(process.env));
-    const client = new AdminClient(admin);
     if (command.name === 'list') {
-      brokenOff = await printList(client, command.query, json, stdoutWriter());
+      brokenOff = await printList(new AdminClient(admin), command.query, json, stdoutWriter());
     } else {
-      const output = isMemberCommand(command)
-        ? await performForMembers(new MemberClient(admin), command)
-        : await perform(admin, client, command);
+      const output = await outputOf(admin, command);
       if (json) print(output.document);
       else console.log(output.text);
+      if (output.isBad === true) process.exitCode = 1;
     }
   } catch (error) {
     if (json && error instanceof CliError) {

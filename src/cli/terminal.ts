@@ -45,9 +45,12 @@ export function helpOnly(argv: readonly string[], usage: string): boolean {
 /** Control and formatting characters, which could rewrite what a terminal shows. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Text from elsewhere, made safe to print to a terminal. */
+const codeOf = (char: string) =>
+  `<U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}>`;
+
+/** Text from elsewhere, made safe to print to a terminal: what would not be seen is shown as its code. */
 export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, '?');
+  return text.replace(UNPRINTABLE, codeOf);
 }
 
 /** Rows as lines of aligned columns. */

@@ -9,8 +9,8 @@ import { redactSecrets } from './secrets.ts';
  * It can fail in one way: an error that quotes only a part of an argument, or a changed form of it, shows that part.
  */
 
-/** How an argument appears in a log line: its redacted text, a digest, its size, or not at all. */
-export type LogPolicy = 'plain' | 'hash' | 'length' | 'omit';
+/** How an argument appears in a log line: its redacted text, a digest, its size, the keys of its items, or not at all. */
+export type LogPolicy = 'plain' | 'hash' | 'length' | 'keys' | 'omit';
 export type LogPolicies = Readonly<Record<string, LogPolicy>>;
 
 /** Only this many characters of a text are examined before it is logged, so that a longer text costs no more time. */
@@ -81,6 +81,15 @@ function length(value: unknown): unknown {
   return { type: value === null ? 'null' : typeof value };
 }
 
+/** A batch: how many items it has, and the `key` of the first of them. */
+function keys(value: unknown): unknown {
+  if (!Array.isArray(value)) return length(value);
+  const named = value
+    .slice(0, MAX_LOGGED_ITEMS)
+    .map((item) => (typeof item === 'object' && item !== null ? Reflect.get(item, 'key') : undefined));
+  return { items: value.length, keys: named.filter((key) => typeof key === 'string').map(plain) };
+}
+
 function apply(policy: LogPolicy, value: unknown): unknown {
   switch (policy) {
     case 'plain':
@@ -94,6 +103,8 @@ function apply(policy: LogPolicy, value: unknown): unknown {
       };
     case 'length':
       return length(value);
+    case 'keys':
+      return keys(value);
     case 'omit':
       return undefined;
   }

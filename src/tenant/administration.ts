@@ -1,5 +1,6 @@
 import { type Result, succeed } from '../result.ts';
 import { randomHex } from '../telemetry/trace.ts';
+import { ToolError } from '../tools/errors.ts';
 import { SCOPES } from '../tools/tool.ts';
 import { deleteSessionsOfToken } from '../transport-tools/session-store.ts';
 import { changedLimits, limitsProblem } from './calls/limits.ts';
@@ -15,16 +16,20 @@ import {
   NO_SUCH_TENANT,
   NO_SUCH_TOKEN,
   type Operation,
+  refused,
   TENANT_EXISTS,
   type TenantInfo,
   tenantInfo,
   UNAVAILABLE,
 } from './operation.ts';
+import { readWith } from './records/reading/reader.ts';
+import { type Question, READERS } from './records/reading/readers.ts';
 import { type TimeRange, type UsageGroup, type UsageOf, usageBy } from './records/usage.ts';
 import { type Checked, type Verified, verifyStep } from './records/verify.ts';
 import type { TenantListing } from './storage/listing.ts';
 import { hasSchema, migrate } from './storage/migrate.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
+import { sealing } from './storage/seal.ts';
 import type { NewToken, ScopeChange, Token } from './storage/tokens.ts';
 import { type StorageUsage, storageUsage } from './storage/usage.ts';
 import type { Listeners } from './streams/listeners.ts';
@@ -156,6 +161,21 @@ export class Administration {
     return this.#operate(({ records, profile }) => {
       records.flush();
       return succeed(verifyStep(db, headSigner, profile.id, after));
+    });
+  }
+
+  /** Answers a question about the records. @returns the answer as JSON text */
+  ask(question: Question, args: unknown): Operation<string> {
+    const { db, clock } = this.#tenant.host;
+    return this.#operate(({ records, profile }) => {
+      records.flush();
+      try {
+        const context = { sql: db, now: clock(), ...sealing(profile) };
+        return succeed(JSON.stringify(readWith(READERS[question], args, context)));
+      } catch (cause) {
+        if (cause instanceof ToolError) return refused(cause);
+        throw cause;
+      }
     });
   }
 

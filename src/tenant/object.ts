@@ -23,6 +23,7 @@ import { forwardOnly, type Later } from './contract/timer.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Operation, OperationProblem, TenantInfo } from './operation.ts';
 import { headSignerOf } from './records/head-signer.ts';
+import type { Question } from './records/reading/readers.ts';
 import type { TimeRange, UsageGroup, UsageOf } from './records/usage.ts';
 import type { Checked, Verified } from './records/verify.ts';
 import { SignInObject } from './sign-in-object.ts';
@@ -208,6 +209,11 @@ export class TenantObject extends SignInObject implements CallHandler {
   /** Checks the next records of the tenant. @param after what the step before has returned as `next` */
   verify(after: Checked | undefined): Operation<Verified> {
     return this.#compartment.administration.verify(after);
+  }
+
+  /** Answers a question about the records, as JSON text. */
+  ask(question: Question, args: unknown): Operation<string> {
+    return this.#compartment.administration.ask(question, args);
   }
 
   issueToken(options: NewToken): Operation<Token> {

@@ -1,4 +1,5 @@
 import { fail, type Result } from '../result.ts';
+import type { ToolError } from '../tools/errors.ts';
 import { countSessions } from '../transport-tools/session-store.ts';
 import type { PeriodUse } from './calls/call-quota.ts';
 import type { TenantId } from './contract/call.ts';
@@ -53,10 +54,20 @@ export function tenantInfo(
 export interface OperationProblem {
   readonly reason: 'not_found' | 'conflict' | 'full' | 'invalid' | 'unavailable';
   readonly message: string;
+  /** The argument that is wrong. */
+  readonly field?: string | undefined;
 }
 
 /** The outcome of an operator's action, as it is sent over RPC. */
 export type Operation<T> = Result<T, OperationProblem>;
+
+/** An operation that a reader of the tenant's data has refused. */
+export const refused = ({ code, message, detail }: ToolError) =>
+  fail<OperationProblem>({
+    reason: code === 'unknown_handle' ? 'not_found' : 'invalid',
+    message,
+    field: detail.field,
+  });
 
 const problem = (reason: OperationProblem['reason'], message: string) => fail({ reason, message });
 

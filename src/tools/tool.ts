@@ -174,7 +174,7 @@ export interface ToolDeclaration<Input extends z.ZodObject = z.ZodObject> {
   readonly cost: number;
   /** A strict object. Every text, list and number in it needs an upper bound. */
   readonly input: Input;
-  /** For every argument, how it may appear in logs: as it is, as a hash, as a length, or not at all. */
+  /** For every argument, how it may appear in logs: as it is, as a hash, as a length, by the keys of its items, or not at all. */
   readonly log: { readonly [Field in keyof z.output<Input>]-?: LogPolicy };
 }
 

@@ -49,7 +49,9 @@ test(
     const { ok, output } = await copy.run(`npx vitest run --project unit ${laws}`);
     expect(ok).toBe(false);
     expect(output).toContain('Add a step that calls tickets_open to ISOLATION_SCRIPT');
-    expect(output).toContain("log must have an entry for subject: 'plain', 'hash', 'length' or 'omit'.");
+    expect(output).toContain(
+      "log must have an entry for subject: 'plain', 'hash', 'length', 'keys' or 'omit'.",
+    );
     expect(output).toContain("scope must be 'tickets:read' or 'tickets:write'");
     expect(output).toContain(`Add this line to src/tenant/storage/migration-files.ts: ${line}`);
   },

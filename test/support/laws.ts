@@ -13,7 +13,7 @@ export type Law = (tool: AnyTool) => string[];
 type Schema = Readonly<Record<string, unknown>>;
 
 const MAX_DESCRIPTION_CHARS = 600;
-const POLICIES = ['plain', 'hash', 'length', 'omit'];
+const POLICIES = ['plain', 'hash', 'length', 'keys', 'omit'];
 const HINTS = ['readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'] as const;
 
 const unless = (holds: boolean, problem: string): string[] => (holds ? [] : [problem]);
@@ -112,7 +112,7 @@ export const LAWS: Readonly<Record<string, Law>> = {
     return [
       ...fields
         .filter((field) => !POLICIES.includes(log[field] ?? ''))
-        .map((field) => `log must have an entry for ${field}: 'plain', 'hash', 'length' or 'omit'.`),
+        .map((field) => `log must have an entry for ${field}: 'plain', 'hash', 'length', 'keys' or 'omit'.`),
       ...Object.keys(log)
         .filter((field) => !fields.includes(field))
         .map((field) => `log has an entry for ${field}, which is not an argument: remove it.`),

@@ -323,7 +323,7 @@ test('a table is aligned and shows nothing that could drive the terminal', () =>
       ['ID', 'LABEL', 'STATE'],
       ['acme', '\u001b[31mred\u202e', 'live'],
     ]),
-  ).toBe('ID    LABEL      STATE\nacme  ?[31mred?  live');
+  ).toBe('ID    LABEL                    STATE\nacme  <U+001B>[31mred<U+202E>  live');
 });
 
 test.each([

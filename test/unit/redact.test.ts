@@ -51,6 +51,11 @@ describe('arguments in a log line', () => {
       id: 'abc',
       note: 'hello',
       items: [1, 2],
+      batch: [
+        { key: 'a', value: 'secret value' },
+        { key: 'token=ghp_0123456789abcdefghijklmnopqrstuvwxyz' },
+        7,
+      ],
       value: 'secret value',
       extra: 'unknown',
     };
@@ -59,6 +64,7 @@ describe('arguments in a log line', () => {
       id: 'hash',
       note: 'length',
       items: 'length',
+      batch: 'keys',
       value: 'omit',
       absent: 'plain',
     } as const;
@@ -67,6 +73,7 @@ describe('arguments in a log line', () => {
       id: { sha256: expect.stringMatching(/^[0-9a-f]{16}$/) },
       note: { chars: 5 },
       items: { items: 2 },
+      batch: { items: 3, keys: ['a', expect.stringContaining('[redacted:')] },
     });
   });
 

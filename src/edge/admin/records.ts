@@ -1,10 +1,29 @@
 import { Hono } from 'hono';
+import type { Question } from '../../tenant/records/reading/readers.ts';
 import type { Checked, Verified } from '../../tenant/records/verify.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import { isoTime, resultOf, tenantOf } from './refusals.ts';
+import { type Ctx, isoTime, resultOf, tenantOf } from './refusals.ts';
 
 /** What the agents of one tenant did. */
 export const records = new Hono<AppEnv>();
+
+/** The tenant checks the arguments, as it does for its own tokens. */
+async function ask(
+  c: Ctx,
+  question: Question,
+  named: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  const { tenant } = tenantOf(c);
+  // RPC sends no object without a prototype, which the query is.
+  const json = await resultOf(c, tenant.ask(question, { ...c.req.query(), ...named }));
+  return c.body(json, 200, { 'content-type': 'application/json' });
+}
+
+records.get('/tenants/:id/calls', (c) => ask(c, 'calls'));
+records.get('/tenants/:id/runs', (c) => ask(c, 'runs'));
+records.get('/tenants/:id/runs/:run', (c) => ask(c, 'run', { run: c.req.param('run') }));
+records.get('/tenants/:id/traces/:trace_id', (c) => ask(c, 'trace', { trace_id: c.req.param('trace_id') }));
+records.get('/tenants/:id/explain/:call', (c) => ask(c, 'explain', { id: c.req.param('call') }));
 
 /** Checks all records, a step at a time, so that the tenant answers calls in between. */
 records.get('/tenants/:id/verify', async (c) => {

@@ -82,8 +82,8 @@ export async function resultOf<T>(c: Ctx, asked: PromiseLike<Operation<T>>): Pro
     'The tenant cannot be reached, and it is not known whether the request took effect. Repeat it.',
   );
   if (operation.ok) return operation.value;
-  const { reason, message } = operation.error;
-  throw new AdminRefusal(STATUS[reason], CODE[reason], message);
+  const { reason, message, field } = operation.error;
+  throw new AdminRefusal(STATUS[reason], CODE[reason], message, field);
 }
 
 /** What a Durable Object answers. @throws AdminRefusal `unavailable` when it throws, with an id that finds the cause in the log */

@@ -18,6 +18,7 @@ const PREFIXES = {
   sign_in: 'bhk',
   code: 'bhc',
   refresh: 'bhr',
+  page: 'bhp',
 } as const;
 export type Purpose = keyof typeof PREFIXES;
 

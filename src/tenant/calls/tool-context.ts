@@ -1,7 +1,7 @@
 import { ANSWER_BYTES } from '../../tools/answer-budget.ts';
 import type { Allowance, Sql, ToolContext } from '../../tools/tool.ts';
 import type { TransportName } from '../contract/call.ts';
-import { seal, unseal } from '../storage/seal.ts';
+import { sealing } from '../storage/seal.ts';
 import type { Token } from '../storage/tokens.ts';
 import type { PipelineParts } from './pipeline-parts.ts';
 
@@ -30,8 +30,7 @@ export function toolContext(parts: PipelineParts, { state, token, transport, ...
     headRev: () => state.rev,
     allowance: () => allowanceOf(parts, token, run.now),
     touch: (topic) => void state.touched.add(topic),
-    seal: (purpose, payload) => seal(profile.sealKey, purpose, payload),
-    unseal: (purpose, sealed) => unseal(profile.sealKey, purpose, sealed),
+    ...sealing(profile),
   };
 }
 

@@ -158,7 +158,7 @@ export const isOk = ({ outcome }: Pick<CallRecord, 'outcome'>) =>
   outcome === 'answer' || outcome === 'deferred';
 
 /** Answers that tell a caller that it did not get what it wanted. */
-const SETBACKS: ReadonlySet<string> = new Set([
+export const SETBACKS: ReadonlySet<string> = new Set([
   'conflict',
   'claimed_by_other',
   'claim_lost',

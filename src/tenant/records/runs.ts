@@ -53,10 +53,13 @@ interface RunIdentity {
  * its token and client, as long as these are not idle.
  */
 export function runKeyOf({ traceId, parentSpanId, tokenId, session, client }: RunIdentity): string {
-  if (parentSpanId !== null) return `t:${traceId}`;
+  if (parentSpanId !== null) return runKeyOfTrace(traceId);
   if (session !== null) return `s:${tokenId}:${session}`;
   return `c:${tokenId}:${client ?? ''}`;
 }
+
+/** The key of the run that a client has made with its trace. */
+export const runKeyOfTrace = (traceId: string) => `t:${traceId}`;
 
 const endsWhenIdle = (key: string) => key.startsWith('c:');
 

@@ -21,3 +21,9 @@ export function unseal(key: string, purpose: string, sealed: string): string | u
   const payload = bytes.subarray(TAG_BYTES).toString('utf8');
   return timingSafeEqual(bytes.subarray(0, TAG_BYTES), tagOf(key, purpose, payload)) ? payload : undefined;
 }
+
+/** Signs and opens texts with the key of one tenant. */
+export const sealing = ({ sealKey }: { readonly sealKey: string }) => ({
+  seal: (purpose: string, payload: string) => seal(sealKey, purpose, payload),
+  unseal: (purpose: string, sealed: string) => unseal(sealKey, purpose, sealed),
+});

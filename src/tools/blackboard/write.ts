@@ -150,7 +150,7 @@ export const blackboardWrite = defineTool({
     if_rev: 'plain',
     ttl_s: 'plain',
     tags: 'plain',
-    entries: 'length',
+    entries: 'keys',
     claim_id: 'hash',
     idempotency_key: 'hash',
   },

@@ -1,0 +1,14 @@
+import { recordsList } from './calls.ts';
+import { recordsExplain } from './explain.ts';
+import type { Reader } from './reader.ts';
+import { runsList, runsShow, runsTrace } from './run-list.ts';
+
+/** Everything that can be asked of the records, by what the operator's API and the tenant's own call it. */
+export const READERS = {
+  calls: recordsList,
+  runs: runsList,
+  run: runsShow,
+  trace: runsTrace,
+  explain: recordsExplain,
+} as const satisfies Readonly<Record<string, Reader>>;
+export type Question = keyof typeof READERS;

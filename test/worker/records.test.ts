@@ -1,0 +1,181 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { admin, HttpTenant, operate } from '../support/http.ts';
+import type { Answer } from '../support/tenant.ts';
+import { call } from '../support/v1.ts';
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const traced = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` };
+
+let id: string;
+let planner: HttpTenant;
+let reader: HttpTenant;
+
+/** What one agent did, whose second write met a conflict, and what another one with fewer scopes did. */
+beforeAll(async () => {
+  planner = await HttpTenant.create();
+  id = planner.id;
+  reader = await HttpTenant.issue(planner.id, { scopes: ['blackboard:read'] });
+  const write = { run_id: 'release-42', key: 'plan', value: 'not to be shown', by: 'planner' };
+  await call(planner.token, 'blackboard_write', write, traced);
+  await call(planner.token, 'blackboard_write', { ...write, if_rev: 0 }, traced);
+  await call(planner.token, 'blackboard_write', { run_id: 'release-42' }, traced);
+  await call(reader.token, 'blackboard_read', { run_id: 'release-42', key: 'plan' });
+  await call(reader.token, 'scar_list');
+  await call(reader.token, 'no_such_tool');
+});
+
+const shown = ({ calls }: Answer) =>
+  calls.map((entry: Answer) => [entry.tool, entry.outcome, entry.status ?? entry.code ?? '-'].join(' '));
+
+describe('the operator reads', () => {
+  test('what was called and refused, newest first, with what it changed', async () => {
+    const answer = await operate('GET', `/tenants/${id}/calls`);
+    expect(shown(answer)).toEqual([
+      'unknown refused unknown_tool',
+      'scar_list refused insufficient_scope',
+      'blackboard_read answer -',
+      'blackboard_write error invalid_input',
+      'blackboard_write answer conflict',
+      'blackboard_write answer created',
+    ]);
+    expect(answer.calls[0].args).toEqual({ name: 'no_such_tool (not offered)' });
+    expect(answer.calls[1].scope).toBe('scar:read');
+    expect(answer.calls.at(-1)).toMatchObject({
+      token_id: planner.tokenId,
+      trace_id: TRACE,
+      transport: 'v1',
+      by: 'planner',
+      args: { run_id: 'release-42', key: 'plan', by: 'planner' },
+      changes: [{ rev: 1, what: 'set', run_id: 'release-42', key: 'plan', by: 'planner' }],
+    });
+    expect(JSON.stringify(answer)).not.toContain('not to be shown');
+  });
+
+  test.each([
+    ['outcome=refused', ['unknown refused unknown_tool', 'scar_list refused insufficient_scope']],
+    ['outcome=error', ['blackboard_write error invalid_input']],
+    ['outcome=ok', ['blackboard_read answer -', 'blackboard_write answer created']],
+    ['tool=blackboard_write&outcome=bad&limit=1', ['blackboard_write error invalid_input']],
+    ['code=insufficient_scope', ['scar_list refused insufficient_scope']],
+    ['tool=blackboard_read&key=plan', ['blackboard_read answer -']],
+    [
+      'key=plan&outcome=answer&run=1',
+      ['blackboard_write answer conflict', 'blackboard_write answer created'],
+    ],
+    ['key=other', []],
+    ['client=nobody', []],
+    ['until=2020-01-01T00:00:00Z', []],
+    ['since=2020-01-01T00:00:00Z&tool=unknown', ['unknown refused unknown_tool']],
+    ['since=0s', []],
+  ])('those that match %s', async (query, expected) => {
+    expect(shown(await operate('GET', `/tenants/${id}/calls?${query}`))).toEqual(expected);
+  });
+
+  test('those of one token, by its id or the beginning of it', async () => {
+    const answer = await operate('GET', `/tenants/${id}/calls?token=${reader.tokenId.slice(0, 10)}`);
+    expect(answer.calls).toHaveLength(3);
+  });
+
+  test('page by page', async () => {
+    const seen: string[] = [];
+    let cursor = '';
+    for (;;) {
+      const page = await operate('GET', `/tenants/${id}/calls?outcome=bad&limit=2${cursor}`);
+      seen.push(...page.calls.map((entry: Answer) => entry.id));
+      if (page.next_cursor === undefined) break;
+      cursor = `&cursor=${page.next_cursor}`;
+    }
+    expect(seen).toEqual([6, 5, 3, 2]);
+  });
+
+  test('what a transport does for its client only when that is asked for', async () => {
+    const tenant = await HttpTenant.create();
+    await tenant.rpc('resources/list');
+    const path = `/tenants/${tenant.id}/calls`;
+    expect((await operate('GET', path)).calls).toEqual([]);
+    expect(shown(await operate('GET', `${path}?internal=true`))).toContain('resources_list answer -');
+  });
+
+  test('runs, one run, and a trace', async () => {
+    const { runs } = await operate('GET', `/tenants/${id}/runs`);
+    expect(runs).toMatchObject([
+      { run: 4, token_id: reader.tokenId, calls: 3, not_ok: 2, changed: 0 },
+      { run: 1, token_id: planner.tokenId, calls: 3, not_ok: 2, changed: 1, trace_id: TRACE },
+    ]);
+    expect((await operate('GET', `/tenants/${id}/runs?limit=1`)).next_cursor).toEqual(expect.any(String));
+    const first = await operate('GET', `/tenants/${id}/runs/1?limit=2`);
+    const rest = await operate('GET', `/tenants/${id}/runs/1?cursor=${first.next_cursor}`);
+    const trace = await operate('GET', `/tenants/${id}/traces/${TRACE}`);
+    expect([...first.calls, ...rest.calls]).toEqual(trace.calls);
+    expect(trace).toMatchObject({
+      runs: [{ run: 1 }],
+      calls: [{ id: 1 }, { id: 2 }, { id: 3 }],
+      more: false,
+    });
+  });
+
+  test('one paragraph about a call, by the trace id or the request id that its user has', async () => {
+    const conflict = await operate('GET', `/tenants/${id}/explain/${TRACE}`);
+    expect(conflict).toMatchObject({
+      found: 3,
+      call: { status: 'conflict' },
+      next: { code: 'invalid_input' },
+    });
+    expect(conflict.text).toMatch(
+      /as planner, with token .* over v1 called blackboard_write with .*key plan/,
+    );
+    expect(conflict.text).toContain('It was answered with conflict');
+    expect(conflict.text).toMatch(
+      /Next in run 1 \(3 calls, 2 not ok\), .*called blackboard_write: invalid_input\.$/,
+    );
+    const { calls } = await operate('GET', `/tenants/${id}/calls?code=insufficient_scope`);
+    const refused = await operate('GET', `/tenants/${id}/explain/${calls[0].request_id}`);
+    expect(refused.text).toContain(reader.tokenId);
+    expect(refused.text).toContain(
+      'It was refused: the token lacks the scope scar:read (insufficient_scope).',
+    );
+  });
+});
+
+describe('what cannot be answered names the field and the remedy', () => {
+  test.each([
+    ['calls?cursor=garbage', 400, 'cursor', /leave cursor out/],
+    ['calls?since=yesterday', 400, 'since', /such as 2026-11-26T14:00:00Z, or an age such as 15m/],
+    ['calls?outcome=wrong', 400, 'outcome', /bad/],
+    ['calls?limit=0', 400, 'limit', /1/],
+    ['calls?tol=x', 400, 'tol', /Did you mean tool/],
+    ['runs?cursor=garbage', 400, 'cursor', /leave cursor out/],
+    ['runs/one', 400, 'run', /integer/],
+    ['runs/7', 404, 'run', /list of runs/],
+    ['traces/xyz', 400, 'trace_id', /32 lower-case/],
+    [`traces/${'0'.repeat(32)}`, 404, 'trace_id', /list the calls of that time/],
+    ['explain/ab', 400, 'id', /request id, an error id or a trace id/],
+    ['explain/41306b2c', 404, 'id', /list the calls of that time/],
+  ])('%s', async (path, status, field, detail) => {
+    const refused = await admin('GET', `/tenants/${id}/${path}`);
+    expect(refused.body).toMatchObject({ status, field, detail: expect.stringMatching(detail) });
+    expect(refused.status).toBe(status);
+  });
+
+  test('a cursor is of one list and its filters', async () => {
+    const { next_cursor: cursor } = await operate('GET', `/tenants/${id}/calls?limit=1`);
+    for (const path of [`calls?outcome=bad&cursor=${cursor}`, `runs?cursor=${cursor}`])
+      expect((await admin('GET', `/tenants/${id}/${path}`)).body).toMatchObject({
+        status: 400,
+        field: 'cursor',
+      });
+  });
+
+  test('a tenant that does not exist has no records', async () => {
+    for (const path of ['calls', 'runs', 'runs/1', `traces/${TRACE}`, 'explain/41306b2c'])
+      expect((await admin('GET', `/tenants/no-such-tenant/${path}`)).status).toBe(404);
+  });
+});
+
+test.each(['abc', 'bhp_k1.e30.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'a'.repeat(600)])(
+  'the list of tenants refuses the cursor %s',
+  async (cursor) => {
+    const refused = await admin('GET', `/tenants?cursor=${cursor}`);
+    expect(refused.body).toMatchObject({ status: 400, code: 'invalid_input', field: 'cursor' });
+  },
+);
