@@ -1,4 +1,4 @@
-import { utf8Bytes } from '../json/utf8.ts';
+import { jsonBytes } from '../json/raw-json.ts';
 
 /** What one answer to a model takes at most, unless its caller asks for more: bytes of its JSON text in UTF-8. */
 export const ANSWER_BYTES = 65_536;
@@ -45,4 +45,4 @@ export class AnswerBudget {
 }
 
 /** With the comma behind it. */
-const sizeOf = (entry: unknown) => utf8Bytes(JSON.stringify(entry)) + 1;
+const sizeOf = (entry: unknown) => jsonBytes(entry) + 1;

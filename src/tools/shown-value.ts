@@ -1,3 +1,5 @@
+import { RawJson } from '../json/raw-json.ts';
+
 /** A value as answers show it: whole, or the start of its JSON text with `truncated` and the full size. */
 export type ShownValue = { value: unknown } | { value: string; truncated: true; bytes: number };
 
@@ -6,7 +8,7 @@ export type ShownValue = { value: unknown } | { value: string; truncated: true; 
  * @param bytes the size of the full text in UTF-8
  */
 export function showValue(json: string, bytes: number, maxBytes: number): ShownValue {
-  if (bytes <= maxBytes) return { value: JSON.parse(json) };
+  if (bytes <= maxBytes) return { value: new RawJson(json) };
   return { value: cutUtf8(json, maxBytes), truncated: true, bytes };
 }
 

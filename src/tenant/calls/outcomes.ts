@@ -1,3 +1,4 @@
+import { printJson } from '../../json/raw-json.ts';
 import { randomHex } from '../../telemetry/trace.ts';
 import { ToolError, type ToolErrorBody } from '../../tools/errors.ts';
 import type { CallOutcome, CallRequest } from '../contract/call.ts';
@@ -25,7 +26,7 @@ export function waitOf(args: Readonly<Record<string, unknown>>): number {
 }
 
 export function toJson(answer: unknown): string {
-  const json = JSON.stringify(answer);
+  const json = printJson(answer);
   if (json.length <= MAX_ANSWER_CHARS) return json;
   throw new ToolError('too_large', 'The answer is too large. Ask for fewer entries or fewer bytes.', {
     limit: MAX_ANSWER_CHARS,

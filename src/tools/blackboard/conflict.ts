@@ -1,6 +1,6 @@
 /** What a write answers about a cell that is not as its `if_rev` says, so that its caller can go on without another call. */
 import * as z from 'zod';
-import { utf8Bytes } from '../../json/utf8.ts';
+import { jsonBytes } from '../../json/raw-json.ts';
 import { AnswerBudget } from '../answer-budget.ts';
 import { count, leftOut } from '../fields.ts';
 import { showValue } from '../shown-value.ts';
@@ -51,6 +51,6 @@ const LEFT_OUT_HINT = 'Values with left_out did not fit. Read them with blackboa
 function withoutValue<Entry extends { readonly current?: Current | undefined }>(entry: Entry): Entry {
   if (entry.current === undefined) return entry;
   const { value, bytes, rev, age_s } = entry.current;
-  const size = bytes ?? utf8Bytes(JSON.stringify(value));
+  const size = bytes ?? jsonBytes(value);
   return { ...entry, current: { left_out: true, bytes: size, rev, age_s } };
 }

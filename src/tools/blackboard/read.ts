@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { isJsonText } from '../../json/json-text.ts';
+import { jsonBytes } from '../../json/raw-json.ts';
 import { utf8Bytes } from '../../json/utf8.ts';
 import { AnswerBudget } from '../answer-budget.ts';
 import { invalidInput, noneOf, notWith } from '../errors.ts';
@@ -151,7 +152,7 @@ const LEFT_OUT_HINT =
   'Entries with left_out did not fit. Read them one by one with key, a part with path, or raise max_bytes.';
 
 function withoutValue({ key, found, reason, rev, value, bytes }: Entry): Entry {
-  const size = value === undefined ? undefined : (bytes ?? utf8Bytes(JSON.stringify(value)));
+  const size = value === undefined ? undefined : (bytes ?? jsonBytes(value));
   return { key, found, reason, rev, left_out: true, bytes: size };
 }
 

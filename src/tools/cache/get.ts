@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { RawJson } from '../../json/raw-json.ts';
 import { utf8Bytes } from '../../json/utf8.ts';
 import { notWith } from '../errors.ts';
 import { count, ttlSeconds, waitSeconds } from '../fields.ts';
@@ -123,7 +124,7 @@ function serve(
 
 /** The stored answer: whole, unless the caller wants at most `maxBytes` of it. */
 function shown(json: string, maxBytes: number | undefined): ShownValue {
-  return maxBytes === undefined ? { value: JSON.parse(json) } : showValue(json, utf8Bytes(json), maxBytes);
+  return maxBytes === undefined ? { value: new RawJson(json) } : showValue(json, utf8Bytes(json), maxBytes);
 }
 
 const describeUsage = ({ tokens, microUsd }: Usage) => ({ tokens, usd: microUsd / MICRO_USD_PER_USD });
