@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { DATABASES, parseDatabases, type SharedDatabase } from './postgres/databases.ts';
 import { LOG_FORMATS, LOG_LEVELS } from './telemetry/log.ts';
 import type { Collector } from './telemetry/otel/post.ts';
 import { collectorOf, exportSettings } from './telemetry/otel/settings.ts';
@@ -153,6 +154,15 @@ const settings = z.object({
     }),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')}` }),
   LOG_FORMAT: z.enum(LOG_FORMATS, { error: `one of ${LOG_FORMATS.join(', ')}` }),
+  DATABASES: z
+    .string({ error: DATABASES })
+    .default('')
+    .transform((text, context): readonly SharedDatabase[] => {
+      const parsed = parseDatabases(text);
+      if (parsed !== undefined) return parsed;
+      context.addIssue({ code: 'custom', message: DATABASES });
+      return z.NEVER;
+    }),
   ...exportSettings,
 });
 
@@ -187,6 +197,8 @@ export interface Config {
   readonly oauth: OAuthConfig | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: (typeof LOG_FORMATS)[number];
+  /** Databases that all tenants share. */
+  readonly databases: readonly SharedDatabase[];
   /** Where spans are exported to; undefined when they are not. */
   readonly collector: Collector | undefined;
 }
@@ -241,6 +253,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
         : undefined,
     logLevel: data.LOG_LEVEL,
     logFormat: data.LOG_FORMAT,
+    databases: data.DATABASES,
     collector: collectorOf(data),
   };
 }
@@ -249,7 +262,7 @@ const mcpUrlOf = (origin: string) => `${origin}/mcp`;
 
 /** Where to set a variable, for an error message. */
 export function placeOf(name: string): string {
-  const secret = name === 'TOKEN_KEYS' || name === 'ADMIN_KEY';
+  const secret = ['TOKEN_KEYS', 'ADMIN_KEY', 'DATABASES'].includes(name);
   return secret
     ? 'in .dev.vars, or with `npx wrangler secret put`'
     : 'under [vars] in wrangler.toml, or in .dev.vars';

@@ -28,6 +28,7 @@ const NOT_RUN: readonly (readonly [command: string, reason: string])[] = [
   ['node test/bench/bridges.ts', 'it takes minutes'],
   ['npm pack', 'test/e2e/package.test.ts packs, installs and starts the package'],
   ['npx --no bulkhead stdio', 'test/e2e/package.test.ts starts it as the documents say'],
+  ['psql', 'test/support/postgres/shop.ts runs the scripts that it names'],
   ['claude mcp add', 'it needs Claude Code'],
   ['npx wrangler login', 'it needs an account'],
   ['npx wrangler tail', 'it needs an account'],

@@ -169,6 +169,8 @@ describe('a wrong setting is refused: its name, its shape, where to set it, neve
     ['ALLOWED_ORIGINS', Array(33).fill('https://a.test').join(','), /origins/],
     ['LOG_LEVEL', undefined, /one of debug, info, warn, error/],
     ['LOG_LEVEL', MARK, /one of debug, info, warn, error/],
+    ['DATABASES', MARK, /JSON such as/],
+    ['DATABASES', `{"orders": {"url": "postgres://${MARK}@db", "key": "k1:${MARK}"}}`, /bulkhead.add_key/],
     ['LOG_FORMAT', MARK, /one of json, object/],
   ];
 
@@ -176,7 +178,7 @@ describe('a wrong setting is refused: its name, its shape, where to set it, neve
     const message = refusalOf({ [name]: value });
     expect(message).toMatch(new RegExp(`^${name} must be `));
     expect(message).toMatch(shape);
-    expect(message).toContain(name === 'TOKEN_KEYS' || name === 'ADMIN_KEY' ? AS_SECRET : IN_VARS);
+    expect(message).toContain(['TOKEN_KEYS', 'ADMIN_KEY', 'DATABASES'].includes(name) ? AS_SECRET : IN_VARS);
     expect(message).not.toContain(MARK);
     expect(message).not.toContain('must be undefined');
   });

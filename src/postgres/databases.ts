@@ -1,0 +1,65 @@
+import * as z from 'zod';
+import type { SigningKey } from './claim.ts';
+
+/** A database that all tenants share, as the operator declares it. */
+export interface SharedDatabase {
+  readonly name: string;
+  /** Where to connect: a connection string, or the name of a Hyperdrive binding that has one. */
+  readonly connection: { readonly url: string } | { readonly hyperdrive: string };
+  readonly key: SigningKey;
+  /** How long a statement may run, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** How the databases of a deployment are written: JSON, by their names. */
+export const DATABASES =
+  'JSON such as {"orders": {"url": "postgres://…", "key": "kid:secret"}}, at most 16, where "hyperdrive" can name a binding instead of "url", the key is what bulkhead.add_key returned, and "timeout_ms" can be 10 to 30000';
+
+const KEY_BYTES = 32;
+const NAME = /^[a-z][a-z0-9_-]{0,31}$/;
+const BINDING = /^[A-Z][A-Z0-9_]{0,63}$/;
+const KEY = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9_-]{43})$/;
+const MAX_DATABASES = 16;
+const MAX_URL = 2048;
+
+const key = z
+  .string()
+  .regex(KEY)
+  .transform((text): SigningKey => {
+    const [, kid = '', encoded = ''] = KEY.exec(text) ?? [];
+    const secret = Buffer.from(encoded, 'base64url');
+    return { kid, secret: new Uint8Array(secret.subarray(0, KEY_BYTES)) };
+  });
+const url = z
+  .string()
+  .max(MAX_URL)
+  .refine((text) => URL.canParse(text) && /^postgres(?:ql)?:$/.test(new URL(text).protocol));
+const shared = { key, timeout_ms: z.int().min(10).max(30_000).default(5000) };
+const entry = z.union([
+  z.strictObject({ url, ...shared }),
+  z.strictObject({ hyperdrive: z.string().regex(BINDING), ...shared }),
+]);
+const entries = z
+  .record(z.string().regex(NAME), entry)
+  .refine((named) => Object.keys(named).length <= MAX_DATABASES);
+
+/** Reads the setting; an empty text declares no database. @returns undefined if it is wrong */
+export function parseDatabases(text: string): readonly SharedDatabase[] | undefined {
+  if (text === '') return [];
+  const parsed = entries.safeParse(readJson(text));
+  if (!parsed.success) return undefined;
+  return Object.entries(parsed.data).map(([name, { key: signingKey, timeout_ms, ...connection }]) => ({
+    name,
+    connection,
+    key: signingKey,
+    timeoutMs: timeout_ms,
+  }));
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

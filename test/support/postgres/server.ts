@@ -1,0 +1,91 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** The newest PostgreSQL of the machine, as Debian installs it; undefined without one. */
+const BIN = globSync('/usr/lib/postgresql/*/bin/postgres').sort().at(-1);
+
+/**
+ * True if PostgreSQL is installed. Without it, tests that need it are left out and say so; where `.ci/run` has promised
+ * one, its absence is an error.
+ */
+export const hasPostgres = BIN !== undefined;
+if (!hasPostgres && process.env.CI === 'true')
+  throw new Error('PostgreSQL is not installed. Run: apt-get install --no-install-recommends postgresql');
+
+/** What a test that was left out is called. */
+export const WITHOUT_POSTGRES =
+  'left out, because PostgreSQL is not installed: apt-get install --no-install-recommends postgresql';
+
+export interface PostgresServer {
+  readonly port: number;
+  /** The folder of its data and of its Unix socket. */
+  readonly folder: string;
+  url(role: string, database?: string): string;
+  stop(): Promise<void>;
+}
+
+/** Starts a server in a temporary folder, on loopback and on a Unix socket. Any role logs in without a password. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const bin = dirname(BIN ?? '');
+  const folder = mkdtempSync(join(tmpdir(), 'bulkhead-postgres-'));
+  const account = unprivileged(folder);
+  const data = join(folder, 'data');
+  const options = ['--pgdata', data, '--username=postgres', '--auth=trust', '--no-sync', '--encoding=UTF8'];
+  execFileSync(join(bin, 'initdb'), [...options, '--locale=C.UTF-8'], { ...account, cwd: folder });
+  const port = await freePort();
+  const settings = ['listen_addresses=127.0.0.1', 'fsync=off', 'autovacuum=off', 'max_connections=200'];
+  const server = spawn(
+    join(bin, 'postgres'),
+    ['-D', data, '-k', folder, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
+    { ...account, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  await ready(server);
+  return {
+    port,
+    folder,
+    url: (role, database = 'shop') => `postgres://${role}@127.0.0.1:${port}/${database}`,
+    stop: async () => {
+      const ended = once(server, 'exit');
+      server.kill('SIGQUIT');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** PostgreSQL does not run as root, so root lends it the account that its package made. */
+function unprivileged(folder: string): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const idOf = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+  const uid = idOf('-u');
+  const gid = idOf('-g');
+  chownSync(folder, uid, gid);
+  return { uid, gid };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function ready(server: ChildProcess): Promise<void> {
+  if (server.stderr === null) throw new Error('the server has no log');
+  const log: string[] = [];
+  for await (const line of createInterface({ input: server.stderr })) {
+    log.push(line);
+    if (line.includes('database system is ready to accept connections')) {
+      // The rest of the log is not read, and must not block the server.
+      server.stderr.resume();
+      return;
+    }
+  }
+  throw new Error(`PostgreSQL did not start:\n${log.join('\n')}`);
+}
