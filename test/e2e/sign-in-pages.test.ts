@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import type { Browser as Chromium, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findChromium, launchChromium } from '../support/browser/chromium.ts';
@@ -10,7 +11,12 @@ import { Operator, startServer, type TestServer } from '../support/server.ts';
 
 const executable = findChromium();
 if (executable === undefined)
-  test('left out for want of Chromium: everything about the pages of the sign-in (apt-get install chromium)', () => {
+  test('left out for want of Chromium: the pages of the sign-in', () => {
+    // To the terminal itself, because what passing tests log is not shown.
+    writeSync(
+      2,
+      'The tests of pages were left out, because Chromium is not installed: apt-get install chromium\n',
+    );
     expect(process.env.CI, 'CI must have Chromium: .ci/run installs it').toBeUndefined();
   });
 else inChromium(executable);
