@@ -3,26 +3,35 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMCPClient } from '@ai-sdk/mcp';
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport as SseTransportV1 } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../support/bridge-clients.ts';
+import { freePort } from '../support/node-cli.ts';
 import { Browser } from '../support/oauth-person.ts';
 import { PersonProvider } from '../support/oauth-provider.ts';
 import { Operator, startServer, type TestServer } from '../support/server.ts';
+import { Agents } from '../support/third-party/agents.ts';
+import { runSignedIn } from '../support/third-party/inspector.ts';
 import { packageBin } from '../support/third-party/package-bin.ts';
 
 /** Real clients through the whole sign-in, without a header of their own. The person is played by a program. */
 
 let server: TestServer;
 let operator: Operator;
+const agents = new Agents();
 beforeAll(async () => {
   server = await startServer();
   operator = new Operator(server);
+  await agents.start();
 });
-afterAll(() => server?.stop());
+afterAll(async () => {
+  await agents.stop();
+  await server?.stop();
+});
 
 const IDENTITY = { name: 'bulkhead-tests', version: '1.0.0' };
 
@@ -35,7 +44,8 @@ interface Connected {
 type Connect = (url: URL, provider: PersonProvider) => Promise<Connected>;
 
 const connectV1: Connect = async (url, provider) => {
-  const open = () => new TransportV1(url, { authProvider: provider as never });
+  const Transport = url.pathname === '/sse' ? SseTransportV1 : TransportV1;
+  const open = () => new Transport(url, { authProvider: provider as never });
   const client = new ClientV1(IDENTITY);
   const first = open();
   if (provider.kept === undefined) {
@@ -56,7 +66,8 @@ const connectV1: Connect = async (url, provider) => {
 const connectV2 =
   (mode: 'legacy' | { pin: string }): Connect =>
   async (url, provider) => {
-    const open = () => new StreamableHTTPClientTransport(url, { authProvider: provider as never });
+    const Transport = url.pathname === '/sse' ? SSEClientTransport : StreamableHTTPClientTransport;
+    const open = () => new Transport(url, { authProvider: provider as never });
     const newClient = () => new Client(IDENTITY, { versionNegotiation: { mode } });
     if (provider.kept === undefined) {
       const first = open();
@@ -94,6 +105,13 @@ const at = (hostname: string, path = '/mcp') => {
   return url;
 };
 const providerFor = (url: URL, key: string) => new PersonProvider(new Browser(url.origin, fetch), key);
+
+/** What the person at a page does for a client that is a program of its own. @returns where the browser goes back to */
+async function visit(page: URL, key: string): Promise<URL> {
+  const person = providerFor(page, key);
+  await person.redirectToAuthorization(page);
+  return new URL(`${page.searchParams.get('redirect_uri')}?${person.answers[0]}`);
+}
 
 describe.each(CLIENTS)('%s', (_name, connect) => {
   test.each([
@@ -179,6 +197,70 @@ describe.each(CLIENTS)('%s', (_name, connect) => {
   });
 });
 
+test.each(CLIENTS.slice(0, 2))('%s signs in at /sse', async (_name, connect) => {
+  const { key } = await newPerson();
+  const url = at('127.0.0.1', '/sse');
+  const provider = providerFor(url, key);
+  const client = await connect(url, provider);
+  expect(await client.tools()).toContain('cache_get');
+  await client.close();
+  expect(provider.answers.length).toBe(1);
+});
+
+test.each([
+  ['2025', 'legacy'],
+  ['2026', { pin: '2026-07-28' }],
+] as const)(
+  'SDK v2, %s, asks the person for a scope that it lacks, and keeps those that it has',
+  async (_, mode) => {
+    const { key } = await newPerson();
+    const url = at('127.0.0.1');
+    const provider = providerFor(url, key);
+    provider.allows = ['blackboard:read', 'scar:read'];
+    await (await connectV2(mode)(url, provider)).close();
+    provider.allows = undefined;
+    const open = () => new StreamableHTTPClientTransport(url, { authProvider: provider as never });
+    const newClient = () => new Client(IDENTITY, { versionNegotiation: { mode } });
+    const write = (client: Client) =>
+      client.callTool({ name: 'blackboard_write', arguments: { key: 'a', value: 1 } });
+    const [lacking, transport] = [newClient(), open()];
+    await lacking.connect(transport);
+    await expect(write(lacking)).rejects.toThrow('Unauthorized');
+    await transport.finishAuth(provider.code, provider.issuer);
+    expect(provider.kept?.scope).toBe('blackboard:read blackboard:write scar:read');
+    // A session of 2025 belongs to the grant that opened it.
+    await lacking.close();
+    const client = newClient();
+    await client.connect(open());
+    expect((await write(client)).structuredContent).toMatchObject({ status: 'created' });
+    expect(provider.answers.length).toBe(2);
+    await client.close();
+  },
+);
+
+test('an agent of the agents package signs in at its own callback', async () => {
+  const { key } = await newPerson();
+  const tools = await agents.signIn(`${server.url}/mcp`, (page) => visit(page, key));
+  await expect.poll(tools).toContain('cache_get');
+});
+
+test.each(['legacy', 'modern'] as const)('Inspector CLI, %s, signs in', async (era) => {
+  const home = mkdtempSync(join(tmpdir(), 'bulkhead-inspector-'));
+  const { key } = await newPerson();
+  const callback = `http://127.0.0.1:${await freePort()}/oauth/callback`;
+  const words = ['--method', 'tools/list'];
+  try {
+    const listed = await runSignedIn(home, `${server.url}/mcp`, era, words, callback, (page) =>
+      visit(page, key),
+    );
+    expect(listed).toMatchObject({
+      tools: expect.arrayContaining([expect.objectContaining({ name: 'cache_get' })]),
+    });
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+});
+
 test('the AI SDK signs in', async () => {
   const { key } = await newPerson();
   const url = at('127.0.0.1');
@@ -215,14 +297,8 @@ test('mcp-remote signs in at its first start, and needs nobody at its second', a
       const [, url] = /(http:\/\/127\.0\.0\.1:\d+\/authorize\?\S+)\s/.exec(said) ?? [];
       if (url === undefined || visits > 0) return;
       visits++;
-      void visit(url);
+      void visit(new URL(url), key).then((back) => fetch(back));
     });
-    const visit = async (url: string) => {
-      const provider = new PersonProvider(new Browser(server.url, fetch), key, '');
-      const redirect = new URL(url).searchParams.get('redirect_uri') ?? '';
-      await provider.redirectToAuthorization(new URL(url));
-      await fetch(`${redirect}?${provider.answers[0]}`);
-    };
     const initialize = {
       jsonrpc: '2.0',
       id: 1,

@@ -26,6 +26,8 @@ export class PersonProvider {
     response_types: string[];
   };
   client: Information | undefined;
+  /** What the person allows; undefined for all that is asked. */
+  allows: string[] | undefined;
   kept: Kept | undefined;
   /** Where the person was sent back to, newest last. */
   readonly answers: URLSearchParams[] = [];
@@ -68,7 +70,7 @@ export class PersonProvider {
   async redirectToAuthorization(url: URL): Promise<void> {
     const asked = await this.#browser.open(url);
     const consent = asked.values('key').length > 0 ? await this.#browser.signIn(asked, this.#key) : asked;
-    const done = await this.#browser.allow(consent);
+    const done = await this.#browser.allow(consent, this.allows);
     if (done.goesTo === undefined) throw new Error(`the person got stuck: ${done.text}`);
     this.answers.push(done.goesTo.searchParams);
   }

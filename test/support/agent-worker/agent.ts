@@ -21,7 +21,10 @@ export class Caller extends Agent {
         return this.addMcpServer(SERVER, order.url, {
           id: SERVER,
           client: { versionNegotiation: { mode: order.era } },
-          transport: { type: order.transport, headers: { authorization: `Bearer ${order.token}` } },
+          transport: {
+            type: order.transport,
+            ...(order.token === undefined ? {} : { headers: { authorization: `Bearer ${order.token}` } }),
+          },
         });
       case 'list':
         return this.mcp.listTools({ serverId: SERVER }).map(({ name }) => name);

@@ -5,7 +5,8 @@ export const Order = z.discriminatedUnion('do', [
   z.strictObject({
     do: z.literal('connect'),
     url: z.url(),
-    token: z.string(),
+    /** Without one the agent signs in. */
+    token: z.string().optional(),
     transport: z.enum(['streamable-http', 'sse']),
     era: z.enum(['legacy', 'auto']),
   }),

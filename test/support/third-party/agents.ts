@@ -50,6 +50,22 @@ export class Agents {
     };
   }
 
+  /**
+   * An agent that is given the URL alone. `visit` is the person at the page to which the agent sends one, and ends at the agent's
+   * own callback.
+   * @returns the names of the tools that the agent knows by now
+   */
+  async signIn(url: string, visit: (page: URL) => Promise<URL>): Promise<() => Promise<string[]>> {
+    const agent = `agent-${++this.#made}`;
+    const how = { transport: 'streamable-http', era: 'auto' } as const;
+    const { authUrl } = z
+      .object({ state: z.literal('authenticating'), authUrl: z.url() })
+      .parse(await this.#ask(agent, { do: 'connect', url, ...how }));
+    const called = await fetch(await visit(new URL(authUrl)), { redirect: 'manual' });
+    await called.body?.cancel();
+    return async () => z.array(z.string()).parse(await this.#ask(agent, { do: 'list' }));
+  }
+
   async #ask(agent: string, order: Order): Promise<unknown> {
     const url = new URL(`/agents/caller/${agent}`, this.#origin);
     const response = await fetch(url, { method: 'POST', body: JSON.stringify(order) });

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import * as z from 'zod';
 import { calledOf, type Endpoint, type Open } from './client.ts';
 import { packageBin } from './package-bin.ts';
@@ -57,6 +57,39 @@ export class Inspector {
       });
     });
   }
+}
+
+/**
+ * One request of an Inspector that is given the URL alone.
+ * @param callback a loopback URL that it listens on
+ * @param visit the person at the page that it names
+ */
+export async function runSignedIn(
+  home: string,
+  url: string,
+  era: Era,
+  words: readonly string[],
+  callback: string,
+  visit: (page: URL) => Promise<URL>,
+): Promise<unknown> {
+  const args = [BIN, '--cli', url, '--protocol-era', era, '--callback-url', callback, '--format', 'json'];
+  // It opens a browser unless it has a terminal; without a PATH it finds none, and names the page on stderr.
+  const env = { HOME: home, PATH: '', MCP_AUTO_OPEN_ENABLED: 'true' };
+  const child = spawn(process.execPath, [...args, '--quiet', ...words], { env, timeout: COMMAND_MS });
+  let [stdout, stderr] = ['', ''];
+  let visited: Promise<Response> | undefined;
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+    const [, page] = /(http:\/\/\S+\/authorize\?\S+)\s/.exec(stderr) ?? [];
+    if (page !== undefined) visited ??= visit(new URL(page)).then((back) => fetch(back));
+  });
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  await (await visited)?.body?.cancel();
+  if (code !== 0) throw failureOf(code, stderr);
+  return Output.parse(JSON.parse(stdout)).result;
 }
 
 function failureOf(exitCode: number | null, stderr: string): Error {
