@@ -13,6 +13,7 @@ import { searchText } from '../../src/tools/blackboard/search-text.ts';
 import { previewLine, termsOf } from '../../src/tools/cache/question-text.ts';
 import { cursorsOf } from '../../src/tools/cursor.ts';
 import { actionKey } from '../../src/tools/scar/command-line.ts';
+import { decisiveWordsOf } from '../../src/tools/scar/decisive-words.ts';
 import { normaliseV1 } from '../../src/tools/scar/fingerprint-v1/normalise.ts';
 import { foldCode, foldErrorType, foldTool } from '../../src/tools/scar/names.ts';
 import { tokensOf } from '../../src/tools/scar/tokens.ts';
@@ -94,7 +95,10 @@ const header = (name: string, value: string) =>
 const READERS: readonly (readonly [string, (text: string) => unknown])[] = [
   ['credentials', redactSecrets],
   ['normalisation, version 1', normaliseV1],
-  ['normalisation and words of a failure', (text) => tokensOf(text)],
+  [
+    'normalisation and words of a failure',
+    (text) => [tokensOf(text), decisiveWordsOf(`not found ${text}`, text)],
+  ],
   ['names of tools and errors', (text) => [foldTool, foldErrorType, foldCode].map((fold) => fold(text))],
   ['what a command line does', actionKey],
   ['terms of a search', queryTerms],

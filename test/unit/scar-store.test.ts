@@ -172,6 +172,34 @@ test('a full memory takes no new kind of failure, still counts known ones and an
   expect(found.scars.length + found.left_out.scars).toBeLessThanOrEqual(20);
 });
 
+describe('scars that were recorded before decisive words counted', () => {
+  const missing = (fixture: string) => ({ error_type: 'E', error_message: `fixture '${fixture}' not found` });
+  /** The fingerprint of version 2 without decisive words, as an earlier build has stored it. */
+  const EARLIER = 'v2:3471ff71766c414100a0bf0d087da512';
+
+  function withEarlierScar() {
+    const { db, context } = open();
+    const { scar_id } = record(context, { ...missing('pool'), resolution: 'declare it' });
+    db.exec('UPDATE scar_fingerprints SET fingerprint = ?', EARLIER);
+    return { context, scar_id };
+  }
+
+  test('are found exactly and counted', () => {
+    const { context, scar_id } = withEarlierScar();
+    expect(lookup(context, missing('pool'))).toMatchObject({ match: 'exact', fingerprint: EARLIER });
+    expect(record(context, missing('pool'))).toMatchObject({ status: 'seen', scar_id, occurrences: 2 });
+  });
+
+  test('are not taken for a failure that names another thing', () => {
+    const { context, scar_id } = withEarlierScar();
+    expect(lookup(context, missing('client'))).toMatchObject({ match: 'none', resolution: null });
+    const other = record(context, missing('client'));
+    expect(other.status).toBe('new');
+    expect(other.scar_id).not.toBe(scar_id);
+    expect(lookup(context, missing('client')).scars).toMatchObject([{ scar_id: other.scar_id }]);
+  });
+});
+
 describe('scars that were recorded under fingerprint version 1', () => {
   /** Version 1 took the name of a number for that of a credential; version 2 does not, so their subjects differ. */
   const old = { error_type: 'E', error_message: 'max_tokens: must be at least 1, got DB_PASS=swordfish' };

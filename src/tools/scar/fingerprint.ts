@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../json/canonical.ts';
 import type { Sql } from '../tool.ts';
+import { decisiveWords, decisiveWordsOf } from './decisive-words.ts';
 import { fingerprintOfV1 } from './fingerprint-v1/fingerprint.ts';
 import { foldCode, foldErrorType, foldTool } from './names.ts';
-import { normalise } from './normalise.ts';
+import { cleaned, normalise, normaliseCleaned } from './normalise.ts';
 import { type Scar, scarByFingerprint } from './store.ts';
 import { redacted } from './texts.ts';
 
@@ -18,7 +19,7 @@ import { redacted } from './texts.ts';
  * recorded as new, both lead to that scar.
  *
  * To change redaction or normalisation after a release, freeze the current code as `fingerprint-v1/` does, add it to
- * `VERSIONS` and raise `FINGERPRINT_VERSION`. Version 2 is unreleased: further changes may still be part of it, and
+ * `EARLIER` and raise `FINGERPRINT_VERSION`. Version 2 is unreleased: further changes may still be part of it, and
  * `node test/support/write-fingerprint-vectors.ts` updates its vectors.
  */
 export const FINGERPRINT_VERSION = 2;
@@ -36,41 +37,68 @@ export interface FailureParts {
 }
 
 /** The text that is fingerprinted: the message of the failure or, when there is none, its context. */
-export function subjectOf(parts: Pick<FailureParts, 'error_message' | 'context'>): string {
-  const message = parts.error_message ?? '';
-  return normalise(message.trim() === '' ? (parts.context ?? '') : message);
+function textOf({
+  error_message = '',
+  context = '',
+}: Pick<FailureParts, 'error_message' | 'context'>): string {
+  return error_message.trim() === '' ? context : error_message;
 }
+
+/** That text, normalised. */
+export const subjectOf = (parts: Pick<FailureParts, 'error_message' | 'context'>): string =>
+  normalise(textOf(parts));
 
 const folded = (name: string | undefined, fold: (name: string) => string) =>
   name === undefined ? null : fold(redacted(name));
 
-/**
- * The current version: `v2:` and the first 32 hex digits of the SHA-256 of the RFC 8785 JSON list
- * `[project, tool, error_type, error_code, subject]`, null where absent, with credentials redacted in every part, and
- * the names folded (see `names.ts`).
- * @example fingerprintOf({ error_type: 'TimeoutError', error_message: 'timed out' }) // 'v2:…'
- */
-export function fingerprintOf(parts: FailureParts): string {
-  const identity = canonicalJson([
+function hashed(parts: FailureParts, subject: string, names: readonly string[]): string {
+  const identity = [
     redacted(parts.project),
     folded(parts.tool, foldTool),
     foldErrorType(redacted(parts.error_type)),
     folded(parts.error_code, foldCode),
-    subjectOf(parts),
-  ]);
-  const digest = createHash('sha256').update(identity).digest('hex');
+    subject,
+  ];
+  const digest = createHash('sha256')
+    .update(canonicalJson(names.length === 0 ? identity : [...identity, names]))
+    .digest('hex');
   return `v${FINGERPRINT_VERSION}:${digest.slice(0, HEX_CHARS)}`;
 }
 
-/** Every version that stored fingerprints may have, the newest first. */
-const VERSIONS = [fingerprintOf, fingerprintOfV1] as const;
+/**
+ * The current version: `v2:` and the first 32 hex digits of the SHA-256 of the RFC 8785 JSON list
+ * `[project, tool, error_type, error_code, subject, names]`, null where absent, with credentials redacted in every part, and
+ * the names of tool, type and code folded (see `names.ts`). `names` are the decisive words of the text (see
+ * `decisive-words.ts`); without any, the list ends with the subject.
+ * @example fingerprintOf({ error_type: 'TimeoutError', error_message: 'timed out' }) // 'v2:…'
+ */
+export function fingerprintOf(parts: FailureParts): string {
+  const bare = cleaned(textOf(parts));
+  const subject = normaliseCleaned(bare);
+  return hashed(parts, subject, decisiveWordsOf(bare, subject));
+}
+
+/** As version 2 was at first: without the decisive words. */
+const withoutNames = (parts: FailureParts) => hashed(parts, subjectOf(parts), []);
+
+/** What stored fingerprints may be besides, the newest first. They make one failure of some that differ in a decisive word. */
+const EARLIER = [withoutNames, fingerprintOfV1] as const;
 
 /** The scar of exactly this failure, under whichever version it was stored, and that fingerprint. */
 export function findExact(sql: Sql, parts: FailureParts): { scar: Scar; fingerprint: string } | undefined {
-  for (const version of VERSIONS) {
-    const fingerprint = version(parts);
-    const scar = scarByFingerprint(sql, fingerprint);
-    if (scar !== undefined) return { scar, fingerprint };
+  const fingerprint = fingerprintOf(parts);
+  const scar = scarByFingerprint(sql, fingerprint);
+  if (scar !== undefined) return { scar, fingerprint };
+  const names = decisiveWords(textOf(parts));
+  for (const version of EARLIER) {
+    const earlier = version(parts);
+    const found = scarByFingerprint(sql, earlier);
+    if (found !== undefined && !nameOtherThings(names, decisiveWords(found.beginning ?? '')))
+      return { scar: found, fingerprint: earlier };
   }
   return undefined;
 }
+
+/** Whether each list has a word that the other lacks. */
+const nameOtherThings = (ours: readonly string[], theirs: readonly string[]) =>
+  ours.some((name) => !theirs.includes(name)) && theirs.some((name) => !ours.includes(name));

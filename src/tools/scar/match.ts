@@ -1,7 +1,9 @@
 import { MAX_QUERY_TERMS, matchWords } from '../search.ts';
 import type { Sql, SqlValue } from '../tool.ts';
 import { actionKey, commandText } from './command-line.ts';
+import { decisiveWordsOf } from './decisive-words.ts';
 import { foldTool } from './names.ts';
+import { cleaned, normaliseCleaned } from './normalise.ts';
 import { type Attempt, relateAction } from './relate-action.ts';
 import { type Failure, type Relation, relate, type SearchStage } from './relate-failure.ts';
 import { MAX_SCARS, SCAR_COLUMNS, type Scar } from './store.ts';
@@ -58,7 +60,14 @@ export function findSimilar(
   now: number,
   stages: readonly SearchStage[] = STAGES,
 ): Match[] {
-  const described = { ...failure, ...wordsOf(failure.message, failure.context) };
+  const bare = cleaned(failure.message ?? '');
+  const normal = normaliseCleaned(bare);
+  const described = {
+    ...failure,
+    ...wordsOf(failure.message, failure.context),
+    normal,
+    decisive: decisiveWordsOf(bare, normal),
+  };
   return searchInStages(sql, described, stages, (scar, stage) => relate(described, scar, stage, now));
 }
 

@@ -3,6 +3,7 @@ import { unquoteCodeNames } from './code-names.ts';
 import { withoutFrames } from './frames.ts';
 import { HOST_RULES } from './noise-hosts.ts';
 import { markNumber, NAMED_VERSION_RULES, PLACE_RULES, type Rule, VERSION_RULES } from './noise-numbers.ts';
+import { GROUPS, QUOTED } from './quotes.ts';
 
 /**
  * Replaces what differs between occurrences of the same failure by marks such as `<url>`, so that their texts are equal.
@@ -99,12 +100,6 @@ function markIpv6(run: string): string {
   return isAddress ? '<ip>' : run;
 }
 
-const QUOTED =
-  /(?<![\p{L}\p{N}])(?:"((?:[^"\\\n]|\\.){0,512})"|'((?:[^'\\\n]|\\.){0,512})'|`([^`'\n]{0,512})'|`([^`\n]{0,512})`|“([^“”\n]{0,512})”|‘([^‘’\n]{0,512})’|«([^«»\n]{0,512})»)(?![\p{L}\p{N}])/gu;
-
-/** Number of capture groups of `QUOTED`, one for each kind of quotes. */
-const GROUPS = 7;
-
 /** Members of a JSON error body whose value identifies the failure. */
 const IDENTIFYING_MEMBERS = new Set([
   'code',
@@ -198,7 +193,17 @@ function neighbour(text: string, at: number, step: 1 | -1): string {
  * a schema stay too.
  */
 export function normalise(text: string): string {
-  let normal = unquoteCodeNames(withoutFrames(redactSecrets(text).text.normalize('NFC'))).toLowerCase();
+  return normaliseCleaned(cleaned(text));
+}
+
+/** The text of a failure without its stack and without credentials. */
+export function cleaned(text: string): string {
+  return withoutFrames(redactSecrets(text).text.normalize('NFC'));
+}
+
+/** As `normalise`, of a text that `cleaned` has returned. */
+export function normaliseCleaned(text: string): string {
+  let normal = unquoteCodeNames(text).toLowerCase();
   for (const [pattern, replace] of RULES) {
     normal =
       typeof replace === 'string' ? normal.replace(pattern, replace) : normal.replace(pattern, replace);

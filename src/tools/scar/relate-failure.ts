@@ -1,4 +1,6 @@
+import { decisiveWordsOf, haveOpposites } from './decisive-words.ts';
 import { foldCode, foldErrorType, foldTool } from './names.ts';
+import { cleaned, normaliseCleaned } from './normalise.ts';
 import type { Scar } from './store.ts';
 import { substrings, type Words } from './tokens.ts';
 
@@ -17,7 +19,12 @@ export interface Failure {
 }
 
 /** A failure and the informative words of its texts. */
-export interface Described extends Failure, Words {}
+export interface Described extends Failure, Words {
+  /** The words of the message that decide although they stand where values stand. */
+  readonly decisive: readonly string[];
+  /** The message, normalised. */
+  readonly normal: string;
+}
 
 /** Two failures must share at least this many informative words: no match is better than a wrong one. */
 const MIN_SHARED = 2;
@@ -73,13 +80,47 @@ const MIN_MESSAGE_SHARE = 0.3;
  * Contexts are prose and may differ.
  */
 function differInMessage(failure: Described, scar: Scar, tokens: readonly string[]): boolean {
-  const ours = failure.tokens.slice(0, failure.messageWords).filter(isDistinctive);
-  const theirs = tokens.slice(0, scar.message_words).filter(isDistinctive);
-  if (ours.length === 0 || theirs.length === 0) return false;
-  const [shorter, longer] = ours.length <= theirs.length ? [ours, theirs] : [theirs, ours];
-  const words = new Set(longer);
-  return shorter.length < MIN_MESSAGE_SHARE * longer.length || shorter.some((word) => !words.has(word));
+  const ourWords = failure.tokens.slice(0, failure.messageWords);
+  const theirWords = tokens.slice(0, scar.message_words);
+  if (theirWords.length === 0) return false;
+  const bare = cleaned(scar.beginning ?? '');
+  const normal = normaliseCleaned(bare);
+  const ours = distinctive(ourWords, failure.decisive);
+  const theirs = distinctive(theirWords, decisiveWordsOf(bare, normal));
+  if (ours.size === 0 || theirs.size === 0) return false;
+  const [fewer, more] = ours.size <= theirs.size ? [ours, theirs] : [theirs, ours];
+  return (
+    fewer.size < MIN_MESSAGE_SHARE * more.size ||
+    [...fewer].some((word) => !more.has(word)) ||
+    hasWordInside(ourWords.filter(isDistinctive), theirWords.filter(isDistinctive)) ||
+    haveOpposites(failure.normal, normal)
+  );
 }
+
+/**
+ * Whether the longer text has a word between words of the shorter one, as `due to lock timeout` has. Context is added at the
+ * ends: a prefix, a wrapper, a further sentence. The words are in the order of the texts.
+ */
+function hasWordInside(ours: readonly string[], theirs: readonly string[]): boolean {
+  const [shorter, longer] = ours.length <= theirs.length ? [new Set(ours), theirs] : [new Set(theirs), ours];
+  const inOrder = [...shorter];
+  // In another order it is the same in other words.
+  if (longer.filter((word) => shorter.has(word)).some((word, i) => word !== inOrder[i])) return false;
+  const first = longer.findIndex((word) => shorter.has(word));
+  const last = longer.findLastIndex((word) => shorter.has(word));
+  return longer.slice(first, last).some((word) => !shorter.has(word) && !VALUE_LABEL.test(word));
+}
+
+/** Words that come with a value which differs by chance, and names without vowels, which are made by machines. */
+const VALUE_LABEL =
+  /^(?:attempt|container|host|id|iteration|job|line|node|of|pid|pod|port|process|rank|request|retry|run|session|thread|tid|trace|try|worker|[b-df-hj-np-tv-z]+)$/;
+
+/** The words by which messages are compared. Decisive names are split as words are. */
+const distinctive = (words: readonly string[], decisive: readonly string[]) =>
+  new Set([
+    ...words.filter(isDistinctive),
+    ...decisive.flatMap((name) => name.match(/[\p{L}\p{N}]+/gu) ?? []),
+  ]);
 
 /** False for words that mix letters and up to three digits: most are ids. Four digits are left only in codes, as in `ts2304`. */
 const isDistinctive = (word: string) => !/\d/.test(word) || /^(?:\d+|code\d+)$|\d{4}/.test(word);
