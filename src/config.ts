@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { DATABASES, parseDatabases, type SharedDatabase } from './postgres/databases.ts';
+import { commaSeparated, missingOf, type OAuthConfig, oauthOf, signInSettings } from './sign-in-settings.ts';
 import { LOG_FORMATS, LOG_LEVELS } from './telemetry/log.ts';
 import type { Collector } from './telemetry/otel/post.ts';
 import { collectorOf, exportSettings } from './telemetry/otel/settings.ts';
@@ -77,32 +78,12 @@ const isWebOrigin = (text: string) =>
 const isShellOrigin = (text: string) =>
   /^(?!https?:)[a-z][a-z0-9+.-]{0,31}:\/\/[A-Za-z0-9._-]{1,255}$/.test(text);
 
-const commaSeparated = (text: string) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-
 const MAX_PUBLIC_URLS = 8;
 const PUBLIC =
   'the origin that clients reach, such as https://mcp.example.com: scheme and host, no path; up to eight, comma-separated';
 
 const ORIGINS =
   'origins of browser clients, at most 32, comma-separated, such as https://app.example.com or vscode-webview://id; empty allows none';
-
-const MAX_OAUTH_NAMES = 32;
-const OAUTH_CLIENTS =
-  'which clients may ask for access: host names such as claude.ai, and the words loopback and dynamic; comma-separated, at most 32; empty allows all';
-const HOST_NAME = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}$/;
-const OAUTH_REDIRECT_URIS =
-  'redirect URIs with a scheme of their own, such as cursor://anysphere.cursor-mcp/oauth/callback; comma-separated, at most 32';
-/** A redirect URI of a desktop application (RFC 8252, section 7.1): any scheme but those that a browser opens or runs itself. */
-const isPrivateUseUri = (text: string) =>
-  text.length <= 512 &&
-  /^(?!(?:https?|javascript|data|blob|file|about|vbscript|view-source|ws|wss|ftp):)[a-z][a-z0-9+.-]{1,63}:[^\s#]+$/.test(
-    text,
-  ) &&
-  URL.canParse(text);
 
 const settings = z.object({
   PUBLIC_URL: z
@@ -136,22 +117,7 @@ const settings = z.object({
       { error: ORIGINS },
     ),
   CLIENT_ADDRESS: z.enum(CLIENT_ADDRESSES, { error: `one of ${CLIENT_ADDRESSES.join(', ')}` }),
-  OAUTH: z.enum(['on', 'off'], { error: 'on or off' }),
-  OAUTH_CLIENTS: z
-    .string({ error: OAUTH_CLIENTS })
-    .transform(commaSeparated)
-    .refine(
-      (names) =>
-        names.length <= MAX_OAUTH_NAMES &&
-        names.every((name) => name === 'loopback' || name === 'dynamic' || HOST_NAME.test(name)),
-      { error: OAUTH_CLIENTS },
-    ),
-  OAUTH_REDIRECT_URIS: z
-    .string({ error: OAUTH_REDIRECT_URIS })
-    .transform(commaSeparated)
-    .refine((uris) => uris.length <= MAX_OAUTH_NAMES && uris.every(isPrivateUseUri), {
-      error: OAUTH_REDIRECT_URIS,
-    }),
+  ...signInSettings,
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(', ')}` }),
   LOG_FORMAT: z.enum(LOG_FORMATS, { error: `one of ${LOG_FORMATS.join(', ')}` }),
   DATABASES: z
@@ -165,13 +131,6 @@ const settings = z.object({
     }),
   ...exportSettings,
 });
-
-export interface OAuthConfig {
-  /** Which clients may ask for access: host names, `loopback` and `dynamic`; empty for all. */
-  readonly clients: readonly string[];
-  /** Redirect URIs with a scheme of their own that are accepted, exactly. */
-  readonly redirectUris: readonly string[];
-}
 
 export interface Config {
   /** The origin that is printed and linked to: the first one. */
@@ -222,11 +181,11 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
   const parsed = settings.safeParse(env);
   if (!parsed.success) {
     const wrong = new Map(parsed.error.issues.map((issue) => [String(issue.path[0]), issue.message]));
-    throw new ConfigError(
-      [...wrong].map(([name, shape]) => `${name} must be ${shape}; set it ${placeOf(name)}.`),
-    );
+    throw new ConfigError([...wrong].map(problemOf));
   }
   const { data } = parsed;
+  const missing = missingOf(data);
+  if (missing.length > 0) throw new ConfigError(missing.map(problemOf));
   const [first, ...rest] = data.TOKEN_KEYS;
   if (first === undefined) throw new ConfigError(['TOKEN_KEYS must name a key.']);
   const [publicUrl] = data.PUBLIC_URL;
@@ -247,10 +206,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     maxBodyBytes: data.MAX_BODY_BYTES,
     allowedOrigins: data.ALLOWED_ORIGINS,
     clientAddress: data.CLIENT_ADDRESS,
-    oauth:
-      data.OAUTH === 'on'
-        ? { clients: data.OAUTH_CLIENTS, redirectUris: data.OAUTH_REDIRECT_URIS }
-        : undefined,
+    oauth: oauthOf(data),
     logLevel: data.LOG_LEVEL,
     logFormat: data.LOG_FORMAT,
     databases: data.DATABASES,
@@ -258,12 +214,16 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
   };
 }
 
+const problemOf = ([name, shape]: readonly [string, string]) =>
+  `${name} must be ${shape}; set it ${placeOf(name)}.`;
+
 const mcpUrlOf = (origin: string) => `${origin}/mcp`;
+
+const SECRETS = ['TOKEN_KEYS', 'ADMIN_KEY', 'OIDC_CLIENT_SECRET', 'DATABASES'];
 
 /** Where to set a variable, for an error message. */
 export function placeOf(name: string): string {
-  const secret = ['TOKEN_KEYS', 'ADMIN_KEY', 'DATABASES'].includes(name);
-  return secret
+  return SECRETS.includes(name)
     ? 'in .dev.vars, or with `npx wrangler secret put`'
     : 'under [vars] in wrangler.toml, or in .dev.vars';
 }

@@ -10,6 +10,8 @@ const memberSchema = z.object({
   key_id: z.string(),
   created_at: z.string(),
   expires_at: z.string().nullable(),
+  email: z.string().nullable(),
+  sub: z.string().nullable(),
 });
 export type MemberAnswer = z.infer<typeof memberSchema>;
 
@@ -41,6 +43,9 @@ export interface MemberOptions {
   readonly name: string;
   readonly scopes?: readonly Scope[] | undefined;
   readonly ttl_s?: number | undefined;
+  /** How the member is known at the OpenID provider. */
+  readonly email?: string | undefined;
+  readonly sub?: string | undefined;
 }
 
 export interface ClientOptions {

@@ -85,6 +85,8 @@ const OPTIONS = {
   run: { type: 'string' },
   key: { type: 'string' },
   internal: { type: 'boolean' },
+  email: { type: 'string' },
+  sub: { type: 'string' },
 } as const;
 type Values = ReturnType<typeof split>['values'];
 
@@ -108,7 +110,7 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   compact: ONE_TENANT,
   usage: { positionals: ['ID'], options: ['by', 'since', 'until', 'csv'] },
   limits: { positionals: ['ID'], options: ['tool', 'set', 'unset'] },
-  'member add': { positionals: ['ID'], options: ['name', 'scope', 'ttl'] },
+  'member add': { positionals: ['ID'], options: ['name', 'email', 'sub', 'scope', 'ttl'] },
   'member key': { positionals: ['ID', 'MEMBER_ID'], options: [] },
   'member remove': { positionals: ['ID', 'MEMBER_ID'], options: [] },
   members: ONE_TENANT,
@@ -271,10 +273,14 @@ function tokenOptions({ scope, ttl, label, tool, 'read-only': readOnly }: Values
   };
 }
 
-function memberOptions({ name, scope, ttl }: Values): MemberOptions {
+function memberOptions({ name, email, sub, scope, ttl }: Values): MemberOptions {
   if (name === undefined) throw usageError('--name is missing. Write member add ID --name NAME.');
+  if (email !== undefined && sub !== undefined)
+    throw usageError('member add takes --email or --sub, not both. Leave one of them out.');
   return {
     name,
+    email,
+    sub,
     scopes: scope === undefined ? undefined : parseScopes(scope, 'scope'),
     ttl_s: ttl === undefined ? undefined : parseTtl(ttl),
   };

@@ -117,11 +117,12 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     ],
   },
   'member add': {
-    usage: 'ID --name NAME [--scope SCOPE] [--ttl TIME]',
+    usage: 'ID --name NAME [--email ADDRESS | --sub SUBJECT] [--scope SCOPE] [--ttl TIME]',
     summary: 'let a person sign in; the sign-in key is shown only once',
     details: [
       ...SCOPE_DETAILS,
       'Without --scope the member may allow all of them.',
+      'ADDRESS or SUBJECT is how the OpenID provider (OIDC_ISSUER) knows the member, who then needs no key.',
       'TIME is a whole number and a unit: 90s, 15m, 12h or 30d. Without --ttl the membership does not end by itself.',
     ],
   },

@@ -34,6 +34,7 @@ function keyOutput(member: KeyedAnswer): Output {
     ['name', member.name],
     ['scopes', member.scopes.join(' ')],
     ['expires', member.expires_at ?? 'never'],
+    ...(accountOf(member) === '' ? [] : [['account', accountOf(member)]]),
     ['url', member.url],
   ]);
   return {
@@ -42,11 +43,15 @@ function keyOutput(member: KeyedAnswer): Output {
   };
 }
 
+/** How the member is known at the OpenID provider. */
+const accountOf = ({ email, sub }: MemberAnswer) => email ?? (sub === null ? '' : `sub ${sub}`);
+
 function membersOutput(answer: { members: MemberAnswer[] }): Output {
   const rows = answer.members.map((member) => [
     member.member_id,
     member.name,
     member.expires_at ?? 'never',
+    accountOf(member),
     member.scopes.join(' '),
   ]);
   return {
@@ -54,7 +59,7 @@ function membersOutput(answer: { members: MemberAnswer[] }): Output {
     text:
       rows.length === 0
         ? 'There are no members. Add one with `member add ID --name NAME`.'
-        : table([['MEMBER ID', 'NAME', 'EXPIRES', 'SCOPES'], ...rows]),
+        : table([['MEMBER ID', 'NAME', 'EXPIRES', 'ACCOUNT', 'SCOPES'], ...rows]),
   };
 }
 

@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import tenants from '../../migrations/registry/0001_tenants.sql';
 import generations from '../../migrations/registry/0002_generations.sql';
+import identities from '../../migrations/registry/0003_identities.sql';
 import type { TenantId } from '../tenant/contract/call.ts';
 import { durableDatabase } from '../tenant/storage/durable-database.ts';
 import type { TenantListing } from '../tenant/storage/listing.ts';
@@ -10,6 +11,7 @@ import { type RegistryEntry, type RegistryQuery, TenantRows } from './tenant-row
 const MIGRATIONS = [
   { name: '0001_tenants.sql', sql: tenants },
   { name: '0002_generations.sql', sql: generations },
+  { name: '0003_identities.sql', sql: identities },
 ];
 
 /**
@@ -56,6 +58,11 @@ export class Registry extends DurableObject<Env> {
   /** One page of the list. */
   list(query: RegistryQuery): RegistryEntry[] {
     return this.#attempt((rows) => rows.list(query));
+  }
+
+  /** See `TenantRows.tenantsOfIdentity`. */
+  tenantsOfIdentity(subjects: readonly string[], limit: number): string[] {
+    return this.#attempt((rows) => rows.tenantsOfIdentity(subjects, limit));
   }
 
   /** See `TenantRows.sample`. */

@@ -41,7 +41,10 @@ export class TenantRows {
   }
 
   /** See `TenantList.register`. */
-  register({ id, status, createdAt, generation }: TenantListing, now: number): 'listed' | 'stale' {
+  register(
+    { id, status, createdAt, generation, identities }: TenantListing,
+    now: number,
+  ): 'listed' | 'stale' {
     const db = this.#db;
     return db.transaction(() => {
       forgetErased(db, now);
@@ -63,6 +66,7 @@ export class TenantRows {
         createdAt,
         generation,
       );
+      saveIdentities(db, id, identities);
       return 'listed';
     });
   }
@@ -76,6 +80,7 @@ export class TenantRows {
       if (erased === undefined) return false;
       forgetErased(db, now);
       db.exec('DELETE FROM tenants WHERE id = ? AND generation <= ?', id, erased);
+      if (row === undefined || row.generation <= erased) saveIdentities(db, id, []);
       db.exec(
         `INSERT INTO erased (id, generation, erased_at) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET
            generation = max(generation, excluded.generation), erased_at = excluded.erased_at`,
@@ -85,6 +90,18 @@ export class TenantRows {
       );
       return row !== undefined;
     });
+  }
+
+  /** The tenants that have reported a member of one of these subjects. */
+  tenantsOfIdentity(subjects: readonly string[], limit: number): string[] {
+    return this.#db
+      .exec<{ tenant: string }>(
+        `SELECT DISTINCT tenant FROM identities WHERE subject IN (SELECT value FROM json_each(?))
+         ORDER BY tenant LIMIT ?`,
+        JSON.stringify(subjects),
+        limit,
+      )
+      .map(({ tenant }) => tenant);
   }
 
   /** One page of the list. */
@@ -106,6 +123,7 @@ export class TenantRows {
     return db.transaction(() => {
       lastGeneration(db);
       db.exec('SELECT id, generation, erased_at FROM erased LIMIT 1');
+      db.exec('SELECT subject, tenant FROM identities LIMIT 1');
       db.exec('SELECT id, status, created_at, generation FROM tenants LIMIT 1');
       const ids = (where: string, count: number) =>
         db
@@ -115,6 +133,22 @@ export class TenantRows {
       return after.length < limit ? [...after, ...ids('id < ?', limit - after.length)] : after;
     });
   }
+}
+
+/** Makes the identities of a tenant these. What has not changed is not written. */
+function saveIdentities(db: Database, tenant: TenantId, identities: readonly string[]): void {
+  const wanted = JSON.stringify(identities);
+  db.exec(
+    'DELETE FROM identities WHERE tenant = ? AND subject NOT IN (SELECT value FROM json_each(?))',
+    tenant,
+    wanted,
+  );
+  db.exec(
+    `INSERT INTO identities (subject, tenant) SELECT value, ? FROM json_each(?) WHERE true
+     ON CONFLICT DO NOTHING`,
+    tenant,
+    wanted,
+  );
 }
 
 function forgetErased(db: Database, now: number): void {

@@ -90,8 +90,8 @@ export class Administration {
 
   /** What the operator's list of tenants shows. */
   listing(): Operation<TenantListing> {
-    return this.#operate(({ profile: { id, status, createdAt, generation } }) =>
-      succeed({ id, status, createdAt, generation }),
+    return this.#operate(({ profile: { id, status, createdAt, generation }, members }) =>
+      succeed({ id, status, createdAt, generation, identities: members.identities() }),
     );
   }
 

@@ -66,7 +66,12 @@ export class TenantObject extends SignInObject implements CallHandler {
   readonly #lifecycle: Lifecycle;
 
   constructor(ctx: DurableObjectState, env: Env, served: TenantTools) {
-    super(ctx, env, () => this.#compartment.signIn);
+    super(
+      ctx,
+      env,
+      () => this.#compartment.signIn,
+      () => this.#lifecycle.report(),
+    );
     const config = parseConfig({ ...env });
     const clock = () => Date.now();
     const later: Later = (ms, task) => {

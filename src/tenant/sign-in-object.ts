@@ -21,14 +21,19 @@ import type { SignIn } from './sign-in.ts';
 /** The part of the tenant's Durable Object that signs members in and keeps their grants. See `SignIn` for each method. */
 export class SignInObject extends DurableObject<Env> {
   readonly #signIn: () => SignIn;
+  readonly #report: () => Promise<void>;
 
-  constructor(ctx: DurableObjectState, env: Env, signIn: () => SignIn) {
+  /** @param report tells the list of tenants under which accounts members sign in */
+  constructor(ctx: DurableObjectState, env: Env, signIn: () => SignIn, report: () => Promise<void>) {
     super(ctx, env);
     this.#signIn = signIn;
+    this.#report = report;
   }
 
-  addMember(member: NewMember): Operation<KeyedMember> {
-    return this.#signIn().addMember(member);
+  async addMember(member: NewMember): Promise<Operation<KeyedMember>> {
+    const added = this.#signIn().addMember(member);
+    if (added.ok && added.value.member.identity !== undefined) await this.#report();
+    return added;
   }
 
   members(): Operation<Member[]> {
@@ -39,8 +44,11 @@ export class SignInObject extends DurableObject<Env> {
     return this.#signIn().renewMemberKey(id);
   }
 
-  removeMember(id: string): Operation<Member> {
-    return this.#signIn().removeMember(id);
+  /** Holds from this moment on, whether or not the list of tenants can be told. */
+  async removeMember(id: string): Promise<Operation<Member>> {
+    const removed = this.#signIn().removeMember(id);
+    if (removed.ok && removed.value.identity !== undefined) await this.#report();
+    return removed;
   }
 
   grants(member?: string): Operation<Grant[]> {
@@ -49,6 +57,10 @@ export class SignInObject extends DurableObject<Env> {
 
   signInWithKey(member: string, secret: string): Result<SignedIn, SignInRefusal> {
     return this.#signIn().withKey(member, secret);
+  }
+
+  signInWithIdentity(identities: readonly string[]): Result<SignedIn, SignInRefusal> {
+    return this.#signIn().withIdentity(identities);
   }
 
   signedIn(proof: MemberProof): Result<SignedIn, SignInRefusal> {

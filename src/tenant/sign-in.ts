@@ -71,6 +71,11 @@ export class SignIn {
     return this.#signedIn(({ members }, now) => members.withKey(member, secret, now));
   }
 
+  /** The member who has signed in at the OpenID provider, by the names of the account there. */
+  withIdentity(identities: readonly string[]): Result<SignedIn, SignInRefusal> {
+    return this.#signedIn(({ members }, now) => members.withIdentity(identities, now));
+  }
+
   /** The member of an earlier sign-in, as the tenant knows the member now. */
   signedIn(proof: MemberProof): Result<SignedIn, SignInRefusal> {
     return this.#signedIn(({ members }, now) => members.signedIn(proof, now));

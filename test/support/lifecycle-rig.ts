@@ -13,7 +13,7 @@ const file = (name: string) => ({
   name,
   sql: readFileSync(new URL(`../../migrations/registry/${name}`, import.meta.url), 'utf8'),
 });
-const REGISTRY_MIGRATIONS = ['0001_tenants.sql', '0002_generations.sql'].map(file);
+const REGISTRY_MIGRATIONS = ['0001_tenants.sql', '0002_generations.sql', '0003_identities.sql'].map(file);
 
 /** An id for the tests of one tenant. */
 export function tenantId(text = 'acme') {

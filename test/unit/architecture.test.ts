@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
  * The rooms of `src`, each with what it may import from besides itself. A room is a folder with everything below it that
  * is no room of its own, or one file. A room that is not listed here fails the test, so that none escapes it.
  */
-const GROUND = ['telemetry', 'json', 'config.ts', 'result.ts', 'version.ts'];
+const GROUND = ['telemetry', 'json', 'config.ts', 'sign-in-settings.ts', 'result.ts', 'version.ts'];
 const CONTRACT = ['tenant/contract', 'tools', ...GROUND];
 const EDGE_HTTP = ['mcp', 'tenant/calls', 'catalogue.ts', ...CONTRACT];
 const TENANT = [
@@ -23,7 +23,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   json: [],
   files: [],
   telemetry: ['json', 'version.ts'],
-  'config.ts': ['telemetry', 'postgres'],
+  'sign-in-settings.ts': [],
+  'config.ts': ['telemetry', 'postgres', 'sign-in-settings.ts'],
   tools: ['telemetry', 'json'],
   'transport-tools': ['tools', 'telemetry', 'json'],
   postgres: ['tools'],

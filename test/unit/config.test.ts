@@ -27,6 +27,8 @@ const GOOD = {
 const IN_VARS = 'under [vars] in wrangler.toml, or in .dev.vars';
 const AS_SECRET = 'in .dev.vars, or with `npx wrangler secret put`';
 
+const SECRETS = ['TOKEN_KEYS', 'ADMIN_KEY', 'OIDC_CLIENT_SECRET', 'DATABASES'];
+
 function refusalOf(settings: Record<string, unknown>): string {
   try {
     requireAffordable(parseConfig({ ...GOOD, ...settings }).limits, catalogue.all);
@@ -47,11 +49,51 @@ test('good settings are read into what they mean', () => {
     storageQuotaBytes: 1_073_741_824,
     maxBodyBytes: 4_194_304,
     allowedOrigins: ['https://a.test', 'http://localhost:5173'],
-    oauth: { clients: [], redirectUris: ['cursor://anysphere.cursor-mcp/oauth/callback'] },
+    oauth: {
+      clients: [],
+      redirectUris: ['cursor://anysphere.cursor-mcp/oauth/callback'],
+      provider: undefined,
+    },
     logLevel: 'info',
     logFormat: 'json',
   });
   expect(config.tokenKeys.map(({ kid, secret }) => [kid, secret.byteLength])).toEqual([['k1', 32]]);
+});
+
+const PROVIDER = {
+  OIDC_ISSUER: 'https://id.example.com/realms/one',
+  OIDC_CLIENT_ID: 'bulkhead',
+  OIDC_CLIENT_SECRET: 'a secret of theirs'.replaceAll(' ', '-'),
+};
+
+test('members can sign in at the OpenID provider that is set, which is called by its host unless it has a name', () => {
+  const { oauth } = parseConfig({ ...GOOD, ...PROVIDER });
+  expect(oauth?.provider).toEqual({
+    issuer: 'https://id.example.com/realms/one',
+    clientId: 'bulkhead',
+    clientSecret: 'a-secret-of-theirs',
+    name: 'id.example.com',
+  });
+  expect(parseConfig({ ...GOOD, ...PROVIDER, OIDC_NAME: ' Example ID ' }).oauth?.provider?.name).toBe(
+    'Example ID',
+  );
+  for (const issuer of ['https://id.example.com/', 'http://127.0.0.1:9000', 'http://localhost:9000/a'])
+    expect(parseConfig({ ...GOOD, ...PROVIDER, OIDC_ISSUER: issuer }).oauth?.provider?.issuer).toBe(issuer);
+});
+
+test.each([
+  ['OIDC_ISSUER', IN_VARS],
+  ['OIDC_CLIENT_ID', IN_VARS],
+  ['OIDC_CLIENT_SECRET', AS_SECRET],
+])('an OpenID provider without %s is refused, and so is that setting alone', (name, place) => {
+  const message = refusalOf({ ...PROVIDER, [name]: '' });
+  expect(message).toMatch(new RegExp(`^${name} must be `));
+  expect(message).toContain(place);
+  expect(refusalOf({ ...PROVIDER, [name]: undefined })).toBe(message);
+  for (const secret of Object.values(PROVIDER)) expect(message).not.toContain(secret);
+  const others = Object.keys(PROVIDER).filter((other) => other !== name);
+  const alone = refusalOf({ [name]: PROVIDER[name as keyof typeof PROVIDER] });
+  for (const other of others) expect(alone).toContain(`${other} must be `);
 });
 
 test('spans are exported to the collector that is set, under the names of OpenTelemetry', () => {
@@ -167,6 +209,19 @@ describe('a wrong setting is refused: its name, its shape, where to set it, neve
     ['ALLOWED_ORIGINS', `https://${MARK}.test/`, /comma-separated/],
     ['ALLOWED_ORIGINS', `https://a.test ${MARK}`, /comma-separated/],
     ['ALLOWED_ORIGINS', Array(33).fill('https://a.test').join(','), /origins/],
+    ['OIDC_ISSUER', MARK, /issuer of an OpenID provider/],
+    ['OIDC_ISSUER', `http://${MARK}.test`, /http only on this machine/],
+    ['OIDC_ISSUER', `https://${MARK}.test/?a=1`, /without a query/],
+    ['OIDC_ISSUER', `https://${MARK}.test/#a`, /issuer/],
+    ['OIDC_ISSUER', `https://user:${MARK}@id.test`, /issuer/],
+    ['OIDC_ISSUER', `https://id.test/a/../${MARK}`, /exactly/],
+    ['OIDC_ISSUER', ` https://${MARK}.test`, /issuer/],
+    ['OIDC_ISSUER', 5, /issuer/],
+    ['OIDC_CLIENT_ID', `${MARK} b`, /512 characters of ASCII/],
+    ['OIDC_CLIENT_ID', MARK.repeat(100), /512 characters of ASCII/],
+    ['OIDC_CLIENT_SECRET', `${MARK}\n`, /1024 characters of ASCII/],
+    ['OIDC_NAME', MARK.repeat(9), /60 visible characters/],
+    ['OIDC_NAME', `${MARK}\u202e`, /60 visible characters/],
     ['LOG_LEVEL', undefined, /one of debug, info, warn, error/],
     ['LOG_LEVEL', MARK, /one of debug, info, warn, error/],
     ['DATABASES', MARK, /JSON such as/],
@@ -178,7 +233,7 @@ describe('a wrong setting is refused: its name, its shape, where to set it, neve
     const message = refusalOf({ [name]: value });
     expect(message).toMatch(new RegExp(`^${name} must be `));
     expect(message).toMatch(shape);
-    expect(message).toContain(['TOKEN_KEYS', 'ADMIN_KEY', 'DATABASES'].includes(name) ? AS_SECRET : IN_VARS);
+    expect(message).toContain(SECRETS.includes(name) ? AS_SECRET : IN_VARS);
     expect(message).not.toContain(MARK);
     expect(message).not.toContain('must be undefined');
   });

@@ -176,6 +176,7 @@ describe('the rows of the list', () => {
     status,
     createdAt: 5,
     generation,
+    identities: ['email ann@example.com'],
   });
   const all = { limit: 10, after: '', prefix: '', status: undefined };
 
@@ -194,6 +195,22 @@ describe('the rows of the list', () => {
     expect(rows.remove(ID, undefined, 10)).toBe(false);
     expect(rows.register(listing(2), 10)).toBe('stale');
     expect(rows.register(listing(3), 10)).toBe('listed');
+  });
+
+  test('know accounts as long as the generation that has reported them', () => {
+    const rows = openRows();
+    const known = () => rows.tenantsOfIdentity(['sub x', 'email ann@example.com'], 8);
+    rows.register(listing(2), 10);
+    expect(known()).toEqual([ID]);
+    rows.register({ ...listing(1), identities: [] }, 10);
+    rows.remove(ID, 1, 10);
+    expect(known()).toEqual([ID]);
+    rows.register({ ...listing(2), identities: ['email ben@example.com'] }, 10);
+    expect(known()).toEqual([]);
+    rows.register(listing(2), 10);
+    rows.remove(ID, undefined, 10);
+    rows.register(listing(2), 10);
+    expect(known()).toEqual([]);
   });
 
   test('get higher generations, also after the list was lost', () => {

@@ -140,7 +140,10 @@ describe('an erased tenant', () => {
 describe('what stopped halfway can be repeated', () => {
   test('a creation', async () => {
     const id = idOf(newTenantId());
-    await registry().register({ id, status: 'active', createdAt: 1, generation: 1 }, Date.now());
+    await registry().register(
+      { id, status: 'active', createdAt: 1, generation: 1, identities: [] },
+      Date.now(),
+    );
     expect((await admin('GET', `/tenants/${id}`)).status).toBe(404);
     expect((await admin('POST', '/tenants', { id })).status).toBe(201);
     expect((await admin('GET', `/tenants/${id}`)).status).toBe(200);
@@ -148,7 +151,10 @@ describe('what stopped halfway can be repeated', () => {
 
   test('a creation, by giving it up', async () => {
     const id = idOf(newTenantId());
-    await registry().register({ id, status: 'active', createdAt: 1, generation: 1 }, Date.now());
+    await registry().register(
+      { id, status: 'active', createdAt: 1, generation: 1, identities: [] },
+      Date.now(),
+    );
     expect((await admin('DELETE', `/tenants/${id}`)).status).toBe(200);
     expect(await isListed(id)).toBe(false);
     expect(await tablesOf(id)).toEqual([]);

@@ -1,33 +1,50 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import type { TenantId } from '../../tenant/contract/call.ts';
+import { accountOf, EMAIL, identityText, SUBJECT } from '../../tenant/contract/identity.ts';
 import type { Grant, KeyedMember, Member } from '../../tenant/contract/sign-in.ts';
 import { SCOPES } from '../../tools/tool.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { encodeMemberKey } from '../oauth/member-keys.ts';
 import { cleanName } from '../oauth/names.ts';
-import { bodyOf, type Ctx, checked, isoTime, resultOf, tenantOf } from './refusals.ts';
+import { AdminRefusal, bodyOf, type Ctx, checked, isoTime, resultOf, tenantOf } from './refusals.ts';
 
 /** The people who may sign in to one tenant, and what they have granted to clients. */
 
 const DAY_S = 86_400;
 
-const newMember = z.strictObject({
-  name: z
-    .string()
-    .transform(cleanName)
-    .refine((name) => name !== '', { error: 'must have a visible character' }),
-  scopes: z
-    .array(z.enum(SCOPES))
-    .min(1)
-    .max(SCOPES.length)
-    .default([...SCOPES]),
-  ttl_s: z
-    .int()
-    .min(60)
-    .max(3650 * DAY_S)
-    .optional(),
-});
+const newMember = z
+  .strictObject({
+    name: z
+      .string()
+      .transform(cleanName)
+      .refine((name) => name !== '', { error: 'must have a visible character' }),
+    scopes: z
+      .array(z.enum(SCOPES))
+      .min(1)
+      .max(SCOPES.length)
+      .default([...SCOPES]),
+    ttl_s: z
+      .int()
+      .min(60)
+      .max(3650 * DAY_S)
+      .optional(),
+    email: z
+      .string()
+      .max(254)
+      .regex(EMAIL, { error: 'must be an address such as ann@example.com, in ASCII' })
+      .transform((email) => email.toLowerCase())
+      .optional(),
+    sub: z
+      .string()
+      .max(255)
+      .regex(SUBJECT, { error: 'must be 1 to 255 characters of ASCII without spaces' })
+      .optional(),
+  })
+  .refine(({ email, sub }) => email === undefined || sub === undefined, {
+    path: ['sub'],
+    error: 'must be left out beside email. A member has one account at the provider',
+  });
 const grantsQuery = z.strictObject({ member: z.string().max(64).optional() });
 
 function memberJson(member: Member) {
@@ -38,7 +55,27 @@ function memberJson(member: Member) {
     key_id: member.keyId,
     created_at: isoTime(member.createdAt),
     expires_at: member.expiresAt === undefined ? null : isoTime(member.expiresAt),
+    ...accountJson(member.identity),
   };
+}
+
+/** How the member is known at the OpenID provider. */
+function accountJson(identity: string | undefined) {
+  const account = identity === undefined ? undefined : accountOf(identity);
+  return {
+    email: account?.kind === 'email' ? account.email : null,
+    sub: account?.kind === 'sub' ? account.sub : null,
+  };
+}
+
+/** The account at the OpenID provider that a new member is to have. */
+function identityOf(c: Ctx, { email, sub }: z.infer<typeof newMember>): string | undefined {
+  if (email !== undefined) return identityText({ kind: 'email', email });
+  if (sub === undefined) return undefined;
+  const issuer = c.var.isolate.config.oauth?.provider?.issuer;
+  if (issuer !== undefined) return identityText({ kind: 'sub', issuer, sub });
+  const message = 'sub names an account at one provider. Set OIDC_ISSUER first, or use email.';
+  throw new AdminRefusal(400, 'invalid_input', message, 'sub');
 }
 
 /** The key is shown once, and is not stored. */
@@ -70,9 +107,11 @@ members.get('/tenants/:id/members', async (c) => {
 
 members.post('/tenants/:id/members', async (c) => {
   const { id, tenant } = tenantOf(c);
-  const { name, scopes, ttl_s } = await bodyOf(c, newMember);
+  const asked = await bodyOf(c, newMember);
+  const { name, scopes, ttl_s } = asked;
   const ttlMs = ttl_s === undefined ? undefined : ttl_s * 1000;
-  const added = await resultOf<KeyedMember>(c, tenant.addMember({ name, scopes, ttlMs }));
+  const identity = identityOf(c, asked);
+  const added = await resultOf<KeyedMember>(c, tenant.addMember({ name, identity, scopes, ttlMs }));
   return c.json(keyedJson(c, id, added), 201);
 });
 

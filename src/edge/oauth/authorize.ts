@@ -1,36 +1,22 @@
 import type { Context } from 'hono';
-import { fail, type Result } from '../../result.ts';
+import { fail } from '../../result.ts';
 import { parseTenantId } from '../../tenant/contract/call.ts';
 import type { GrantClient, GrantSecret, SignedIn, SignInRefusal } from '../../tenant/contract/sign-in.ts';
 import { readForm } from '../http/body.ts';
 import { ownOrigin } from '../http/host.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import {
-  type Asked,
-  type AuthorizationRequest,
-  authorizationRequest,
-  readAuthorizationRequest,
-} from './authorization-request.ts';
-import {
-  browserOf,
-  isOwnForm,
-  PAGE_MS,
-  type Present,
-  rememberBrowser,
-  type SessionMember,
-  saveSession,
-  sessionOf,
-  withMember,
-} from './browser.ts';
+import { readAuthorizationRequest } from './authorization-request.ts';
+import { isOwnForm, PAGE_MS, rememberBrowser, saveSession, sessionOf, withMember } from './browser.ts';
 import { clientDigest } from './clients.ts';
 import { decodeMemberKey, type MemberKey } from './member-keys.ts';
 import { respondPage } from './page-layout.ts';
-import { answerUrl, consentPage, donePage, problemPage, type Question, signInPage } from './pages.ts';
+import { answerUrl, consentPage, donePage, PROBLEMS, signInPage } from './pages.ts';
 import { MAX_FORM_BYTES } from './parameters.ts';
+import { type Pending, pendingOf, questionOf } from './pending.ts';
+import { ask, presentMembers } from './present-members.ts';
 import { countFailure, record } from './records.ts';
-import { targetOf } from './redirect-uris.ts';
+import { refuse, refuseStale, refuseTooMany, respondUnavailable } from './refusal-pages.ts';
 import { isScope } from './scope-words.ts';
-import { sealerOf } from './seal.ts';
 import { encodeCode } from './secrets.ts';
 
 type Ctx = Context<AppEnv>;
@@ -62,20 +48,15 @@ export async function hearPerson(c: Ctx): Promise<Response> {
     return refuse(c, 'foreign_form', 'This form was sent by a page of another site. Start again in the app.');
   const form = await readForm(c.req.raw, MAX_FORM_BYTES);
   if (!form.ok) return refuse(c, form.error.code, form.error.message);
-  const asked = reopen(c, form.value.get('request') ?? '');
-  if (asked === undefined)
-    return refuse(
-      c,
-      'stale_page',
-      'This page is too old, or belongs to another browser. Start again in the app.',
-    );
+  const asked = pendingOf(c, form.value.get('request') ?? '');
+  if (asked === undefined) return refuseStale(c);
   switch (form.value.get('action')) {
     case 'sign_in':
       return signIn(c, asked, form.value.get('key') ?? '');
     case 'allow':
       return allow(c, asked, form.value);
     case 'other_key':
-      return respondPage(c, signInPage(questionOf(c, asked)));
+      return respondPage(c, signInPage(questionOf(c, asked), { isAnew: true }));
     case 'deny':
       record(c, 'oauth.denied', asked.request.client.id);
       return respondPage(
@@ -87,64 +68,16 @@ export async function hearPerson(c: Ctx): Promise<Response> {
   }
 }
 
-interface Reopened extends Omit<Asked, 'request'> {
-  readonly request: AuthorizationRequest;
-}
-
-/** The request that a page has brought back, if it was made for this browser and is young enough. */
-function reopen(c: Ctx, sealed: string): Reopened | undefined {
-  const { config } = c.var.isolate;
-  const request = sealerOf(config).open('request', sealed, authorizationRequest);
-  if (request === undefined || request.browser !== browserOf(c)) return undefined;
-  if (c.var.arrival.receivedAt >= request.expiresAt) return undefined;
-  const target = targetOf(request.redirectUri, config.oauth?.redirectUris ?? []);
-  return target === undefined ? undefined : { target, request };
-}
-
-const questionOf = (c: Ctx, { target, request }: Reopened): Question => ({
-  client: request.client,
-  target,
-  scopes: request.scopes,
-  host: new URL(ownOrigin(c)).host,
-  sealed: sealerOf(c.var.isolate.config).seal('request', request),
-});
-
-/** The members of a session that their tenants still know, in the order of the session. */
-async function presentMembers(c: Ctx, members: readonly SessionMember[]): Promise<Present[]> {
-  const asked = await Promise.all(
-    members.map(async ({ tenant, member, keyDigest }) => {
-      const result = await ask<SignedIn, SignInRefusal>(
-        async () => await c.env.TENANTS.getByName(tenant).signedIn({ member, keyDigest }),
-      );
-      return result.ok ? [{ tenant, ...result.value }] : [];
-    }),
-  );
-  return asked.flat();
-}
-
-/** What a tenant answers. */
-async function ask<Value, Failure>(
-  tenant: () => Promise<Result<Value, Failure>>,
-): Promise<Result<Value, Failure | 'unavailable'>> {
-  try {
-    return await tenant();
-  } catch {
-    return fail('unavailable');
-  }
-}
-
-const UNAVAILABLE = 'The server cannot reach your data now. Try again in a minute.';
-
-async function signIn(c: Ctx, asked: Reopened, text: string): Promise<Response> {
+async function signIn(c: Ctx, asked: Pending, text: string): Promise<Response> {
   const key = decodeMemberKey(c.var.isolate.config, text);
   const signedIn = key === undefined ? fail('unknown_member' as const) : await signInWithKey(c, key);
   const question = questionOf(c, asked);
   if (key === undefined || !signedIn.ok) {
     const problem = signedIn.ok ? 'unknown_member' : signedIn.error;
     record(c, 'oauth.refused', asked.request.client.id, { tenant: key?.tenant, code: problem });
-    if (problem === 'unavailable') return respondPage(c, problemPage(UNAVAILABLE, 503));
-    if (!(await countFailure(c))) return tooMany(c);
-    return respondPage(c, signInPage(question, SIGN_IN_PROBLEMS[problem]));
+    if (problem === 'unavailable') return respondUnavailable(c);
+    if (!(await countFailure(c))) return refuseTooMany(c);
+    return respondPage(c, signInPage(question, { problem: SIGN_IN_PROBLEMS[problem] }));
   }
   const member = { tenant: key.tenant, ...signedIn.value.proof };
   record(c, 'oauth.signed_in', asked.request.client.id, { tenant: key.tenant, member: member.member });
@@ -159,19 +92,16 @@ const signInWithKey = (c: Ctx, { tenant, member, secret }: MemberKey) =>
     async () => await c.env.TENANTS.getByName(tenant).signInWithKey(member, secret),
   );
 
-const SIGN_IN_PROBLEMS = {
-  unknown_member: 'This key is not valid. Ask the operator of this server for a new one.',
-  suspended: 'The tenant of this key is suspended. Ask the operator of this server.',
-} as const;
+const SIGN_IN_PROBLEMS = { unknown_member: PROBLEMS.unknownKey, suspended: PROBLEMS.suspended } as const;
 
-async function allow(c: Ctx, asked: Reopened, form: URLSearchParams): Promise<Response> {
+async function allow(c: Ctx, asked: Pending, form: URLSearchParams): Promise<Response> {
   const question = questionOf(c, asked);
   const [tenantName = '', member = ''] = (form.get('as') ?? '').split('/');
   const tenant = parseTenantId(tenantName);
   // Only a member as whom this browser has signed in.
   const proof = sessionOf(c).find((known) => known.tenant === tenant && known.member === member);
   if (tenant === undefined || proof === undefined)
-    return respondPage(c, signInPage(question, 'You are not signed in any more. Sign in again.'));
+    return respondPage(c, signInPage(question, { problem: PROBLEMS.signedOut }));
   const scopes = form.getAll('scope').filter(isScope);
   const granted = await ask<GrantSecret, SignInRefusal | 'no_scope'>(
     async () =>
@@ -185,9 +115,9 @@ async function allow(c: Ctx, asked: Reopened, form: URLSearchParams): Promise<Re
   );
   if (!granted.ok) {
     record(c, 'oauth.refused', asked.request.client.id, { tenant, member, code: granted.error });
-    if (granted.error === 'unavailable') return respondPage(c, problemPage(UNAVAILABLE, 503));
+    if (granted.error === 'unavailable') return respondUnavailable(c);
     if (granted.error !== 'no_scope')
-      return respondPage(c, signInPage(question, SIGN_IN_PROBLEMS[granted.error]));
+      return respondPage(c, signInPage(question, { problem: SIGN_IN_PROBLEMS[granted.error] }));
     const present = await presentMembers(c, sessionOf(c));
     return respondPage(
       c,
@@ -200,19 +130,7 @@ async function allow(c: Ctx, asked: Reopened, form: URLSearchParams): Promise<Re
 }
 
 /** The client by the host that is responsible for it. */
-function grantClientOf({ request: { client }, target }: Reopened): GrantClient {
+function grantClientOf({ request: { client }, target }: Pending): GrantClient {
   const host = client.origin === 'document' ? new URL(client.id).hostname : target.host;
   return { digest: clientDigest(client.id), name: client.name, host };
 }
-
-/** @param goTo a link for the person, never a redirect */
-async function refuse(c: Ctx, code: string, message: string, goTo?: string): Promise<Response> {
-  record(c, 'oauth.refused', undefined, { code, http_status: 400 });
-  return (await countFailure(c)) ? respondPage(c, problemPage(message, 400, goTo)) : tooMany(c);
-}
-
-const tooMany = (c: Ctx) =>
-  respondPage(
-    c,
-    problemPage('Too many attempts came from your network. Wait a minute, then try again.', 429),
-  );

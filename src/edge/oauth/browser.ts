@@ -15,7 +15,7 @@ export const PAGE_MS = 600_000;
 /** How long a browser stays signed in. Every page asks the tenants again, and consent is asked every time. */
 export const SESSION_MS = 12 * 3_600_000;
 /** Members that one browser is signed in as. One more replaces the oldest. */
-const MAX_SESSION_MEMBERS = 8;
+export const MAX_SESSION_MEMBERS = 8;
 
 /** A member of one tenant, as a browser has proved to be. */
 export interface SessionMember extends MemberProof {

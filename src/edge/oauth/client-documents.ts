@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { hostnamesOf } from '../http/host.ts';
 import type { Isolate } from '../http/isolate.ts';
 import type { Client } from './clients.ts';
+import { fetchJson } from './fetch-json.ts';
 import { cleanName } from './names.ts';
 import { MAX_REDIRECT_URI_CHARS, MAX_REDIRECT_URIS } from './redirect-uris.ts';
 
@@ -84,45 +85,17 @@ interface Fetched {
 const UNREADABLE: Fetched = { client: undefined, ageMs: MIN_DOCUMENT_AGE_MS };
 
 async function fetchClient(url: URL): Promise<Fetched> {
-  try {
-    const response = await fetch(url, {
-      redirect: 'manual',
-      headers: { accept: 'application/json' },
-      signal: AbortSignal.timeout(DOCUMENT_MS),
-    });
-    const text = response.status === 200 && isJson(response) ? await boundedText(response) : undefined;
-    if (text === undefined) {
-      await response.body?.cancel();
-      return UNREADABLE;
-    }
-    return { client: clientOf(url, JSON.parse(text)), ageMs: ageOf(response) };
-  } catch {
-    return UNREADABLE;
-  }
+  const accept = { headers: { accept: 'application/json' } };
+  const fetched = await fetchJson(url, { ...accept, maxBytes: MAX_DOCUMENT_BYTES, ms: DOCUMENT_MS });
+  if (!fetched.ok || !isJson(fetched.value.headers)) return UNREADABLE;
+  const { value, headers } = fetched.value;
+  return { client: clientOf(url, value), ageMs: ageOf(headers) };
 }
 
-const isJson = ({ headers }: Response) =>
+const isJson = (headers: Headers) =>
   /^application\/(?:[a-z0-9.+-]{1,64}\+)?json(?:;|$)/i.test(headers.get('content-type') ?? '');
 
-/** The text of a body; undefined when it is too long. */
-async function boundedText(response: Response): Promise<string | undefined> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-  const reader = response.body?.getReader();
-  let received = 0;
-  let text = '';
-  for (;;) {
-    const read = await reader?.read();
-    if (read === undefined || read.done) return text + decoder.decode();
-    received += read.value.byteLength;
-    if (received > MAX_DOCUMENT_BYTES) {
-      await reader?.cancel();
-      return undefined;
-    }
-    text += decoder.decode(read.value, { stream: true });
-  }
-}
-
-function ageOf({ headers }: Response): number {
+function ageOf(headers: Headers): number {
   const [, seconds = '0'] = /(?:^|[\s,])max-age=(\d{1,9})/i.exec(headers.get('cache-control') ?? '') ?? [];
   return Math.min(MAX_DOCUMENT_AGE_MS, Math.max(MIN_DOCUMENT_AGE_MS, Number(seconds) * 1000));
 }

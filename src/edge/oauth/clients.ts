@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
-import type { Config, OAuthConfig } from '../../config.ts';
+import type { Config } from '../../config.ts';
+import type { OAuthConfig } from '../../sign-in-settings.ts';
 import { randomHex } from '../../telemetry/trace.ts';
 import { documentUrlOf } from './client-documents.ts';
 import { type RedirectTarget, targetOf } from './redirect-uris.ts';
@@ -76,7 +77,7 @@ export function clientOfRequest(config: Config, id: string): Client | undefined 
 export const clientDigest = (id: string) => createHash('sha256').update(id).digest('hex');
 
 export const secretOf = (config: Config, client: Client): string | undefined =>
-  client.method === 'none' ? undefined : sealerOf(config).clientSecret(client.id);
+  client.method === 'none' ? undefined : sealerOf(config).secretOf('client secret', client.id);
 
 /** Whether a client has proved to be itself. One without a secret proves nothing, and PKCE binds its codes. */
 export function isAuthenticated(config: Config, client: Client, secret: string | undefined): boolean {
@@ -87,7 +88,11 @@ export function isAuthenticated(config: Config, client: Client, secret: string |
 }
 
 /** Whether the operator lets this client ask for access, by where the client would be sent back to. */
-export function isAdmitted({ clients }: OAuthConfig, client: Client, target: RedirectTarget): boolean {
+export function isAdmitted(
+  { clients }: Pick<OAuthConfig, 'clients'>,
+  client: Client,
+  target: RedirectTarget,
+): boolean {
   if (clients.length === 0 || client.origin === 'operator') return true;
   if (client.origin === 'document') return clients.includes(new URL(client.id).hostname);
   if (target.kind === 'loopback') return clients.includes('loopback');
@@ -95,6 +100,7 @@ export function isAdmitted({ clients }: OAuthConfig, client: Client, target: Red
 }
 
 /** The redirect URIs of a registration that can be used. The others are dropped: some clients send several kinds at once. */
-export const fitRedirectUris = (uris: readonly string[], { redirectUris }: OAuthConfig): string[] => [
-  ...new Set(uris.filter((uri) => targetOf(uri, redirectUris) !== undefined)),
-];
+export const fitRedirectUris = (
+  uris: readonly string[],
+  { redirectUris }: Pick<OAuthConfig, 'redirectUris'>,
+): string[] => [...new Set(uris.filter((uri) => targetOf(uri, redirectUris) !== undefined))];

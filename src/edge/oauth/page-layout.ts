@@ -17,6 +17,7 @@ p { margin: 0.6rem 0; }
 .bad { color: var(--bad); font-weight: 600; }
 .warn { padding: 0.6rem 0.8rem; border: 1px solid var(--warn-line); border-radius: 0.4rem; background: var(--warn); }
 a { color: var(--link); }
+.name { font-family: ui-monospace, monospace; font-weight: 400; user-select: all; }
 fieldset { margin: 1.25rem 0 0; padding: 0; border: 0; }
 legend, .label { display: block; padding: 0; margin: 0 0 0.3rem; font-weight: 600; }
 .choice { display: flex; gap: 0.6rem; align-items: flex-start; padding: 0.4rem 0; }

@@ -3,6 +3,7 @@ import type { Scope } from '../../tools/tool.ts';
 import type { AuthorizationRequest, WayBack } from './authorization-request.ts';
 import type { Present } from './browser.ts';
 import type { Html, Page } from './page-layout.ts';
+import type { Identity } from './provider.ts';
 import type { RedirectTarget } from './redirect-uris.ts';
 import { wordsOf } from './scope-words.ts';
 
@@ -16,6 +17,8 @@ export interface Question {
   /** The host of this server. */
   readonly host: string;
   readonly sealed: string;
+  /** What members call the OpenID provider; undefined when there is none. */
+  readonly provider: string | undefined;
 }
 
 const called = ({ name }: Question['client']) =>
@@ -43,24 +46,59 @@ function where({ target }: Question): Html {
 
 const formStart = ({ sealed }: Question) => html`<input type="hidden" name="request" value="${sealed}">`;
 
-/** @param problem what was wrong with the sign-in before */
-export function signInPage(question: Question, problem?: string): Page {
+/** What a person is told who is not signed in, in words of this server alone. */
+export const PROBLEMS = {
+  unknownKey: 'This key is not valid. Ask the operator of this server for a new one.',
+  suspended: 'Your tenant is suspended. Ask the operator of this server.',
+  signedOut: 'You are not signed in any more. Sign in again.',
+  providerUnavailable: (provider: string) =>
+    html`<bdi>${provider}</bdi> cannot be reached now. Try again in a minute, or sign in with a key.`,
+  providerRefused: (provider: string) =>
+    html`<bdi>${provider}</bdi> did not sign you in. Try again, or sign in with a key.`,
+  stranger: (provider: string, { sub, email }: Identity) =>
+    html`You are no member here. Ask the operator of this server to add you, by this name: ${
+      email === undefined
+        ? html`<span class="name">sub <bdi>${sub}</bdi></span>. <bdi>${provider}</bdi> has no verified address of yours.`
+        : html`<span class="name">email <bdi>${email}</bdi></span>`
+    }`,
+} as const;
+
+interface SignInOptions {
+  /** What was wrong with the sign-in before. */
+  readonly problem?: string | Html;
+  readonly status?: Page['status'];
+  /** Whether the person wants to sign in as somebody else. */
+  readonly isAnew?: boolean;
+}
+
+export function signInPage(
+  question: Question,
+  { problem, status, isAnew = false }: SignInOptions = {},
+): Page {
   return {
     title: `Sign in to ${question.host}`,
-    status: problem === undefined ? 200 : 403,
+    status: status ?? (problem === undefined ? 200 : 403),
     body: html`${who(question)}
 ${where(question)}
 ${problem === undefined ? '' : html`<p class="bad" role="alert">${problem}</p>`}
+${question.provider === undefined ? '' : providerLink(question, question.provider, isAnew)}
 <form method="post" action="/authorize">
 ${formStart(question)}
 <input class="away" type="text" name="username" autocomplete="username" value="${question.host}" readonly tabindex="-1" aria-hidden="true">
 <p><label class="label" for="key">Sign-in key</label>
-<input class="key" id="key" name="key" type="password" autocomplete="current-password" aria-describedby="about-key" autofocus required></p>
+<input class="key" id="key" name="key" type="password" autocomplete="current-password" aria-describedby="about-key"${question.provider === undefined ? html` autofocus` : ''} required></p>
 <p class="soft" id="about-key">The operator of this server has given you one. It begins with bhk_.</p>
 <p class="buttons"><button class="first" name="action" value="sign_in">Sign in</button>
 <button name="action" value="deny" formnovalidate>Cancel</button></p>
 </form>`,
   };
+}
+
+/** A link and no form: a provider may send the browser on to others, which the policy `form-action` would block. */
+function providerLink({ sealed }: Question, provider: string, isAnew: boolean): Html {
+  const query = new URLSearchParams({ request: sealed, ...(isAnew ? { anew: '' } : {}) });
+  return html`<p class="buttons"><a class="button first" href="/oauth/sign-in?${query.toString()}">Sign in with <bdi>${provider}</bdi></a></p>
+<p class="soft">Or with a key:</p>`;
 }
 
 export function consentPage(question: Question, members: readonly Present[], problem?: string): Page {
@@ -84,7 +122,7 @@ ${offered.map(
 </fieldset>
 <p class="buttons"><button class="first" name="action" value="allow">Allow</button>
 <button name="action" value="deny">Deny</button>
-<button name="action" value="other_key">Use another key</button></p>
+<button name="action" value="other_key">Use another ${question.provider === undefined ? 'key' : 'account'}</button></p>
 </form>`,
   };
 }

@@ -27,7 +27,7 @@ export async function registerClient(c: Context<AppEnv>): Promise<Response> {
   const sent = metadata.safeParse(body.value);
   if (!sent.success) return refuseOAuth(c, problemOf(sent.error));
   const { redirect_uris, client_name, token_endpoint_auth_method: method } = sent.data;
-  const redirectUris = fitRedirectUris(redirect_uris, config.oauth ?? { clients: [], redirectUris: [] });
+  const redirectUris = fitRedirectUris(redirect_uris, config.oauth ?? { redirectUris: [] });
   if (redirectUris.length === 0) return refuseOAuth(c, NO_FIT_URI);
   const client = makeClient(config, { name: cleanName(client_name), redirectUris, method, origin: 'self' });
   if (client === undefined) return refuseOAuth(c, TOO_LONG);

@@ -7,6 +7,7 @@ import type { AppEnv } from '../http/isolate.ts';
 import { refuse } from '../http/refusal-log.ts';
 import { askPerson, hearPerson } from './authorize.ts';
 import { authorizationServerMetadata, METADATA_PATH } from './metadata.ts';
+import { CALLBACK_PATH, endAtProvider, SIGN_IN_PATH, startAtProvider } from './provider-sign-in.ts';
 import { registerClient } from './register.ts';
 import { revokeGrant } from './revoke.ts';
 import { issueTokens } from './token.ts';
@@ -41,3 +42,11 @@ oauth.use('/authorize', ifOn);
 oauth.get('/authorize', askPerson);
 oauth.post('/authorize', hearPerson);
 oauth.all('/authorize', only('GET', 'POST'));
+for (const [path, handler] of [
+  [SIGN_IN_PATH, startAtProvider],
+  [CALLBACK_PATH, endAtProvider],
+] as const) {
+  oauth.use(path, ifOn);
+  oauth.get(path, handler);
+  oauth.all(path, only('GET'));
+}

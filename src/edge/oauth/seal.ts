@@ -19,6 +19,7 @@ const PREFIXES = {
   code: 'bhc',
   refresh: 'bhr',
   page: 'bhp',
+  provider: 'bhu',
 } as const;
 export type Purpose = keyof typeof PREFIXES;
 
@@ -53,11 +54,11 @@ export class Sealer {
     return schema.safeParse(JSON.parse(Buffer.from(payload, 'base64url').toString())).data;
   }
 
-  /** The secret of a registered client, which follows from its id. */
-  clientSecret(clientId: string): string {
-    const [, , kid] = SHAPE.exec(clientId) ?? [];
+  /** A secret that follows from a sealed text, and that nobody but this deployment can tell from it. */
+  secretOf(use: 'client secret' | 'code verifier' | 'nonce', sealed: string): string {
+    const [, , kid] = SHAPE.exec(sealed) ?? [];
     const key = this.#keys.find((candidate) => candidate.kid === kid) ?? this.#keys[0];
-    return tagOf(key, 'client secret', clientId);
+    return tagOf(key, use, sealed);
   }
 }
 

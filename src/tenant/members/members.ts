@@ -54,7 +54,7 @@ export class Members {
       'SELECT count(*) AS members FROM members',
     );
     if (members >= MAX_MEMBERS) return 'full';
-    if (identity !== undefined && this.withIdentity(identity) !== undefined) return 'taken';
+    if (identity !== undefined && this.#hasIdentity(identity)) return 'taken';
     const id = randomHex(8);
     const secret = newSecret();
     this.#db.exec(
@@ -84,9 +84,28 @@ export class Members {
     return row === undefined ? undefined : memberOf(row);
   }
 
-  withIdentity(identity: string): Member | undefined {
-    const [row] = this.#db.exec<MemberRow>('SELECT * FROM members WHERE identity = ?', identity);
-    return row === undefined ? undefined : memberOf(row);
+  /** The member who has signed in elsewhere, under the first of these names that is a member's. */
+  withIdentity(identities: readonly string[], now: number): SignedIn | undefined {
+    for (const identity of identities) {
+      const [row] = this.#db.exec<MemberRow>('SELECT * FROM members WHERE identity = ?', identity);
+      const signedIn = row && this.signedIn({ member: row.id, keyDigest: row.key_digest }, now);
+      if (signedIn !== undefined) return signedIn;
+    }
+    return undefined;
+  }
+
+  /** The accounts at the OpenID provider under which members sign in. */
+  identities(): string[] {
+    return this.#db
+      .exec<{ identity: string }>(
+        'SELECT identity FROM members WHERE identity IS NOT NULL ORDER BY identity LIMIT ?',
+        MAX_MEMBERS,
+      )
+      .map(({ identity }) => identity);
+  }
+
+  #hasIdentity(identity: string): boolean {
+    return this.#db.exec('SELECT 1 FROM members WHERE identity = ?', identity).length > 0;
   }
 
   /** Replaces the member's sign-in key; whoever has signed in with the old one is signed out. */

@@ -9,6 +9,8 @@ export interface TenantListing {
   readonly createdAt: number;
   /** Which creation of the tenant it is. A later creation has a higher generation. */
   readonly generation: number;
+  /** The accounts under which its members sign in, so that a sign-in knows which tenants to ask. */
+  readonly identities: readonly string[];
 }
 
 /**
