@@ -39,7 +39,8 @@ test('headers that look like ours change nothing', async () => {
   const other = await HttpTenant.create();
   const limits = async (headers = {}) => {
     const { result } = await jsonOf(await tenant.post(callTool('tenant_limits'), headers));
-    return result.structuredContent;
+    // The file grows by what is recorded meanwhile.
+    return { ...result.structuredContent, storage: undefined };
   };
   const headers = {
     'x-tenant': other.id,
