@@ -9,17 +9,19 @@ import { envelopeArguments } from './envelope-arguments.ts';
  * could mean two things is left as it is, and then refused by the schema.
  *
  * A field that takes any JSON is taken as it was sent. Only a `null` beside another member of its group (`insteadOf` in
- * its metadata) is absent, because clients with strict schemas send it for what was left out.
+ * its metadata) is absent, because clients with strict schemas send it for what was left out; a value that is stored is
+ * never replaced by such a null.
  */
 
 type Members = Record<string, unknown>;
+type Shape = Readonly<Record<string, z.ZodType>>;
 
 /** The parts of a Zod schema's definition that are read here. */
 interface Definition {
   readonly type: string;
   readonly innerType?: z.ZodType;
   readonly element?: z.ZodType;
-  readonly shape?: Readonly<Record<string, z.ZodType>>;
+  readonly shape?: Shape;
   readonly entries?: Readonly<Record<string, string | number>>;
 }
 
@@ -41,13 +43,13 @@ function without(members: Members, names: readonly string[]): Members {
   return Object.fromEntries(Object.entries(members).filter(([name]) => !names.includes(name)));
 }
 
-function forgiveObject(shape: Readonly<Record<string, z.ZodType>>, members: Members): Members {
+function forgiveObject(shape: Shape, members: Members): Members {
   let forgiven: Members | undefined;
   for (const name of Object.keys(members)) {
     const schema = Object.hasOwn(shape, name) ? shape[name] : undefined;
     if (schema === undefined) continue;
     const value = members[name];
-    const read = isLeftOut(schema, value, members) ? undefined : forgiveValue(schema, value);
+    const read = isLeftOut(schema, value, members, shape) ? undefined : forgiveValue(schema, value);
     if (read === value) continue;
     forgiven ??= { ...members };
     if (read === undefined) delete forgiven[name];
@@ -56,16 +58,22 @@ function forgiveObject(shape: Readonly<Record<string, z.ZodType>>, members: Memb
   return forgiven ?? members;
 }
 
-function isLeftOut(schema: z.ZodType, value: unknown, members: Members): boolean {
+function isLeftOut(schema: z.ZodType, value: unknown, members: Members, shape: Shape): boolean {
   if (value !== null) return false;
-  if (definitionOf(unwrap(schema)).type !== 'unknown') return schema.safeParse(undefined).success;
-  return insteadOf(schema).some((name) => isGiven(members[name]));
+  if (!takesAnyJson(schema)) return schema.safeParse(undefined).success;
+  return insteadOf(schema).some((name) => isGiven(shape[name], members[name]));
 }
 
-/** Left out, or what a client with a strict schema sends for it. */
-const isGiven = (value: unknown) => value !== undefined && value !== null && value !== false;
+const takesAnyJson = (schema: z.ZodType) =>
+  definitionOf(unwrap(schema)).type === 'unknown' && !isObjectOnly(schema);
 
-/** The fields that are given instead of this one, from its metadata. */
+/** Neither left out, nor what a client with a strict schema sends for that. */
+function isGiven(schema: z.ZodType | undefined, value: unknown): boolean {
+  const read = schema === undefined ? value : forgiveValue(schema, value);
+  return read !== undefined && read !== null && read !== false;
+}
+
+/** The fields that are given instead of this one, or that say what happens without it, from its metadata. */
 function insteadOf(schema: z.ZodType): readonly string[] {
   const names: unknown = schema.meta()?.insteadOf;
   return Array.isArray(names) ? names.map(String) : [];

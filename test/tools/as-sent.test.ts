@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { openTenant } from '#host';
+import { catalogue } from '../../src/catalogue.ts';
+import { forgive } from '../../src/tools/forgive.ts';
+
+const publishedTools = catalogue.tools.map(({ name, input }) => ({ name, input }));
 
 /** What clients and models really send: JSON as text, `null` for what is left out, numbers as text. */
 
@@ -72,6 +76,42 @@ describe('JSON that arrives as text', () => {
     for (const value of ['two', '', ' 1', '1e', '0x10', '12345678901234567890', '{"a":1}'])
       expect(await tenant.error('blackboard_write', add(value))).toMatchObject({ field: 'value' });
     expect((await tenant.ok('blackboard_read', { key: 'n' })).entries).toMatchObject([{ value: 1.5 }]);
+  });
+
+  test.each([
+    ['append', '[1,2]', 'a list', 3],
+    ['append', ' ["a"]', 'a list', 'b'],
+    ['increment', '41', 'a number', 1],
+    ['increment', ' 1.5 ', 'a number', 1],
+  ])(
+    'is not changed in mode %s when a cell holds %j, and the hint says why',
+    async (mode, held, what, value) => {
+      const tenant = await openTenant();
+      await tenant.ok('blackboard_write', { key: 'k', value: held });
+      const fault = { hint: expect.stringContaining(what), current: 'string', allowed: ['set'] };
+      const error = await tenant.error('blackboard_write', { key: 'k', mode, value });
+      expect(error).toMatchObject({ field: 'mode', ...fault });
+      // Most clients show a model only the text.
+      expect(error.message).toContain(error.hint);
+      const entries = [{ key: 'k', mode, value }];
+      expect(await tenant.error('blackboard_write', { entries })).toMatchObject({
+        field: 'entries[0].mode',
+        ...fault,
+      });
+      expect((await tenant.ok('blackboard_read', { key: 'k' })).entries).toMatchObject([{ value: held }]);
+    },
+  );
+
+  test.each([
+    ['append', 'plain'],
+    ['append', '{"a":1}'],
+    ['increment', 'one'],
+    ['increment', '[1]'],
+    ['append', 5],
+  ])('is not suspected in mode %s when a cell holds %j', async (mode, held) => {
+    const tenant = await openTenant();
+    await tenant.ok('blackboard_write', { key: 'k', value: held });
+    expect(await tenant.error('blackboard_write', { key: 'k', mode, value: 1 })).not.toHaveProperty('hint');
   });
 
   test.each(['{"a":1}', '[1,2]', ' {"a":1}'])(
@@ -150,6 +190,41 @@ describe('typed fields', () => {
       tags: null,
     });
     expect((await tenant.ok('blackboard_read', { key: 'job' })).entries).toMatchObject([{ found: false }]);
+  });
+
+  test.each([
+    ['tags', { tags: ['next'] }],
+    ['empty tags', { tags: [] }],
+    ['requeue', { requeue: true }],
+    ['failed', { failed: 'no disk' }],
+    ['delay_s', { delay_s: 60 }],
+    ['requeue as text', { requeue: 'true', delay_s: null }],
+  ])('a null value of a release leaves the item as it is beside %s', async (_, end) => {
+    const tenant = await openTenant();
+    await tenant.ok('blackboard_write', { key: 'job', value: { page: 1 } });
+    const { claim_id } = await tenant.ok('blackboard_claim', { key: 'job', by: 'w' });
+    expect(await tenant.ok('blackboard_release', { claim_id, value: null, ...end })).toMatchObject({
+      status: 'released',
+    });
+    expect((await tenant.ok('blackboard_read', { key: 'job' })).entries).toMatchObject([
+      { value: { page: 1 } },
+    ]);
+  });
+
+  test('what says no is nothing that is given instead', async () => {
+    const tenant = await openTenant();
+    await tenant.ok('blackboard_write', { key: 'job', value: 1 });
+    const { claim_id } = await tenant.ok('blackboard_claim', { key: 'job', by: 'w' });
+    await tenant.ok('blackboard_release', { claim_id, value: null, delete: 'false', requeue: false });
+    expect((await tenant.ok('blackboard_read', { key: 'job' })).entries).toMatchObject([{ value: null }]);
+  });
+
+  test.each(publishedTools)('null is what is left out of every optional field of $name', (tool) => {
+    const typed = Object.entries(tool.input.shape).filter(
+      ([, field]) => field.safeParse(undefined).success && !field.safeParse(null).success,
+    );
+    const nulls = Object.fromEntries(typed.map(([name]) => [name, null]));
+    expect(forgive(tool.input, nulls)).toEqual({});
   });
 
   test('exact text is the number, boolean, list or object that it states', async () => {

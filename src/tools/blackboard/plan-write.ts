@@ -161,12 +161,24 @@ function incremented(number: unknown, given: unknown, field: string): number {
 
 /** The cell does not hold what the mode changes. Mode `set` fits every cell. */
 function wrongMode(field: string, mode: Mode, needed: string, json: string): ToolError {
+  const held: unknown = JSON.parse(json);
+  const hint = heldAsText(held, mode) ? asTextHint(needed) : undefined;
   return invalidInput(
     field.replace(/value$/, 'mode'),
-    `Mode ${mode} needs ${needed}, but the cell holds something else. Use mode set to replace the value.`,
-    { allowed: ['set'], received: mode, current: jsonType(JSON.parse(json)) },
+    `Mode ${mode} needs ${needed}, but the cell holds ${hint === undefined ? 'something else' : `${needed} as text`}. ` +
+      (hint ?? 'Use mode set to replace the value.'),
+    { allowed: ['set'], received: mode, current: jsonType(held), ...(hint !== undefined && { hint }) },
   );
 }
+
+/** Whether a text holds, as JSON, what the mode would change. */
+function heldAsText(held: unknown, mode: Mode): boolean {
+  if (typeof held !== 'string') return false;
+  return mode === 'append' ? Array.isArray(parseJsonText(held)) : typeof numberOf(held.trim()) === 'number';
+}
+
+const asTextHint = (needed: string) =>
+  `Set ${needed} itself with mode set, not its text, then repeat the call.`;
 
 /** The type of a value in the words of JSON Schema. */
 function jsonType(value: unknown): string {

@@ -22,7 +22,7 @@ const input = z.strictObject({
   value: anyJson()
     .optional()
     .describe('The result.')
-    .meta({ insteadOf: ['delete', 'requeue', 'failed'] }),
+    .meta({ insteadOf: ['tags', 'delete', 'requeue', 'failed', 'delay_s'] }),
   tags: tags().describe('Replaces the tags, for the next stage.'),
   delete: z.boolean().default(false).describe('Done: leaves the queue.'),
   requeue: z.boolean().default(false).describe('Offer it again: no failed attempt.'),
