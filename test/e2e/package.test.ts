@@ -124,6 +124,12 @@ describe('the command', () => {
     for (const args of [[], ['serve']])
       expect(await run([], args).ended).toEqual({ code: 2, stdout: '', stderr: help.stdout });
     expect(await run([], ['stdio', '--url', 'nowhere']).ended).toMatchObject({ code: 2, stdout: '' });
+    // The sign-in is a part of the package that nothing else here loads.
+    expect(await run([], ['stdio', '--url', 'http://127.0.0.1:9', '--logout']).ended).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'bulkhead: There is no sign-in to http://127.0.0.1:9 to forget.\n',
+    });
   });
 
   const OLD = [`--import=${nodeVersion('24.15.0')}`];

@@ -320,7 +320,7 @@ test('mcp-remote signs in at its first start, and needs nobody at its second', a
   }
 });
 
-test('the stdio bridge signs in once for all its processes, needs nobody later, and signs out', async () => {
+test('the stdio bridge signs in and refreshes once for all its processes, needs nobody later, and signs out', async () => {
   const home = mkdtempSync(join(tmpdir(), 'bulkhead-login-'));
   const { tenant, key } = await newPerson();
   const [browser, log] = [join(home, 'browser'), join(home, 'visits')];
@@ -349,19 +349,27 @@ test('the stdio bridge signs in once for all its processes, needs nobody later, 
   };
   const grants = async () => (await operator.request('GET', `/tenants/${tenant}/grants`)).grants;
   try {
-    for (const client of await Promise.all([bridge(), bridge(), bridge()])) {
-      expect((await client.listTools()).tools.map(({ name }) => name)).toContain('cache_get');
-      await client.close();
-    }
-    await (await bridge()).close();
+    const folder = join(home, 'bulkhead', 'sign-ins');
+    const threeWork = async () => {
+      for (const client of await Promise.all([bridge(), bridge(), bridge()])) {
+        expect((await client.listTools()).tools.map(({ name }) => name)).toContain('cache_get');
+        await client.close();
+      }
+      const [name = ''] = readdirSync(folder).filter((each) => each.endsWith('.json'));
+      return { file: name, stored: JSON.parse(readFileSync(join(folder, name), 'utf8')) };
+    };
+    const { file, stored: first } = await threeWork();
+    const refreshed = () => server.lines().filter((line) => line.includes('oauth.issued')).length;
+    const before = refreshed();
+    writeFileSync(join(folder, file), JSON.stringify({ ...first, renew_at: 0 }), { mode: 0o600 });
+    const { stored: second } = await threeWork();
+    expect(second.refresh_token).not.toBe(first.refresh_token);
+    expect(refreshed() - before).toBe(1);
     expect(readFileSync(log, 'utf8')).toBe('200\n');
     expect(await grants()).toHaveLength(1);
-    const folder = join(home, 'bulkhead', 'sign-ins');
-    const [file = ''] = readdirSync(folder).filter((name) => name.endsWith('.json'));
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
-    const { access_token, refresh_token } = JSON.parse(readFileSync(join(folder, file), 'utf8'));
-    for (const token of [access_token, refresh_token]) {
+    for (const token of [first, second].flatMap((each) => [each.access_token, each.refresh_token])) {
       expect(token.length).toBeGreaterThan(40);
       expect(stderr).not.toContain(token);
     }

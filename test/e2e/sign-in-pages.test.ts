@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import type { Browser as Chromium, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RedirectListener } from '../../src/bridge/login/redirect-listener.ts';
 import { findChromium, launchChromium } from '../support/browser/chromium.ts';
 import { LoopbackSite } from '../support/browser/loopback-site.ts';
 import { Visit } from '../support/browser/visit.ts';
@@ -236,6 +237,20 @@ function inChromium(executablePath: string) {
       expect(person.faults).toEqual([]);
       await person.end();
     });
+  });
+
+  test('the page with which a program on this machine ends its own sign-in is accessible', async () => {
+    for (const isSignedIn of [true, false]) {
+      const listener = await RedirectListener.open();
+      const person = await visit({}, [new URL(listener.redirectUri).origin]);
+      const answered = listener.answerTo('s').then(({ show }) => show(isSignedIn));
+      await person.page.goto(`${listener.redirectUri}?state=s&code=c`);
+      await answered;
+      expect(await person.page.title()).toBe(isSignedIn ? 'Signed in' : 'Not signed in');
+      expect(await person.accessibilityFaults()).toEqual([]);
+      listener.close();
+      await person.end();
+    }
   });
 
   test('what these tests listen for is heard', async () => {
