@@ -4,6 +4,7 @@ import { admin } from './edge/admin/admin.ts';
 import { operatorOnly } from './edge/admin/guard.ts';
 import { deepHealth, healthOfSettings, openHealth } from './edge/admin/health.ts';
 import { openApi } from './edge/api/openapi.ts';
+import { recordsApi } from './edge/api/records.ts';
 import { toolsApi } from './edge/api/tools.ts';
 import { limitAnonymous } from './edge/auth/authenticate.ts';
 import { RESOURCE_METADATA_PATH, RESOURCES, resourceMetadata } from './edge/auth/resource-metadata.ts';
@@ -49,6 +50,7 @@ export function createApp(served: Served) {
   app.all('/sse', allowOrigin(['GET', 'OPTIONS'], rpcRefusal), handleSse);
   app.all('/messages', allowOrigin(['POST', 'OPTIONS'], rpcRefusal), handleMessages);
   app.route('/v1', toolsApi);
+  app.route('/v1', recordsApi);
   app.route('/admin', admin);
   return app;
 }

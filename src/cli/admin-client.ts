@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { bucketLimitSchema } from '../tenant/contract/limit-settings.ts';
-import { SCOPES, type Scope } from '../tools/tool.ts';
+import { ALL_SCOPES, type Scope } from '../tools/tool.ts';
 import type { AdminRequests } from './admin-requests.ts';
 
 /** The tenants of one page of the list: the most that the server sends. */
@@ -52,7 +52,7 @@ export type CompactAnswer = z.infer<typeof compactedSchema>;
 
 const deletedSchema = z.object({ id: z.string(), status: z.literal('deleted') });
 
-const scopesSchema = z.array(z.enum(SCOPES));
+const scopesSchema = z.array(z.enum(ALL_SCOPES));
 const issuedSchema = z.object({
   tenant: z.string(),
   token_id: z.string(),

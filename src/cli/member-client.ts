@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import { SCOPES, type Scope } from '../tools/tool.ts';
+import { ALL_SCOPES, type Scope } from '../tools/tool.ts';
 import { tenantPath } from './admin-client.ts';
 import type { AdminRequests } from './admin-requests.ts';
 
 const memberSchema = z.object({
   member_id: z.string(),
   name: z.string(),
-  scopes: z.array(z.enum(SCOPES)),
+  scopes: z.array(z.enum(ALL_SCOPES)),
   key_id: z.string(),
   created_at: z.string(),
   expires_at: z.string().nullable(),
@@ -23,7 +23,7 @@ const grantSchema = z.object({
   member_id: z.string(),
   client_name: z.string(),
   client_host: z.string(),
-  scopes: z.array(z.enum(SCOPES)),
+  scopes: z.array(z.enum(ALL_SCOPES)),
   created_at: z.string(),
   refreshed_at: z.string(),
   expires_at: z.string(),

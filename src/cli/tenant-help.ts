@@ -1,4 +1,4 @@
-import { SCOPES } from '../tools/tool.ts';
+import { RECORDS_SCOPE, SCOPES } from '../tools/families.ts';
 
 export const COMMAND_NAMES = [
   'create',
@@ -41,6 +41,7 @@ interface Help {
 const SCOPE_DETAILS = [
   'SCOPE is one or more of the following, comma-separated or repeated:',
   `  ${SCOPES.join(' ')}`,
+  `  ${RECORDS_SCOPE}, which shows what every agent of the tenant did, and is given only if it is named`,
 ];
 
 const TIME_DETAILS = [
@@ -74,7 +75,7 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     summary: 'issue a token, which is shown only once',
     details: [
       ...SCOPE_DETAILS,
-      'Without --scope the token has all of them; --read-only leaves out those that write.',
+      'Without --scope the token has all others; --read-only leaves out those that write.',
       '--tool holds the token to the named tools, comma-separated or repeated.',
       'TIME is a whole number and a unit: 90s, 15m, 12h or 30d. Without --ttl it is 30d.',
       'TEXT is shown by `tokens`, so that you recognize the token.',
@@ -121,7 +122,7 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     summary: 'let a person sign in; the sign-in key is shown only once',
     details: [
       ...SCOPE_DETAILS,
-      'Without --scope the member may allow all of them.',
+      'Without --scope the member may allow all others.',
       'ADDRESS or SUBJECT is how the OpenID provider (OIDC_ISSUER) knows the member, who then needs no key.',
       'TIME is a whole number and a unit: 90s, 15m, 12h or 30d. Without --ttl the membership does not end by itself.',
     ],

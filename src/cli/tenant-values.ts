@@ -1,4 +1,4 @@
-import { SCOPES, type Scope } from '../tools/tool.ts';
+import { ALL_SCOPES, type Scope } from '../tools/tool.ts';
 import { usageError } from './terminal.ts';
 
 /**
@@ -8,12 +8,12 @@ import { usageError } from './terminal.ts';
  */
 export function parseScopes(texts: readonly string[], option: string): Scope[] {
   const names = new Set(texts.flatMap((text) => text.split(',')).map((text) => text.trim()));
-  const scopes = SCOPES.filter((scope) => names.delete(scope));
+  const scopes = ALL_SCOPES.filter((scope) => names.delete(scope));
   const [unknown] = names;
   if (unknown === undefined) return scopes;
   const problem =
     unknown === '' ? `--${option} has an empty scope.` : `--${option}: there is no scope ${unknown}.`;
-  throw usageError(`${problem} Use one of ${SCOPES.join(', ')}.`);
+  throw usageError(`${problem} Use one of ${ALL_SCOPES.join(', ')}.`);
 }
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };

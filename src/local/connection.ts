@@ -6,7 +6,7 @@ import type { ServerBinding } from '../mcp/server-binding.ts';
 import { continueTrace, randomHex } from '../telemetry/trace.ts';
 import type { CallOutcome, CallRequest, SessionId } from '../tenant/contract/call.ts';
 import type { Listener, ResourceChange, StreamEvent, StreamState } from '../tenant/streams/stream.ts';
-import { SCOPES } from '../tools/tool.ts';
+import { ALL_SCOPES } from '../tools/tool.ts';
 import type { ListenSubscriptions } from './listen-subscriptions.ts';
 import { NotificationQueue } from './notification-queue.ts';
 import type { LocalSpans } from './spans.ts';
@@ -81,7 +81,7 @@ export class Connection {
       tokenId: tenant.tokenId,
       tools,
       toolFilter: undefined,
-      scopes: SCOPES,
+      scopes: ALL_SCOPES,
       stateKey: STATE_KEY,
       get sessionId() {
         return session();

@@ -17,7 +17,7 @@ import {
 import type { Host } from '../tenant/host.ts';
 import type { Operation } from '../tenant/operation.ts';
 import { StorageFailure } from '../tenant/storage/database.ts';
-import { SCOPES } from '../tools/families.ts';
+import { ALL_SCOPES } from '../tools/families.ts';
 import { isRemoteTool } from '../tools/remote-tool.ts';
 import type { LocalDatabase } from './database.ts';
 import { DataError } from './directory.ts';
@@ -121,12 +121,13 @@ export class LocalTenant {
     const known = requireValue(this.compartment.administration.tokens()).find(
       ({ label, revokedAt, expiresAt }) => label === TOKEN_LABEL && revokedAt === null && now < expiresAt,
     );
-    const token = { label: TOKEN_LABEL, scopes: SCOPES, ttlMs: TOKEN_TTL_MS };
+    const token = { label: TOKEN_LABEL, scopes: ALL_SCOPES, ttlMs: TOKEN_TTL_MS };
     if (known === undefined) return requireValue(this.compartment.administration.issueToken(token)).id;
-    if (SCOPES.every((scope) => known.scopes.includes(scope))) return known.id;
+    if (ALL_SCOPES.every((scope) => known.scopes.includes(scope))) return known.id;
     // An older release issued the token without the scopes of families that it did not have.
-    return requireValue(this.compartment.administration.changeScopes(known.id, { add: SCOPES, remove: [] }))
-      .id;
+    return requireValue(
+      this.compartment.administration.changeScopes(known.id, { add: ALL_SCOPES, remove: [] }),
+    ).id;
   }
 
   /**

@@ -1,7 +1,7 @@
 import { type Result, succeed } from '../result.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import { ToolError } from '../tools/errors.ts';
-import { SCOPES } from '../tools/tool.ts';
+import { ALL_SCOPES } from '../tools/tool.ts';
 import { deleteSessionsOfToken } from '../transport-tools/session-store.ts';
 import { changedLimits, limitsProblem } from './calls/limits.ts';
 import { type Compacted, compactStorage } from './compact.ts';
@@ -216,7 +216,7 @@ export class Administration {
       const before = tokens.find(id);
       if (before === undefined) return NO_SUCH_TOKEN;
       if (before.isGrant) return conflict(GRANT_SCOPES);
-      const scopes = SCOPES.filter(
+      const scopes = ALL_SCOPES.filter(
         (scope) => add.includes(scope) || (before.scopes.includes(scope) && !remove.includes(scope)),
       );
       if (scopes.length === 0)

@@ -28,8 +28,11 @@ const FAMILY_TEXTS = {
 
 export type Family = keyof typeof FAMILY_TEXTS;
 
-/** What a token may be allowed to do: read or write the data of one family. */
-export type Scope = `${Family}:${'read' | 'write'}`;
+/** Reading what every agent of the tenant did. It is nobody's by default, and no document or list of scopes names it. */
+export const RECORDS_SCOPE = 'records:read';
+
+/** What a token may be allowed to do: read or write the data of one family, or read the records. */
+export type Scope = `${Family}:${'read' | 'write'}` | typeof RECORDS_SCOPE;
 
 /** The family of tools about the tenant itself. It has no scopes, because every valid token may call its tools. */
 export const UNSCOPED_FAMILY = 'tenant';
@@ -37,10 +40,13 @@ export const UNSCOPED_FAMILY = 'tenant';
 /** The families with scopes, in the order in which clients see them. */
 export const FAMILIES: readonly Family[] = Object.keys(FAMILY_TEXTS).filter(isFamily);
 
-/** Every scope that a token can have. */
+/** The scopes of the families: what a token has unless something else is asked for, and what clients are told of. */
 export const SCOPES: readonly Scope[] = FAMILIES.flatMap(
   (family) => [`${family}:read`, `${family}:write`] as const,
 );
+
+/** Every scope that a token can have. */
+export const ALL_SCOPES: readonly Scope[] = [...SCOPES, RECORDS_SCOPE];
 
 /** The description of a family for API documents; undefined for a family that is not declared here. */
 export function describeFamily(family: string): string | undefined {

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { LogPolicy } from '../telemetry/redact.ts';
 import type { Scope } from './families.ts';
 
-export { SCOPES, type Scope } from './families.ts';
+export { ALL_SCOPES, SCOPES, type Scope } from './families.ts';
 
 /** A value of a column or a binding. Booleans are stored as 0 and 1, times as milliseconds since the epoch. */
 export type SqlValue = string | number | null;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { revision } from '../tools/blackboard/fields.ts';
 import { ToolError } from '../tools/errors.ts';
-import { SCOPES } from '../tools/families.ts';
+import { ALL_SCOPES } from '../tools/families.ts';
 import { defineTool, type ToolContext } from '../tools/tool.ts';
 import { MAX_CLIENT_CHARS, sessionId, subscribedCell } from './fields.ts';
 import { countSession, MAX_SUBSCRIPTIONS } from './session-room.ts';
@@ -32,7 +32,7 @@ export const sessionOpen = defineTool({
     kind: z.enum(['session', 'stream']),
     client: z.string().max(MAX_CLIENT_CHARS).default('{}').describe('The parameters of initialize, as JSON.'),
   }),
-  output: opened.extend({ scopes: z.array(z.enum(SCOPES)).describe('The scopes of the token.') }),
+  output: opened.extend({ scopes: z.array(z.enum(ALL_SCOPES)).describe('The scopes of the token.') }),
   log: { session_id: 'hash', kind: 'plain', client: 'length' },
   run: (args, context) => ({
     ...insertSession(context, { ...args, list_changed: true }),

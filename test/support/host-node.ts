@@ -2,7 +2,7 @@ import { openDatabase } from '../../src/local/database.ts';
 import { LocalTenant } from '../../src/local/tenant.ts';
 import type { BucketLimit } from '../../src/tenant/contract/limit-settings.ts';
 import { forwardOnly } from '../../src/tenant/contract/timer.ts';
-import { SCOPES, type Scope } from '../../src/tools/tool.ts';
+import { ALL_SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { GENEROUS } from './compartment.ts';
 import { FakeTime } from './fake-time.ts';
 import { TestTenant } from './tenant.ts';
@@ -25,7 +25,7 @@ export async function openTenant(
     host: { clock, monotonic: forwardOnly(clock), later: time.later, limits: { tenant: limit, tool: limit } },
   });
   if (quota !== null) local.compartment.administration.setStorageQuota(quota);
-  const issue = async (scopes: readonly Scope[] = SCOPES) => {
+  const issue = async (scopes: readonly Scope[] = ALL_SCOPES) => {
     const options = { label: 'test', scopes, ttlMs: TEN_YEARS_MS };
     const issued = local.compartment.administration.issueToken(options);
     if (!issued.ok) throw new Error(issued.error.message);

@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers';
 import { vi } from 'vitest';
 import { type CallRequest, parseTenantId } from '../../src/tenant/contract/call.ts';
 import type { BucketLimit } from '../../src/tenant/contract/limit-settings.ts';
-import { SCOPES, type Scope } from '../../src/tools/tool.ts';
+import { ALL_SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { TestTenant } from './tenant.ts';
 
 const START = Date.UTC(2026, 0, 1);
@@ -29,7 +29,7 @@ export async function openTenant(
   const limited = await stub.changeLimits({ ...limit, tool: '*' });
   if (!created.ok || !limited.ok) throw new Error('the tenant was not created');
   if (quota !== null) await stub.setStorageQuota(quota);
-  const issue = async (scopes: readonly Scope[] = SCOPES) => {
+  const issue = async (scopes: readonly Scope[] = ALL_SCOPES) => {
     const issued = await stub.issueToken({
       label: 'test',
       scopes: [...scopes],

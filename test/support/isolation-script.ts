@@ -139,4 +139,9 @@ export const ISOLATION_SCRIPT: readonly IsolationStep[] = [
   { tool: 'blackboard_delete', args: () => ({ ...board, keys: ['counter'] }) },
   { tool: 'blackboard_list', args: () => ({ ...board }) },
   { tool: 'tenant_limits', args: () => ({}) },
+  { tool: 'runs_list', args: () => ({}) },
+  { tool: 'runs_show', args: (_mark, before) => ({ run: before.at(-1)?.runs[0].run }) },
+  { tool: 'records_list', args: () => ({ tool: 'blackboard_write', outcome: 'ok', limit: 5 }) },
+  { tool: 'runs_trace', args: (_mark, before) => ({ trace_id: before.at(-1)?.calls[0].trace_id }) },
+  { tool: 'records_explain', args: (_mark, before) => ({ id: before.at(-1)?.calls[0].request_id }) },
 ];

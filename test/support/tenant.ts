@@ -121,7 +121,7 @@ export class TestTenant {
       tool,
       args,
       caller: {
-        requestId: id,
+        requestId: id.padStart(16, '0'),
         trace: { traceId: id.padStart(32, '0'), spanId: id.padStart(16, '0'), parentSpanId: undefined },
         receivedAt: this.#host.now(),
         clientName: undefined,

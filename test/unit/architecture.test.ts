@@ -28,7 +28,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   tools: ['telemetry', 'json'],
   'transport-tools': ['tools', 'telemetry', 'json'],
   postgres: ['tools'],
-  'catalogue.ts': ['tools', 'transport-tools'],
+  'catalogue.ts': ['tools', 'transport-tools', 'tenant/records'],
   'tenant/contract': ['tools', ...GROUND],
   'tenant/storage': CONTRACT,
   'tenant/streams': ['tenant/storage', 'transport-tools', ...CONTRACT],
@@ -50,7 +50,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'transport-tools',
     ...EDGE_HTTP,
   ],
-  'edge/api': ['remote', 'edge/tenant-client', 'edge/auth', 'edge/http', ...EDGE_HTTP],
+  'edge/api': ['tenant/records', 'remote', 'edge/tenant-client', 'edge/auth', 'edge/http', ...EDGE_HTTP],
   'edge/oauth': ['edge/auth', 'edge/http', ...EDGE_HTTP],
   'edge/admin': [
     'edge/oauth',

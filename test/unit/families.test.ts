@@ -2,7 +2,14 @@ import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { sweepers } from '../../src/catalogue.ts';
 import { TOOL_FAMILIES, TOOLS } from '../../src/tools/catalogue.ts';
-import { describeFamily, FAMILIES, familyOf, SCOPES, UNSCOPED_FAMILY } from '../../src/tools/families.ts';
+import {
+  ALL_SCOPES,
+  describeFamily,
+  FAMILIES,
+  familyOf,
+  SCOPES,
+  UNSCOPED_FAMILY,
+} from '../../src/tools/families.ts';
 
 const DECLARATION = 'src/tools/families.ts';
 /** So many families in a row are an enumeration of the families, which belongs into the declaration only. */
@@ -48,6 +55,7 @@ test('the families are enumerated in one file only', () => {
 
 test('each family has a scope to read and a scope to write, a description and tools', () => {
   expect(SCOPES).toEqual(FAMILIES.flatMap((family) => [`${family}:read`, `${family}:write`]));
+  expect(ALL_SCOPES).toEqual([...SCOPES, 'records:read']);
   expect(TOOL_FAMILIES, 'A family without tools is of no use to a token.').toEqual([
     ...FAMILIES,
     UNSCOPED_FAMILY,

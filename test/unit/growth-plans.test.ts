@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
+import { ALL_SCOPES } from '../../src/tools/families.ts';
 import { createdCompartment } from '../support/compartment.ts';
 import { fill } from '../support/growth-fill.ts';
 import { OPERATIONS } from '../support/growth-operations.ts';
@@ -107,7 +108,7 @@ function plansOfTools(): Plan[] {
       },
     },
   });
-  const token = tenant.issue();
+  const token = tenant.issue(ALL_SCOPES);
   const call = (tool: string, args: unknown): Answer => {
     const outcome = tenant.call(token, tool, args);
     return outcome.kind === 'answer' ? JSON.parse(outcome.json) : {};

@@ -7,6 +7,7 @@ import { SCANNED_PER_PAGE } from '../../src/tenant/records/reading/calls.ts';
 import { recordsExplain } from '../../src/tenant/records/reading/explain.ts';
 import { INTERNAL_FAMILIES } from '../../src/tenant/records/reading/filter.ts';
 import type { Question } from '../../src/tenant/records/reading/readers.ts';
+import { RECORD_TOOLS } from '../../src/tenant/records/reading/tools.ts';
 import { TOOLS } from '../../src/tools/catalogue.ts';
 import { familyOf } from '../../src/tools/families.ts';
 import { TRANSPORT_TOOLS } from '../../src/transport-tools/catalogue.ts';
@@ -20,7 +21,8 @@ function ask({ compartment }: TestCompartment, question: Question, args: object 
 }
 
 test('what is hidden by default is what transports do, and nothing that a client can call', () => {
-  expect([...new Set(TRANSPORT_TOOLS.map(familyOf))].toSorted()).toEqual(INTERNAL_FAMILIES.toSorted());
+  const internal = [...TRANSPORT_TOOLS, ...RECORD_TOOLS].map(familyOf);
+  expect([...new Set(internal)].toSorted()).toEqual(INTERNAL_FAMILIES.toSorted());
   expect(TOOLS.filter((tool) => INTERNAL_FAMILIES.includes(familyOf(tool)))).toEqual([]);
 });
 

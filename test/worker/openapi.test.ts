@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
+import { RECORD_PATHS } from '../../src/edge/api/record-paths.ts';
+import { READERS } from '../../src/tenant/records/reading/readers.ts';
 import { asksNothing } from '../../src/tools/remote-tool.ts';
 import { jsonOf, send } from '../support/http.ts';
 import type { Answer } from '../support/tenant.ts';
@@ -24,7 +26,17 @@ describe('GET /openapi.json', () => {
     const { openapi, info, paths } = await document();
     expect(openapi).toMatch(/^3\.1\.\d+$/);
     expect(info).toMatchObject({ title: 'Bulkhead', version: expect.any(String) });
-    expect(Object.keys(paths)).toEqual(['/v1/tools', ...served.map((tool) => `/v1/tools/${tool.name}`)]);
+    expect(Object.keys(paths)).toEqual([
+      '/v1/tools',
+      ...served.map((tool) => `/v1/tools/${tool.name}`),
+      ...RECORD_PATHS.map(({ path }) => `/v1${path.replace(/:(.*)/, '{$1}')}`),
+    ]);
+    for (const { path, question } of RECORD_PATHS) {
+      const { get } = paths[`/v1${path.replace(/:(.*)/, '{$1}')}`];
+      expect(get.security).toEqual([{ token: ['records:read'] }]);
+      const named = get.parameters.flatMap(({ name }: Answer) => name ?? []);
+      expect(named).toEqual(Object.keys(READERS[question].input.shape));
+    }
     for (const tool of served) {
       const { post } = paths[`/v1/tools/${tool.name}`];
       expect(post.operationId).toBe(tool.name);
@@ -53,7 +65,7 @@ describe('GET /openapi.json', () => {
       if ('in' in node && 'schema' in node) expect(['query', 'header', 'path', 'cookie']).toContain(node.in);
     }
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids).toHaveLength(served.length + 1);
+    expect(ids).toHaveLength(served.length + RECORD_PATHS.length + 1);
     for (const operation of Object.values<Answer>(whole.paths).flatMap((path) =>
       Object.values<Answer>(path),
     )) {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { admin, HttpTenant, operate } from '../support/http.ts';
+import { admin, HttpTenant, jsonOf, operate, send } from '../support/http.ts';
 import type { Answer } from '../support/tenant.ts';
-import { call } from '../support/v1.ts';
+import { call, problemOf } from '../support/v1.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const traced = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` };
@@ -179,3 +179,78 @@ test.each(['abc', 'bhp_k1.e30.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'a'.
     expect(refused.body).toMatchObject({ status: 400, code: 'invalid_input', field: 'cursor' });
   },
 );
+
+describe('a token with records:read', () => {
+  const read = (token: string, path: string) =>
+    send(`/v1${path}`, { headers: { authorization: `Bearer ${token}` } });
+
+  test('reads of its tenant what the operator reads', async () => {
+    const auditor = await HttpTenant.issue(id, { scopes: ['records:read'] });
+    for (const [own, operators] of [
+      ['/records?outcome=bad&limit=3', 'calls?outcome=bad&limit=3'],
+      ['/runs/1', 'runs/1'],
+      [`/traces/${TRACE}`, `traces/${TRACE}`],
+      [`/explain/${TRACE}`, `explain/${TRACE}`],
+    ] as const) {
+      const response = await read(auditor.token, own);
+      expect(response.status).toBe(200);
+      const { next_cursor: _, ...answer } = await jsonOf(response);
+      expect(await operate('GET', `/tenants/${id}/${operators}`)).toMatchObject(answer);
+    }
+    expect((await jsonOf(await read(auditor.token, '/runs'))).runs.length).toBeGreaterThan(1);
+    // It is recorded itself, with what it asked for.
+    const { calls } = await operate('GET', `/tenants/${id}/calls?tool=records_explain`);
+    expect(calls).toMatchObject([{ token_id: auditor.tokenId, args: { id: TRACE } }]);
+  });
+
+  test('sees its own last call at once, and may do nothing else', async () => {
+    const auditor = await HttpTenant.issue(id, { scopes: ['records:read'] });
+    await problemOf(await call(auditor.token, 'blackboard_list'));
+    const { calls } = await jsonOf(await read(auditor.token, `/records?token=${auditor.tokenId}`));
+    expect(calls).toMatchObject([{ tool: 'blackboard_list', code: 'insufficient_scope' }]);
+  });
+
+  test.each(['/records', '/runs', '/runs/1', `/traces/${TRACE}`, `/explain/${TRACE}`])(
+    'is needed for %s',
+    async (path) => {
+      const response = await read(planner.token, path);
+      expect(response.status).toBe(403);
+      expect(await problemOf(response)).toMatchObject({
+        code: 'insufficient_scope',
+        detail: expect.stringContaining('records:read'),
+      });
+      expect((await send(`/v1${path}`)).status).toBe(401);
+      expect(
+        (await send(`/v1${path}`, { method: 'POST', headers: { authorization: `Bearer ${planner.token}` } }))
+          .status,
+      ).toBe(405);
+    },
+  );
+
+  test.each(['/records?cursor=garbage', '/records?since=x', '/runs/0x1', '/traces/1', '/explain/1'])(
+    'is told what is wrong with %s',
+    async (path) => {
+      const auditor = await HttpTenant.issue(id, { scopes: ['records:read'] });
+      const problem = await problemOf(await read(auditor.token, path));
+      expect(problem).toMatchObject({ status: 400, code: 'invalid_input', field: expect.any(String) });
+    },
+  );
+
+  test('is had by nobody who was not given it by name', async () => {
+    const issued = await operate('POST', `/tenants/${id}/tokens`, {});
+    const member = await operate('POST', `/tenants/${id}/members`, { name: 'Ann' });
+    expect([...issued.scopes, ...member.scopes]).not.toContain('records:read');
+    for (const path of [
+      '/.well-known/oauth-protected-resource/mcp',
+      '/.well-known/oauth-authorization-server',
+    ])
+      expect(await (await send(path)).text()).not.toContain('records');
+    const listed = await jsonOf(await planner.rpc('tools/list'));
+    expect(JSON.stringify(listed)).not.toContain('records');
+    const { body } = await admin('PATCH', `/tenants/${id}/tokens/${issued.token_id}`, {
+      add: ['records:read'],
+    });
+    expect(body.scopes).toContain('records:read');
+    expect((await read(String(issued.token), '/records')).status).toBe(200);
+  });
+});

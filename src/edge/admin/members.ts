@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { TenantId } from '../../tenant/contract/call.ts';
 import { accountOf, EMAIL, identityText, SUBJECT } from '../../tenant/contract/identity.ts';
 import type { Grant, KeyedMember, Member } from '../../tenant/contract/sign-in.ts';
-import { SCOPES } from '../../tools/tool.ts';
+import { ALL_SCOPES, SCOPES } from '../../tools/tool.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { encodeMemberKey } from '../oauth/member-keys.ts';
 import { cleanName } from '../oauth/names.ts';
@@ -20,9 +20,9 @@ const newMember = z
       .transform(cleanName)
       .refine((name) => name !== '', { error: 'must have a visible character' }),
     scopes: z
-      .array(z.enum(SCOPES))
+      .array(z.enum(ALL_SCOPES))
       .min(1)
-      .max(SCOPES.length)
+      .max(ALL_SCOPES.length)
       .default([...SCOPES]),
     ttl_s: z
       .int()

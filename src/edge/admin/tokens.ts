@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import type { Token } from '../../tenant/storage/tokens.ts';
-import { SCOPES } from '../../tools/tool.ts';
+import { ALL_SCOPES, SCOPES } from '../../tools/tool.ts';
 import { signToken } from '../auth/tokens.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { AdminRefusal, bodyOf, isoTime, resultOf, tenantOf } from './refusals.ts';
@@ -10,7 +10,7 @@ import { AdminRefusal, bodyOf, isoTime, resultOf, tenantOf } from './refusals.ts
 
 const DAY_S = 86_400;
 
-const scopeNames = z.array(z.enum(SCOPES)).max(SCOPES.length).default([]);
+const scopeNames = z.array(z.enum(ALL_SCOPES)).max(ALL_SCOPES.length).default([]);
 const scopeChange = z
   .strictObject({ add: scopeNames, remove: scopeNames })
   .refine(({ add, remove }) => add.length + remove.length > 0, {
@@ -22,9 +22,9 @@ const scopeChange = z
   });
 const newToken = z.strictObject({
   scopes: z
-    .array(z.enum(SCOPES))
+    .array(z.enum(ALL_SCOPES))
     .min(1)
-    .max(SCOPES.length)
+    .max(ALL_SCOPES.length)
     .default([...SCOPES]),
   ttl_s: z
     .int()

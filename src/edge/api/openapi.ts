@@ -7,6 +7,7 @@ import { jsonSchema } from '../../tools/json-schema.ts';
 import { type AnyTool, asksNothing, isRemoteTool } from '../../tools/remote-tool.ts';
 import { VERSION } from '../../version.ts';
 import { STATUS_OF_CODE } from '../http/http-errors.ts';
+import { recordPaths } from './records-openapi.ts';
 
 /** The OpenAPI 3.1 description of the plain HTTP interface, derived from the schemas that validate its calls. */
 
@@ -55,6 +56,7 @@ const MEANING: Readonly<Record<keyof typeof REFUSALS, string>> = {
 type Status = keyof typeof REFUSALS;
 const STATUSES: readonly Status[] = [400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 507];
 const OF_CATALOGUE: readonly Status[] = [401, 403, 429, 500, 503];
+const OF_RECORDS: readonly Status[] = [400, 401, 403, 404, 429, 500, 503];
 
 function refusal(status: Status) {
   const codes = [...ERROR_CODES.filter((code) => STATUS_OF_CODE[code] === status), ...REFUSALS[status]];
@@ -157,8 +159,15 @@ function document() {
     },
     servers: [{ url: '/' }],
     security: [{ token: [] }],
-    tags: families.map((name) => ({ name, description: describeFamily(name) })),
-    paths: { '/v1/tools': { get: CATALOGUE }, ...Object.fromEntries(calls) },
+    tags: [
+      ...families.map((name) => ({ name, description: describeFamily(name) })),
+      { name: 'records', description: 'What every agent of the tenant did.' },
+    ],
+    paths: {
+      '/v1/tools': { get: CATALOGUE },
+      ...Object.fromEntries(calls),
+      ...recordPaths(refusals(OF_RECORDS)),
+    },
     components: {
       securitySchemes: {
         token: {

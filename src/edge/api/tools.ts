@@ -23,7 +23,12 @@ toolsApi.use(allowOrigin(['GET', 'POST', 'OPTIONS'], problem));
 toolsApi.all('/tools', (c) => serve(c, ['GET', 'HEAD'], listTools));
 toolsApi.all('/tools/:name', (c) => serve(c, ['POST'], callTool));
 
-async function serve(c: Context<AppEnv>, methods: readonly string[], handler: Handler): Promise<Response> {
+/** Admits a request of this API by its token. */
+export async function serve(
+  c: Context<AppEnv>,
+  methods: readonly string[],
+  handler: Handler,
+): Promise<Response> {
   const principal = await authenticate(c);
   if (!principal.ok) return refuse(c, problem, principal.error);
   const context = createContext(c, principal.value, { format: problem, transport: 'v1' });

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { Refusal } from '../../tenant/contract/call.ts';
 import { refusalMessage } from '../../tenant/contract/refusal-message.ts';
-import { SCOPES, type Scope } from '../../tools/tool.ts';
+import { ALL_SCOPES, type Scope } from '../../tools/tool.ts';
 import { type HttpRefusal, retryAfter } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { challenge } from './resource-metadata.ts';
@@ -17,7 +17,7 @@ export function missingToken(c: Context<AppEnv>): HttpRefusal {
 
 /** All the scopes that the token must have: a client that asks for these alone loses none that it has. */
 const unionOf = (held: readonly Scope[], missing: Scope) =>
-  SCOPES.filter((scope) => scope === missing || held.includes(scope)).join(' ');
+  ALL_SCOPES.filter((scope) => scope === missing || held.includes(scope)).join(' ');
 
 /** A refusal by the tenant, or by the check of a token, as an HTTP response (RFC 6750, section 3). */
 export function toHttpRefusal(c: Context<AppEnv>, refusal: Refusal): HttpRefusal {

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import * as z from 'zod';
 import { fail, type Result, succeed } from '../../result.ts';
-import { SCOPES, type Scope } from '../../tools/tool.ts';
+import { ALL_SCOPES, SCOPES, type Scope } from '../../tools/tool.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { documentsOf, documentUrlOf, isOwnHost } from './client-documents.ts';
 import { type Client, isAdmitted, MAX_CLIENT_ID_CHARS, registeredClient } from './clients.ts';
@@ -18,7 +18,7 @@ export const authorizationRequest = z.object({
   redirectUri: z.string(),
   state: z.string().optional(),
   challenge: z.string(),
-  scopes: z.array(z.enum(SCOPES)),
+  scopes: z.array(z.enum(ALL_SCOPES)),
   /** The browser that the page was made for. */
   browser: z.string(),
   /** Milliseconds since the epoch. */
@@ -140,7 +140,7 @@ function checkParameters(
 function readScopes(text: string | undefined): Scope[] | undefined {
   const asked = (text ?? '').split(' ').filter((scope) => scope !== '' && scope !== 'offline_access');
   if (asked.length === 0) return [...SCOPES];
-  const known = SCOPES.filter((scope) => asked.includes(scope));
+  const known = ALL_SCOPES.filter((scope) => asked.includes(scope));
   return known.length === 0 ? undefined : known;
 }
 

@@ -1,4 +1,4 @@
-import { describeFamily, SCOPES, type Scope } from '../../tools/families.ts';
+import { ALL_SCOPES, describeFamily, type Scope } from '../../tools/families.ts';
 
 /** What a scope allows, in the words of a person who has never seen one. */
 const WORDS: Partial<Record<Scope, string>> = {
@@ -8,6 +8,7 @@ const WORDS: Partial<Record<Scope, string>> = {
   'scar:write': 'Record failures and what fixed them',
   'cache:read': 'Read stored answers of language models',
   'cache:write': 'Store answers of language models, and delete them',
+  'records:read': 'See what every agent of the tenant did',
 };
 
 export function wordsOf(scope: Scope): string {
@@ -15,4 +16,4 @@ export function wordsOf(scope: Scope): string {
   return WORDS[scope] ?? `${kind === 'read' ? 'Read' : 'Change'}: ${describeFamily(family) ?? family}`;
 }
 
-export const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text);
+export const isScope = (text: string): text is Scope => ALL_SCOPES.some((scope) => scope === text);

@@ -21,7 +21,7 @@ import {
   type StreamRequest,
 } from '../../tenant/streams/stream-protocol.ts';
 import type { ToolErrorBody } from '../../tools/errors.ts';
-import { SCOPES, type Scope } from '../../tools/tool.ts';
+import { ALL_SCOPES, type Scope } from '../../tools/tool.ts';
 import type { Principal } from '../auth/tokens.ts';
 import type { Isolate } from '../http/isolate.ts';
 import { logRefusedCall } from './refused-call-log.ts';
@@ -185,7 +185,7 @@ function guardOf(config: Config): TokenGuard {
 
 const admittedStream = z.object({
   // A scope that only another release knows is dropped.
-  scopes: z.array(z.string()).transform((named) => SCOPES.filter((scope) => named.includes(scope))),
+  scopes: z.array(z.string()).transform((named) => ALL_SCOPES.filter((scope) => named.includes(scope))),
   expiresAt: z.number(),
   tools: z.array(z.string()).optional(),
 });

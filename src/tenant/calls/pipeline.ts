@@ -3,6 +3,7 @@ import { fail, type Result, succeed } from '../../result.ts';
 import { describeCause } from '../../telemetry/redact.ts';
 import { parseArguments } from '../../tools/arguments.ts';
 import { ToolError } from '../../tools/errors.ts';
+import { RECORDS_SCOPE } from '../../tools/families.ts';
 import { type AnyTool, isRemoteTool, type RemoteTool } from '../../tools/remote-tool.ts';
 import { NotYet, type Tool } from '../../tools/tool.ts';
 import { coveredBy } from '../../transport-tools/covered-by.ts';
@@ -256,6 +257,8 @@ export class Pipeline {
     const meter = new WorkMeter(attempt.argsSize);
     let waitMs = 0;
     this.recordExpiries(EXPIRIES_IN_CALL);
+    // Who reads the records reads those of the last half second as well.
+    if (tool.scope === RECORDS_SCOPE) this.#parts.records.flush();
     try {
       const args = parseArguments(tool, request.args);
       if (!tool.annotations.readOnlyHint) this.#parts.quota.requireRoom(growthOf(tool, args));

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { fail, type Result, succeed } from '../../result.ts';
 import { randomHex } from '../../telemetry/trace.ts';
-import { SCOPES, type Scope } from '../../tools/tool.ts';
+import { ALL_SCOPES, type Scope } from '../../tools/tool.ts';
 import type { TokenId } from '../contract/call.ts';
 import type {
   CodeRedemption,
@@ -60,7 +60,7 @@ interface GrantRow extends Record<string, string | number | null> {
 
 const LIVE = 'ended_at IS NULL AND expires_at > ?1 AND (redeemed_at IS NOT NULL OR code_expires_at > ?1)';
 
-const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text);
+const isScope = (text: string): text is Scope => ALL_SCOPES.some((scope) => scope === text);
 const scopesOf = (row: GrantRow) => row.scopes.split(' ').filter(isScope);
 
 const derive = (seed: string, purpose: string) =>

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { randomHex } from '../../telemetry/trace.ts';
-import { SCOPES, type Scope } from '../../tools/tool.ts';
+import { ALL_SCOPES, type Scope } from '../../tools/tool.ts';
 import type { KeyedMember, Member, MemberProof, SignedIn } from '../contract/sign-in.ts';
 import type { Database } from '../storage/database.ts';
 
@@ -28,7 +28,7 @@ interface MemberRow extends Record<string, string | number | null> {
 
 const digestOf = (secret: string) => createHash('sha256').update(secret).digest('hex');
 const newSecret = () => randomBytes(SECRET_BYTES).toString('base64url');
-const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text);
+const isScope = (text: string): text is Scope => ALL_SCOPES.some((scope) => scope === text);
 
 const memberOf = (row: MemberRow): Member => ({
   id: row.id,

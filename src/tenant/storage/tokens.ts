@@ -1,5 +1,5 @@
 import { randomHex } from '../../telemetry/trace.ts';
-import { SCOPES, type Scope } from '../../tools/families.ts';
+import { ALL_SCOPES, type Scope } from '../../tools/families.ts';
 import type { TokenId } from '../contract/call.ts';
 import type { Database } from './database.ts';
 
@@ -42,7 +42,7 @@ interface TokenRow extends Record<string, string | number | null> {
   tools: string | null;
 }
 
-const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text);
+const isScope = (text: string): text is Scope => ALL_SCOPES.some((scope) => scope === text);
 const isLive = (token: Token, now: number) => token.revokedAt === null && now < token.expiresAt;
 
 /** The grants of members, which are on the tenant's list like its tokens. */

@@ -1,9 +1,13 @@
 import * as z from 'zod';
 import { ToolError } from '../../../tools/errors.ts';
 import { count } from '../../../tools/fields.ts';
+import type { Sql } from '../../../tools/tool.ts';
 import { isSetback, type RecordRow } from '../record.ts';
+import { type RunRow, runKeyOfTrace } from '../runs.ts';
+import { SCANNED_PER_PAGE } from './calls.ts';
 import { changeText } from './changes.ts';
 import { type Entry, entriesOf, entrySchema } from './entry.ts';
+import { type IdRange, keptIds } from './moments.ts';
 import { defineReader } from './reader.ts';
 import { findRun, NOT_FOUND_REMEDY, type RunEntry, runSchema } from './run-list.ts';
 
@@ -19,6 +23,31 @@ function mainOf(rows: readonly RecordRow[]): RecordRow | undefined {
     (outcome === 'answer' || outcome === 'deferred') && !isSetback(status);
   return rows.find((row) => !isWell(row)) ?? rows[0];
 }
+
+/** The records with an id: those of a trace that its client has made a run of, else the newest, as far back as there are any. */
+function recordsOf(sql: Sql, id: string): RecordRow[] {
+  const [run] = sql.exec<RunRow>(
+    'SELECT * FROM runs WHERE key = ? ORDER BY id DESC LIMIT 1',
+    runKeyOfTrace(id),
+  );
+  if (run !== undefined) return recordsIn(sql, id, { first: run.id, last: run.last_id });
+  const { first, last } = keptIds(sql);
+  for (let end = last; end >= first; end -= SCANNED_PER_PAGE) {
+    const rows = recordsIn(sql, id, { first: Math.max(first, end - SCANNED_PER_PAGE + 1), last: end });
+    if (rows.length > 0) return rows;
+  }
+  return [];
+}
+
+const recordsIn = (sql: Sql, id: string, { first, last }: IdRange) =>
+  sql.exec<RecordRow>(
+    `SELECT * FROM records WHERE id >= ?1 AND id <= ?2 AND (request_id = ?3 OR error_id = ?3 OR trace_id = ?3)
+     ORDER BY id LIMIT ?4`,
+    first,
+    last,
+    id,
+    MAX_FOUND,
+  );
 
 export const recordsExplain = defineReader({
   name: 'records_explain',
@@ -44,11 +73,7 @@ export const recordsExplain = defineReader({
   }),
   log: { id: 'plain' },
   read({ id }, { sql }) {
-    const rows = sql.exec<RecordRow>(
-      'SELECT * FROM records WHERE request_id = ?1 OR error_id = ?1 OR trace_id = ?1 ORDER BY id LIMIT ?2',
-      id,
-      MAX_FOUND,
-    );
+    const rows = recordsOf(sql, id);
     const main = mainOf(rows);
     if (main === undefined)
       throw new ToolError('unknown_handle', `id: no record that is kept has this id. ${NOT_FOUND_REMEDY}`, {

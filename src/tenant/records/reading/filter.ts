@@ -72,7 +72,7 @@ const OF_OUTCOME: Readonly<Record<NonNullable<Filter['outcome']>, string>> = {
 };
 
 /** The first words of the names of internal tools: what they do is shown when it went wrong, or when it is asked for. */
-export const INTERNAL_FAMILIES = ['session', 'stream', 'resources', 'completion'];
+export const INTERNAL_FAMILIES = ['session', 'stream', 'resources', 'completion', 'records', 'runs'];
 const IS_PUBLISHED = INTERNAL_FAMILIES.map((family) => `tool NOT GLOB '${family}_*'`).join(' AND ');
 
 /** A key that a call names in its arguments, as the log shows them, or that one of its revisions has changed. */
