@@ -63,9 +63,9 @@ class SqlSession {
 
   async #run(statement: Statement): Promise<SqlRow[]> {
     if (this.#closed) throw new Error('a statement was sent after the end of its call');
-    if (!handlesRows(statement.text))
+    if (!handlesRows(statement.text) || statement.text.includes('\0'))
       throw new Error(
-        'a statement must begin with SELECT, WITH, VALUES, TABLE, INSERT, UPDATE, DELETE or MERGE',
+        'a statement must begin with SELECT, WITH, VALUES, TABLE, INSERT, UPDATE, DELETE or MERGE, and must not contain U+0000',
       );
     const values = requireSqlValues(statement.values);
     const { timeoutMs } = this.#options.database;

@@ -57,7 +57,7 @@ const begin = (writes: boolean, timeoutMs: number) => `
   BEGIN ISOLATION LEVEL READ COMMITTED ${writes ? 'READ WRITE' : 'READ ONLY'};
   RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;
   CLOSE ALL; DEALLOCATE ALL; UNLISTEN *; DISCARD SEQUENCES;
-  SET LOCAL statement_timeout = ${timeoutMs}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO';
+  SET LOCAL statement_timeout = ${timeoutMs}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL row_security = on;
   SELECT pg_catalog.pg_advisory_unlock_all();
   SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_database() AS database,
     (extract(epoch FROM pg_catalog.transaction_timestamp()) * 1000000)::pg_catalog.int8 AS started`;

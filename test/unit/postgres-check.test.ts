@@ -5,10 +5,10 @@ import { checkDatabase, TENANT_FUNCTION } from '../../src/postgres/check.ts';
 import { Link } from '../../src/postgres/link.ts';
 import { ToolError } from '../../src/tools/errors.ts';
 import { callSql, failureOf, never } from '../support/postgres/calling.ts';
-import { hasPostgres, WITHOUT_POSTGRES } from '../support/postgres/server.ts';
+import { canRun, tellLeftOut } from '../support/postgres/left-out.ts';
 import { openShop, type Shop } from '../support/postgres/shop.ts';
 
-test.runIf(!hasPostgres)(`the check of shared databases: ${WITHOUT_POSTGRES}`, () => {});
+tellLeftOut('the check of shared databases');
 
 test('the check expects the function that the documents install', () => {
   const install = readFileSync('docs/postgres/install.sql', 'utf8');
@@ -16,7 +16,7 @@ test('the check expects the function that the documents install', () => {
   expect(createHash('sha256').update(body).digest('hex')).toBe(TENANT_FUNCTION);
 });
 
-describe.runIf(hasPostgres)('the check of a shared database', () => {
+describe.runIf(canRun)('the check of a shared database', () => {
   let shop: Shop;
   beforeAll(async () => {
     shop = await openShop();

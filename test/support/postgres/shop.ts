@@ -13,6 +13,8 @@ export interface Shop {
   readonly url: string;
   /** Runs statements as a superuser, whom no policy holds. */
   asAdmin(text: string): Promise<readonly Record<string, unknown>[]>;
+  /** Copies the database as it is to another name. */
+  copyTo(name: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -22,14 +24,18 @@ const OWNER = `
   GRANT USAGE ON SCHEMA bulkhead TO shop_owner;
   GRANT EXECUTE ON FUNCTION bulkhead.tenant() TO shop_owner;`;
 
+async function connected(server: PostgresServer, database?: string): Promise<Client> {
+  const client = new Client({ connectionString: server.url('postgres', database), pipeline: true });
+  await client.connect();
+  return client;
+}
+
 export async function openShop(): Promise<Shop> {
   const server = await startPostgres();
-  const maker = new Client(server.url('postgres', 'postgres'));
-  await maker.connect();
+  const maker = await connected(server, 'postgres');
   await maker.query('CREATE DATABASE shop');
   await maker.end();
-  const admin = new Client(server.url('postgres'));
-  await admin.connect();
+  let admin = await connected(server);
   await admin.query(script('install.sql'));
   await admin.query(OWNER);
   await admin.query(`SET ROLE shop_owner; ${script('tickets.sql')}; RESET ROLE;`);
@@ -44,6 +50,16 @@ export async function openShop(): Promise<Shop> {
     asAdmin: async (text) => {
       const result = await admin.query(text);
       return [result].flat().at(-1)?.rows ?? [];
+    },
+    copyTo: async (name) => {
+      // A database is copied only while nobody is connected to it.
+      await admin.end();
+      const copier = await connected(server, 'postgres');
+      await copier.query(`CREATE DATABASE ${name} TEMPLATE shop`);
+      // The copy keeps the rights within the database, but not those on it.
+      await copier.query(`REVOKE TEMPORARY, CREATE ON DATABASE ${name} FROM PUBLIC`);
+      await copier.end();
+      admin = await connected(server);
     },
     stop: async () => {
       await admin.end();
