@@ -1,5 +1,6 @@
 -- What each token has used on each day (UTC, as days since 1970). `charged` are the calls that count against a quota of calls.
--- Derived from `records`, which are kept for a shorter time: `usage_id` is the newest record that is counted here.
+-- Derived from `records`, which are kept for a shorter time: `usage_id` is the newest record that is counted here, and
+-- `metered_id` the newest one that the metrics of the deployment contain.
 CREATE TABLE usage (
   day INTEGER NOT NULL,
   token_id TEXT NOT NULL,
@@ -16,6 +17,7 @@ CREATE TABLE usage (
 
 ALTER TABLE ledger ADD COLUMN usage_id INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE ledger ADD COLUMN usage_rows INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger ADD COLUMN metered_id INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tenant ADD COLUMN calls_per_day INTEGER;
 ALTER TABLE tenant ADD COLUMN calls_per_month INTEGER;
 
@@ -32,4 +34,4 @@ INSERT INTO usage
     sum(saved_micro_usd)
   FROM records
   GROUP BY 1, 2;
-UPDATE ledger SET usage_id = last_id, usage_rows = (SELECT count(*) FROM usage);
+UPDATE ledger SET usage_id = last_id, metered_id = last_id, usage_rows = (SELECT count(*) FROM usage);

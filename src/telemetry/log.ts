@@ -22,6 +22,7 @@ export type LogEvent =
   | 'admin.request'
   | 'edge.error'
   | 'telemetry.dropped'
+  | 'telemetry.report_failed'
   | 'oauth.registered'
   | 'oauth.signed_in'
   | 'oauth.granted'

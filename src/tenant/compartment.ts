@@ -23,6 +23,7 @@ import type {
 import { FlushTimer } from './flush-timer.ts';
 import type { Host } from './host.ts';
 import { type LoadedTenant, loadTenant } from './loaded-tenant.ts';
+import { TenantMeter } from './meter.ts';
 import { RefusalCounter } from './records/refusals.ts';
 import { SignIn } from './sign-in.ts';
 import { hasSchema } from './storage/migrate.ts';
@@ -69,6 +70,7 @@ export class Compartment implements CallHandler {
   readonly #remoteCalls = new RemoteCallSlots();
   readonly #refusals = new RefusalCounter();
   readonly #flushTimer: FlushTimer;
+  readonly #meter: TenantMeter | undefined;
   #loaded: LoadedTenant | undefined;
   /** Topics that committed calls have touched and that are not announced yet. */
   #touched: Set<string> | undefined;
@@ -78,6 +80,7 @@ export class Compartment implements CallHandler {
   constructor(host: Host) {
     this.#host = host;
     this.#waiters = new Waiters(host.later);
+    this.#meter = host.report && new TenantMeter(host, host.report);
     const { db, later, wakeWithin, listeners } = host;
     const flush = () => void (this.#requireLoaded().ok && this.flush());
     this.#flushTimer = new FlushTimer(host, flush, (cause) =>
@@ -277,6 +280,7 @@ export class Compartment implements CallHandler {
       return sweepStep(this.#host, profile.id, (limit) => pipeline.recordExpiries(limit));
     });
     this.#announce();
+    this.#reportIfDue();
     return progress;
   }
 
@@ -297,6 +301,18 @@ export class Compartment implements CallHandler {
   /** Saves the charges and records that are still in memory. */
   flush(): void {
     this.#loaded?.records.flush();
+    this.#reportIfDue();
+  }
+
+  #reportIfDue(): void {
+    if (this.#loaded === undefined) return;
+    const { profile, quota, limiter } = this.#loaded;
+    this.#meter?.reportIfDue(profile.id, () => ({
+      storageBytes: quota.used(),
+      limitRemainingRatio: limiter.fullness(this.#host.monotonic()),
+      openStreams: this.#listeners.count,
+      waiters: this.#waiters.count,
+    }));
   }
 
   /** Drops the state in memory, which no longer agrees with the storage; the next call reads it again. */
@@ -344,6 +360,7 @@ export class Compartment implements CallHandler {
       remoteCalls: this.#remoteCalls,
       refusals: this.#refusals,
       flushWithin: (ms) => this.#flushTimer.set(ms),
+      dropped: (count) => this.#meter?.recordsDropped(count),
       attached: this.#listeners.sessions(),
       mayWait: () => !this.#waiters.full,
       committed: (topics) => {

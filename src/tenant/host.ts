@@ -3,6 +3,7 @@ import type { Catalogue } from '../tools/catalogue.ts';
 import type { Sweeper } from '../tools/tool.ts';
 import type { Limits } from './contract/limit-settings.ts';
 import type { Later } from './contract/timer.ts';
+import type { SendReport } from './meter.ts';
 import type { HeadSigner } from './records/anchors.ts';
 import type { Database } from './storage/database.ts';
 import type { Migration } from './storage/migrate.ts';
@@ -56,6 +57,8 @@ export interface Host {
   readonly storageQuotaBytes: number;
   /** Signs heads of the records; none for a host without a key that is kept elsewhere. */
   readonly headSigner?: HeadSigner | undefined;
+  /** Sends a report of metrics; none for a host whose metrics nobody collects. */
+  readonly report?: SendReport;
   /** Delete what has expired: one for each part of the storage in which rows expire. */
   readonly sweepers: readonly Sweeper[];
   /** The streams that are already open when the compartment is made. */

@@ -24,6 +24,7 @@ export interface LoadedTenant {
   readonly members: Members;
   readonly grants: Grants;
   readonly pipeline: Pipeline;
+  readonly limiter: Limiter;
   readonly records: RecordWriter;
   readonly quota: StorageQuota;
   readonly callQuota: CallQuota;
@@ -35,6 +36,8 @@ interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
   readonly refusals: RefusalCounter;
   /** Has the records flushed within this time in milliseconds. */
   readonly flushWithin: (ms: number) => void;
+  /** Told of records that could not be written. */
+  readonly dropped: (count: number) => void;
   /** The sessions that have a stream open here. */
   readonly attached: readonly string[];
 }
@@ -45,7 +48,7 @@ interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
  */
 export function loadTenant(
   host: Host,
-  { attached, refusals, flushWithin, ...lasting }: Lasting,
+  { attached, refusals, flushWithin, dropped, ...lasting }: Lasting,
 ): LoadedTenant {
   const { db, clock, monotonic, log, catalogue, limits, storageQuotaBytes } = host;
   const moment = () => ({ wall: clock(), monotonic: monotonic() });
@@ -57,7 +60,7 @@ export function loadTenant(
   const ledger = readLedger(db);
   const limiter = new Limiter(limits, profile.overrides, ledger.buckets, moment());
   const state = () => ({ rev: pipeline.rev, buckets: limiter.save(moment()) });
-  const records = new RecordWriter({ db, clock, log, ledger, refusals, state, flushWithin });
+  const records = new RecordWriter({ db, clock, log, ledger, refusals, state, flushWithin, dropped });
   const callQuota = new CallQuota(profile.callQuotas, (days) => {
     records.flush();
     return chargedOn(db, days);
@@ -80,5 +83,5 @@ export function loadTenant(
     rev: ledger.rev,
     ...lasting,
   });
-  return { profile, tokens, members: new Members(db), grants, pipeline, records, quota, callQuota };
+  return { profile, tokens, members: new Members(db), grants, pipeline, limiter, records, quota, callQuota };
 }

@@ -57,6 +57,8 @@ function listOf(env: Env): TenantList {
   };
 }
 
+const metersOf = (env: Env) => env.METERS.getByName('meters');
+
 /**
  * The Durable Object that hosts one tenant's compartment. Its methods return refusals as values, because an error that is
  * thrown over RPC loses its class.
@@ -96,6 +98,7 @@ export class TenantObject extends SignInObject implements CallHandler {
       storageQuotaBytes: config.storageQuotaBytes,
       sweepers: served.sweepers,
       headSigner: headSignerOf(config.tokenKeys),
+      report: async (report) => metersOf(env).addTenant(report),
       listeners: openListeners(ctx),
       wakeWithin: (ms) => void this.#wakeWithin(ms),
       // A Durable Object is the only writer of its database.
@@ -253,8 +256,11 @@ export class TenantObject extends SignInObject implements CallHandler {
   }
 
   /** Erases the tenant's storage, including its alarm, and removes it from the list. */
-  erase(id: TenantId): Promise<Operation<{ id: TenantId }>> {
-    return this.#lifecycle.erase(id);
+  async erase(id: TenantId): Promise<Operation<{ id: TenantId }>> {
+    const erased = await this.#lifecycle.erase(id);
+    // Nothing depends on it: what the metrics know of the tenant is its name and sums.
+    if (erased.ok) void (async () => metersOf(this.env).forget(id))().catch(() => {});
+    return erased;
   }
 
   async #alarmIn(ms: number): Promise<void> {

@@ -37,6 +37,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'tenant/members': ['tenant/storage', ...CONTRACT],
   tenant: [...TENANT, 'transport-tools', ...CONTRACT],
   registry: ['tenant/storage', ...CONTRACT],
+  meters: ['tenant/storage', ...CONTRACT],
   remote: ['tenant/calls', ...CONTRACT],
   mcp: ['remote', 'transport-tools', 'tenant/calls', ...CONTRACT],
   'edge/http': EDGE_HTTP,
@@ -63,7 +64,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...EDGE_HTTP,
   ],
   'app.ts': ['edge/mcp', 'edge/api', 'edge/admin', 'edge/oauth', 'edge/auth', 'edge/http', ...GROUND],
-  'index.ts': ['app.ts', 'catalogue.ts', 'mcp', 'registry', 'tenant'],
+  'index.ts': ['app.ts', 'catalogue.ts', 'mcp', 'registry', 'meters', 'tenant'],
   local: ['files', 'mcp', 'catalogue.ts', 'transport-tools', ...TENANT, ...CONTRACT],
   bridge: ['files', ...GROUND],
   cli: ['files', 'local', 'bridge', 'mcp', 'catalogue.ts', ...TENANT, ...CONTRACT],
@@ -77,6 +78,7 @@ const PLATFORM = [
   'src/tenant/storage/durable-database.ts',
   'src/tenant/streams/durable-listener.ts',
   'src/registry/object.ts',
+  'src/meters/object.ts',
 ];
 /** Rooms that are made of the protocol's library. */
 const PROTOCOL = ['edge', 'mcp', 'cli', 'local', 'bridge'];

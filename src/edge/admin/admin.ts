@@ -5,6 +5,7 @@ import { clients } from './clients.ts';
 import { operatorOnly } from './guard.ts';
 import { list } from './list.ts';
 import { members } from './members.ts';
+import { metrics } from './metrics.ts';
 import { records } from './records.ts';
 import { AdminRefusal } from './refusals.ts';
 import { storage } from './storage.ts';
@@ -27,6 +28,7 @@ admin.route('/', clients);
 admin.route('/', storage);
 admin.route('/', records);
 admin.route('/', usage);
+admin.route('/', metrics);
 
 // Answered here and not by the Worker's own handler, which would log the request a second time.
 admin.all('*', () => {

@@ -46,6 +46,7 @@ async function refuse(c: Ctx, refusal: HttpRefusal): Promise<Response> {
 }
 
 function record(c: Ctx, status: number, code?: string): void {
+  if (status >= 400) c.var.isolate.meter.refused(status, code ?? '');
   c.var.isolate.log({
     level: status < 400 ? 'info' : 'warn',
     event: status === 401 || status === 429 ? 'request.refused' : 'admin.request',

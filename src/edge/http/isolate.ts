@@ -5,12 +5,15 @@ import type { ServerFactory } from '../../mcp/server.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
 import { COALESCE_MS, CoalescingLog } from '../../telemetry/coalesce.ts';
 import { createLog, type Log } from '../../telemetry/log.ts';
+import type { Dataset } from '../../telemetry/metrics/data-point.ts';
 import { type ExporterHost, SpanExporter } from '../../telemetry/otel/exporter.ts';
+import { describeCause } from '../../telemetry/redact.ts';
 import { requireAffordable } from '../../tenant/calls/limits.ts';
 import { forwardOnly } from '../../tenant/contract/timer.ts';
 import type { Catalogue } from '../../tools/catalogue.ts';
 import { asksNothing } from '../../tools/remote-tool.ts';
 import { hostnamesOf } from './host.ts';
+import { IsolateMeter } from './isolate-meter.ts';
 import type { RequestSpans } from './request-spans.ts';
 
 /** What one isolate of the Worker keeps for all of its requests. */
@@ -27,6 +30,7 @@ export interface Isolate {
   readonly serve: ServerFactory;
   /** Exports the spans of requests; undefined when no collector is set. */
   readonly spans: SpanExporter | undefined;
+  readonly meter: IsolateMeter;
   /** Signs the request state that a client keeps for a tool. */
   readonly stateKey: Uint8Array;
 }
@@ -37,9 +41,14 @@ export interface Served {
   readonly serve: ServerFactory;
 }
 
+/** What an operator may bind; see `wrangler.toml`. */
+interface OptionalBindings {
+  readonly METRICS?: Dataset;
+}
+
 /** The environment of Hono's handlers. */
 export interface AppEnv {
-  Bindings: Env;
+  Bindings: Env & OptionalBindings;
   Variables: { isolate: Isolate; arrival: Arrival; spans: RequestSpans };
 }
 
@@ -49,17 +58,26 @@ const isolates = new WeakMap<Env, Isolate>();
  * The isolate's state, made by its first request.
  * @throws ConfigError when a setting is wrong
  */
-export function isolateOf(env: Env, served: Served): Isolate {
+export function isolateOf(env: AppEnv['Bindings'], served: Served): Isolate {
   const known = isolates.get(env);
   if (known !== undefined) return known;
   const config = parseConfig({ ...env });
   requireAffordable(config.limits, served.catalogue.all);
   const log = createLog({ level: config.logLevel, format: config.logFormat });
+  const spans = config.collector && new SpanExporter(config.collector, exporterHost(log));
   const isolate: Isolate = {
     config,
     hostnames: hostnamesOf(config.publicUrls),
     ...isolateLog(log),
-    spans: config.collector && new SpanExporter(config.collector, exporterHost(log)),
+    spans,
+    meter: new IsolateMeter({
+      clock: () => Date.now(),
+      send: async (added) => env.METERS.getByName('meters').addEdge(added),
+      failed: (cause) =>
+        log({ level: 'warn', event: 'telemetry.report_failed', cause: describeCause(cause, undefined, {}) }),
+      spans: () => spans?.counts,
+      dataset: env.METRICS,
+    }),
     tools: new PublishedTools(served.catalogue.tools),
     restTools: new PublishedTools(served.catalogue.tools.filter(asksNothing)),
     serve: served.serve,

@@ -42,6 +42,7 @@ export function logRefusal(
   refusal: Pick<HttpRefusal, 'code'> & { readonly status: number },
   { caller, arrival, cause }: RefusalDetail = {},
 ): void {
+  c.var.isolate.meter.refused(refusal.status, refusal.code);
   c.var.isolate.log({
     level: 'warn',
     event: 'request.refused',

@@ -48,6 +48,7 @@ export class RequestSpans {
 
   messageEnded(end: MessageEnd, session: string | undefined): void {
     this.#hasMessages = true;
+    if (this.#c.var.isolate.spans === undefined) return;
     const { caller } = end;
     this.#add({
       trace: caller.trace,

@@ -164,7 +164,7 @@ export async function answerPlainCall(context: RequestContext, call: PlainCall):
     args: call.args,
     caller,
   });
-  context.messageEnded?.({
+  context.messageEnded({
     method: 'tools/call',
     id: call.id,
     caller,

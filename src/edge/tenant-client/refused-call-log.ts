@@ -1,14 +1,17 @@
 import type { Arrival } from '../../mcp/server-binding.ts';
-import { type Log, traceFields } from '../../telemetry/log.ts';
+import { traceFields } from '../../telemetry/log.ts';
 import type { Principal } from '../auth/tokens.ts';
+import type { Isolate } from '../http/isolate.ts';
 
 /** Writes the line of a call that the edge has refused itself, so that it never reached its tenant. */
 export function logRefusedCall(
-  log: Log,
+  { log, meter }: Pick<Isolate, 'log' | 'meter'>,
   { id, trace, receivedAt }: Arrival,
   { tenant, tokenId }: Principal,
   { tool, code }: { readonly tool: string | undefined; readonly code: string },
 ): void {
+  // The answer is an error of the call, which MCP sends with status 200.
+  meter.refused(200, code);
   log({
     level: 'warn',
     event: 'request.refused',

@@ -40,8 +40,8 @@ export interface RequestContext {
   /** Logs a call that was refused before it reached the tenant. */
   logRefusedCall(tool: string, code: string): void;
   readonly spans: RequestSpans;
-  /** Called when a JSON-RPC request has been answered; undefined when spans are not exported. */
-  readonly messageEnded: ((end: MessageEnd) => void) | undefined;
+  /** Called when a JSON-RPC request has been answered. */
+  messageEnded(end: MessageEnd): void;
   /** The errors that the protocol server itself answers with. */
   readonly protocolErrors: ProtocolErrors;
 }
@@ -91,7 +91,7 @@ export function createContext(
     },
     waitUntil: (work) => c.executionCtx.waitUntil(work),
     toHttpRefusal: (refusal) => toHttpRefusal(c, refusal),
-    logRefusedCall: (tool, code) => logRefusedCall(isolate.log, arrival, principal, { tool, code }),
+    logRefusedCall: (tool, code) => logRefusedCall(isolate, arrival, principal, { tool, code }),
     refuse: refuseRequest,
     deny: (refusal) => refuseRequest(toHttpRefusal(c, refusal)),
     respondRefused: (refusal, traceId) => {
@@ -99,7 +99,10 @@ export function createContext(
       return respondRefused(c, format, refusal, traceId);
     },
     spans,
-    messageEnded: isolate.spans && ((end) => spans.messageEnded(end, session)),
+    messageEnded: (end) => {
+      isolate.meter.messageEnded(end);
+      spans.messageEnded(end, session);
+    },
     protocolErrors,
   };
 }

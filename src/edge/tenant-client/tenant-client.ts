@@ -24,6 +24,7 @@ import type { ToolErrorBody } from '../../tools/errors.ts';
 import { ALL_SCOPES, type Scope } from '../../tools/tool.ts';
 import type { Principal } from '../auth/tokens.ts';
 import type { Isolate } from '../http/isolate.ts';
+import { callPointOf } from './call-point.ts';
 import { logRefusedCall } from './refused-call-log.ts';
 import { TokenGuard } from './token-guard.ts';
 
@@ -109,15 +110,26 @@ export function createTenantClient(
   const refuseHere = (tool: string, traceId: string): GuardRefusal | undefined => {
     const refusal = guard.check(tokenId, tool);
     if (refusal === undefined) return undefined;
-    logRefusedCall(isolate.log, arrival, principal, { tool, code: refusal.reason });
+    logRefusedCall(isolate, arrival, principal, { tool, code: refusal.reason });
     return refusal.reason === 'too_many_requests'
       ? { kind: 'error', error: tooManyRequests(refusal.retryAfterMs, traceId) }
       : { kind: 'refused', refusal };
   };
+  /** Counts a call that reached its tenant. That of a remote tool is counted when it has ended, by the records. */
+  const meterCall = (request: CallRequest, outcome: CallOutcome, startedAt: number) => {
+    if (outcome.kind === 'deferred') return;
+    const { tenant } = principal;
+    const durationMs = Math.max(0, Date.now() - startedAt);
+    isolate.meter.called(outcome.kind === 'unknown_tool' ? 'unknown' : request.tool, durationMs, () =>
+      callPointOf({ tenant, request, outcome, durationMs }),
+    );
+  };
   const call = async (request: CallRequest): Promise<CallOutcome> => {
     const refused = refuseHere(request.tool, request.caller.trace.traceId);
     if (refused !== undefined) return refused;
+    const startedAt = Date.now();
     const outcome = await callTenant<CallOutcome>(async () => await stub().call(request), CALL_UNAVAILABLE);
+    meterCall(request, outcome, startedAt);
     guard.noteOutcome(tokenId, request.tool, outcome);
     return outcome;
   };

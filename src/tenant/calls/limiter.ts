@@ -111,6 +111,11 @@ export class Limiter {
     return JSON.stringify(saved);
   }
 
+  /** How full the tenant's own bucket is, from 0 to 1. */
+  fullness(now: number): number {
+    return Math.max(0, this.#level(TENANT_BUCKET, now)) / capacityOf(this.#limit(TENANT_BUCKET));
+  }
+
   status(tools: readonly Priced[], now: number): BucketStatus[] {
     const one = (name: string): Omit<BucketStatus, 'scope'> => {
       const limit = this.#limit(name);

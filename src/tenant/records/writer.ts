@@ -34,6 +34,8 @@ export interface WriterParts {
   readonly state: () => Pick<Ledger, 'rev' | 'buckets'>;
   /** Has `flush` called within this time in milliseconds. */
   readonly flushWithin: (ms: number) => void;
+  /** Told of records that could not be written. */
+  readonly dropped: (count: number) => void;
 }
 
 /**
@@ -96,7 +98,7 @@ export class RecordWriter {
   /** Writes what is pending, and the derived tables. */
   flush(): void {
     if (this.#stopped) return;
-    const { db, clock, log, refusals, state, flushWithin } = this.#parts;
+    const { db, clock, log, refusals, state, flushWithin, dropped } = this.#parts;
     const records = [...this.#pending, ...refusals.due(clock())];
     if (refusals.isPending) flushWithin(WRITE_BEHIND_MS);
     if (records.length === 0 && this.#runs.unsaved === 0) return;
@@ -106,6 +108,7 @@ export class RecordWriter {
     } catch (cause) {
       // The calls were answered: losing their records must not fail the next call.
       this.#pending = [];
+      dropped(records.length);
       log({
         level: 'error',
         event: 'tenant.write_behind_failed',

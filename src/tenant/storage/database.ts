@@ -56,4 +56,6 @@ export interface Database extends Sql {
   sizeBytes(): number;
   /** Bytes of free pages, on hosts that tell. */
   freeBytes?(): number;
+  /** The rows that were written since the host began, on hosts that tell. */
+  rowsWritten?(): number;
 }

@@ -2,10 +2,17 @@ import type { Database } from './database.ts';
 
 /** The database port on a Durable Object's SQLite storage. */
 export function durableDatabase(storage: DurableObjectStorage): Database {
+  let rowsWritten = 0;
   return {
-    exec: (query, ...bindings) => storage.sql.exec(query, ...bindings).toArray() as never,
+    exec: (query, ...bindings) => {
+      const cursor = storage.sql.exec(query, ...bindings);
+      const rows = cursor.toArray();
+      rowsWritten += cursor.rowsWritten;
+      return rows as never;
+    },
     script: (statements) => void storage.sql.exec(statements),
     transaction: (body) => storage.transactionSync(body),
     sizeBytes: () => storage.sql.databaseSize,
+    rowsWritten: () => rowsWritten,
   };
 }

@@ -14,6 +14,10 @@ export class Waiters {
     this.#later = later;
   }
 
+  get count(): number {
+    return this.#count;
+  }
+
   get full(): boolean {
     return this.#count >= MAX_WAITERS;
   }

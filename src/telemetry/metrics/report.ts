@@ -1,0 +1,40 @@
+import type { CounterName, HistogramName } from './metrics.ts';
+
+/** What is reported to the aggregator of metrics. Everything in it may come from another release. */
+
+/** What was added to one series since the last report. */
+export interface Added {
+  readonly metric: CounterName | HistogramName;
+  /** The values of its labels in their order, without `tenant`. */
+  readonly labels: readonly string[];
+  /** One number, or those of a histogram: its buckets, the count and the sum. */
+  readonly sums: readonly number[];
+}
+
+/** What a tenant is like now. */
+export interface Gauges {
+  readonly storageBytes: number;
+  readonly limitRemainingRatio: number;
+  readonly openStreams: number;
+  readonly waiters: number;
+}
+
+/** The newest signed head of a tenant's records. */
+export interface ReportedAnchor {
+  readonly record: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly head: string;
+  readonly kid: string;
+  readonly mac: string;
+}
+
+export interface TenantReport {
+  readonly tenant: string;
+  readonly added: readonly Added[];
+  readonly gauges: Gauges;
+  readonly anchor: ReportedAnchor | undefined;
+}
+
+/** Counts come at most this often from each tenant and each isolate of the edge. */
+export const REPORT_EVERY_MS = 60_000;
