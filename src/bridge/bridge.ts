@@ -88,7 +88,7 @@ export class Bridge implements LineHandler {
   }
 
   onOversizedLine(id: RequestId | undefined): void {
-    const message = `A message must not exceed ${MAX_LINE_BYTES} bytes.`;
+    const message = `A message must not exceed ${MAX_LINE_BYTES} bytes. Send less in one call.`;
     this.#diagnostics.report(message);
     const data = { code: 'too_large', limit: MAX_LINE_BYTES };
     this.#output.sendError(id, { code: ProtocolErrorCode.InvalidRequest, message, data });

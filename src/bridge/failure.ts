@@ -76,7 +76,8 @@ export function httpFailure(response: Response, body: string, url: URL, remedy: 
   const { code = SERVER_ERROR, message: serverMessage, data } = answer?.error ?? {};
   const reason = dataWithCode.safeParse(data).data?.code ?? (status === 413 ? 'too_large' : `http_${status}`);
   const what = serverMessage ?? `${url.origin} answered with status ${status}.`;
-  const message = `${what}${status === 401 ? ` ${remedy}` : adviceFor(status, retryAfterMs, url)}`;
+  const isSaid = status === 413 && serverMessage !== undefined;
+  const message = `${what}${status === 401 ? ` ${remedy}` : isSaid ? '' : adviceFor(status, retryAfterMs, url)}`;
   const details = {
     ...(typeof data === 'object' ? data : {}),
     code: reason,

@@ -154,7 +154,7 @@ export class StdioTransport implements Transport {
   }
 
   #onOversizedLine(id: RequestId | undefined): void {
-    const sentence = `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`;
+    const sentence = `A message must not exceed ${MAX_MESSAGE_BYTES} bytes. Send less in one call.`;
     this.#sendError(id, INVALID_REQUEST, sentence, { code: 'too_large', limit: MAX_MESSAGE_BYTES });
     this.onerror?.(new Error(sentence));
   }

@@ -17,9 +17,10 @@ const TRIES = 10;
 test.each([4.1, 5, 8])('a client that sends %d MB reads the refusal, ten of ten times', async (megabytes) => {
   const body = JSON.stringify({
     jsonrpc: '2.0',
-    id: 7,
     method: 'tools/call',
     params: { name: 'blackboard_write', arguments: { key: 'k', value: 'x'.repeat(megabytes * 1024 * 1024) } },
+    // As some clients write it.
+    id: 7,
   });
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   for (let attempt = 0; attempt < TRIES; attempt++) {

@@ -68,7 +68,7 @@ describe('a body that has more bytes than it may is refused', () => {
     end();
     expect(await read).toMatchObject({
       ok: false,
-      error: { status: 413, start: expect.stringMatching(/^\{"id":7, {990}/) },
+      error: { status: 413 },
     });
     expect(state.cancelled).toBe(false);
   });

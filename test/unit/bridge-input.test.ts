@@ -10,7 +10,17 @@ import { ClientOutput } from '../../src/bridge/output.ts';
 import { keepStreamOpen, MAX_DELAY_MS, MAX_FAILURES, reconnectDelayMs } from '../../src/bridge/reconnect.ts';
 import { RemoteServer } from '../../src/bridge/remote.ts';
 import { fixedToken } from '../../src/bridge/tokens.ts';
-import { event, FakeRemote, LocalClient, type Rpc, result, stream, TOKEN } from '../support/bridge-rig.ts';
+import {
+  type Arrived,
+  event,
+  FakeRemote,
+  json,
+  LocalClient,
+  type Rpc,
+  result,
+  stream,
+  TOKEN,
+} from '../support/bridge-rig.ts';
 
 describe('the address and the token', () => {
   const dir = mkdtempSync(join(tmpdir(), 'bulkhead-'));
@@ -106,7 +116,37 @@ describe('what the client must not send', () => {
         },
       },
     ]);
-    expect(reported).toEqual(['bulkhead: A message must not exceed 8388608 bytes.']);
+    expect(reported).toEqual(['bulkhead: A message must not exceed 8388608 bytes. Send less in one call.']);
+  });
+});
+
+describe('a message that the server finds too large', () => {
+  const refusal = {
+    code: -32000,
+    message: 'The body must not exceed 4194304 bytes. Send less in one request.',
+    data: { code: 'too_large', limit: 4_194_304 },
+  };
+
+  test.each([
+    ['under its id', (arrived: Arrived) => json(arrived, 413, { jsonrpc: '2.0', id: 1, error: refusal })],
+    ['without an id', (arrived: Arrived) => json(arrived, 413, { jsonrpc: '2.0', error: refusal })],
+    ['by what stands before the server', (arrived: Arrived) => arrived.response.writeHead(413).end('<html>')],
+  ])('is told as that, and not as something to try again: %s', async (_, answer) => {
+    const remote = await new FakeRemote().start();
+    remote.answer = answer;
+    const client = new LocalClient(remote.url);
+    const value = 'x'.repeat(5 * 1024 * 1024);
+    client.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping', params: { value } })}\n`);
+    const { error } = await client.answerTo(1);
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/Send less in one/),
+      data: { code: 'too_large' },
+    });
+    expect(error?.message.match(/Send less/g)).toHaveLength(1);
+    expect(JSON.stringify(error)).not.toMatch(/again|retry/i);
+    await client.end();
+    expect(remote.arrived.all).toHaveLength(1);
+    await remote.stop();
   });
 });
 

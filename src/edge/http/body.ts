@@ -2,6 +2,7 @@ import { isJsonContentType } from '@modelcontextprotocol/server';
 import { findInexactNumber } from '../../json/inexact-number.ts';
 import { findJsonProblem } from '../../json/json-problem.ts';
 import { withInexactMarked } from '../../json/marked-numbers.ts';
+import type { RpcId } from '../../json/rpc-id.ts';
 import { fail, type Result, succeed } from '../../result.ts';
 import { clip } from '../../telemetry/redact.ts';
 import type { Later } from '../../tenant/contract/timer.ts';
@@ -22,8 +23,8 @@ interface BodyRefusal extends HttpRefusal {
   readonly code: 'parse_error' | 'invalid_request' | 'request_timeout' | 'too_large' | 'media_type';
   /** The body where only its content was refused. */
   readonly value?: unknown;
-  /** The first characters of a body that was too large. */
-  readonly start?: string;
+  /** The id of the JSON-RPC request that was too large. */
+  readonly rpcId?: RpcId | undefined;
 }
 
 /** A body of valid JSON. */
@@ -97,11 +98,12 @@ export async function readForm(
 const isTooLong = (request: Request, maxBytes: number) =>
   Number(request.headers.get('content-length')) > maxBytes;
 
-const tooLarge = (maxBytes: number, start: string): BodyRefusal => ({
+const tooLarge = (maxBytes: number, rpcId: RpcId | undefined): BodyRefusal => ({
   status: 413,
   code: 'too_large',
-  message: `The body must not exceed ${maxBytes} bytes.`,
-  start,
+  message: `The body must not exceed ${maxBytes} bytes. Send less in one request.`,
+  limit: maxBytes,
+  rpcId,
 });
 
 async function readText(
@@ -114,7 +116,7 @@ async function readText(
   try {
     const body = await receive(request, maxBytes, late.promise);
     if (body.kind === 'late') return fail(TOO_SLOW);
-    return body.kind === 'whole' ? succeed(body.text) : fail(tooLarge(maxBytes, body.start));
+    return body.kind === 'whole' ? succeed(body.text) : fail(tooLarge(maxBytes, body.id));
   } catch {
     return fail({
       status: 400,

@@ -9,6 +9,8 @@ export interface HttpRefusal {
   /** One or two sentences for people. */
   readonly message: string;
   readonly field?: string | undefined;
+  /** The limit that was exceeded, in bytes. */
+  readonly limit?: number;
   /** Names that the caller can have meant. */
   readonly didYouMean?: readonly string[] | undefined;
   readonly headers?: Readonly<Record<string, string>>;
@@ -33,7 +35,9 @@ export const rpcRefusalOf =
         : RPC_CODE.other;
     // Every token that is not valid gets the same answer, before the body is read or after.
     const answered = refusal.status === 401 ? undefined : id;
-    const error = { code, message: refusal.message, data: { code: refusal.code, trace_id: traceId } };
+    const limit = refusal.limit === undefined ? {} : { limit: refusal.limit };
+    const data = { code: refusal.code, ...limit, trace_id: traceId };
+    const error = { code, message: refusal.message, data };
     return Response.json(
       { jsonrpc: '2.0', error, id: answered },
       { status: refusal.status, headers: refusal.headers ?? {} },
@@ -106,6 +110,7 @@ export function problem(
     detail: refusal.message,
     code: refusal.code,
     ...(refusal.field === undefined ? {} : { field: refusal.field }),
+    ...(refusal.limit === undefined ? {} : { limit: refusal.limit }),
     ...(refusal.didYouMean === undefined ? {} : { did_you_mean: refusal.didYouMean }),
     trace_id: traceId,
     ...members,

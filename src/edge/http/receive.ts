@@ -1,9 +1,12 @@
+import { RequestIdFinder } from '../../json/request-id.ts';
+import type { RpcId } from '../../json/rpc-id.ts';
+
 /** Receiving the bytes of a request's body: once, and bounded in bytes and time. */
 
 export type Received =
   | { readonly kind: 'whole'; readonly text: string }
-  /** `start`: its first characters, as far as they were read. */
-  | { readonly kind: 'too_large'; readonly start: string }
+  /** `id`: of the JSON-RPC request that it is, if it stands in what was read. */
+  | { readonly kind: 'too_large'; readonly id: RpcId | undefined }
   | { readonly kind: 'late' };
 
 /**
@@ -11,7 +14,6 @@ export type Received =
  * that is still sending when it is answered is reset, and the answer is lost.
  */
 const DRAINED_LIMITS = 4;
-const START_BYTES = 1024;
 
 /**
  * @param late resolves when the body must have ended
@@ -24,27 +26,30 @@ export async function receive(request: Request, maxBytes: number, late: Promise<
     const bytes = await Promise.race([request.arrayBuffer(), late]);
     return bytes === 'late' ? { kind: 'late' } : { kind: 'whole', text: newDecoder().decode(bytes) };
   }
-  if (declared > maxBytes * DRAINED_LIMITS) return { kind: 'too_large', start: '' };
+  if (declared > maxBytes * DRAINED_LIMITS) return { kind: 'too_large', id: undefined };
   return receiveInPieces(request, maxBytes, late);
 }
 
 async function receiveInPieces(request: Request, maxBytes: number, late: Promise<'late'>): Promise<Received> {
-  const decoder = newDecoder();
   const reader = request.body?.getReader();
   let received = 0;
-  let text = '';
+  let pieces: Uint8Array[] = [];
   /** Set once the body is too large. */
-  let start: string | undefined;
+  let finder: RequestIdFinder | undefined;
   const endedOr = (otherwise: () => Received): Received =>
-    start === undefined ? otherwise() : { kind: 'too_large', start };
+    finder === undefined ? otherwise() : { kind: 'too_large', id: finder.id };
   for (;;) {
     const read = await Promise.race([reader?.read(), late]);
     if (read === undefined || (read !== 'late' && read.done))
-      return endedOr(() => ({ kind: 'whole', text: text + decoder.decode() }));
+      return endedOr(() => ({ kind: 'whole', text: decoded(pieces) }));
     if (read !== 'late') {
       received += read.value.byteLength;
-      if (received <= maxBytes) text += decoder.decode(read.value, { stream: true });
-      else start ??= startOf(text, read.value);
+      pieces.push(read.value);
+      if (received > maxBytes) {
+        finder ??= new RequestIdFinder();
+        for (const piece of pieces) finder.push(piece);
+        pieces = [];
+      }
       if (received <= maxBytes * DRAINED_LIMITS) continue;
     }
     await reader?.cancel();
@@ -54,5 +59,7 @@ async function receiveInPieces(request: Request, maxBytes: number, late: Promise
 
 const newDecoder = () => new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
-const startOf = (text: string, next: Uint8Array) =>
-  text === '' ? new TextDecoder().decode(next.subarray(0, START_BYTES)) : text.slice(0, START_BYTES);
+function decoded(pieces: readonly Uint8Array[]): string {
+  const decoder = newDecoder();
+  return pieces.map((piece) => decoder.decode(piece, { stream: true })).join('') + decoder.decode();
+}

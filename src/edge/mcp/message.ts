@@ -1,6 +1,5 @@
 import { type JSONRPCMessage, parseJSONRPCMessage } from '@modelcontextprotocol/server';
-import { idAtStart } from '../../json/lines.ts';
-import { readableId } from '../../json/rpc-id.ts';
+import { type RpcId, readableId } from '../../json/rpc-id.ts';
 
 /** Reading JSON-RPC messages before the protocol server parses them. */
 
@@ -41,8 +40,13 @@ export const requestIdOf = (message: unknown) =>
   methodOf(message) === undefined ? undefined : idOf(message);
 
 /** The id of the request that a refused body holds, as far as it was read. */
-export const idOfRefused = ({ value, start }: { readonly value?: unknown; readonly start?: string }) =>
-  start === undefined ? requestIdOf(value) : idAtStart(start);
+export const idOfRefused = ({
+  value,
+  rpcId,
+}: {
+  readonly value?: unknown;
+  readonly rpcId?: RpcId | undefined;
+}) => rpcId ?? requestIdOf(value);
 
 /** Longer ids are refused, because the server stores the id of a request that waits. */
 const MAX_ID_CHARS = 256;
