@@ -24,6 +24,7 @@ const grantSchema = z.object({
   client_name: z.string(),
   client_host: z.string(),
   scopes: z.array(z.enum(ALL_SCOPES)),
+  tools: z.array(z.string()).optional(),
   created_at: z.string(),
   refreshed_at: z.string(),
   expires_at: z.string(),

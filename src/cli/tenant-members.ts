@@ -71,7 +71,7 @@ function grantsOutput(answer: { grants: GrantAnswer[] }): Output {
     grant.member_id,
     grant.refreshed_at,
     grant.expires_at,
-    grant.scopes.join(' '),
+    [...grant.scopes, ...(grant.tools === undefined ? [] : [`(only ${grant.tools.join(', ')})`])].join(' '),
   ]);
   const heading = ['TOKEN ID', 'CLIENT AT', 'CALLS ITSELF', 'MEMBER ID', 'REFRESHED', 'EXPIRES', 'SCOPES'];
   return {

@@ -29,6 +29,11 @@ export class PublishedTools {
     this.families = [...new Set(tools.map(familyOf))];
   }
 
+  /** Every published tool, in the order of the catalogue. */
+  all(): AnyTool[] {
+    return [...this.#published.values()].map(({ tool }) => tool);
+  }
+
   /** The families of the tools that `list` would list; of all that pass the filter if the scopes are not known yet. */
   familiesFor(scopes: readonly Scope[], filter: ToolFilter): string[] {
     const isListed = ({ tool }: Published) =>

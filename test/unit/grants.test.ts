@@ -34,6 +34,7 @@ function granted({ signIn, member, secret }: Pick<Rig, 'signIn' | 'member' | 'se
     redirectUri: 'https://client.example/',
     challenge: 'challenge',
     scopes: SCOPES,
+    tools: undefined,
   });
   if (!allowed.ok) throw new Error(allowed.error);
   return allowed.value;

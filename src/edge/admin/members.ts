@@ -92,6 +92,7 @@ function grantJson(grant: Grant) {
     client_name: grant.clientName,
     client_host: grant.clientHost,
     scopes: grant.scopes,
+    ...(grant.tools === undefined ? {} : { tools: grant.tools }),
     created_at: isoTime(grant.createdAt),
     refreshed_at: isoTime(grant.refreshedAt),
     expires_at: isoTime(grant.expiresAt),

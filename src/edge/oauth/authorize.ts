@@ -8,6 +8,7 @@ import type { AppEnv } from '../http/isolate.ts';
 import { readAuthorizationRequest } from './authorization-request.ts';
 import { isOwnForm, PAGE_MS, rememberBrowser, saveSession, sessionOf, withMember } from './browser.ts';
 import { clientDigest } from './clients.ts';
+import { allowedBy } from './consent.ts';
 import { decodeMemberKey, type MemberKey } from './member-keys.ts';
 import { respondPage } from './page-layout.ts';
 import { answerUrl, consentPage, donePage, PROBLEMS, signInPage } from './pages.ts';
@@ -16,7 +17,6 @@ import { type Pending, pendingOf, questionOf } from './pending.ts';
 import { ask, presentMembers } from './present-members.ts';
 import { countFailure, record } from './records.ts';
 import { refuse, refuseStale, refuseTooMany, respondUnavailable } from './refusal-pages.ts';
-import { isScope } from './scope-words.ts';
 import { encodeCode } from './secrets.ts';
 
 type Ctx = Context<AppEnv>;
@@ -102,7 +102,6 @@ async function allow(c: Ctx, asked: Pending, form: URLSearchParams): Promise<Res
   const proof = sessionOf(c).find((known) => known.tenant === tenant && known.member === member);
   if (tenant === undefined || proof === undefined)
     return respondPage(c, signInPage(question, { problem: PROBLEMS.signedOut }));
-  const scopes = form.getAll('scope').filter(isScope);
   const granted = await ask<GrantSecret, SignInRefusal | 'no_scope'>(
     async () =>
       await c.env.TENANTS.getByName(tenant).allow({
@@ -110,7 +109,7 @@ async function allow(c: Ctx, asked: Pending, form: URLSearchParams): Promise<Res
         client: grantClientOf(asked),
         redirectUri: asked.request.redirectUri,
         challenge: asked.request.challenge,
-        scopes: scopes.filter((scope) => asked.request.scopes.includes(scope)),
+        ...allowedBy(form, asked.request.scopes, c.var.isolate.tools),
       }),
   );
   if (!granted.ok) {

@@ -19,6 +19,8 @@ p { margin: 0.6rem 0; }
 a { color: var(--link); }
 .name { font-family: ui-monospace, monospace; font-weight: 400; user-select: all; }
 fieldset { margin: 1.25rem 0 0; padding: 0; border: 0; }
+details { margin: 1rem 0 0; padding: 0 0 0 0.2rem; }
+summary { min-height: 1.75rem; color: var(--link); cursor: pointer; }
 legend, .label { display: block; padding: 0; margin: 0 0 0.3rem; font-weight: 600; }
 .choice { display: flex; gap: 0.6rem; align-items: flex-start; padding: 0.4rem 0; }
 .choice input { flex: none; width: 1.15rem; height: 1.15rem; margin: 0.2rem 0 0; }

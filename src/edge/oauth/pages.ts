@@ -1,7 +1,9 @@
 import { html } from 'hono/html';
+import type { AnyTool } from '../../tools/remote-tool.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { AuthorizationRequest, WayBack } from './authorization-request.ts';
 import type { Present } from './browser.ts';
+import { isReading, TOOLS_LISTED } from './consent.ts';
 import type { Html, Page } from './page-layout.ts';
 import type { Identity } from './provider.ts';
 import type { RedirectTarget } from './redirect-uris.ts';
@@ -14,6 +16,8 @@ export interface Question {
   readonly client: AuthorizationRequest['client'];
   readonly target: RedirectTarget;
   readonly scopes: readonly Scope[];
+  /** The tools of these scopes, and those that need none. */
+  readonly tools: readonly AnyTool[];
   /** The host of this server. */
   readonly host: string;
   readonly sealed: string;
@@ -115,16 +119,33 @@ ${formStart(question)}
 ${members.map((member) => tenantChoice(member, members.length === 1))}
 </fieldset>
 <fieldset><legend>What it may do</legend>
-${offered.map(
-  (scope) =>
-    html`<label class="choice"><input type="checkbox" name="scope" value="${scope}" checked> <span>${wordsOf(scope)}</span></label>`,
-)}
+${offered.map((scope) => checkBox('scope', scope, wordsOf(scope)))}
+${offered.every(isReading) ? '' : html`<label class="choice"><input type="checkbox" name="read_only" value="true"> <span>Only read: leave out whatever of this writes or deletes</span></label>`}
 </fieldset>
+${singleTools(question.tools, offered)}
 <p class="buttons"><button class="first" name="action" value="allow">Allow</button>
 <button name="action" value="deny">Deny</button>
 <button name="action" value="other_key">Use another ${question.provider === undefined ? 'key' : 'account'}</button></p>
 </form>`,
   };
+}
+
+const checkBox = (name: string, value: string, words: string) =>
+  html`<label class="choice"><input type="checkbox" name="${name}" value="${value}" checked> <span>${words}</span></label>`;
+
+/** A box for each tool, for whoever wants to allow a part of a scope. Closed, it is a line. */
+function singleTools(tools: readonly AnyTool[], offered: readonly Scope[]): Html {
+  const group = (scope: Scope | 'any', words: string) => {
+    const boxes = tools
+      .filter((tool) => tool.scope === scope)
+      .map(({ name, title }) => checkBox('tool', name, title));
+    return boxes.length === 0 ? '' : html`<fieldset><legend>${words}</legend>${boxes}</fieldset>`;
+  };
+  return html`<details><summary>Choose single things</summary>
+<input type="hidden" name="${TOOLS_LISTED}" value="true">
+${offered.map((scope) => group(scope, wordsOf(scope)))}
+${group('any', 'In any case')}
+</details>`;
 }
 
 const tenantChoice = ({ tenant, proof, name }: Present, isOnly: boolean) =>

@@ -3,6 +3,7 @@ import { ownOrigin } from '../http/host.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { type Asked, type AuthorizationRequest, authorizationRequest } from './authorization-request.ts';
 import { browserOf } from './browser.ts';
+import { toolsFor } from './consent.ts';
 import type { Question } from './pages.ts';
 import { targetOf } from './redirect-uris.ts';
 import { sealerOf } from './seal.ts';
@@ -32,6 +33,7 @@ export function questionOf(c: Context<AppEnv>, { target, request }: Pending): Qu
     client: request.client,
     target,
     scopes: request.scopes,
+    tools: toolsFor(c.var.isolate.tools, request.scopes),
     host: new URL(ownOrigin(c)).host,
     provider: config.oauth?.provider?.name,
     sealed: sealerOf(config).seal('request', request),

@@ -15,7 +15,7 @@ export function refusalMessage(refusal: Refusal): string {
         `Ask the operator to run: tenant scopes ID TOKEN_ID --add ${refusal.scope}`
       );
     case 'tool_not_allowed':
-      return `This connection may not use ${refusal.tool}. Ask the operator for a token that is not held to other tools, or remove tools= from the URL.`;
+      return `This connection may not use ${refusal.tool}: its token or its URL is held to other tools. Remove tools= from the URL, connect this server anew and allow it on the page, or ask the operator for another token.`;
     case 'unknown_session':
       return 'This session does not exist or has ended. Send initialize to open a new one.';
     case 'too_many_requests':

@@ -56,6 +56,8 @@ export interface GrantRequest {
   readonly challenge: string;
   /** The scopes that the member has ticked; those of the member are granted. */
   readonly scopes: readonly Scope[];
+  /** The tools that the member has ticked; undefined for all that the scopes allow. */
+  readonly tools: readonly string[] | undefined;
 }
 
 /** A secret of a grant: part of an authorization code or of a refresh token. */
@@ -110,6 +112,8 @@ export interface Grant {
   readonly clientName: string;
   readonly clientHost: string;
   readonly scopes: readonly Scope[];
+  /** The tools that it is held to; undefined for all that its scopes allow. */
+  readonly tools: readonly string[] | undefined;
   readonly createdAt: number;
   /** When its client last fetched a token. */
   readonly refreshedAt: number;

@@ -46,6 +46,7 @@ interface GrantRow extends Record<string, string | number | null> {
   redirect_uri: string;
   challenge: string;
   scopes: string;
+  tools: string | null;
   seed: string;
   created_at: number;
   code_expires_at: number;
@@ -61,6 +62,7 @@ interface GrantRow extends Record<string, string | number | null> {
 const LIVE = 'ended_at IS NULL AND expires_at > ?1 AND (redeemed_at IS NOT NULL OR code_expires_at > ?1)';
 
 const isScope = (text: string): text is Scope => ALL_SCOPES.some((scope) => scope === text);
+const toolsOf = (row: GrantRow) => row.tools?.split(' ');
 const scopesOf = (row: GrantRow) => row.scopes.split(' ').filter(isScope);
 
 const derive = (seed: string, purpose: string) =>
@@ -104,9 +106,9 @@ export class Grants {
       const id = randomHex(12);
       const endsAt = Math.min(now + GRANT_MS, member.expiresAt ?? Number.MAX_SAFE_INTEGER);
       this.#db.exec(
-        `INSERT INTO grants (id, member_id, client_digest, client_name, client_host, redirect_uri, challenge, scopes, seed,
-           created_at, code_expires_at, expires_at, ends_at, forget_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO grants (id, member_id, client_digest, client_name, client_host, redirect_uri, challenge, scopes, tools,
+           seed, created_at, code_expires_at, expires_at, ends_at, forget_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         id,
         member.id,
         request.client.digest,
@@ -115,6 +117,7 @@ export class Grants {
         request.redirectUri,
         request.challenge,
         scopes.join(' '),
+        request.tools?.join(' ') ?? null,
         randomBytes(32).toString('hex'),
         now,
         now + CODE_MS,
@@ -217,7 +220,7 @@ export class Grants {
       expiresAt: row.expires_at,
       revokedAt: row.ended_at,
       isGrant: true,
-      tools: undefined,
+      tools: toolsOf(row),
     };
     const [oldest] = this.#cached.keys();
     if (this.#cached.size >= MAX_CACHED && oldest !== undefined) this.#cached.delete(oldest);
@@ -293,6 +296,7 @@ function grantOf(row: GrantRow): Grant {
     clientName: row.client_name,
     clientHost: row.client_host,
     scopes: scopesOf(row),
+    tools: toolsOf(row),
     createdAt: row.created_at,
     refreshedAt: row.rotated_at,
     expiresAt: row.expires_at,
