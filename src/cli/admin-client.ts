@@ -71,6 +71,10 @@ const tokenSchema = z.object({
   created_at: z.string(),
   expires_at: z.string(),
   revoked_at: z.string().nullable(),
+  last_used: z
+    .object({ at: z.string(), client: z.string().nullable(), calls: z.number(), refused: z.number() })
+    .nullable()
+    .optional(),
 });
 export type TokenAnswer = z.infer<typeof tokenSchema>;
 const tokensSchema = z.object({ tokens: z.array(tokenSchema) });

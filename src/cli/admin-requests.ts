@@ -3,6 +3,7 @@ import type { ServerAddress } from './server-address.ts';
 import { CliError } from './terminal.ts';
 
 const TIMEOUT_MS = 15_000;
+const DOWNLOAD_TIMEOUT_MS = 600_000;
 
 const problemSchema = z.object({ code: z.string(), detail: z.string() });
 
@@ -27,36 +28,59 @@ export class AdminRequests {
       const answer = schema.safeParse(document);
       if (answer.success) return answer.data;
     }
+    throw this.#failure(status, document);
+  }
+
+  /** A document that is sent as it is read. @returns its bytes */
+  async download(path: string): Promise<ReadableStream<Uint8Array>> {
+    const headers = { Authorization: `Bearer ${this.#key}` };
+    const response = await this.#fetch(path, { headers }, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS));
+    if (response.ok && response.body !== null) return response.body;
+    throw this.#failure(response.status, parseJson(await response.text()));
+  }
+
+  #failure(status: number, document: unknown): CliError {
     const problem = problemSchema.safeParse(document);
-    if (status >= 400 && problem.success) throw new CliError(problem.data.code, problem.data.detail);
-    throw new CliError(
+    if (status >= 400 && problem.success) return new CliError(problem.data.code, problem.data.detail);
+    return new CliError(
       'unexpected_answer',
       `What answers at ${this.#server.url} is not a Bulkhead server (HTTP ${status}). ${this.#server.remedy}`,
     );
   }
 
-  async #send(method: string, path: string, body: object | undefined) {
+  async #fetch(path: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
     try {
-      const response = await fetch(`${this.#server.url}/admin${path}`, {
-        method,
-        headers: {
-          Authorization: `Bearer ${this.#key}`,
-          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        redirect: 'manual',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-      const text = await response.text();
-      return { status: response.status, document: parseJson(text) };
+      return await fetch(`${this.#server.url}/admin${path}`, { ...init, redirect: 'manual', signal });
     } catch (error) {
-      const late = error instanceof Error && error.name === 'TimeoutError';
-      throw new CliError(
-        'unreachable',
-        late
-          ? `The server at ${this.#server.url} did not answer within ${TIMEOUT_MS / 1000} seconds. Try again, or restart it.`
-          : `No server answers at ${this.#server.url}. ${this.#server.remedy}`,
-      );
+      throw this.#unreachable(error);
+    }
+  }
+
+  #unreachable(error: unknown): CliError {
+    const late = error instanceof Error && error.name === 'TimeoutError';
+    return new CliError(
+      'unreachable',
+      late
+        ? `The server at ${this.#server.url} did not answer within ${TIMEOUT_MS / 1000} seconds. Try again, or restart it.`
+        : `No server answers at ${this.#server.url}. ${this.#server.remedy}`,
+    );
+  }
+
+  async #send(method: string, path: string, body: object | undefined) {
+    const init: RequestInit = {
+      method,
+      headers: {
+        Authorization: `Bearer ${this.#key}`,
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    };
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const response = await this.#fetch(path, init, signal);
+    try {
+      return { status: response.status, document: parseJson(await response.text()) };
+    } catch (error) {
+      throw this.#unreachable(error);
     }
   }
 }

@@ -36,6 +36,11 @@ export type VerifiedAnswer = z.infer<typeof verifiedSchema>;
 /** The filters of a list, as the admin API takes them. */
 export type Filters = Readonly<Record<string, string>>;
 
+function searchOf(query: Filters): string {
+  const search = new URLSearchParams(query).toString();
+  return search === '' ? '' : `?${search}`;
+}
+
 /** The part of the admin API that reads what the agents of a tenant did. */
 export class RecordsClient {
   readonly #admin: AdminRequests;
@@ -90,13 +95,13 @@ export class RecordsClient {
     return this.#get(id, 'verify', {}, verifiedSchema);
   }
 
+  /** The records as NDJSON, gzip. */
+  export(id: string, filters: Filters): Promise<ReadableStream<Uint8Array>> {
+    return this.#admin.download(`${tenantPath(id)}/export${searchOf(filters)}`);
+  }
+
   #get<T>(id: string, path: string, query: Filters, schema: z.ZodType<T>): Promise<T> {
-    const search = new URLSearchParams(query).toString();
-    return this.#admin.request(
-      'GET',
-      `${tenantPath(id)}/${path}${search === '' ? '' : `?${search}`}`,
-      schema,
-    );
+    return this.#admin.request('GET', `${tenantPath(id)}/${path}${searchOf(query)}`, schema);
   }
 
   /** Requests pages until there are `limit` entries. @returns the cursor of what is left */

@@ -7,15 +7,17 @@ export type RecordCommand =
   | { name: 'calls' | 'runs'; id: string; filters: Readonly<Record<string, string>>; limit: number }
   | { name: 'trace'; id: string; of: { run: number } | { trace: string }; limit: number }
   | { name: 'explain'; id: string; call: string }
+  | { name: 'export'; id: string; filters: Readonly<Record<string, string>>; file: string }
   | { name: 'verify'; id: string };
 export type RecordCommandName = RecordCommand['name'];
 
 /** Options whose text is a filter of the server's, which checks it. */
 export const CALL_FILTERS = ['since', 'until', 'outcome', 'code', 'token', 'client', 'run', 'key'] as const;
+export const EXPORT_FILTERS = ['since', 'until'] as const;
 export const RUN_FILTERS = ['since', 'until', 'token', 'client'] as const;
 
 /** The options of the command line that these commands take. */
-export type RecordOptions = Partial<Record<(typeof CALL_FILTERS)[number] | 'limit', string>> & {
+export type RecordOptions = Partial<Record<(typeof CALL_FILTERS)[number] | 'limit' | 'out', string>> & {
   tool?: readonly string[];
   internal?: boolean;
 };
@@ -24,7 +26,7 @@ const LISTED = 50;
 const STEPS = 500;
 
 export const isRecordCommand = (command: { readonly name: string }): command is RecordCommand =>
-  ['calls', 'runs', 'trace', 'explain', 'verify'].includes(command.name);
+  ['calls', 'runs', 'trace', 'explain', 'export', 'verify'].includes(command.name);
 
 /** @param words the tenant and what else the command names, as many as it takes */
 export function recordCommand(
@@ -43,6 +45,12 @@ export function recordCommand(
       return { name, id, of: traceOf(subject), limit: limit(STEPS) };
     case 'explain':
       return { name, id, call: subject };
+    case 'export': {
+      const { out } = given;
+      if (out === undefined || out === '')
+        throw usageError('--out is missing. Write export ID --out records.ndjson.gz.');
+      return { name, id, filters: filtersOf(given, EXPORT_FILTERS, now), file: out };
+    }
     case 'verify':
       return { name, id };
   }

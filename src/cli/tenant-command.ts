@@ -1,8 +1,14 @@
 import { parseArgs } from 'node:util';
 import { TENANT_ID } from '../tenant/contract/call.ts';
 import type { LimitChange, ListQuery, ScopeChange, TokenOptions } from './admin-client.ts';
-import type { ClientOptions, MemberOptions } from './member-client.ts';
-import { CALL_FILTERS, type RecordCommand, RUN_FILTERS, recordCommand } from './records-command.ts';
+import { clientOptions, type MemberCommand, memberOptions } from './member-command.ts';
+import {
+  CALL_FILTERS,
+  EXPORT_FILTERS,
+  type RecordCommand,
+  RUN_FILTERS,
+  recordCommand,
+} from './records-command.ts';
 import { COMMAND_NAMES, type CommandName } from './tenant-help.ts';
 import {
   parseAssignments,
@@ -16,25 +22,6 @@ import {
   usageQuery,
 } from './tenant-values.ts';
 import { optionProblem, usageError } from './terminal.ts';
-
-/** A command about members, what they have granted, or clients. */
-export type MemberCommand =
-  | { name: 'member add'; id: string; options: MemberOptions }
-  | { name: 'member key' | 'member remove'; id: string; memberId: string }
-  | { name: 'members' | 'grants'; id: string }
-  | { name: 'client add'; options: ClientOptions };
-
-const MEMBER_COMMANDS: readonly TenantCommand['name'][] = [
-  'member add',
-  'member key',
-  'member remove',
-  'members',
-  'grants',
-  'client add',
-] satisfies MemberCommand['name'][];
-
-export const isMemberCommand = (command: TenantCommand): command is MemberCommand =>
-  MEMBER_COMMANDS.includes(command.name);
 
 export type UsageCommand = { name: 'usage'; id: string } & UsageQuery;
 
@@ -85,6 +72,7 @@ const OPTIONS = {
   run: { type: 'string' },
   key: { type: 'string' },
   internal: { type: 'boolean' },
+  out: { type: 'string' },
   email: { type: 'string' },
   sub: { type: 'string' },
 } as const;
@@ -120,6 +108,7 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   runs: { positionals: ['ID'], options: [...RUN_FILTERS, 'limit'] },
   trace: { positionals: ['ID', 'RUN_OR_TRACE'], options: ['limit'] },
   explain: { positionals: ['ID', 'CALL'], options: [] },
+  export: { positionals: ['ID'], options: [...EXPORT_FILTERS, 'out'] },
   verify: ONE_TENANT,
 };
 
@@ -173,6 +162,7 @@ function commandOf(
     case 'runs':
     case 'trace':
     case 'explain':
+    case 'export':
     case 'verify':
       return recordCommand(name, positionals, given);
     case 'member add':
@@ -271,25 +261,6 @@ function tokenOptions({ scope, ttl, label, tool, 'read-only': readOnly }: Values
     ttl_s: ttl === undefined ? undefined : parseTtl(ttl),
     label,
   };
-}
-
-function memberOptions({ name, email, sub, scope, ttl }: Values): MemberOptions {
-  if (name === undefined) throw usageError('--name is missing. Write member add ID --name NAME.');
-  if (email !== undefined && sub !== undefined)
-    throw usageError('member add takes --email or --sub, not both. Leave one of them out.');
-  return {
-    name,
-    email,
-    sub,
-    scopes: scope === undefined ? undefined : parseScopes(scope, 'scope'),
-    ttl_s: ttl === undefined ? undefined : parseTtl(ttl),
-  };
-}
-
-function clientOptions({ name, redirect = [], secret }: Values): ClientOptions {
-  if (name === undefined || redirect.length === 0)
-    throw usageError('client add needs --name NAME and --redirect URI.');
-  return { name, redirect_uris: redirect, secret: secret === true };
 }
 
 function scopeChange({ add, remove }: Values): ScopeChange {

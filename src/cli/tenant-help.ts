@@ -25,6 +25,7 @@ export const COMMAND_NAMES = [
   'runs',
   'trace',
   'explain',
+  'export',
   'verify',
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
@@ -172,6 +173,15 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     usage: 'ID CALL',
     summary: 'say in one paragraph what happened to a call, and what came next',
     details: ['CALL is the request id, the error id or the trace id that a user was given.'],
+  },
+  export: {
+    usage: 'ID --out FILE [--since TIME] [--until TIME]',
+    summary: 'write the records to a file: NDJSON, gzip',
+    details: [
+      ...TIME_DETAILS,
+      'The first line has the signed heads and the hash before the first record, so that the chain can be',
+      'checked without the server. FILE must not exist yet.',
+    ],
   },
   verify: {
     usage: 'ID',

@@ -1,5 +1,5 @@
 import type { ClientAnswer, GrantAnswer, KeyedAnswer, MemberAnswer, MemberClient } from './member-client.ts';
-import type { MemberCommand } from './tenant-command.ts';
+import type { MemberCommand } from './member-command.ts';
 import type { Output } from './tenant-output.ts';
 import { printable, table } from './terminal.ts';
 

@@ -1,7 +1,11 @@
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { RecordsClient } from './records-client.ts';
 import type { RecordCommand } from './records-command.ts';
 import { CallLines, explainText, type Paint, runsText, traceText, verifyText } from './records-text.ts';
 import type { Output } from './tenant-output.ts';
+import { CliError, humanBytes, printable } from './terminal.ts';
 
 /** The commands about what the agents of a tenant did. */
 export async function performForRecords(
@@ -33,11 +37,36 @@ export async function performForRecords(
       const answer = await client.explain(command.id, command.call);
       return { document: answer, text: explainText(answer) };
     }
+    case 'export': {
+      const { id, filters, file } = command;
+      const { bytes } = await writeNew(file, await client.export(id, filters));
+      return {
+        document: { id, file, bytes },
+        text: `${humanBytes(bytes)} were written to ${printable(file)}.`,
+      };
+    }
     case 'verify': {
       const answer = await client.verify(command.id);
       return { document: answer, text: verifyText(answer), isBad: answer.verdict === 'broken' };
     }
   }
+}
+
+/** Writes a file that must not exist. @throws CliError `file` */
+async function writeNew(file: string, body: ReadableStream<Uint8Array>): Promise<{ bytes: number }> {
+  const out = createWriteStream(file, { flags: 'wx', mode: 0o600 });
+  try {
+    await pipeline(Readable.fromWeb(body as import('node:stream/web').ReadableStream), out);
+  } catch (error) {
+    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    throw new CliError(
+      'file',
+      exists
+        ? `${file} exists already. Name another file with --out.`
+        : `${file} could not be written whole. Check its folder and the server, remove it and repeat the command.`,
+    );
+  }
+  return { bytes: out.bytesWritten };
 }
 
 const withMore = (text: string, cursor: string | undefined) =>

@@ -8,15 +8,11 @@ import {
 } from './admin-client.ts';
 import { AdminRequests } from './admin-requests.ts';
 import { MemberClient } from './member-client.ts';
+import { isMemberCommand, type MemberCommand } from './member-command.ts';
 import { RecordsClient } from './records-client.ts';
 import { isRecordCommand, type RecordCommand } from './records-command.ts';
 import { adminKey, serverAddress } from './server-address.ts';
-import {
-  isMemberCommand,
-  type MemberCommand,
-  parseTenantCommand,
-  type TenantCommand,
-} from './tenant-command.ts';
+import { parseTenantCommand, type TenantCommand } from './tenant-command.ts';
 import { tenantHelp } from './tenant-help.ts';
 import { printList, stdoutWriter } from './tenant-list.ts';
 import { performForMembers } from './tenant-members.ts';
@@ -148,6 +144,9 @@ function tokensOutput(answer: { tokens: TokenAnswer[] }): Output {
     token.label,
     stateOf(token),
     token.expires_at,
+    token.last_used === null ? 'never' : (token.last_used?.at ?? ''),
+    token.last_used?.client ?? '',
+    usesOf(token),
     [...token.scopes, ...(token.tools === undefined ? [] : [`(only ${token.tools.join(', ')})`])].join(' '),
   ]);
   return {
@@ -155,8 +154,16 @@ function tokensOutput(answer: { tokens: TokenAnswer[] }): Output {
     text:
       rows.length === 0
         ? 'There are no tokens. Issue one with `token ID`.'
-        : table([['TOKEN ID', 'LABEL', 'STATE', 'EXPIRES', 'SCOPES'], ...rows]),
+        : table([
+            ['TOKEN ID', 'LABEL', 'STATE', 'EXPIRES', 'LAST USED', 'BY CLIENT', 'CALLS', 'SCOPES'],
+            ...rows,
+          ]),
   };
+}
+
+function usesOf({ last_used: used }: TokenAnswer): string {
+  if (used === undefined || used === null) return '';
+  return used.refused === 0 ? String(used.calls) : `${used.calls} (+${used.refused} refused)`;
 }
 
 function stateOf(token: TokenAnswer): string {

@@ -1,6 +1,5 @@
 import { type Result, succeed } from '../result.ts';
 import { randomHex } from '../telemetry/trace.ts';
-import { ToolError } from '../tools/errors.ts';
 import { ALL_SCOPES } from '../tools/tool.ts';
 import { deleteSessionsOfToken } from '../transport-tools/session-store.ts';
 import { changedLimits, limitsProblem } from './calls/limits.ts';
@@ -16,20 +15,15 @@ import {
   NO_SUCH_TENANT,
   NO_SUCH_TOKEN,
   type Operation,
-  refused,
   TENANT_EXISTS,
   type TenantInfo,
   tenantInfo,
   UNAVAILABLE,
 } from './operation.ts';
-import { readWith } from './records/reading/reader.ts';
-import { type Question, READERS } from './records/reading/readers.ts';
 import { type TimeRange, type UsageGroup, type UsageOf, usageBy } from './records/usage.ts';
-import { type Checked, type Verified, verifyStep } from './records/verify.ts';
 import type { TenantListing } from './storage/listing.ts';
 import { hasSchema, migrate } from './storage/migrate.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
-import { sealing } from './storage/seal.ts';
 import type { NewToken, ScopeChange, Token } from './storage/tokens.ts';
 import { type StorageUsage, storageUsage } from './storage/usage.ts';
 import type { Listeners } from './streams/listeners.ts';
@@ -153,30 +147,6 @@ export class Administration {
     return this.#operate(({ pipeline }) =>
       succeed(compactStorage(this.#tenant.host, (limit) => pipeline.recordExpiries(limit))),
     );
-  }
-
-  /** Checks the next records. @param after what the step before has returned as `next` */
-  verify(after?: Checked): Operation<Verified> {
-    const { db, headSigner } = this.#tenant.host;
-    return this.#operate(({ records, profile }) => {
-      records.flush();
-      return succeed(verifyStep(db, headSigner, profile.id, after));
-    });
-  }
-
-  /** Answers a question about the records. @returns the answer as JSON text */
-  ask(question: Question, args: unknown): Operation<string> {
-    const { db, clock } = this.#tenant.host;
-    return this.#operate(({ records, profile }) => {
-      records.flush();
-      try {
-        const context = { sql: db, now: clock(), ...sealing(profile) };
-        return succeed(JSON.stringify(readWith(READERS[question], args, context)));
-      } catch (cause) {
-        if (cause instanceof ToolError) return refused(cause);
-        throw cause;
-      }
-    });
   }
 
   issueToken(options: NewToken): Operation<Token> {

@@ -24,6 +24,7 @@ import { FlushTimer } from './flush-timer.ts';
 import type { Host } from './host.ts';
 import { type LoadedTenant, loadTenant } from './loaded-tenant.ts';
 import { TenantMeter } from './meter.ts';
+import { RecordReading } from './record-reading.ts';
 import { RefusalCounter } from './records/refusals.ts';
 import { SignIn } from './sign-in.ts';
 import { hasSchema } from './storage/migrate.ts';
@@ -64,6 +65,8 @@ export class Compartment implements CallHandler {
   readonly administration: Administration;
   /** Members and their grants. */
   readonly signIn: SignIn;
+  /** What the operator reads of the records. */
+  readonly reading: RecordReading;
   readonly #host: Host;
   readonly #waiters: Waiters;
   readonly #listeners: Listeners;
@@ -98,6 +101,7 @@ export class Compartment implements CallHandler {
     };
     this.administration = new Administration(administered);
     this.signIn = new SignIn(administered);
+    this.reading = new RecordReading(administered);
     // Streams that have survived a hibernation may not have been sent everything before it.
     if (listeners.length > 0) later(0, () => this.#resumeStreams());
   }

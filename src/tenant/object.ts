@@ -23,10 +23,8 @@ import { forwardOnly, type Later } from './contract/timer.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Operation, OperationProblem, TenantInfo } from './operation.ts';
 import { headSignerOf } from './records/head-signer.ts';
-import type { Question } from './records/reading/readers.ts';
 import type { TimeRange, UsageGroup, UsageOf } from './records/usage.ts';
-import type { Checked, Verified } from './records/verify.ts';
-import { SignInObject } from './sign-in-object.ts';
+import { RecordsObject } from './records-object.ts';
 import { durableDatabase } from './storage/durable-database.ts';
 import type { TenantList } from './storage/listing.ts';
 import { MIGRATIONS } from './storage/migrations.ts';
@@ -63,17 +61,16 @@ const metersOf = (env: Env) => env.METERS.getByName('meters');
  * The Durable Object that hosts one tenant's compartment. Its methods return refusals as values, because an error that is
  * thrown over RPC loses its class.
  */
-export class TenantObject extends SignInObject implements CallHandler {
+export class TenantObject extends RecordsObject implements CallHandler {
   readonly #compartment: Compartment;
   readonly #lifecycle: Lifecycle;
 
   constructor(ctx: DurableObjectState, env: Env, served: TenantTools) {
-    super(
-      ctx,
-      env,
-      () => this.#compartment.signIn,
-      () => this.#lifecycle.report(),
-    );
+    super(ctx, env, {
+      signIn: () => this.#compartment.signIn,
+      report: () => this.#lifecycle.report(),
+      reading: () => this.#compartment.reading,
+    });
     const config = parseConfig({ ...env });
     const clock = () => Date.now();
     const later: Later = (ms, task) => {
@@ -212,16 +209,6 @@ export class TenantObject extends SignInObject implements CallHandler {
 
   compact(): Operation<Compacted> {
     return this.#compartment.administration.compact();
-  }
-
-  /** Checks the next records of the tenant. @param after what the step before has returned as `next` */
-  verify(after: Checked | undefined): Operation<Verified> {
-    return this.#compartment.administration.verify(after);
-  }
-
-  /** Answers a question about the records, as JSON text. */
-  ask(question: Question, args: unknown): Operation<string> {
-    return this.#compartment.administration.ask(question, args);
   }
 
   issueToken(options: NewToken): Operation<Token> {

@@ -37,7 +37,7 @@ export async function openTenant(
     call: (request) => local.call(request),
     completeRemoteCall: async (request, completion) => local.completeRemoteCall(request, completion),
     verify: async () => {
-      const verified = local.exclusively(() => local.compartment.administration.verify());
+      const verified = local.exclusively(() => local.compartment.reading.verify());
       if (!verified.ok) throw new Error(verified.error.message);
       return verified.value;
     },

@@ -75,6 +75,7 @@ const PLATFORM = [
   'src/index.ts',
   'src/tenant/object.ts',
   'src/tenant/sign-in-object.ts',
+  'src/tenant/records-object.ts',
   'src/tenant/storage/durable-database.ts',
   'src/tenant/streams/durable-listener.ts',
   'src/registry/object.ts',

@@ -15,7 +15,7 @@ import { callRequest, createdCompartment, type TestCompartment } from '../suppor
 import type { Answer } from '../support/tenant.ts';
 
 function ask({ compartment }: TestCompartment, question: Question, args: object = {}): Answer {
-  const answer = compartment.administration.ask(question, args);
+  const answer = compartment.reading.ask(question, args);
   if (!answer.ok) throw new Error(answer.error.message);
   return JSON.parse(answer.value);
 }

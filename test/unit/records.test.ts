@@ -32,7 +32,7 @@ function recordsOf({ compartment, db }: TestCompartment): RecordRow[] {
 }
 
 function verified({ compartment }: TestCompartment): Verified {
-  const result = compartment.administration.verify();
+  const result = compartment.reading.verify();
   if (!result.ok) throw new Error(result.error.message);
   return result.value;
 }

@@ -1,5 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { isIntact } from '../../src/tenant/records/chain.ts';
+import type { RecordRow } from '../../src/tenant/records/record.ts';
 import { admin, HttpTenant, jsonOf, operate, send } from '../support/http.ts';
+import { TEST_SECRETS } from '../support/secrets.ts';
 import type { Answer } from '../support/tenant.ts';
 import { call, problemOf } from '../support/v1.ts';
 
@@ -253,4 +256,61 @@ describe('a token with records:read', () => {
     expect(body.scopes).toContain('records:read');
     expect((await read(String(issued.token), '/records')).status).toBe(200);
   });
+});
+
+describe('an export', () => {
+  const download = (query = '') =>
+    send(`/admin/tenants/${id}/export${query}`, {
+      headers: { authorization: `Bearer ${TEST_SECRETS.ADMIN_KEY}` },
+    });
+
+  async function linesOf(response: Response): Promise<Answer[]> {
+    const body = response.body?.pipeThrough(new DecompressionStream('gzip'));
+    const text = await new Response(body ?? null).text();
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  }
+
+  test('has every record with its hash, so that the chain can be checked without the tenant', async () => {
+    const response = await download();
+    expect(response.headers.get('content-type')).toBe('application/gzip');
+    expect(response.headers.get('content-disposition')).toBe(
+      `attachment; filename="records-${id}.ndjson.gz"`,
+    );
+    const [head, ...records] = await linesOf(response);
+    expect(head).toMatchObject({
+      kind: 'export',
+      tenant: id,
+      first_record: 1,
+      hash_before: '',
+      signed_heads: [],
+    });
+    expect(records.map((record) => record.id)).toEqual(records.map((_, index) => index + 1));
+    let hash = head?.hash_before;
+    for (const record of records) {
+      expect(isIntact(hash, record as RecordRow)).toBe(true);
+      hash = record.hash;
+    }
+    expect(JSON.stringify(records)).not.toContain('not to be shown');
+  });
+
+  test('of a time has the hash before it', async () => {
+    const all = (await linesOf(await download())).slice(1);
+    const since = new Date(all[3]?.at).toISOString();
+    const [head, first] = await linesOf(await download(`?since=${since}`));
+    expect(head?.hash_before).toBe(all[(first?.id ?? 0) - 2]?.hash);
+    const { body } = await admin('GET', `/tenants/${id}/export?since=garbage`);
+    expect(body).toMatchObject({ status: 400, field: 'since' });
+  });
+});
+
+test('a token shows when it was last used, by which client, and how often', async () => {
+  const { tokens } = await operate('GET', `/tenants/${id}/tokens`);
+  const used = (token: HttpTenant) => tokens.find((one: Answer) => one.token_id === token.tokenId).last_used;
+  expect(used(reader)).toEqual({ at: expect.any(String), client: null, calls: 1, refused: 2 });
+  const unused = await HttpTenant.issue(id);
+  const again = await operate('GET', `/tenants/${id}/tokens`);
+  expect(again.tokens.find((one: Answer) => one.token_id === unused.tokenId).last_used).toBeNull();
 });

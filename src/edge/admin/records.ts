@@ -1,8 +1,14 @@
 import { Hono } from 'hono';
+import * as z from 'zod';
+import type { ExportRange, ExportStep } from '../../tenant/records/reading/export.ts';
 import type { Question } from '../../tenant/records/reading/readers.ts';
 import type { Checked, Verified } from '../../tenant/records/verify.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import { type Ctx, isoTime, resultOf, tenantOf } from './refusals.ts';
+import { momentSchema } from './moments.ts';
+import { type Ctx, checked, isoTime, resultOf, tenantOf } from './refusals.ts';
+
+const exportQuery = (now: number) =>
+  z.strictObject({ since: momentSchema(now).optional(), until: momentSchema(now).optional() });
 
 /** What the agents of one tenant did. */
 export const records = new Hono<AppEnv>();
@@ -24,6 +30,32 @@ records.get('/tenants/:id/runs', (c) => ask(c, 'runs'));
 records.get('/tenants/:id/runs/:run', (c) => ask(c, 'run', { run: c.req.param('run') }));
 records.get('/tenants/:id/traces/:trace_id', (c) => ask(c, 'trace', { trace_id: c.req.param('trace_id') }));
 records.get('/tenants/:id/explain/:call', (c) => ask(c, 'explain', { id: c.req.param('call') }));
+
+/** The records as NDJSON, gzip, a step at a time: what was written after it began is not in it. */
+records.get('/tenants/:id/export', async (c) => {
+  const { id, tenant } = tenantOf(c);
+  const times = checked(exportQuery(Date.now()), c.req.query());
+  const { range, head } = await resultOf(c, tenant.beginExport(times));
+  let next: ExportRange | undefined = range;
+  const encoder = new TextEncoder();
+  const lines = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(encoder.encode(head)),
+    // A step is read when the one before has been sent.
+    pull: async (controller) => {
+      if (next === undefined) return controller.close();
+      const step: ExportStep = await resultOf(c, tenant.exportStep(next));
+      next = step.next === undefined ? undefined : { ...range, first: step.next };
+      if (step.lines !== '') controller.enqueue(encoder.encode(step.lines));
+      if (next === undefined) controller.close();
+    },
+  });
+  return new Response(lines.pipeThrough(new CompressionStream('gzip')), {
+    headers: {
+      'content-type': 'application/gzip',
+      'content-disposition': `attachment; filename="records-${id}.ndjson.gz"`,
+    },
+  });
+});
 
 /** Checks all records, a step at a time, so that the tenant answers calls in between. */
 records.get('/tenants/:id/verify', async (c) => {

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
+import type { TokenUse } from '../../tenant/records/reading/token-use.ts';
 import type { Token } from '../../tenant/storage/tokens.ts';
 import { ALL_SCOPES, SCOPES } from '../../tools/tool.ts';
 import { signToken } from '../auth/tokens.ts';
@@ -48,12 +49,21 @@ function tokenJson(token: Token) {
   };
 }
 
+/** From the records, which are kept for 30 days; null for a token that none of them names. */
+const useJson = (use: TokenUse | undefined) =>
+  use === undefined
+    ? null
+    : { at: isoTime(use.at), client: use.client ?? null, calls: use.calls, refused: use.refused };
+
 export const tokens = new Hono<AppEnv>();
 
 tokens.get('/tenants/:id/tokens', async (c) => {
   const { tenant } = tenantOf(c);
   const listed = await resultOf(c, tenant.tokens());
-  return c.json({ tokens: listed.map(tokenJson) });
+  const uses = new Map((await resultOf(c, tenant.tokenUse())).map((use) => [use.tokenId, use]));
+  return c.json({
+    tokens: listed.map((token) => ({ ...tokenJson(token), last_used: useJson(uses.get(token.id)) })),
+  });
 });
 
 tokens.post('/tenants/:id/tokens', async (c) => {

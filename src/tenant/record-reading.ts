@@ -1,0 +1,80 @@
+import { succeed } from '../result.ts';
+import { ToolError } from '../tools/errors.ts';
+import type { Administered } from './administration.ts';
+import type { LoadedTenant } from './loaded-tenant.ts';
+import { NO_SUCH_TENANT, type Operation, refused, UNAVAILABLE } from './operation.ts';
+import {
+  type ExportRange,
+  type ExportStep,
+  type ExportTimes,
+  exportHead,
+  exportRange,
+  exportStep,
+} from './records/reading/export.ts';
+import { readWith } from './records/reading/reader.ts';
+import { type Question, READERS } from './records/reading/readers.ts';
+import { type TokenUse, tokenUse } from './records/reading/token-use.ts';
+import { type Checked, type Verified, verifyStep } from './records/verify.ts';
+import { sealing } from './storage/seal.ts';
+
+/** What the operator reads of one tenant's records. Each method reads those of the last half second as well. */
+export class RecordReading {
+  readonly #tenant: Administered;
+
+  constructor(tenant: Administered) {
+    this.#tenant = tenant;
+  }
+
+  /** Checks the next records. @param after what the step before has returned as `next` */
+  verify(after?: Checked): Operation<Verified> {
+    const { db, headSigner } = this.#tenant.host;
+    return this.#operate(({ records, profile }) => {
+      records.flush();
+      return succeed(verifyStep(db, headSigner, profile.id, after));
+    });
+  }
+
+  /** Answers a question about the records. @returns the answer as JSON text */
+  ask(question: Question, args: unknown): Operation<string> {
+    const { db, clock } = this.#tenant.host;
+    return this.#operate(({ records, profile }) => {
+      records.flush();
+      try {
+        const context = { sql: db, now: clock(), ...sealing(profile) };
+        return succeed(JSON.stringify(readWith(READERS[question], args, context)));
+      } catch (cause) {
+        if (cause instanceof ToolError) return refused(cause);
+        throw cause;
+      }
+    });
+  }
+
+  /** When each token was last used, by which client and how often. */
+  tokenUse(): Operation<TokenUse[]> {
+    return this.#operate(({ records }) => {
+      records.flush();
+      return succeed(tokenUse(this.#tenant.host.db));
+    });
+  }
+
+  /** The records that an export of these times has, and its first line. */
+  beginExport(times: ExportTimes): Operation<{ range: ExportRange; head: string }> {
+    const { db } = this.#tenant.host;
+    return this.#operate(({ records, profile }) => {
+      records.flush();
+      const range = exportRange(db, times);
+      return succeed({ range, head: exportHead(db, profile.id, range) });
+    });
+  }
+
+  /** The next lines of an export. */
+  exportStep(range: ExportRange): Operation<ExportStep> {
+    return this.#operate(() => succeed(exportStep(this.#tenant.host.db, range)));
+  }
+
+  #operate<T>(act: (loaded: LoadedTenant) => Operation<T>): Operation<T> {
+    const loaded = this.#tenant.requireLoaded();
+    if (loaded.ok) return act(loaded.value);
+    return loaded.error.reason === 'unavailable' ? UNAVAILABLE : NO_SUCH_TENANT;
+  }
+}

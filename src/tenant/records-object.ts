@@ -1,0 +1,47 @@
+import type { Operation } from './operation.ts';
+import type { RecordReading } from './record-reading.ts';
+import type { ExportRange, ExportStep, ExportTimes } from './records/reading/export.ts';
+import type { Question } from './records/reading/readers.ts';
+import type { TokenUse } from './records/reading/token-use.ts';
+import type { Checked, Verified } from './records/verify.ts';
+import type { SignIn } from './sign-in.ts';
+import { SignInObject } from './sign-in-object.ts';
+
+interface Parts {
+  readonly signIn: () => SignIn;
+  /** Tells the list of tenants under which accounts members sign in. */
+  readonly report: () => Promise<void>;
+  readonly reading: () => RecordReading;
+}
+
+/** The part of the tenant's Durable Object that reads its records for the operator. See `RecordReading` for each method. */
+export class RecordsObject extends SignInObject {
+  readonly #reading: () => RecordReading;
+
+  constructor(ctx: DurableObjectState, env: Env, { signIn, report, reading }: Parts) {
+    super(ctx, env, signIn, report);
+    this.#reading = reading;
+  }
+
+  /** Checks the next records of the tenant. @param after what the step before has returned as `next` */
+  verify(after: Checked | undefined): Operation<Verified> {
+    return this.#reading().verify(after);
+  }
+
+  /** Answers a question about the records, as JSON text. */
+  ask(question: Question, args: unknown): Operation<string> {
+    return this.#reading().ask(question, args);
+  }
+
+  tokenUse(): Operation<TokenUse[]> {
+    return this.#reading().tokenUse();
+  }
+
+  beginExport(times: ExportTimes): Operation<{ range: ExportRange; head: string }> {
+    return this.#reading().beginExport(times);
+  }
+
+  exportStep(range: ExportRange): Operation<ExportStep> {
+    return this.#reading().exportStep(range);
+  }
+}
