@@ -87,6 +87,37 @@ test('pages that are left without an answer to the client leave nothing that las
   expect(rowsOf(of)).toBe(0);
 });
 
+test('of twenty who redeem a code one succeeds, and the second one ends the grant; a wrong verifier does not use it up', () => {
+  const of = rig();
+  const code = granted(of);
+  const proof = { ...code, clientDigest: CLIENT, redirectUri: undefined, challenge: 'challenge' };
+  for (const wrong of [{ challenge: 'other' }, { clientDigest: 'd'.repeat(64) }, { secret: 'x' }])
+    expect(of.signIn.redeem({ ...proof, ...wrong }).ok).toBe(false);
+  expect(of.signIn.redeem(proof).ok).toBe(true);
+  expect(of.call(code.grant, 'tenant_limits').kind).toBe('answer');
+  for (let count = 1; count < 20; count++)
+    expect(of.signIn.redeem(proof)).toMatchObject({ error: { reason: 'invalid_grant' } });
+  expect(of.call(code.grant, 'tenant_limits').kind).toBe('refused');
+});
+
+test('twenty who refresh at once have one successor, and a token older than the one before ends the grant', () => {
+  const of = rig();
+  const oldest = redeemed(of);
+  const issued = Array.from({ length: 20 }, () => refresh(of, oldest));
+  const secrets = issued.map((one) => (one.ok ? one.value.secret : undefined));
+  expect(new Set(secrets)).toEqual(new Set([expect.any(String)]));
+  const [first] = issued;
+  if (first?.ok !== true) throw new Error('not refreshed');
+  const second = refresh(of, { grant: oldest.grant, ...first.value });
+  if (!second.ok) throw new Error('not refreshed');
+  expect(of.call(oldest.grant, 'tenant_limits').kind).toBe('answer');
+  expect(refresh(of, oldest)).toMatchObject({ error: { problem: 'replayed' } });
+  expect(refresh(of, { grant: oldest.grant, ...second.value })).toMatchObject({
+    error: { problem: 'ended' },
+  });
+  expect(of.call(oldest.grant, 'tenant_limits').kind).toBe('refused');
+});
+
 test('a code lives for a minute, to the millisecond', () => {
   const of = rig();
   const [early, late] = [granted(of), granted(of)];

@@ -4,12 +4,19 @@ import { HttpTenant, operate } from '../support/http.ts';
 import { addMember, newBrowser, newClient } from '../support/oauth-worker.ts';
 import { write } from '../support/resources.ts';
 import { soon } from '../support/streams-heard.ts';
-import { EventReader, modern } from '../support/streams-worker.ts';
+import { EventReader, modern, OPENERS } from '../support/streams-worker.ts';
 
 /** Streams that a client opened with the access token of a grant. */
 
+type Open = (typeof OPENERS)[number][1];
+
+const openListen: Open = async (granted) => {
+  const { body, headers } = modern('subscriptions/listen', { notifications: { resourcesListChanged: true } });
+  return new EventReader(await granted.post(body, headers));
+};
+
 /** @param afterMs how long after the access token was issued the stream is opened */
-async function listening(afterMs = 0) {
+async function listening(afterMs = 0, open = openListen) {
   const tenant = await HttpTenant.create();
   const member = await addMember(tenant.id);
   const client = await newClient();
@@ -17,20 +24,24 @@ async function listening(afterMs = 0) {
   if (afterMs > 0) vi.useFakeTimers({ now: Date.now() + afterMs, toFake: ['Date'] });
   const { grants } = await operate('GET', `/tenants/${tenant.id}/grants`);
   const granted = new HttpTenant(tenant.id, { token_id: grants[0].token_id, token: tokens.access_token });
-  const { body, headers } = modern('subscriptions/listen', { notifications: { resourcesListChanged: true } });
-  const stream = new EventReader(await granted.post(body, headers));
+  const stream = await open(granted);
   return { tenant, member, client, tokens, granted, stream };
 }
 
-test('a stream outlives the access token that it was opened with', async () => {
-  // It is valid for a second more at the most.
-  const { tenant, stream } = await listening(ACCESS_TOKEN_MS - 1000);
-  vi.setSystemTime(Date.now() + ACCESS_TOKEN_MS);
-  const later = await HttpTenant.issue(tenant.id);
-  await write(later, 'after-the-hour', 1);
-  await stream.untilTold('list');
-  await stream.leave();
-});
+test.each(OPENERS)(
+  'a stream of %s outlives the access token that it was opened with, and ends with the grant',
+  async (_era, open) => {
+    // It is valid for two seconds more at the most.
+    const { tenant, granted, stream } = await listening(ACCESS_TOKEN_MS - 2000, open);
+    vi.setSystemTime(Date.now() + ACCESS_TOKEN_MS);
+    const later = await HttpTenant.issue(tenant.id);
+    await write(later, 'after-the-hour', 1);
+    await stream.untilTold('list');
+    await operate('DELETE', `/tenants/${granted.id}/tokens/${granted.tokenId}`);
+    await soon(stream.ended, 'the end of the stream');
+    vi.useRealTimers();
+  },
+);
 
 describe('a stream ends at once when', () => {
   type Listening = Awaited<ReturnType<typeof listening>>;

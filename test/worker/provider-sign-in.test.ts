@@ -2,7 +2,6 @@ import { env } from 'cloudflare:workers';
 import { type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FRESH_MS, MAX_ANSWER_BYTES } from '../../src/edge/oauth/provider.ts';
-import app from '../../src/index.ts';
 import {
   CLIENT_ID,
   CLIENT_SECRET,
@@ -12,14 +11,12 @@ import {
   OIDC_SETTINGS,
   type Signer,
 } from '../support/fake-openid.ts';
-import { callTool, newAddress, newTenantId, operate, postMcp } from '../support/http.ts';
+import { callTool, newTenantId, operate, postMcp } from '../support/http.ts';
 import { Browser, type Fetch, HandClient, type ShownPage, tokensOf } from '../support/oauth-person.ts';
 import { addMember, ORIGIN } from '../support/oauth-worker.ts';
-import { ADMIN_KEY_HEADER, fetchWith } from '../support/worker-with.ts';
+import { ADMIN_KEY_HEADER, fetchWith, serverWith } from '../support/worker-with.ts';
 
 /** Signing in at an OpenID provider, which is the test's own. */
-
-const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };
 
 let provider: FakeProvider;
 let logged: string[];
@@ -42,15 +39,6 @@ afterEach(() => {
   vi.restoreAllMocks();
   vi.useRealTimers();
 });
-
-function serverWith(settings: Record<string, string>): Fetch {
-  const bindings = { ...env, ...settings };
-  return async (url, init = {}) => {
-    const headers = { 'cf-connecting-ip': newAddress(), ...Object.fromEntries(new Headers(init.headers)) };
-    const request = new Request(url, { ...init, headers, cf: {} } as RequestInit<RequestInitCfProperties>);
-    return app.fetch(request, bindings, context as never);
-  };
-}
 
 const ANN = { sub: 'user-1', email: 'ann@example.com', email_verified: true };
 
@@ -539,7 +527,7 @@ describe('what the operator does holds for the next sign-in', () => {
 
   test('a list that does not answer is said to be out of reach, and is no refusal', async () => {
     const broken = { getByName: () => ({ tenantsOfIdentity: () => Promise.reject(new Error('gone')) }) };
-    here = serverWith({ ...OIDC_SETTINGS, REGISTRY: broken as never });
+    here = serverWith({ ...OIDC_SETTINGS, REGISTRY: broken });
     expect((await signInAs(ANN)).back.status).toBe(503);
   });
 });
@@ -600,6 +588,41 @@ describe('a member is added with an account', () => {
     const { back } = await signInAs({ sub: 'shared-1', email_verified: false });
     expect([back.status, back.values('as')]).toEqual([403, []]);
   });
+});
+
+test('a sealed state is worth nothing where another credential is taken', async () => {
+  const { account, key } = await newAccount();
+  const { browser, client, page, location, back } = await signInAs(account);
+  const done = await browser.allow(back);
+  const tokens = await tokensOf(await client.redeem(done.goesTo?.searchParams.get('code') ?? ''));
+  const state = new URL(location).searchParams.get('state') ?? '';
+  expect((await postMcp(state, callTool('tenant_limits'))).status).toBe(401);
+  expect((await client.redeem(state)).status).toBe(400);
+  expect((await client.refresh(state)).status).toBe(400);
+  expect((await client.refresh(tokens.refresh_token, { client_id: state })).status).toBe(401);
+  expect((await browser.open(client.authorizeUrl({ client_id: state }))).status).toBe(400);
+  expect((await browser.signIn(page, state)).status).toBe(403);
+  const other = new Browser(ORIGIN, here);
+  other.cookies.set('__Host-bulkhead-session', state);
+  expect((await other.open(client.authorizeUrl())).values('as')).toEqual([]);
+  // Nor is any other text a state, in the browser of which each of them is.
+  const session = browser.cookies.get('__Host-bulkhead-session') ?? '';
+  for (const text of [key, session, client.id, tokens.access_token, tokens.refresh_token]) {
+    const url = new URL('/oauth/callback', ORIGIN);
+    url.search = new URLSearchParams({ code: 'any', state: text }).toString();
+    expect((await browser.open(url)).status).toBe(400);
+  }
+});
+
+test('the pages of this way have the headers of all pages', async () => {
+  const { browser, callback, back } = await signInAs((await newAccount()).account);
+  for (const page of [back, await browser.open(callback), await browser.open(`${ORIGIN}/oauth/callback`)]) {
+    expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+    expect(page.headers.get('content-security-policy')).toContain("form-action 'self'");
+    expect(page.headers.get('referrer-policy')).toBe('same-origin');
+    expect(page.headers.get('cache-control')).toBe('no-store');
+    expect(page.html).not.toMatch(/<script|<img/);
+  }
 });
 
 test('no code, state, nonce, verifier, token, secret or address is logged', async () => {
