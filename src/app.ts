@@ -8,6 +8,7 @@ import { recordsApi } from './edge/api/records.ts';
 import { toolsApi } from './edge/api/tools.ts';
 import { limitAnonymous } from './edge/auth/authenticate.ts';
 import { RESOURCE_METADATA_PATH, RESOURCES, resourceMetadata } from './edge/auth/resource-metadata.ts';
+import { consolePages } from './edge/console/routes.ts';
 import { boundary, notFound, prepare } from './edge/http/boundary.ts';
 import { getDocument } from './edge/http/documents.ts';
 import { ownHost } from './edge/http/host.ts';
@@ -52,5 +53,6 @@ export function createApp(served: Served) {
   app.route('/v1', toolsApi);
   app.route('/v1', recordsApi);
   app.route('/admin', admin);
+  app.route('/console', consolePages);
   return app;
 }

@@ -23,6 +23,7 @@ export type LogEvent =
   | 'edge.error'
   | 'telemetry.dropped'
   | 'telemetry.report_failed'
+  | 'console.signed_in'
   | 'oauth.registered'
   | 'oauth.signed_in'
   | 'oauth.granted'

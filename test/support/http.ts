@@ -33,6 +33,8 @@ export function send(path: string, { method = 'GET', headers = {}, body }: Sent 
       headers: sent,
       // What tells the Worker that Cloudflare's network has set the address.
       cf: {},
+      // A browser follows a redirect with its cookies, which only the test knows.
+      redirect: 'manual',
       ...(body === undefined ? {} : { body }),
     }),
   );

@@ -139,6 +139,7 @@ export const ISOLATION_SCRIPT: readonly IsolationStep[] = [
   { tool: 'blackboard_delete', args: () => ({ ...board, keys: ['counter'] }) },
   { tool: 'blackboard_list', args: () => ({ ...board }) },
   { tool: 'tenant_limits', args: () => ({}) },
+  { tool: 'records_summary', args: () => ({}) },
   { tool: 'runs_list', args: () => ({}) },
   { tool: 'runs_show', args: (_mark, before) => ({ run: before.at(-1)?.runs[0].run }) },
   { tool: 'records_list', args: () => ({ tool: 'blackboard_write', outcome: 'ok', limit: 5 }) },

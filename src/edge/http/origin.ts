@@ -1,5 +1,6 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
+import { ownOrigin } from './host.ts';
 import type { RefusalFormat } from './http-errors.ts';
 import type { AppEnv } from './isolate.ts';
 import { refuse } from './refusal-log.ts';
@@ -27,4 +28,10 @@ export function allowOrigin(methods: readonly string[], format: RefusalFormat): 
     const message = 'This Origin is not allowed. Add it to ALLOWED_ORIGINS.';
     return refuse(c, format, { status: 403, code: 'origin_not_allowed', message });
   };
+}
+
+/** Whether a form was sent by a page of this server, and not by one of another site. */
+export function isOwnForm(c: Context<AppEnv>): boolean {
+  const site = c.req.header('sec-fetch-site');
+  return c.req.header('origin') === ownOrigin(c) && (site === undefined || site === 'same-origin');
 }

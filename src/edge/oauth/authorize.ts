@@ -5,8 +5,9 @@ import type { GrantClient, GrantSecret, SignedIn, SignInRefusal } from '../../te
 import { readForm } from '../http/body.ts';
 import { ownOrigin } from '../http/host.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { isOwnForm } from '../http/origin.ts';
 import { readAuthorizationRequest } from './authorization-request.ts';
-import { isOwnForm, PAGE_MS, rememberBrowser, saveSession, sessionOf, withMember } from './browser.ts';
+import { PAGE_MS, rememberBrowser, saveSession, sessionOf, withMember } from './browser.ts';
 import { clientDigest } from './clients.ts';
 import { allowedBy } from './consent.ts';
 import { decodeMemberKey, type MemberKey } from './member-keys.ts';

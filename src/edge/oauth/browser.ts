@@ -93,9 +93,3 @@ export const withMember = (members: readonly SessionMember[], added: SessionMemb
   added,
   ...members.filter(({ tenant, member }) => tenant !== added.tenant || member !== added.member),
 ];
-
-/** Whether a form was sent by a page of this server, and not by one of another site. */
-export function isOwnForm(c: Context<AppEnv>): boolean {
-  const site = c.req.header('sec-fetch-site');
-  return c.req.header('origin') === ownOrigin(c) && (site === undefined || site === 'same-origin');
-}

@@ -19,8 +19,8 @@ export function parseTenantId(text: string): TenantId | undefined {
   return TENANT_ID.test(text) ? (text as TenantId) : undefined;
 }
 
-/** How a request arrived: Streamable HTTP, HTTP+SSE, plain HTTP, or the local process. */
-export type TransportName = 'mcp' | 'sse' | 'v1' | 'stdio';
+/** How a request arrived: Streamable HTTP, HTTP+SSE, plain HTTP, the pages of the console, or the local process. */
+export type TransportName = 'mcp' | 'sse' | 'v1' | 'console' | 'stdio';
 
 /** What a transport knows about the caller, for the log and the records. The client chooses these values: nothing here is trusted. */
 export interface CallerInfo {

@@ -46,13 +46,26 @@ interface RunIdentity {
   readonly tokenId: string;
   readonly session: string | null;
   readonly client: string | null;
+  readonly transport: string;
 }
+
+/** What a person looks at in the console is a run of its own, and no agent's. */
+const BY_CONSOLE = 'w:';
+export const IS_BY_AGENT = `key NOT GLOB '${BY_CONSOLE}*'`;
 
 /**
  * The run of a call is that of its trace, if its client sent a valid `traceparent`; else that of its session; else that of
  * its token and client, as long as these are not idle.
  */
-export function runKeyOf({ traceId, parentSpanId, tokenId, session, client }: RunIdentity): string {
+export function runKeyOf({
+  traceId,
+  parentSpanId,
+  tokenId,
+  session,
+  client,
+  transport,
+}: RunIdentity): string {
+  if (transport === 'console') return `${BY_CONSOLE}${tokenId}`;
   if (parentSpanId !== null) return runKeyOfTrace(traceId);
   if (session !== null) return `s:${tokenId}:${session}`;
   return `c:${tokenId}:${client ?? ''}`;
@@ -61,7 +74,7 @@ export function runKeyOf({ traceId, parentSpanId, tokenId, session, client }: Ru
 /** The key of the run that a client has made with its trace. */
 export const runKeyOfTrace = (traceId: string) => `t:${traceId}`;
 
-const endsWhenIdle = (key: string) => key.startsWith('c:');
+const endsWhenIdle = (key: string) => key.startsWith('c:') || key.startsWith(BY_CONSOLE);
 
 /** The runs of a tenant: derived from its records, and saved behind them. */
 export class Runs {
@@ -91,7 +104,7 @@ export class Runs {
   /** Counts a record that was saved. */
   add(row: RecordRow): void {
     const { trace_id: traceId, parent_span_id: parentSpanId, token_id: tokenId, session, client } = row;
-    const key = runKeyOf({ traceId, parentSpanId, tokenId, session, client });
+    const key = runKeyOf({ traceId, parentSpanId, tokenId, session, client, transport: row.transport });
     const known = this.newest(key);
     const run = known?.id === row.run ? known : startOf(row, key);
     run.lastAt = Math.max(run.lastAt, row.at);

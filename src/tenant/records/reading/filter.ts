@@ -27,7 +27,9 @@ export const filterFields = {
   internal: z
     .boolean()
     .default(false)
-    .describe('Also what transports do for their clients, such as opening a session.'),
+    .describe(
+      'Also what transports do for their clients, such as opening a session, and what people read in the console.',
+    ),
 };
 export const filterLog = {
   since: 'plain',
@@ -59,8 +61,8 @@ export interface Condition {
   readonly bindings: readonly SqlValue[];
 }
 
-const REFUSED = `(outcome IN ('refused', 'unknown_tool') OR (outcome = 'error' AND scope IS NOT NULL))`;
-const OK = `(outcome IN ('answer', 'deferred') AND coalesce(status, '') NOT IN (${[...SETBACKS].map((status) => `'${status}'`).join(', ')}))`;
+export const REFUSED = `(outcome IN ('refused', 'unknown_tool') OR (outcome = 'error' AND scope IS NOT NULL))`;
+export const OK = `(outcome IN ('answer', 'deferred') AND coalesce(status, '') NOT IN (${[...SETBACKS].map((status) => `'${status}'`).join(', ')}))`;
 
 const OF_OUTCOME: Readonly<Record<NonNullable<Filter['outcome']>, string>> = {
   answer: `outcome = 'answer'`,
@@ -74,6 +76,8 @@ const OF_OUTCOME: Readonly<Record<NonNullable<Filter['outcome']>, string>> = {
 /** The first words of the names of internal tools: what they do is shown when it went wrong, or when it is asked for. */
 export const INTERNAL_FAMILIES = ['session', 'stream', 'resources', 'completion', 'records', 'runs'];
 const IS_PUBLISHED = INTERNAL_FAMILIES.map((family) => `tool NOT GLOB '${family}_*'`).join(' AND ');
+/** What agents did: no work of the transports, and nothing that a person has looked at in the console. */
+export const SHOWN = `(transport <> 'console' AND (${IS_PUBLISHED} OR outcome NOT IN ('answer', 'deferred')))`;
 
 /** A key that a call names in its arguments, as the log shows them, or that one of its revisions has changed. */
 const NAMES_KEY = `(iif(json_valid(args), json_extract(args, '$.key') = ?
@@ -96,8 +100,7 @@ export function conditionOf(filter: Filter, now: number): Condition {
     const logged = redactForLog(key, MAX_KEY_CHARS);
     add(NAMES_KEY, logged, logged, logged, key);
   }
-  const shown = `(${IS_PUBLISHED} OR outcome NOT IN ('answer', 'deferred'))`;
-  if (!internal && tool === undefined && key === undefined) add(shown);
+  if (!internal && tool === undefined && key === undefined) add(SHOWN);
   // The ids of a time are found as if no clock had ever stepped back.
   if (filter.since !== undefined) add('at >= ?', timeOf(filter.since, now));
   if (filter.until !== undefined) add('at < ?', timeOf(filter.until, now));

@@ -2,6 +2,7 @@ import { recordsList } from './calls.ts';
 import { recordsExplain } from './explain.ts';
 import type { Reader } from './reader.ts';
 import { runsList, runsShow, runsTrace } from './run-list.ts';
+import { recordsSummary } from './summary.ts';
 
 /** Everything that can be asked of the records, by what the operator's API and the tenant's own call it. */
 export const READERS = {
@@ -10,5 +11,6 @@ export const READERS = {
   run: runsShow,
   trace: runsTrace,
   explain: recordsExplain,
+  summary: recordsSummary,
 } as const satisfies Readonly<Record<string, Reader>>;
 export type Question = keyof typeof READERS;

@@ -4,7 +4,7 @@ import { ToolError } from '../../../tools/errors.ts';
 import { count, limit, optionalName } from '../../../tools/fields.ts';
 import type { Sql, SqlValue } from '../../../tools/tool.ts';
 import type { RecordRow } from '../record.ts';
-import { type RunRow, runKeyOfTrace, runOf } from '../runs.ts';
+import { IS_BY_AGENT, type RunRow, runKeyOfTrace, runOf } from '../runs.ts';
 import { cursorField, MAX_PAGE, nextCursor, SCANNED_PER_PAGE } from './calls.ts';
 import { entriesOf, entrySchema } from './entry.ts';
 import { runNumber } from './filter.ts';
@@ -72,7 +72,7 @@ export const runsList = defineReader({
   log: { since: 'plain', until: 'plain', token: 'plain', client: 'plain', limit: 'plain', cursor: 'length' },
   read(args, context) {
     const { limit: wanted, cursor, ...filter } = args;
-    const conditions: string[] = ['id < ?'];
+    const conditions: string[] = [IS_BY_AGENT, 'id < ?'];
     const bindings: SqlValue[] = [
       cursor === undefined ? Number.MAX_SAFE_INTEGER : RUN_CURSORS.decode(context, filter, cursor),
     ];

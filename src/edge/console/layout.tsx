@@ -1,0 +1,146 @@
+import type { Context } from 'hono';
+import type { Child } from 'hono/jsx';
+import type { TenantId } from '../../tenant/contract/call.ts';
+import type { Scope } from '../../tools/tool.ts';
+import type { AppEnv } from '../http/isolate.ts';
+import { SCRIPT_PATH, STYLE_PATH } from './assets.ts';
+import { withCodes } from './shown-text.ts';
+
+/** The frame of every page of the console. Nothing is inline, nothing comes from another host, and no page is stored. */
+
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join('; ');
+
+const HEADERS = {
+  'content-security-policy': POLICY,
+  'x-frame-options': 'DENY',
+  'x-content-type-options': 'nosniff',
+  // Under `no-referrer` browsers send the form with `Origin: null`.
+  'referrer-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-store',
+};
+
+/** The pages of a tenant, with the scope that each needs. */
+export const PAGES = [
+  { path: 'calls', title: 'Calls', scope: 'records:read' },
+  { path: 'runs', title: 'Runs', scope: 'records:read' },
+] as const satisfies readonly { path: string; title: string; scope: Scope | 'any' }[];
+export type PagePath = (typeof PAGES)[number]['path'];
+
+/** Which pages a token may see. */
+export const pagesFor = (scopes: readonly Scope[]) => PAGES.filter(({ scope }) => scopes.includes(scope));
+
+/** Who looks at a page: a person who is signed in to a tenant. */
+export interface Viewer {
+  readonly tenant: TenantId;
+  readonly scopes: readonly Scope[];
+}
+
+interface PageOptions {
+  readonly title: string;
+  readonly status?: 200 | 400 | 401 | 403 | 404 | 408 | 413 | 415 | 429 | 503;
+  /** Nobody is signed in without one. */
+  readonly viewer?: Viewer | undefined;
+  /** The page of the navigation that this one belongs to. */
+  readonly at?: PagePath | undefined;
+  readonly body: Child;
+}
+
+export async function respondPage(
+  c: Context<AppEnv>,
+  { title, status = 200, viewer, at, body }: PageOptions,
+): Promise<Response> {
+  // The platform logs an error when a request is answered whose body was not read.
+  if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
+  const page = (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>
+          {viewer === undefined ? `${title} · Bulkhead` : `${title} · ${viewer.tenant} · Bulkhead`}
+        </title>
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href={STYLE_PATH} />
+        <script src={SCRIPT_PATH} defer />
+      </head>
+      <body>
+        <a class="skip" href="#main">
+          Skip to the page
+        </a>
+        <Header viewer={viewer} at={at} />
+        <main id="main" tabindex={-1}>
+          {body}
+        </main>
+        {viewer && <Keys />}
+      </body>
+    </html>
+  );
+  return c.html(withCodes(`<!doctype html>\n${await page.toString()}\n`), status, HEADERS);
+}
+
+function Header({ viewer, at }: Pick<PageOptions, 'viewer' | 'at'>) {
+  if (viewer === undefined)
+    return (
+      <header>
+        <span class="brand">Bulkhead</span>
+      </header>
+    );
+  return (
+    <header>
+      <a class="brand" href="/console">
+        Bulkhead
+      </a>
+      <span class="tenant">{viewer.tenant}</span>
+      <nav aria-label="Pages">
+        {pagesFor(viewer.scopes).map(({ path, title }) => (
+          <a href={`/console/${viewer.tenant}/${path}`} aria-current={path === at ? 'page' : undefined}>
+            {title}
+          </a>
+        ))}
+      </nav>
+      <form method="post" action={`/console/${viewer.tenant}/sign-out`}>
+        <button type="submit">Sign out</button>
+      </form>
+    </header>
+  );
+}
+
+const Keys = () => (
+  <footer>
+    <details class="keys">
+      <summary>Keys</summary>
+      <dl>
+        <dt>
+          <kbd>j</kbd> <kbd>k</kbd>
+        </dt>
+        <dd>next row, row before</dd>
+        <dt>
+          <kbd>Enter</kbd>
+        </dt>
+        <dd>open the row</dd>
+        <dt>
+          <kbd>/</kbd>
+        </dt>
+        <dd>filter</dd>
+        <dt>
+          <kbd>?</kbd>
+        </dt>
+        <dd>these keys</dd>
+      </dl>
+    </details>
+    <p>All times are UTC; pointing at one shows it in your own time.</p>
+  </footer>
+);

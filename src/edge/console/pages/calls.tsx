@@ -1,0 +1,260 @@
+import { recordsList } from '../../../tenant/records/reading/calls.ts';
+import { changeText } from '../../../tenant/records/reading/changes.ts';
+import type { Entry } from '../../../tenant/records/reading/entry.ts';
+import { recordsSummary } from '../../../tenant/records/reading/summary.ts';
+import { ownOrigin } from '../../http/host.ts';
+import { respondPage } from '../layout.tsx';
+import { notShown } from '../not-shown.tsx';
+import {
+  argumentsText,
+  Caller,
+  count,
+  duration,
+  Empty,
+  Older,
+  query,
+  Status,
+  Tiles,
+  Time,
+} from '../parts.tsx';
+import type { Visit } from '../visit.ts';
+
+/** What was called and refused, newest first. */
+
+/** The filters of the page, which are parameters of its URL and arguments of the list. */
+const FILTERS = ['outcome', 'tool', 'key', 'client', 'token', 'code', 'run', 'since', 'until'] as const;
+type Filters = Partial<Record<(typeof FILTERS)[number], string>>;
+
+const OUTCOMES = [
+  [undefined, 'All'],
+  ['bad', 'Not ok'],
+  ['refused', 'Refused'],
+  ['error', 'Failed'],
+] as const;
+const SINCE = [
+  ['', 'any time'],
+  ['15m', '15 minutes'],
+  ['1h', 'an hour'],
+  ['1d', 'a day'],
+  ['7d', 'a week'],
+] as const;
+
+export async function callsPage(visit: Visit): Promise<Response> {
+  const { c, viewer, now } = visit;
+  const filters: Filters = Object.fromEntries(
+    FILTERS.flatMap((name) => {
+      const value = c.req.query(name);
+      return value === undefined || value === '' ? [] : [[name, value]];
+    }),
+  );
+  const cursor = c.req.query('cursor');
+  const [list, summary] = await Promise.all([
+    visit.read(recordsList, { ...filters, ...(cursor === undefined ? {} : { cursor }) }),
+    visit.read(recordsSummary, {}),
+  ]);
+  if (!list.ok) return notShown(visit, 'calls', list.error);
+  if (!summary.ok) return notShown(visit, 'calls', summary.error);
+  const { calls, next_cursor: next } = list.value;
+  const home = `/console/${viewer.tenant}/calls`;
+  const isFiltered = Object.keys(filters).length > 0;
+  const tiles = [
+    { name: 'Calls, last hour', value: count(summary.value.calls) },
+    {
+      name: 'Not ok',
+      value: count(summary.value.not_ok),
+      tone: summary.value.not_ok > 0 ? ('warn' as const) : ('plain' as const),
+      href: `${home}?outcome=bad&since=1h`,
+    },
+    {
+      name: 'Refused',
+      value: count(summary.value.refused),
+      tone: summary.value.refused > 0 ? ('bad' as const) : ('plain' as const),
+      href: `${home}?outcome=refused&since=1h`,
+    },
+    { name: '95 % took at most', value: duration(summary.value.p95_ms) },
+  ];
+  return respondPage(c, {
+    title: 'Calls',
+    viewer,
+    at: 'calls',
+    body: (
+      <>
+        <h1>Calls</h1>
+        <Tiles tiles={tiles} />
+        <nav class="tabs" aria-label="Outcome">
+          {OUTCOMES.map(([outcome, name]) => (
+            <a
+              href={home + query({ ...filters, outcome })}
+              aria-current={filters.outcome === outcome ? 'true' : undefined}
+            >
+              {name}
+            </a>
+          ))}
+        </nav>
+        <FilterForm visit={visit} filters={filters} home={home} />
+        {calls.length === 0 ? (
+          <NoCalls visit={visit} isFiltered={isFiltered} hasMore={next !== undefined} home={home} />
+        ) : (
+          <CallTable calls={calls} tenant={viewer.tenant} now={now} />
+        )}
+        <Older href={next && home + query({ ...filters, cursor: next })} />
+      </>
+    ),
+  });
+}
+
+function FilterForm({ visit, filters, home }: { visit: Visit; filters: Filters; home: string }) {
+  const names = visit.c.var.isolate.tools.names(undefined);
+  const others = (['outcome', 'token', 'code', 'run', 'until'] as const).filter(
+    (name) => filters[name] !== undefined,
+  );
+  return (
+    <form class="filters" method="get" action={home}>
+      {others.map((name) => (
+        <input type="hidden" name={name} value={filters[name]} />
+      ))}
+      <label>
+        Tool
+        <select name="tool">
+          <option value="">any</option>
+          {[...names, 'unknown'].map((name) => (
+            <option value={name} selected={name === filters.tool}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Cell
+        <input name="key" value={filters.key ?? ''} maxlength={256} placeholder="any key" />
+      </label>
+      <label>
+        Client
+        <input name="client" value={filters.client ?? ''} maxlength={64} placeholder="any" />
+      </label>
+      <label>
+        Within
+        <select name="since">
+          {SINCE.map(([value, name]) => (
+            <option value={value} selected={value === (filters.since ?? '')}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button type="submit">Filter</button>
+      {Object.keys(filters).length > 0 && (
+        <a class="clear" href={home}>
+          Clear
+        </a>
+      )}
+    </form>
+  );
+}
+
+export function CallTable({ calls, tenant, now }: { calls: readonly Entry[]; tenant: string; now: number }) {
+  return (
+    <table class="rows calls">
+      <thead>
+        <tr>
+          <th scope="col">Time (UTC)</th>
+          <th scope="col">Tool</th>
+          <th scope="col">Status</th>
+          <th scope="col">Arguments</th>
+          <th scope="col">Changed</th>
+          <th scope="col" class="number">
+            Took
+          </th>
+          <th scope="col">Caller</th>
+        </tr>
+      </thead>
+      <tbody>
+        {calls.map((call) => (
+          <tr>
+            <td class="c-time">
+              <Time at={call.at} near={now} />
+            </td>
+            <td class="c-tool">
+              {call.run > 0 ? (
+                <a data-row href={`/console/${tenant}/runs/${call.run}#call-${call.id}`}>
+                  {call.tool}
+                </a>
+              ) : (
+                call.tool
+              )}
+            </td>
+            <td class="c-status">
+              <Status call={call} />
+            </td>
+            <td class="c-args">
+              <bdi class="clip">{argumentsText(call.args)}</bdi>
+            </td>
+            <td class="c-changed">
+              <Changed call={call} />
+            </td>
+            <td class="c-took number">{duration(call.took_ms)}</td>
+            <td class="c-caller">
+              <span class="clip">
+                <Caller call={call} />
+              </span>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Changed({ call: { changes = [], rev_from: from, rev_to: to } }: { call: Entry }) {
+  const [first] = changes;
+  if (first === undefined) return null;
+  if (to - from > 1)
+    return (
+      <>
+        rev {from + 1}–{to}
+      </>
+    );
+  return (
+    <>
+      rev {to}
+      <span class="hidden"> {changeText(first)}</span>
+    </>
+  );
+}
+
+function NoCalls({
+  visit,
+  isFiltered,
+  hasMore,
+  home,
+}: {
+  visit: Visit;
+  isFiltered: boolean;
+  hasMore: boolean;
+  home: string;
+}) {
+  if (hasMore)
+    return (
+      <Empty title="None of the newest 25,000 records match.">
+        <p>Older ones may: go on with “Older”.</p>
+      </Empty>
+    );
+  if (isFiltered)
+    return (
+      <Empty title="No call matches these filters.">
+        <p>
+          <a href={home}>Show all calls</a>
+        </p>
+      </Empty>
+    );
+  return (
+    <Empty title="No agent has called yet.">
+      <p>Make the first call, with a token that may write to the blackboard, then reload:</p>
+      <pre tabindex={0}>
+        <code>{`curl ${ownOrigin(visit.c)}/v1/tools/blackboard_write -H "Authorization: Bearer $TOKEN" \\
+  -H "Content-Type: application/json" -d '{"key":"hello","value":"world"}'`}</code>
+      </pre>
+      <p>Or connect an MCP client to {ownOrigin(visit.c)}/mcp.</p>
+    </Empty>
+  );
+}

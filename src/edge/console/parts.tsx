@@ -1,0 +1,124 @@
+import type { Child } from 'hono/jsx';
+import type { Entry } from '../../tenant/records/reading/entry.ts';
+import { isSetback } from '../../tenant/records/record.ts';
+
+/** What several pages are made of. */
+
+/** A moment: the time of the day, with the date where it is of another day than `near`. */
+export function Time({ at, near }: { at: string | number; near?: number }) {
+  const iso = new Date(at).toISOString();
+  const isSameDay = near !== undefined && iso.slice(0, 10) === new Date(near).toISOString().slice(0, 10);
+  return (
+    <time datetime={iso} class="time">
+      {isSameDay ? '' : `${iso.slice(0, 10)} `}
+      {iso.slice(11, 19)}
+      <span class="ms">{iso.slice(19, 23)}</span>
+    </time>
+  );
+}
+
+const UNITS = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+] as const;
+
+/** A length of time in one unit, short enough for a column. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const unit = UNITS.find(([, size]) => ms >= 2 * size);
+  if (unit !== undefined) return `${Math.round(ms / unit[1])} ${unit[0]}`;
+  return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+}
+
+export const count = (value: number) => value.toLocaleString('en');
+
+export function Tiles({
+  tiles,
+}: {
+  tiles: readonly { name: string; value: string; tone?: Tone; href?: string }[];
+}) {
+  return (
+    <dl class="tiles">
+      {tiles.map(({ name, value, tone = 'plain', href }) => (
+        <div>
+          <dt>{name}</dt>
+          <dd class={tone}>{href === undefined ? value : <a href={href}>{value}</a>}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+export type Tone = 'plain' | 'ok' | 'warn' | 'bad';
+
+/** How a call ended: red is a refusal or failure, yellow what an agent has to react to, such as a conflict. */
+export function toneOf({ outcome, status }: Pick<Entry, 'outcome' | 'status'>): Tone {
+  if (outcome === 'error' || outcome === 'refused') return 'bad';
+  if (isSetback(status ?? null)) return 'warn';
+  return outcome === 'started' ? 'plain' : 'ok';
+}
+
+export const endOf = ({ outcome, status, code }: Pick<Entry, 'outcome' | 'status' | 'code'>) =>
+  status ?? code ?? (outcome === 'answer' ? 'ok' : outcome);
+
+export function Status({ call }: { call: Pick<Entry, 'outcome' | 'status' | 'code' | 'times'> }) {
+  return (
+    <>
+      <span class={`status ${toneOf(call)}`}>{endOf(call)}</span>
+      {call.times > 1 && <span class="times"> ×{count(call.times)}</span>}
+    </>
+  );
+}
+
+/** Who called: the credential, which nobody can forge, then what client and agent call themselves. */
+export function Caller({ call }: { call: Pick<Entry, 'token_id' | 'token_label' | 'client' | 'by'> }) {
+  const claimed = [call.client, call.by].filter((name) => name !== undefined);
+  return (
+    <>
+      <bdi>{call.token_label ?? call.token_id.slice(0, 8)}</bdi>
+      {claimed.map((name) => (
+        <>
+          <span class="soft"> · </span>
+          <bdi class="soft">{name}</bdi>
+        </>
+      ))}
+    </>
+  );
+}
+
+/** The arguments in one line, as the log shows them. */
+export function argumentsText(args: Entry['args'] = {}): string {
+  return Object.entries(args)
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ');
+}
+
+/** A query string of those parameters that are given. */
+export function query(parameters: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, String(value)]],
+  );
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}
+
+/** The end of a page of a list. */
+export function Older({ href }: { href: string | undefined }) {
+  if (href === undefined) return null;
+  return (
+    <p class="older">
+      <a href={href} rel="next">
+        Older
+      </a>
+    </p>
+  );
+}
+
+export const Empty = ({ title, children }: { title: string; children?: Child }) => (
+  <div class="empty">
+    <p>
+      <strong>{title}</strong>
+    </p>
+    {children}
+  </div>
+);

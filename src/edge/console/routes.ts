@@ -1,0 +1,63 @@
+import { type Context, Hono } from 'hono';
+import { parseTenantId } from '../../tenant/contract/call.ts';
+import { methodNotAllowed, problem } from '../http/http-errors.ts';
+import type { AppEnv } from '../http/isolate.ts';
+import { refuse } from '../http/refusal-log.ts';
+import { getScript, getStyle, SCRIPT_PATH, STYLE_PATH } from './assets.ts';
+import { PAGES, type PagePath, pagesFor } from './layout.tsx';
+import { nothingHere, notShownPage } from './not-shown.tsx';
+import { callsPage } from './pages/calls.tsx';
+import { runPage } from './pages/run.tsx';
+import { runsPage } from './pages/runs.tsx';
+import { sessionOf } from './session.ts';
+import { askAnew, askToSignIn, signIn, signInPage, signOut } from './sign-in.tsx';
+import { startVisit, type Visit } from './visit.ts';
+
+/** The console: pages for people on what the agents of one tenant do. They only read. */
+export const consolePages = new Hono<AppEnv>();
+
+type Page = (visit: Visit) => Promise<Response>;
+
+/** Each page of the navigation, and the pages that it leads to. */
+const ROUTES: readonly (readonly [path: string, at: PagePath, page: Page])[] = [
+  ['/calls', 'calls', callsPage],
+  ['/runs', 'runs', runsPage],
+  ['/runs/:run', 'runs', runPage],
+];
+
+const only =
+  (...methods: readonly string[]) =>
+  (c: Context<AppEnv>) =>
+    refuse(c, problem, methodNotAllowed(methods));
+
+consolePages.get(STYLE_PATH.slice('/console'.length), getStyle);
+consolePages.get(SCRIPT_PATH.slice('/console'.length), getScript);
+consolePages.get('/', (c) => signInPage(c));
+consolePages.post('/', signIn);
+consolePages.all('/', only('GET', 'POST'));
+consolePages.post('/:tenant/sign-out', signOut);
+consolePages.all('/:tenant/sign-out', only('POST'));
+consolePages.get('/:tenant', (c) => visited(c, undefined, firstPage));
+for (const [path, at, page] of ROUTES) {
+  consolePages.get(`/:tenant${path}`, (c) => visited(c, at, page));
+  consolePages.all(`/:tenant${path}`, only('GET'));
+}
+consolePages.get('/*', nothingHere);
+
+/** Shows a page to a person who is signed in to its tenant, or lets them sign in. */
+async function visited(c: Context<AppEnv>, at: PagePath | undefined, page: Page): Promise<Response> {
+  const tenant = parseTenantId(c.req.param('tenant') ?? '');
+  if (tenant === undefined) return nothingHere(c);
+  const session = await sessionOf(c, tenant);
+  if (session === undefined) return askToSignIn(c);
+  const visit = await startVisit(c, session);
+  if (visit.ok) return page(visit.value);
+  const isEnded = visit.error.kind === 'refused' && visit.error.refusal.reason === 'invalid_token';
+  return isEnded ? askAnew(c, tenant) : notShownPage(c, visit.error, { at });
+}
+
+/** The first page that the token may see. */
+async function firstPage({ c, viewer }: Visit): Promise<Response> {
+  const [first = PAGES[0]] = pagesFor(viewer.scopes);
+  return c.redirect(`/console/${viewer.tenant}/${first.path}`, 303);
+}

@@ -1,0 +1,29 @@
+/** The script of the console. Nothing depends on it: it adds the local time to each time, and keys to what links can do. */
+export const SCRIPT = `'use strict';
+for (const time of document.querySelectorAll('time[datetime]')) {
+  time.title = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+}
+const rows = [...document.querySelectorAll('[data-row]')];
+const move = (by) => {
+  const at = rows.indexOf(document.activeElement);
+  const next = at === -1 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by));
+  rows[next]?.focus();
+};
+const KEYS = {
+  j: () => move(1),
+  k: () => move(-1),
+  '/': () => document.querySelector('form.filters :is(input, select)')?.focus(),
+  '?': () => {
+    const keys = document.querySelector('details.keys');
+    if (keys === null) return;
+    keys.open = !keys.open;
+    if (keys.open) keys.scrollIntoView({ block: 'nearest' });
+  },
+};
+document.addEventListener('keydown', (event) => {
+  const isTyping = event.target.closest('input, select, textarea') !== null;
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, event.key)) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+`;

@@ -1,0 +1,158 @@
+/** The stylesheet of the console: one set of properties for light and dark, system fonts, nothing from elsewhere. */
+export const STYLE = `
+:root {
+  color-scheme: light dark;
+  --page: light-dark(#f7f8fa, #111418);
+  --card: light-dark(#fff, #191d23);
+  --text: light-dark(#1b1f24, #e6e9ed);
+  --soft: light-dark(#56606d, #a5afbc);
+  --line: light-dark(#dfe3e8, #2e353e);
+  --edge: light-dark(#868f9b, #6d7785);
+  --link: light-dark(#0b57b5, #8dbbff);
+  --ok: light-dark(#1c6b3f, #6fcf97);
+  --warn: light-dark(#8a5300, #f2b84b);
+  --bad: light-dark(#b3141d, #ff8f8f);
+  --ok-bar: light-dark(#4c7fd0, #6b9ae4);
+  --warn-soft: light-dark(#fff4d9, #382b10);
+  --bad-soft: light-dark(#fdeaea, #3c1a1c);
+  --gap: light-dark(#e3e6ea, #2b323b);
+  --mono: ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", monospace;
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; scroll-padding-top: 1rem; }
+body { margin: 0; font: 0.9375rem/1.5 system-ui, sans-serif; background: var(--page); color: var(--text); overflow-wrap: anywhere; }
+header, main, footer { max-width: 75rem; margin: 0 auto; padding: 0 1.25rem; }
+main { padding-top: 1.25rem; padding-bottom: 2.5rem; }
+main:focus { outline: none; }
+header { display: flex; align-items: center; gap: 0.25rem 1.25rem; min-height: 3.25rem; border-bottom: 1px solid var(--line); max-width: none; background: var(--card); padding: 0 max(1.25rem, calc((100% - 75rem) / 2 + 1.25rem)); }
+header .brand { font-weight: 700; color: inherit; text-decoration: none; }
+header .tenant { font: 0.8125rem var(--mono); color: var(--soft); }
+header nav { display: flex; gap: 0.25rem; flex: 1; overflow-x: auto; align-self: stretch; }
+header nav a { display: flex; align-items: center; padding: 0 0.6rem; color: var(--soft); text-decoration: none; border: solid transparent; border-width: 3px 0; white-space: nowrap; }
+header nav a:hover { color: var(--text); }
+header nav a[aria-current] { color: var(--text); font-weight: 600; border-bottom-color: var(--link); }
+footer { padding-top: 0.75rem; padding-bottom: 1.5rem; color: var(--soft); font-size: 0.8125rem; display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: baseline; border-top: 1px solid var(--line); }
+footer dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1rem; margin: 0.5rem 0; }
+footer dd { margin: 0; }
+kbd { font: 0.75rem var(--mono); padding: 0.05rem 0.35rem; border: 1px solid var(--line); border-radius: 0.25rem; background: var(--card); }
+.skip { position: absolute; left: -99rem; }
+.skip:focus { left: 0.5rem; top: 0.5rem; z-index: 1; padding: 0.5rem 0.75rem; background: var(--card); }
+h1 { margin: 0 0 0.75rem; font-size: 1.375rem; line-height: 1.25; letter-spacing: -0.01em; }
+h1 bdi { font-weight: 400; }
+h2 { margin: 1.75rem 0 0.6rem; font-size: 1.0625rem; }
+p { margin: 0.5rem 0; }
+.lead { max-width: 46rem; margin-top: -0.25rem; }
+a { color: var(--link); text-underline-offset: 0.15em; }
+bdi { unicode-bidi: isolate; }
+code, pre, .time, .at, .args, .c-args { font-family: var(--mono); font-size: 0.8125rem; }
+pre { margin: 0.6rem 0; padding: 0.7rem 0.9rem; border: 1px solid var(--line); border-radius: 0.4rem; background: var(--card); overflow-x: auto; white-space: pre-wrap; }
+.soft { color: var(--soft); }
+.warn { color: var(--warn); }
+.bad { color: var(--bad); }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.unit { display: none; }
+.alert { padding: 0.6rem 0.8rem; border: 1px solid var(--bad); border-radius: 0.4rem; background: var(--bad-soft); color: var(--text); }
+.narrow { max-width: 34rem; margin: 0 auto; padding-top: 1rem; }
+.stack { display: grid; gap: 0.5rem; justify-items: start; margin: 1.25rem 0; }
+.stack p { margin: 0; }
+label { font-weight: 600; }
+input, select, button { min-height: 2.25rem; padding: 0.3rem 0.6rem; border: 1px solid var(--edge); border-radius: 0.4rem; font: inherit; color: inherit; background: var(--card); }
+.stack input { width: 100%; min-height: 2.75rem; }
+button { cursor: pointer; font-weight: 500; }
+button:hover { border-color: var(--text); }
+.first { min-height: 2.75rem; padding: 0.3rem 1.25rem; border-color: transparent; background: light-dark(#0b57b5, #8dbbff); color: light-dark(#fff, #10151b); font-weight: 600; }
+:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 0.2rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 0.75rem; margin: 0 0 1.25rem; }
+.tiles div { padding: 0.6rem 0.9rem 0.7rem; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
+.tiles dt { color: var(--soft); font-size: 0.8125rem; }
+.tiles dd { margin: 0; font-size: 1.375rem; font-weight: 650; line-height: 1.3; font-variant-numeric: tabular-nums; }
+.tiles a { color: inherit; }
+.tabs { display: flex; flex-wrap: wrap; gap: 0.4rem; margin: 0 0 0.75rem; }
+.tabs a { padding: 0.25rem 0.8rem; border: 1px solid var(--line); border-radius: 1rem; background: var(--card); color: var(--text); text-decoration: none; }
+.tabs a:hover { border-color: var(--edge); }
+.tabs a[aria-current] { border-color: var(--link); background: light-dark(#e8f0fc, #1c2c45); font-weight: 600; }
+.filters { display: flex; flex-wrap: wrap; gap: 0.5rem 0.75rem; align-items: end; margin: 0 0 1rem; }
+.filters label { display: grid; gap: 0.15rem; font-size: 0.8125rem; font-weight: 400; color: var(--soft); }
+.filters input, .filters select { font-size: 0.875rem; width: 11rem; color: var(--text); }
+.filters ::placeholder { color: var(--soft); opacity: 1; }
+.filters .clear { padding: 0.4rem 0; }
+.rows { width: 100%; border-collapse: separate; border-spacing: 0; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
+.rows th { padding: 0.45rem 0.6rem; text-align: left; font-size: 0.75rem; font-weight: 600; color: var(--soft); white-space: nowrap; }
+.rows td { padding: 0.4rem 0.6rem; border-top: 1px solid var(--line); vertical-align: baseline; unicode-bidi: isolate; }
+.rows tbody tr:hover { background: light-dark(#f4f7fb, #1e242c); }
+.rows th:first-child, .rows td:first-child { padding-left: 0.9rem; }
+.rows th:last-child, .rows td:last-child { padding-right: 0.9rem; }
+.rows .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.time { white-space: nowrap; }
+.ms { color: var(--soft); }
+.clip { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
+.c-args { width: 40%; }
+.c-tool { white-space: nowrap; }
+.c-caller { width: 22%; font-size: 0.875rem; }
+.r-client { width: 34%; }
+.c-changed { white-space: nowrap; color: var(--soft); font-size: 0.8125rem; }
+.c-status { white-space: nowrap; }
+.status { display: inline-block; padding: 0 0.5rem; border: 1px solid transparent; border-radius: 0.75rem; font-size: 0.8125rem; line-height: 1.35rem; }
+.status.ok { padding-left: 0; color: var(--ok); }
+.status.plain { border-color: var(--line); color: var(--soft); }
+.status.warn { background: var(--warn-soft); }
+.status.bad { background: var(--bad-soft); font-weight: 600; }
+.times { font-weight: 600; font-variant-numeric: tabular-nums; }
+.tag { margin-left: 0.5rem; padding: 0 0.4rem; border: 1px solid var(--line); border-radius: 0.25rem; font-size: 0.75rem; color: var(--soft); }
+.older { margin: 1rem 0; }
+.empty { padding: 1.5rem 1.25rem; border: 1px dashed var(--edge); border-radius: 0.5rem; background: var(--card); }
+.empty p:first-child { margin-top: 0; }
+.waterfall { list-style: none; margin: 0.6rem 0 0; padding: 0; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); overflow: hidden; }
+.waterfall li { display: grid; grid-template-columns: 13rem 8rem 1fr 12rem; gap: 0.75rem; align-items: center; padding: 0.2rem 0.9rem; border-top: 1px solid var(--line); font-size: 0.875rem; }
+.waterfall li:first-child { border-top: 0; }
+.waterfall .who { color: var(--soft); font-size: 0.8125rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.waterfall svg { display: block; width: 100%; height: 0.9rem; }
+.waterfall .note { color: var(--soft); font-size: 0.8125rem; font-variant-numeric: tabular-nums; }
+rect { fill: var(--ok-bar); }
+rect.gap { fill: var(--gap); }
+rect.warn { fill: var(--warn); }
+rect.bad { fill: var(--bad); }
+rect.waited { fill: var(--card); opacity: 0.55; }
+.note .warn { color: var(--warn); }
+.note .bad { color: var(--bad); }
+.steps { list-style: none; margin: 0; padding: 0; }
+.steps > li { padding: 0.5rem 0.9rem 0.55rem 6.75rem; border-left: 2px solid var(--line); }
+.steps > li:target { border-left-color: var(--link); background: var(--card); }
+.steps p { margin: 0.1rem 0; }
+.steps .at { float: left; width: 5.25rem; margin-left: -5.75rem; text-align: right; color: var(--soft); line-height: 1.4rem; font-variant-numeric: tabular-nums; }
+.steps details ul { list-style: none; margin: 0.4rem 0 0; padding: 0; }
+.steps summary { cursor: pointer; }
+.effect::before { content: "→ "; color: var(--soft); }
+@media (max-width: 46rem) {
+  header { flex-wrap: wrap; padding-top: 0.6rem; }
+  header nav { order: 3; flex-basis: 100%; margin: 0 -0.6rem; }
+  header nav a { padding: 0.4rem 0.6rem; }
+  header form { margin-left: auto; }
+  header, main, footer { padding-left: 0.9rem; padding-right: 0.9rem; }
+  .tiles { grid-template-columns: 1fr 1fr; gap: 0.5rem; }
+  .filters label { flex: 1 1 8rem; }
+  .filters input, .filters select { width: 100%; min-height: 2.5rem; }
+  .rows, .rows tbody { display: block; }
+  .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .rows tr { display: grid; gap: 0.1rem 0.75rem; padding: 0.6rem 0.9rem; border-top: 1px solid var(--line); align-items: baseline; }
+  .rows tbody tr:first-child { border-top: 0; }
+  .rows td, .rows td:first-child, .rows td:last-child { padding: 0; border: 0; width: auto; min-width: 0; text-align: left; }
+  .rows td:empty { display: none; }
+  .calls tr { grid-template-columns: 1fr auto; grid-template-areas: "tool status" "args args" "time took" "caller changed"; }
+  .c-time { grid-area: time; } .c-tool { grid-area: tool; font-weight: 600; } .c-status { grid-area: status; } .c-args { grid-area: args; }
+  .c-changed { grid-area: changed; } .rows .c-took { grid-area: took; text-align: right; color: var(--soft); font-size: 0.8125rem; } .c-caller { grid-area: caller; color: var(--soft); }
+  .c-changed { text-align: right; }
+  .runs tr { grid-template-columns: auto 1fr auto; grid-template-areas: "run client token" "began began lasted" "calls bad changed"; }
+  .r-run { grid-area: run; font-weight: 600; } .r-client { grid-area: client; } .r-began { grid-area: began; } .rows .r-lasted { grid-area: lasted; text-align: right; color: var(--soft); font-size: 0.8125rem; }
+  .r-calls { grid-area: calls; } .rows .r-bad { grid-area: bad; } .rows .r-changed { grid-area: changed; text-align: right; } .r-token { grid-area: token; }
+  .unit { display: inline; }
+  .status.ok { padding-right: 0; }
+  .waterfall li { grid-template-columns: auto 1fr auto; gap: 0.1rem 0.75rem; padding: 0.45rem 0.9rem; }
+  .waterfall svg { grid-column: 1 / -1; grid-row: 2; height: 0.7rem; }
+  .waterfall .note { text-align: right; }
+  .steps > li { padding: 0.5rem 0 0.55rem 0.75rem; }
+  .steps .at { float: none; display: block; width: auto; margin: 0; text-align: left; }
+}
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
+@media print { header nav, header form, .filters, footer { display: none; } }
+`;

@@ -1,0 +1,58 @@
+import type { Context } from 'hono';
+import type * as z from 'zod';
+import { fail, type Result, succeed } from '../../result.ts';
+import type { CallOutcome } from '../../tenant/contract/call.ts';
+import type { Principal } from '../auth/tokens.ts';
+import { problem } from '../http/http-errors.ts';
+import type { AppEnv } from '../http/isolate.ts';
+import { internalCall } from '../tenant-client/internal-call.ts';
+import { createContext } from '../tenant-client/request-context.ts';
+import type { Viewer } from './layout.tsx';
+
+/** Why something is not shown: how the call ended that asks for it. */
+export type NotShown = Exclude<CallOutcome, { kind: 'answer' | 'deferred' }>;
+
+/** What is asked of the tenant: a tool that only reads. */
+export interface Asked<Output extends z.ZodType> {
+  readonly name: string;
+  readonly output: Output;
+}
+
+/** One page of a person who is signed in: everything that it shows is asked of the tenant with the person's token. */
+export interface Visit {
+  readonly c: Context<AppEnv>;
+  readonly viewer: Viewer;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /**
+   * Calls a tool as any client would: admitted, charged, recorded and logged.
+   * @param args checked by the tenant, as any arguments are
+   */
+  read<Output extends z.ZodType>(
+    tool: Asked<Output>,
+    args: Readonly<Record<string, unknown>>,
+  ): Promise<Result<z.output<Output>, NotShown>>;
+}
+
+const UNAVAILABLE = { kind: 'refused', refusal: { reason: 'unavailable' } } as const;
+
+/** Admits the person's token, which may have ended since they signed in. */
+export async function startVisit(c: Context<AppEnv>, principal: Principal): Promise<Result<Visit, NotShown>> {
+  const context = createContext(c, principal, { format: problem, transport: 'console' });
+  const admission = await context.tenant.admit(undefined, true);
+  if (!admission.ok) return fail({ kind: 'refused', refusal: admission.error });
+  return succeed({
+    c,
+    viewer: { tenant: principal.tenant, scopes: admission.value.scopes },
+    now: c.var.arrival.receivedAt,
+    read: async (tool, args) => {
+      const call = internalCall(context, tool, { ...args });
+      const outcome = await context.tenant.call(call);
+      if (outcome.kind === 'deferred') return fail(UNAVAILABLE);
+      if (outcome.kind !== 'answer') return fail(outcome);
+      // The tenant's Durable Object may still run another release.
+      const answer = tool.output.safeParse(JSON.parse(outcome.json));
+      return answer.success ? succeed(answer.data) : fail(UNAVAILABLE);
+    },
+  });
+}

@@ -1,0 +1,60 @@
+import { type Sent, send } from './http.ts';
+
+const ORIGIN = 'https://mcp.test';
+
+/** A browser in front of the console, inside workerd: it keeps cookies, and follows nothing by itself. */
+export class ConsoleBrowser {
+  readonly #cookies = new Map<string, string>();
+
+  signIn(
+    token: string,
+    fields: Record<string, string> = {},
+    headers: Sent['headers'] = {},
+  ): Promise<Response> {
+    return this.post('/console', new URLSearchParams({ token, ...fields }).toString(), headers);
+  }
+
+  get(path: string): Promise<Response> {
+    return this.send('GET', path);
+  }
+
+  /** The text of a page that is shown. */
+  async page(path: string): Promise<string> {
+    const response = await this.get(path);
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`${path}: ${response.status} ${text}`);
+    return text;
+  }
+
+  /** Sends a form, as a page of the server does. */
+  post(path: string, body = '', headers: Sent['headers'] = {}): Promise<Response> {
+    return this.send('POST', path, {
+      headers: { origin: ORIGIN, 'content-type': 'application/x-www-form-urlencoded', ...headers },
+      body,
+    });
+  }
+
+  async send(method: string, path: string, { headers = {}, ...sent }: Sent = {}): Promise<Response> {
+    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const response = await send(path, {
+      ...sent,
+      method,
+      headers: { cookie: cookie || undefined, ...headers },
+    });
+    for (const set of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? [];
+      if (value === '') this.#cookies.delete(name);
+      else this.#cookies.set(name, value);
+    }
+    return response;
+  }
+
+  /** The session of a tenant. */
+  cookie(tenant: string): string {
+    return this.#cookies.get(`__Host-bulkhead-console-${tenant}`) ?? '';
+  }
+
+  keep(tenant: string, value: string): void {
+    this.#cookies.set(`__Host-bulkhead-console-${tenant}`, value);
+  }
+}
