@@ -10,20 +10,23 @@ const DEFAULT_DAYS = 7;
 const MAX_MODELS = 20;
 const OTHER_MODELS = '(other)';
 
+/** A counter that is left out is 0. */
 const counterFields = {
   hits: count(),
   misses: count(),
-  stale: count(),
-  negative: count(),
-  coalesced: count().describe(
-    "Lookups that did not call the model because of another caller's lease: they waited for its answer (also a " +
-      'hit) or got pending.',
-  ),
-  rejected: count(),
+  stale: count().optional(),
+  negative: count().optional(),
+  coalesced: count()
+    .optional()
+    .describe(
+      "Lookups that did not call the model because of another caller's lease: they waited for its answer (also a " +
+        'hit) or got pending.',
+    ),
+  rejected: count().optional(),
   hit_rate: z.number().describe('Share of lookups answered from the cache, 0 to 1.'),
-  evicted: count(),
-  tokens_saved: count(),
-  usd_saved: z.number(),
+  evicted: count().optional(),
+  tokens_saved: count().optional(),
+  usd_saved: z.number().optional(),
 };
 
 export const cacheStats = defineTool({
@@ -47,7 +50,9 @@ export const cacheStats = defineTool({
       .optional()
       .describe('entries and bytes still include entries that expired or were invalidated.'),
     quota_bytes: count().describe('For all namespaces together.'),
-    by_model: z.array(z.strictObject({ model: z.string(), ...counterFields })),
+    by_model: z
+      .array(z.strictObject({ model: z.string(), ...counterFields }))
+      .describe('Counters of 0 are omitted.'),
   }),
   log: { namespace: 'plain', days: 'plain' },
   run: ({ namespace: ns = null, days }, { sql, now }) => {
@@ -133,13 +138,13 @@ function describeSums({ micro_usd_saved: microUsd, ...sums }: Sums) {
   return {
     hits: sums.hits,
     misses: sums.misses,
-    stale: sums.stale,
-    negative: sums.negative,
-    coalesced: sums.coalesced,
-    rejected: sums.rejected,
+    stale: sums.stale || undefined,
+    negative: sums.negative || undefined,
+    coalesced: sums.coalesced || undefined,
+    rejected: sums.rejected || undefined,
     hit_rate: lookups === 0 ? 0 : Math.round((answered / lookups) * 10_000) / 10_000,
-    evicted: sums.evicted,
-    tokens_saved: sums.tokens_saved,
-    usd_saved: microUsd / MICRO_USD_PER_USD,
+    evicted: sums.evicted || undefined,
+    tokens_saved: sums.tokens_saved || undefined,
+    usd_saved: microUsd / MICRO_USD_PER_USD || undefined,
   };
 }

@@ -76,7 +76,8 @@ export const scarCheck = defineTool({
     agent: 'plain',
     limit: 'plain',
   },
-  run(args, { sql, now }) {
+  run(args, context) {
+    const { sql, now } = context;
     requireTextLimits(args);
     const attempt = {
       project: redacted(args.project),
@@ -101,7 +102,7 @@ export const scarCheck = defineTool({
       decided_by: first && scarIdText(first.match.scar.id),
       scars: shown.map(({ match, fixes }) => {
         const fix = recommendedFix(fixes);
-        return { ...scarView(match, fixes.length, now), known_fix: fix && knownFixView(fix, now) };
+        return { ...scarView(match, fixes.length, context), known_fix: fix && knownFixView(fix, context) };
       }),
       suppressed: found.length - fresh.length,
       left_out: fresh.length - shown.length,

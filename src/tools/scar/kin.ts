@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { Sql } from '../tool.ts';
+import type { Sql, ToolContext } from '../tool.ts';
 import { type Fix, fixesOf, recommendedFix } from './fixes.ts';
 import { findSimilar, type Match } from './match.ts';
 import { scarSchema, scarView } from './output.ts';
@@ -69,11 +69,14 @@ export const kinSchema = scarSchema.pick({
   age_s: true,
 });
 
-export function kinView({ nearest, fixes }: Kin, now: number): z.output<typeof kinSchema> {
+export function kinView(
+  { nearest, fixes }: Kin,
+  reader: Pick<ToolContext, 'now' | 'author'>,
+): z.output<typeof kinSchema> {
   const { scar_id, state, matched_by, error_type, summary, occurrences, principal, agent, age_s } = scarView(
     nearest,
     fixes.length,
-    now,
+    reader,
   );
   return { scar_id, state, matched_by, error_type, summary, occurrences, principal, agent, age_s };
 }

@@ -59,7 +59,10 @@ export const scarList = defineTool({
     scars: z.array(listedSchema),
     total: count(),
     total_is_minimum: z.literal(true).optional().describe('The real numbers can be higher.'),
-    hidden: z.strictObject({ muted: count(), archived: count() }),
+    hidden: z
+      .strictObject({ muted: count(), archived: count() })
+      .optional()
+      .describe('Omitted if none is hidden.'),
     next_cursor: z.string().optional(),
     hint: howToGetTheRest(),
   }),
@@ -101,18 +104,19 @@ export const scarList = defineTool({
         ? pageOfHits(sql, found, { ...order, sort })
         : pageOfScars(sql, wanted, { ...order, sort: args.sort ?? 'recent' });
     const { counts, index } = found;
-    const described = page.scars.map((scar) => listedView(scar, scar.fixes, now));
+    const described = page.scars.map((scar) => listedView(scar, scar.fixes, context));
     const scars = new AnswerBudget(context.answerBytes).first(described);
     const isCut = scars.length < described.length;
     const last = isCut ? page.scars[scars.length - 1] : page.next;
     const next = last && { place: last.place, id: last.id, index, as_of: asOf };
     const hiddenOf = (state: (typeof HIDDEN)[number]) =>
       args.status === state ? 0 : (counts.get(state) ?? 0);
+    const [muted, archived] = [hiddenOf('muted'), hiddenOf('archived')];
     return {
       scars: [...scars],
       total: states.reduce<number>((sum, state) => sum + (counts.get(state) ?? 0), 0),
       total_is_minimum: found.isMinimum ? (true as const) : undefined,
-      hidden: { muted: hiddenOf('muted'), archived: hiddenOf('archived') },
+      hidden: muted + archived === 0 ? undefined : { muted, archived },
       next_cursor: next && CURSORS.encode(context, identity, next),
       hint: isCut ? CUT_HINT : undefined,
     };

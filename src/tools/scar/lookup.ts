@@ -63,7 +63,8 @@ export const scarLookup = defineTool({
     project: 'plain',
     limit: 'plain',
   },
-  run(args, { sql, now, answerBytes }) {
+  run(args, context) {
+    const { sql, now, answerBytes } = context;
     requireTextLimits(args);
     const failure = {
       project: redacted(args.project),
@@ -87,10 +88,10 @@ export const scarLookup = defineTool({
     const resolution = shown.map((match) => recommendedFix(ofScar(match))).find((fix) => fix !== undefined);
     const budget = new AnswerBudget(answerBytes - MAX_TEXT_BYTES.resolution);
     const firstViews = (some: readonly Fix[]) =>
-      budget.first(some.slice(0, MAX_FIXES_SHOWN).map((fix) => fixView(fix, now)));
+      budget.first(some.slice(0, MAX_FIXES_SHOWN).map((fix) => fixView(fix, context)));
     const fixViews = [...firstViews(inOrder.filter((fix) => !isDiscouraged(fix)))];
     const avoid = [...firstViews(inOrder.filter(isDiscouraged))];
-    const scars = [...budget.first(shown.map((match) => scarView(match, ofScar(match).length, now)))];
+    const scars = [...budget.first(shown.map((match) => scarView(match, ofScar(match).length, context)))];
     return {
       match: MATCH[shown[0]?.stage ?? 'none'],
       fingerprint: exact?.fingerprint ?? fingerprintOf(args),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { clip } from '../../telemetry/redact.ts';
 import { count } from '../fields.ts';
+import type { ToolContext } from '../tool.ts';
 import type { Fix } from './fixes.ts';
 import { MATCHED_BY, type Match } from './match.ts';
 import { CLASSES, SEVERITIES, STATES } from './state.ts';
@@ -14,7 +15,7 @@ const MAX_EVIDENCE_CHARS = 300;
 const CONFIDENCE_STEPS = 1000;
 
 const author = {
-  principal: z.string().describe('Id of the token that wrote it.'),
+  principal: z.string().optional().describe('Id of the token that wrote it, unless it is yours.'),
   agent: z.string().optional(),
   age_s: count(),
 };
@@ -46,11 +47,11 @@ export const scarSchema = z.strictObject({
   error_code: z.string().optional(),
   summary: z.string(),
   cause: z.string().optional(),
-  class: z.enum(CLASSES),
+  class: z.enum(CLASSES).optional().describe('Omitted if unknown.'),
   severity: z.enum(SEVERITIES).optional(),
-  tags: z.array(z.string()),
+  tags: z.array(z.string()).optional(),
   occurrences: count(),
-  fixes: count().describe('How many fixes it has.'),
+  fixes: count().optional().describe('How many fixes it has; omitted if none.'),
   ...author,
 });
 
@@ -62,8 +63,15 @@ export const fixScoreSchema = z.strictObject(fixScore);
 const orUndefined = (value: string | null) => value ?? undefined;
 const ageSeconds = (since: number, now: number) => Math.max(0, Math.floor((now - since) / 1000));
 
-const authorFields = (row: { principal: string; agent: string | null }, since: number, now: number) => ({
-  principal: row.principal,
+/** For whom an answer is made, and when. */
+type Reader = Pick<ToolContext, 'now' | 'author'>;
+
+const authorFields = (
+  row: { principal: string; agent: string | null },
+  since: number,
+  { now, author }: Reader,
+) => ({
+  principal: row.principal === author.principal ? undefined : row.principal,
   agent: orUndefined(row.agent),
   age_s: ageSeconds(since, now),
 });
@@ -79,38 +87,39 @@ export function fixScoreOf(fix: Fix | undefined): z.output<typeof fixScoreSchema
 }
 
 /** A fix as an entry of a list: long texts are clipped. */
-export function fixView(fix: Fix, now: number): z.output<typeof fixSchema> {
+export function fixView(fix: Fix, reader: Reader): z.output<typeof fixSchema> {
   return {
     fix_id: fixIdText(fix.id),
     scar_id: scarIdText(fix.scar_id),
     resolution: clip(fix.resolution, MAX_FIX_CHARS),
     ...fixScoreOf(fix),
     evidence: fix.evidence === null ? undefined : clip(fix.evidence, MAX_EVIDENCE_CHARS),
-    ...authorFields(fix, fix.created_at, now),
+    ...authorFields(fix, fix.created_at, reader),
   };
 }
 
 /** The fix to try, with its whole text. */
-export function knownFixView(fix: Fix, now: number): z.output<typeof knownFixSchema> {
+export function knownFixView(fix: Fix, reader: Reader): z.output<typeof knownFixSchema> {
   return {
     fix_id: fixIdText(fix.id),
     resolution: fix.resolution,
     ...fixScoreOf(fix),
-    ...authorFields(fix, fix.created_at, now),
+    ...authorFields(fix, fix.created_at, reader),
   };
 }
 
 /** A scar that matched a failure or an action. */
-export function scarView({ scar, stage }: Match, fixes: number, now: number): z.output<typeof scarSchema> {
-  return { ...scarFields(scar, fixes, now), matched_by: stage };
+export function scarView({ scar, stage }: Match, fixes: number, reader: Reader): z.output<typeof scarSchema> {
+  return { ...scarFields(scar, fixes, reader), matched_by: stage };
 }
 
 /** A scar as an entry of `scar_list`. */
-export function listedView(scar: Scar, fixes: number, now: number): z.output<typeof listedSchema> {
-  return { ...scarFields(scar, fixes, now), rev: scar.rev };
+export function listedView(scar: Scar, fixes: number, reader: Reader): z.output<typeof listedSchema> {
+  return { ...scarFields(scar, fixes, reader), rev: scar.rev };
 }
 
-function scarFields(scar: Scar, fixes: number, now: number) {
+function scarFields(scar: Scar, fixes: number, reader: Reader) {
+  const tags = tagsOf(scar);
   return {
     scar_id: scarIdText(scar.id),
     state: scar.state,
@@ -121,12 +130,12 @@ function scarFields(scar: Scar, fixes: number, now: number) {
     error_code: orUndefined(scar.error_code),
     summary: summaryOf(scar),
     cause: scar.cause === null ? undefined : clip(scar.cause, MAX_CAUSE_CHARS),
-    class: scar.class,
+    class: scar.class === 'unknown' ? undefined : scar.class,
     severity: scar.severity ?? undefined,
-    tags: tagsOf(scar),
+    tags: tags.length === 0 ? undefined : tags,
     occurrences: scar.occurrences,
-    fixes,
-    ...authorFields(scar, scar.last_seen, now),
+    fixes: fixes || undefined,
+    ...authorFields(scar, scar.last_seen, reader),
   };
 }
 

@@ -226,8 +226,8 @@ export const scarRecord = defineTool({
       occurrences: scar?.occurrences ?? 1,
       occurrences_in_run: runHits,
       verdict: verdictOf(ofScar ?? ofKin, now).verdict,
-      known_fix: knownFix && knownFixView(knownFix, now),
-      similar: kin && kinView(kin, now),
+      known_fix: knownFix && knownFixView(knownFix, context),
+      similar: kin && kinView(kin, context),
       redacted,
     };
   },

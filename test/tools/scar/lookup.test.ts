@@ -72,8 +72,6 @@ test('a found scar says what failed, when, how often and by whom', async () => {
         severity: 'high',
         tags: ['net'],
         occurrences: 1,
-        fixes: 0,
-        principal: tenant.principal,
         agent: 'alice',
         age_s: 61,
       },

@@ -53,7 +53,6 @@ test('the fix that was known before comes back, whole, with author and age', asy
     worked: 0,
     failed: 0,
     verified: false,
-    principal: tenant.principal,
     agent: 'alice',
     age_s: 90,
   });
