@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { redactSecrets } from '../../src/telemetry/secrets.ts';
 import { callTool, HttpTenant, listTools, operate, postMcp } from '../support/http.ts';
 import { Browser, type Fetch, HandClient, tokensOf } from '../support/oauth-person.ts';
 import { newBrowser, newClient, newMember, ORIGIN } from '../support/oauth-worker.ts';
@@ -68,6 +69,9 @@ test('no key, code, state, challenge, verifier, cookie, secret or token is in a 
     for (const page of [asked, wrong, consent, problem, lost])
       if (inPages.includes(name)) expect([name, page.html.includes(secret)]).toEqual([name, false]);
   }
+  // A text that quotes one, such as an error that a client reports, is redacted before it is logged.
+  for (const secret of [member.key, code, tokens.refresh_token, tokens.access_token, secrets.session ?? ''])
+    expect(redactSecrets(`connect failed: ${secret}`).text).not.toContain(secret.slice(8));
   // Only the answer to the client has the code and the state.
   for (const page of [asked, wrong, consent, problem, lost])
     for (const secret of [code, client.state]) expect(page.html).not.toContain(secret);
