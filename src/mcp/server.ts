@@ -7,6 +7,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { DeferredCall } from '../remote/run-remote-tool.ts';
 import type { CallOutcome, CallRequest } from '../tenant/contract/call.ts';
+import { isForModel } from '../tenant/contract/refusal-message.ts';
 import { VERSION } from '../version.ts';
 import { AnsweringServer } from './answering-server.ts';
 import { serveCompletions } from './completions.ts';
@@ -115,7 +116,7 @@ function resultOf(
     case 'unknown_tool':
       throw unknownToolError(binding, named, traceId);
     case 'refused':
-      binding.refused(outcome.refusal, traceId);
+      if (!isForModel(outcome.refusal)) binding.refused(outcome.refusal, traceId);
       return errorResult(refusalError(outcome.refusal, traceId));
   }
 }

@@ -238,6 +238,28 @@ test.each([
   },
 );
 
+test('a client that cannot ask for a scope shows the model which one is missing, each time', async () => {
+  const { key } = await newPerson();
+  const url = at('127.0.0.1');
+  const provider = providerFor(url, key);
+  provider.allows = ['scar:read'];
+  await (await connectV1(url, provider)).close();
+  const client = new ClientV1(IDENTITY);
+  await client.connect(new TransportV1(url, { authProvider: provider as never }) as never);
+  for (const key of ['a', 'b']) {
+    const refused = await client.callTool({ name: 'blackboard_write', arguments: { key, value: 1 } });
+    expect(refused).toMatchObject({
+      isError: true,
+      structuredContent: { error: { scope: 'blackboard:write' } },
+    });
+    expect(JSON.stringify(refused.content)).toMatch(
+      /not given the scope blackboard:write\. Ask the person to connect/,
+    );
+  }
+  expect(provider.answers.length).toBe(1);
+  await client.close();
+});
+
 test('an agent of the agents package signs in at its own callback', async () => {
   const { key } = await newPerson();
   const tools = await agents.signIn(`${server.url}/mcp`, (page) => visit(page, key));
@@ -306,7 +328,9 @@ test('mcp-remote signs in at its first start, and needs nobody at its second', a
       params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: IDENTITY },
     };
     child.stdin.write(`${JSON.stringify(initialize)}\n`);
-    await expect.poll(() => heard, { timeout: 25_000 }).toContain('"serverInfo"');
+    // What it said is shown when it fails.
+    const answer = { heard: expect.stringContaining('"serverInfo"') };
+    await expect.poll(() => ({ heard, said }), { timeout: 25_000 }).toMatchObject(answer);
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.stdin.end();
     child.kill();

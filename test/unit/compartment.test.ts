@@ -103,6 +103,7 @@ test('a scope that the token lacks is named, and the call is not charged', () =>
         scope: 'blackboard:write',
         held: ['cache:read'],
         isGrant: false,
+        justRefreshed: false,
       },
     });
   }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { JUST_REFRESHED_MS } from '../../src/tenant/calls/pipeline.ts';
 import type { KeyedMember } from '../../src/tenant/contract/sign-in.ts';
 import {
   CODE_MS,
@@ -8,7 +9,7 @@ import {
   REFRESH_GRACE_MS,
 } from '../../src/tenant/members/grants.ts';
 import { MAX_MEMBERS } from '../../src/tenant/members/members.ts';
-import { SCOPES } from '../../src/tools/tool.ts';
+import { SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { createdCompartment, type TestCompartment } from '../support/compartment.ts';
 
 /** Members and grants in one tenant, on `node:sqlite`, with the time in the hands of the test. */
@@ -25,7 +26,7 @@ function rig(ttlMs?: number) {
 }
 type Rig = TestCompartment & KeyedMember & Pick<TestCompartment['compartment'], 'signIn'>;
 
-function granted({ signIn, member, secret }: Pick<Rig, 'signIn' | 'member' | 'secret'>) {
+function granted({ signIn, member, secret }: Pick<Rig, 'signIn' | 'member' | 'secret'>, scopes = SCOPES) {
   const proof = signIn.withKey(member.id, secret);
   if (!proof.ok) throw new Error(proof.error);
   const allowed = signIn.allow({
@@ -33,15 +34,15 @@ function granted({ signIn, member, secret }: Pick<Rig, 'signIn' | 'member' | 'se
     client: { digest: CLIENT, name: 'Client', host: 'client.example' },
     redirectUri: 'https://client.example/',
     challenge: 'challenge',
-    scopes: SCOPES,
+    scopes,
     tools: undefined,
   });
   if (!allowed.ok) throw new Error(allowed.error);
   return allowed.value;
 }
 
-function redeemed(of: Pick<Rig, 'signIn' | 'member' | 'secret'>) {
-  const { grant, secret } = granted(of);
+function redeemed(of: Pick<Rig, 'signIn' | 'member' | 'secret'>, scopes?: readonly Scope[]) {
+  const { grant, secret } = granted(of, scopes);
   const proof = { clientDigest: CLIENT, redirectUri: undefined, challenge: 'challenge' };
   const issued = of.signIn.redeem({ grant, secret, ...proof });
   if (!issued.ok) throw new Error(JSON.stringify(issued.error));
@@ -76,6 +77,27 @@ test('a member has a bounded number of live grants: one more ends the oldest, an
   const listed = of.signIn.grants();
   expect(listed.ok && listed.value.length).toBe(MAX_GRANTS_PER_MEMBER);
   expect(rowsOf(of)).toBeLessThanOrEqual(2 * MAX_GRANTS_PER_MEMBER);
+});
+
+test('a client that has just refreshed in vain for a scope is known, and only that one', () => {
+  const of = rig();
+  const token = redeemed(of, ['scar:read']);
+  const write = () => of.call(token.grant, 'blackboard_write', { key: 'a', value: 1 });
+  const refusal = {
+    reason: 'insufficient_scope',
+    scope: 'blackboard:write',
+    held: ['scar:read'],
+    isGrant: true,
+  };
+  expect(write()).toEqual({ kind: 'refused', refusal: { ...refusal, justRefreshed: false } });
+  expect(refresh(of, token)).toMatchObject({ ok: true });
+  expect(write()).toEqual({ kind: 'refused', refusal: { ...refusal, justRefreshed: true } });
+  expect(of.compartment.admit(token.grant, undefined)).toMatchObject({
+    ok: true,
+    value: { justRefreshed: true },
+  });
+  of.clock.now += JUST_REFRESHED_MS;
+  expect(write()).toEqual({ kind: 'refused', refusal: { ...refusal, justRefreshed: false } });
 });
 
 test('pages that are left without an answer to the client leave nothing that lasts', () => {

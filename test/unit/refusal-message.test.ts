@@ -21,7 +21,10 @@ test.each<[refusal: Refusal, code: string, message: RegExp]>([
 
 test.each(SCOPES)('a token without %s is told so, with the command that adds it', (scope) => {
   const { message, ...error } = toolErrorSchema.parse(
-    refusalError({ reason: 'insufficient_scope', scope, held: [], isGrant: false }, 'trace'),
+    refusalError(
+      { reason: 'insufficient_scope', scope, held: [], isGrant: false, justRefreshed: false },
+      'trace',
+    ),
   );
   expect(error).toEqual({ code: 'forbidden', retryable: false, scope, trace_id: 'trace' });
   expect(message).toMatch(`lacks the scope ${scope}.`);
@@ -30,7 +33,10 @@ test.each(SCOPES)('a token without %s is told so, with the command that adds it'
 
 test.each(SCOPES)('a connection that a person has allowed without %s is told to connect anew', (scope) => {
   const { message } = toolErrorSchema.parse(
-    refusalError({ reason: 'insufficient_scope', scope, held: [], isGrant: true }, 'trace'),
+    refusalError(
+      { reason: 'insufficient_scope', scope, held: [], isGrant: true, justRefreshed: true },
+      'trace',
+    ),
   );
   expect(message).toMatch(`not given the scope ${scope}. Ask the person to connect`);
 });

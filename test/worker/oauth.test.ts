@@ -3,6 +3,7 @@ import { SCOPES } from '../../src/tools/tool.ts';
 import { callTool, jsonOf, listTools, operate, postMcp, send } from '../support/http.ts';
 import { tokensOf } from '../support/oauth-person.ts';
 import { addMember, newBrowser, newClient, newMember, ORIGIN } from '../support/oauth-worker.ts';
+import { enveloped } from '../support/raw-eras.ts';
 
 describe('metadata', () => {
   test('of the resource names the authorization server, whose own metadata has every member that clients check', async () => {
@@ -120,6 +121,41 @@ describe('the whole way', () => {
     expect(refused.status).toBe(403);
     expect(refused.headers.get('www-authenticate')).toContain('scope="blackboard:write scar:read"');
     expect((await jsonOf(refused)).error.message).toContain('connect this server anew');
+  });
+
+  test('a client that refreshes in vain for a scope has the model read which is missing, however it calls', async () => {
+    const member = await newMember();
+    const client = await newClient();
+    const first = await client.tokens(newBrowser(), member.key, {}, ['scar:read']);
+    const { access_token } = await tokensOf(await client.refresh(first.refresh_token));
+    const call = (_meta: object = {}) => {
+      const asked = callTool('blackboard_write', { key: 'k', value: 1 });
+      return { ...asked, params: { ...asked.params, _meta } };
+    };
+    const { _meta: envelope } = enveloped({});
+    const modern = {
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': 'blackboard_write',
+    };
+    for (const [message, headers] of [
+      [call(), {}],
+      [call({ other: 1 }), {}],
+      [call(), { accept: 'text/event-stream' }],
+      [call(envelope), modern],
+      [call({ ...envelope, other: 1 }), modern],
+      [call(envelope), { ...modern, accept: 'text/event-stream' }],
+    ] as const) {
+      const answer = await postMcp(access_token, message, headers);
+      expect(answer.status).toBe(200);
+      const text = await answer.text();
+      expect(text).toContain('"isError":true');
+      expect(text).toContain('"scope":"blackboard:write"');
+      expect(text).toContain('Ask the person to connect this server anew');
+    }
+    // Nobody reads a result of anything but a tool.
+    const read = { ...listTools, method: 'resources/read', params: { uri: 'blackboard://default/k' } };
+    expect((await postMcp(access_token, read)).status).toBe(403);
   });
 
   test('what the client does not ask for is not offered', async () => {

@@ -55,7 +55,14 @@ class StreamsOnly implements TenantClient {
     const expiresAt = this.laterEnds.shift();
     return expiresAt === undefined
       ? fail({ reason: 'invalid_token' })
-      : succeed({ scopes: [], expiresAt, isGrant: true, tools: undefined, session: undefined });
+      : succeed({
+          scopes: [],
+          expiresAt,
+          isGrant: true,
+          justRefreshed: false,
+          tools: undefined,
+          session: undefined,
+        });
   }
 
   call = unexpected;

@@ -1,6 +1,7 @@
 import { scopeOfCompletion } from '../../mcp/completions.ts';
 import { narrowed, type PublishedTools, type ToolFilter } from '../../mcp/published-tools.ts';
 import type { SessionInfo } from '../../tenant/contract/call.ts';
+import { isForModel } from '../../tenant/contract/refusal-message.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import { type BoundServer, bindServer } from './bind-server.ts';
@@ -44,10 +45,18 @@ export async function admitFirst(
 ): Promise<Response> {
   const admission = await context.tenant.admit(context.session, isCall(message));
   if (!admission.ok) return context.deny(admission.error);
-  const { scopes, isGrant, session, tools } = admission.value;
+  const { scopes, isGrant, justRefreshed, session, tools } = admission.value;
   const needed = neededScope(context, message);
-  if (needed !== undefined && !scopes.includes(needed))
-    return context.deny({ reason: 'insufficient_scope', scope: needed, held: scopes, isGrant });
+  if (needed !== undefined && !scopes.includes(needed)) {
+    const refusal = {
+      reason: 'insufficient_scope',
+      scope: needed,
+      held: scopes,
+      isGrant,
+      justRefreshed,
+    } as const;
+    if (!isForModel(refusal) || toolNameOf(message) === undefined) return context.deny(refusal);
+  }
   const held = { ...context, toolFilter: narrowed(context.toolFilter, tools) };
   const name = isCall(message) ? toolNameOf(message) : undefined;
   if (name !== undefined && tools !== undefined && isolateHas(context, name) && !tools.includes(name))

@@ -12,9 +12,10 @@ import * as z from 'zod';
 import { outcomeOfCall } from '../../mcp/message-end.ts';
 import { answerFits, answerResultJson, answerTooLarge, errorResultJson } from '../../mcp/result-json.ts';
 import { SERVER_INFO } from '../../mcp/server.ts';
-import { callerFrom } from '../../mcp/server-binding.ts';
+import { callerFrom, refusalError } from '../../mcp/server-binding.ts';
 import type { TraceHeaders } from '../../telemetry/trace.ts';
 import type { CallOutcome } from '../../tenant/contract/call.ts';
+import { isForModel } from '../../tenant/contract/refusal-message.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import { bindServer } from './bind-server.ts';
@@ -173,7 +174,7 @@ export async function answerPlainCall(context: RequestContext, call: PlainCall):
     outcome: outcomeOfCall(outcome),
   });
   const { traceId } = caller.trace;
-  if (outcome.kind === 'refused')
+  if (outcome.kind === 'refused' && !isForModel(outcome.refusal))
     return context.respondRefused(context.toHttpRefusal(outcome.refusal), traceId);
   const id = JSON.stringify(call.id);
   return new Response(`{${membersOf(outcome, call.resultMembers, traceId)},"jsonrpc":"2.0","id":${id}}`, {
@@ -181,12 +182,10 @@ export async function answerPlainCall(context: RequestContext, call: PlainCall):
   });
 }
 
-function membersOf(
-  outcome: Exclude<CallOutcome, { kind: 'refused' }>,
-  more: string,
-  traceId: string,
-): string {
+function membersOf(outcome: CallOutcome, more: string, traceId: string): string {
   switch (outcome.kind) {
+    case 'refused':
+      return `"result":${errorResultJson(refusalError(outcome.refusal, traceId), more)}`;
     case 'answer':
       return answerFits(outcome.json)
         ? `"result":${answerResultJson(outcome.json, more)}`

@@ -44,6 +44,11 @@ import { priceOf, WorkMeter } from './work.ts';
 
 /** Expired entries that a call records at most before it runs. The sweep records the others. */
 const EXPIRIES_IN_CALL = 64;
+/** A client that refreshes in answer to a refusal repeats the call at once. */
+export const JUST_REFRESHED_MS = 10_000;
+
+const wasJustRefreshed = ({ refreshedAt }: Token, now: number) =>
+  refreshedAt !== undefined && now - refreshedAt < JUST_REFRESHED_MS;
 
 interface Attempt {
   readonly request: CallRequest;
@@ -109,7 +114,8 @@ export class Pipeline {
         ? { client: session.client, logLevel: session.log_level ?? undefined }
         : undefined;
     const { scopes, expiresAt, isGrant, tools } = admitted.value;
-    return succeed({ scopes, expiresAt, isGrant, tools, session: info });
+    const justRefreshed = wasJustRefreshed(admitted.value, now);
+    return succeed({ scopes, expiresAt, isGrant, justRefreshed, tools, session: info });
   }
 
   /**
@@ -241,7 +247,8 @@ export class Pipeline {
     if (this.#parts.profile.status === 'suspended') return fail({ reason: 'suspended' });
     if (scope !== 'any' && !token.scopes.includes(scope)) {
       const { scopes: held, isGrant } = token;
-      return fail({ reason: 'insufficient_scope', scope, held, isGrant });
+      const justRefreshed = wasJustRefreshed(token, now);
+      return fail({ reason: 'insufficient_scope', scope, held, isGrant, justRefreshed });
     }
     const needed = tool === undefined || token.tools === undefined ? undefined : this.#allowedAs(tool);
     if (needed !== undefined && token.tools?.includes(needed) === false)

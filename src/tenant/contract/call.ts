@@ -57,6 +57,8 @@ export type Refusal =
       held: readonly Scope[];
       /** Whether a member has granted the token, on the page of the sign-in, and not the operator. */
       isGrant: boolean;
+      /** Whether the client has just refreshed the grant, which gives no scope more. */
+      justRefreshed: boolean;
     }
   /** The token, or the URL that the client has connected to, is held to other tools. */
   | { reason: 'tool_not_allowed'; tool: string }
@@ -78,6 +80,7 @@ export interface Admission {
   /** When the token or grant ends on the tenant's list, in milliseconds since the epoch. */
   readonly expiresAt: number;
   readonly isGrant: boolean;
+  readonly justRefreshed: boolean;
   /** The tools that the token is held to; undefined for all that its scopes allow. */
   readonly tools: readonly string[] | undefined;
   /** The session that the request named. */

@@ -1,5 +1,12 @@
 import type { Refusal } from './call.ts';
 
+/**
+ * Whether a refused call is answered with a result, which the model reads, and not with status 403. Clients with the SDK of
+ * version 1 answer a 403 for a missing scope with a refresh, and give up without the server's sentence at the second one.
+ */
+export const isForModel = (refusal: Refusal) =>
+  refusal.reason === 'insufficient_scope' && refusal.justRefreshed;
+
 /** The text of a refusal, the same over every transport: what is wrong, then what to do. It names no tenant and no token. */
 export function refusalMessage(refusal: Refusal): string {
   switch (refusal.reason) {

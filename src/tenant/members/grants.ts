@@ -220,6 +220,7 @@ export class Grants {
       expiresAt: row.expires_at,
       revokedAt: row.ended_at,
       isGrant: true,
+      refreshedAt: row.generation === 0 ? undefined : row.rotated_at,
       tools: toolsOf(row),
     };
     const [oldest] = this.#cached.keys();

@@ -15,6 +15,8 @@ export interface Token {
   readonly revokedAt: number | null;
   /** Whether a member has granted it to a client; otherwise the operator has issued it. */
   readonly isGrant: boolean;
+  /** When the client of a grant has refreshed it last; undefined for a grant that was not yet, and for an issued token. */
+  readonly refreshedAt: number | undefined;
   /** The tools that it is held to; undefined for all that its scopes allow. */
   readonly tools: readonly string[] | undefined;
 }
@@ -71,6 +73,7 @@ export class TokenList {
         expiresAt: row.expires_at,
         revokedAt: row.revoked_at,
         isGrant: false,
+        refreshedAt: undefined,
         tools: row.tools?.split(' '),
       });
     }
@@ -104,6 +107,7 @@ export class TokenList {
       expiresAt: Math.floor((now + options.ttlMs) / 1000) * 1000,
       revokedAt: null,
       isGrant: false,
+      refreshedAt: undefined,
       tools: options.tools,
     };
     this.#db.exec(
