@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 import { TEST_SECRETS } from './test/support/secrets.ts';
 
 /** A guard against what hangs, generous enough for a slow machine; nothing is asserted about time. */
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
 /** Processes at once: one for each core of a small machine. */
 const WORKERS = 2;
 /** Files at once that start a server each: they wait more than they work. */

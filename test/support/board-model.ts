@@ -391,7 +391,11 @@ export class BoardModel {
   release(id: string, given: ReleaseArgs): Answer {
     this.#settle();
     // Clients with a strict schema send null for what they leave out.
-    const args = given.requeue && given.value === null ? { ...given, value: undefined } : given;
+    const others = [given.tags, given.delete, given.requeue, given.failed, given.delay_s];
+    const isLeftOut =
+      given.value === null &&
+      others.some((other) => other !== undefined && other !== null && other !== false);
+    const args = isLeftOut ? { ...given, value: undefined } : given;
     const key = this.#heldBy(id);
     const cell = key === undefined ? undefined : this.#live(key);
     if (key === undefined || cell?.claim === undefined) {

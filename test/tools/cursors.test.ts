@@ -12,6 +12,9 @@ const LISTS: readonly { name: string; tool: string; args: Record<string, unknown
   { name: 'resources', tool: 'resources_list', args: {} },
   { name: 'scars', tool: 'scar_list', args: {} },
   { name: 'scars by score', tool: 'scar_list', args: { query: 'word' } },
+  { name: 'records', tool: 'records_list', args: {} },
+  { name: 'runs', tool: 'runs_list', args: {} },
+  { name: 'records of a run', tool: 'runs_show', args: { run: 1 } },
 ];
 
 async function filled(): Promise<TestTenant> {
@@ -21,6 +24,8 @@ async function filled(): Promise<TestTenant> {
       await tenant.ok('blackboard_write', { run_id, key: `k${n}`, value: `word ${n}` });
     await tenant.ok('scar_record', { error_type: `E${n}`, error_message: `word number ${n} of three` });
   }
+  // What another token did is another run.
+  await (await tenant.otherPrincipal()).ok('tenant_limits', {});
   return tenant;
 }
 
