@@ -15,11 +15,15 @@ const problemSchema = z.object({ code: z.string(), detail: z.string() });
  */
 export class AdminRequests {
   readonly #server: ServerAddress;
-  readonly #key: string;
+  readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(server: ServerAddress, key: string) {
+  /** @param as who the operator says to be, for the records; nothing proves it */
+  constructor(server: ServerAddress, key: string, as?: string) {
     this.#server = server;
-    this.#key = key;
+    this.#headers = {
+      Authorization: `Bearer ${key}`,
+      ...(as === undefined ? {} : { 'Bulkhead-As': encodeURIComponent(as) }),
+    };
   }
 
   async request<T>(method: string, path: string, schema: z.ZodType<T>, body?: object): Promise<T> {
@@ -33,8 +37,11 @@ export class AdminRequests {
 
   /** A document that is sent as it is read. @returns its bytes */
   async download(path: string): Promise<ReadableStream<Uint8Array>> {
-    const headers = { Authorization: `Bearer ${this.#key}` };
-    const response = await this.#fetch(path, { headers }, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS));
+    const response = await this.#fetch(
+      path,
+      { headers: this.#headers },
+      AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS),
+    );
     if (response.ok && response.body !== null) return response.body;
     throw this.#failure(response.status, parseJson(await response.text()));
   }
@@ -70,7 +77,7 @@ export class AdminRequests {
     const init: RequestInit = {
       method,
       headers: {
-        Authorization: `Bearer ${this.#key}`,
+        ...this.#headers,
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -178,7 +178,7 @@ const startAfter = (later: readonly { call: Entry; start: number }[], { token_id
   later.find(({ call }) => call.token_id === token_id && call.tool === tool)?.start;
 
 function notesOf(call: Entry, back: number | undefined): string[] {
-  const { changes = [], retry_after_ms: told, wait_ms, error_id } = call;
+  const { args = {}, changes = [], retry_after_ms: told, wait_ms, error_id } = call;
   const seconds = (ms: number) => `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
   const notes = changes.map((change) =>
     change.by === undefined ? changeText(change) : `${changeText(change)} by ${change.by}`,
@@ -190,7 +190,14 @@ function notesOf(call: Entry, back: number | undefined): string[] {
   }
   if (wait_ms !== undefined) notes.push(`waited ${seconds(wait_ms)} for another call`);
   if (error_id !== undefined) notes.push(`error id ${error_id}`);
+  if (Array.isArray(args.changed)) notes.push(...args.changed.map(operatorChange));
   return notes.map((note) => fitted(note, WIDTH - 10).trimEnd());
+}
+
+/** What the operator has changed, from what to what. */
+function operatorChange(change: unknown): string {
+  const { what, from = 'nothing', to = 'nothing' } = Object(change);
+  return `${what}: ${from} → ${to}`;
 }
 
 export const explainText = ({ text: paragraph }: Explained) => wrapped(paragraph, WIDTH);

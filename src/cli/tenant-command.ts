@@ -43,6 +43,7 @@ export type TenantCommand =
 
 const OPTIONS = {
   json: { type: 'boolean' },
+  as: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   yes: { type: 'boolean' },
   scope: { type: 'string', multiple: true },
@@ -122,6 +123,13 @@ function split(argv: readonly string[]) {
   }
 }
 
+/** Who the operator says to be: every command takes `--as NAME`. @throws CliError `usage` */
+export function actingAs(argv: readonly string[]): string | undefined {
+  const { as } = split(argv).values;
+  if (as === undefined || (as.trim() !== '' && as.length <= 64)) return as;
+  throw usageError('--as must be a name of 1 to 64 characters.');
+}
+
 /** The first words of commands whose names have two. */
 const TWO_WORDS = ['member', 'client'];
 
@@ -144,7 +152,7 @@ export function parseTenantCommand(argv: readonly string[]): TenantCommand | und
   }
   if (values.help === true) return { name: 'help', of: name };
   if (name === undefined) return undefined;
-  const { json: _, ...given } = values;
+  const { json: _, as: __, ...given } = values;
   const stray = Object.keys(given).find((option) => !SHAPES[name].options.some((known) => known === option));
   if (stray !== undefined) throw usageError(`${name} takes no --${stray}. See \`tenant ${name} --help\`.`);
   return name === 'limits' ? limitsCommand(given, words) : commandOf(name, given, words);

@@ -190,8 +190,9 @@ const HELP: Readonly<Record<CommandName, Help>> = {
   },
 };
 
-const FOOTER = `--json prints one JSON document. The server is the one that \`npm start\` has started here last;
-BULKHEAD_URL names another one. The admin key is BULKHEAD_ADMIN_KEY, or ADMIN_KEY in .dev.vars.`;
+const FOOTER = `--json prints one JSON document; --as NAME is recorded beside what is changed. The server is the one that
+\`npm start\` has started here last; BULKHEAD_URL names another one. The admin key is BULKHEAD_ADMIN_KEY, or ADMIN_KEY in
+.dev.vars.`;
 
 /** The usage line and the details of one command, or the list of all commands. */
 export function tenantHelp(name?: CommandName): string {

@@ -12,7 +12,7 @@ import { isMemberCommand, type MemberCommand } from './member-command.ts';
 import { RecordsClient } from './records-client.ts';
 import { isRecordCommand, type RecordCommand } from './records-command.ts';
 import { adminKey, serverAddress } from './server-address.ts';
-import { parseTenantCommand, type TenantCommand } from './tenant-command.ts';
+import { actingAs, parseTenantCommand, type TenantCommand } from './tenant-command.ts';
 import { tenantHelp } from './tenant-help.ts';
 import { printList, stdoutWriter } from './tenant-list.ts';
 import { performForMembers } from './tenant-members.ts';
@@ -195,7 +195,7 @@ async function main(): Promise<void> {
       return;
     }
     const server = serverAddress(process.cwd(), process.env);
-    const admin = new AdminRequests(server, adminKey(process.env));
+    const admin = new AdminRequests(server, adminKey(process.env), actingAs(argv));
     if (command.name === 'list') {
       brokenOff = await printList(new AdminClient(admin), command.query, json, stdoutWriter());
     } else {

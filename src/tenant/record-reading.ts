@@ -3,6 +3,7 @@ import { ToolError } from '../tools/errors.ts';
 import type { Administered } from './administration.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
 import { NO_SUCH_TENANT, type Operation, refused, UNAVAILABLE } from './operation.ts';
+import { type OperatorCall, type OperatorState, operatorRecord, operatorStateOf } from './operator-calls.ts';
 import {
   type ExportRange,
   type ExportStep,
@@ -17,7 +18,7 @@ import { type TokenUse, tokenUse } from './records/reading/token-use.ts';
 import { type Checked, type Verified, verifyStep } from './records/verify.ts';
 import { sealing } from './storage/seal.ts';
 
-/** What the operator reads of one tenant's records. Each method reads those of the last half second as well. */
+/** What the operator reads of one tenant's records, and what is recorded of the operator. Each method reads those of the last half second as well. */
 export class RecordReading {
   readonly #tenant: Administered;
 
@@ -70,6 +71,22 @@ export class RecordReading {
   /** The next lines of an export. */
   exportStep(range: ExportRange): Operation<ExportStep> {
     return this.#operate(() => succeed(exportStep(this.#tenant.host.db, range)));
+  }
+
+  /** What the operator can change; undefined when there is no tenant. */
+  operatorState(): OperatorState | undefined {
+    const loaded = this.#tenant.requireLoaded();
+    return loaded.ok ? operatorStateOf(loaded.value, this.#tenant.host.clock()) : undefined;
+  }
+
+  /** Records what the operator has done, or was refused. */
+  recordOperator(call: OperatorCall): void {
+    const loaded = this.#tenant.requireLoaded();
+    if (!loaded.ok) return;
+    const { records, pipeline } = loaded.value;
+    const now = this.#tenant.host.clock();
+    records.add(operatorRecord(call, operatorStateOf(loaded.value, now), pipeline.rev, now));
+    records.flush();
   }
 
   #operate<T>(act: (loaded: LoadedTenant) => Operation<T>): Operation<T> {

@@ -1,4 +1,5 @@
 import type { Operation } from './operation.ts';
+import type { OperatorCall, OperatorState } from './operator-calls.ts';
 import type { RecordReading } from './record-reading.ts';
 import type { ExportRange, ExportStep, ExportTimes } from './records/reading/export.ts';
 import type { Question } from './records/reading/readers.ts';
@@ -43,5 +44,13 @@ export class RecordsObject extends SignInObject {
 
   exportStep(range: ExportRange): Operation<ExportStep> {
     return this.#reading().exportStep(range);
+  }
+
+  operatorState(): OperatorState | undefined {
+    return this.#reading().operatorState();
+  }
+
+  recordOperator(call: OperatorCall): void {
+    this.#reading().recordOperator(call);
   }
 }

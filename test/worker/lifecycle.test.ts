@@ -172,7 +172,7 @@ describe('what stopped halfway can be repeated', () => {
     await operate('POST', `/tenants/${id}/suspend`);
     await eraseOnly(id);
     expect((await operate('POST', '/tenants', { id })).status).toBe('active');
-    const { tenants } = await operate('GET', `/tenants?cursor=${id.slice(0, -1)}&limit=1`);
+    const { tenants } = await operate('GET', `/tenants?prefix=${id}&limit=1`);
     expect(tenants).toMatchObject([{ id, status: 'active' }]);
   });
 });

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { isIntact } from '../../src/tenant/records/chain.ts';
 import type { RecordRow } from '../../src/tenant/records/record.ts';
-import { admin, HttpTenant, jsonOf, operate, send } from '../support/http.ts';
+import { admin, HttpTenant, jsonOf, newTenantId, operate, send } from '../support/http.ts';
 import { TEST_SECRETS } from '../support/secrets.ts';
 import type { Answer } from '../support/tenant.ts';
 import { call, problemOf } from '../support/v1.ts';
@@ -27,8 +27,11 @@ beforeAll(async () => {
   await call(reader.token, 'no_such_tool');
 });
 
+/** Without what the operator did to make the tenant: five records. */
 const shown = ({ calls }: Answer) =>
-  calls.map((entry: Answer) => [entry.tool, entry.outcome, entry.status ?? entry.code ?? '-'].join(' '));
+  calls
+    .filter(({ tool }: Answer) => tool !== 'admin')
+    .map((entry: Answer) => [entry.tool, entry.outcome, entry.status ?? entry.code ?? '-'].join(' '));
 
 describe('the operator reads', () => {
   test('what was called and refused, newest first, with what it changed', async () => {
@@ -43,7 +46,7 @@ describe('the operator reads', () => {
     ]);
     expect(answer.calls[0].args).toEqual({ name: 'no_such_tool (not offered)' });
     expect(answer.calls[1].scope).toBe('scar:read');
-    expect(answer.calls.at(-1)).toMatchObject({
+    expect(answer.calls[5]).toMatchObject({
       token_id: planner.tokenId,
       trace_id: TRACE,
       transport: 'v1',
@@ -62,7 +65,7 @@ describe('the operator reads', () => {
     ['code=insufficient_scope', ['scar_list refused insufficient_scope']],
     ['tool=blackboard_read&key=plan', ['blackboard_read answer -']],
     [
-      'key=plan&outcome=answer&run=1',
+      'key=plan&outcome=answer&run=6',
       ['blackboard_write answer conflict', 'blackboard_write answer created'],
     ],
     ['key=other', []],
@@ -88,31 +91,32 @@ describe('the operator reads', () => {
       if (page.next_cursor === undefined) break;
       cursor = `&cursor=${page.next_cursor}`;
     }
-    expect(seen).toEqual([6, 5, 3, 2]);
+    expect(seen).toEqual([11, 10, 8, 7]);
   });
 
   test('what a transport does for its client only when that is asked for', async () => {
     const tenant = await HttpTenant.create();
     await tenant.rpc('resources/list');
     const path = `/tenants/${tenant.id}/calls`;
-    expect((await operate('GET', path)).calls).toEqual([]);
+    expect(shown(await operate('GET', path))).toEqual([]);
     expect(shown(await operate('GET', `${path}?internal=true`))).toContain('resources_list answer -');
   });
 
   test('runs, one run, and a trace', async () => {
     const { runs } = await operate('GET', `/tenants/${id}/runs`);
     expect(runs).toMatchObject([
-      { run: 4, token_id: reader.tokenId, calls: 3, not_ok: 2, changed: 0 },
-      { run: 1, token_id: planner.tokenId, calls: 3, not_ok: 2, changed: 1, trace_id: TRACE },
+      { run: 9, token_id: reader.tokenId, calls: 3, not_ok: 2, changed: 0 },
+      { run: 6, token_id: planner.tokenId, calls: 3, not_ok: 2, changed: 1, trace_id: TRACE },
+      { run: 1, token_id: 'operator', calls: 5, not_ok: 0, changed: 0 },
     ]);
     expect((await operate('GET', `/tenants/${id}/runs?limit=1`)).next_cursor).toEqual(expect.any(String));
-    const first = await operate('GET', `/tenants/${id}/runs/1?limit=2`);
-    const rest = await operate('GET', `/tenants/${id}/runs/1?cursor=${first.next_cursor}`);
+    const first = await operate('GET', `/tenants/${id}/runs/6?limit=2`);
+    const rest = await operate('GET', `/tenants/${id}/runs/6?cursor=${first.next_cursor}`);
     const trace = await operate('GET', `/tenants/${id}/traces/${TRACE}`);
     expect([...first.calls, ...rest.calls]).toEqual(trace.calls);
     expect(trace).toMatchObject({
-      runs: [{ run: 1 }],
-      calls: [{ id: 1 }, { id: 2 }, { id: 3 }],
+      runs: [{ run: 6 }],
+      calls: [{ id: 6 }, { id: 7 }, { id: 8 }],
       more: false,
     });
   });
@@ -129,7 +133,7 @@ describe('the operator reads', () => {
     );
     expect(conflict.text).toContain('It was answered with conflict');
     expect(conflict.text).toMatch(
-      /Next in run 1 \(3 calls, 2 not ok\), .*called blackboard_write: invalid_input\.$/,
+      /Next in run 6 \(3 calls, 2 not ok\), .*called blackboard_write: invalid_input\.$/,
     );
     const { calls } = await operate('GET', `/tenants/${id}/calls?code=insufficient_scope`);
     const refused = await operate('GET', `/tenants/${id}/explain/${calls[0].request_id}`);
@@ -149,7 +153,7 @@ describe('what cannot be answered names the field and the remedy', () => {
     ['calls?tol=x', 400, 'tol', /Did you mean tool/],
     ['runs?cursor=garbage', 400, 'cursor', /leave cursor out/],
     ['runs/one', 400, 'run', /integer/],
-    ['runs/7', 404, 'run', /list of runs/],
+    ['runs/70000', 404, 'run', /list of runs/],
     ['traces/xyz', 400, 'trace_id', /32 lower-case/],
     [`traces/${'0'.repeat(32)}`, 404, 'trace_id', /list the calls of that time/],
     ['explain/ab', 400, 'id', /request id, an error id or a trace id/],
@@ -170,7 +174,7 @@ describe('what cannot be answered names the field and the remedy', () => {
   });
 
   test('a tenant that does not exist has no records', async () => {
-    for (const path of ['calls', 'runs', 'runs/1', `traces/${TRACE}`, 'explain/41306b2c'])
+    for (const path of ['calls', 'runs', 'runs/6', `traces/${TRACE}`, 'explain/41306b2c'])
       expect((await admin('GET', `/tenants/no-such-tenant/${path}`)).status).toBe(404);
   });
 });
@@ -191,7 +195,7 @@ describe('a token with records:read', () => {
     const auditor = await HttpTenant.issue(id, { scopes: ['records:read'] });
     for (const [own, operators] of [
       ['/records?outcome=bad&limit=3', 'calls?outcome=bad&limit=3'],
-      ['/runs/1', 'runs/1'],
+      ['/runs/6', 'runs/6'],
       [`/traces/${TRACE}`, `traces/${TRACE}`],
       [`/explain/${TRACE}`, `explain/${TRACE}`],
     ] as const) {
@@ -213,7 +217,7 @@ describe('a token with records:read', () => {
     expect(calls).toMatchObject([{ tool: 'blackboard_list', code: 'insufficient_scope' }]);
   });
 
-  test.each(['/records', '/runs', '/runs/1', `/traces/${TRACE}`, `/explain/${TRACE}`])(
+  test.each(['/records', '/runs', '/runs/6', `/traces/${TRACE}`, `/explain/${TRACE}`])(
     'is needed for %s',
     async (path) => {
       const response = await read(planner.token, path);
@@ -313,4 +317,65 @@ test('a token shows when it was last used, by which client, and how often', asyn
   const unused = await HttpTenant.issue(id);
   const again = await operate('GET', `/tenants/${id}/tokens`);
   expect(again.tokens.find((one: Answer) => one.token_id === unused.tokenId).last_used).toBeNull();
+});
+
+describe('what the operator does is recorded in the tenant', () => {
+  const as = (name: string) => ({ 'bulkhead-as': encodeURIComponent(name) });
+  const operatorsCalls = async (tenant: string) =>
+    (await operate('GET', `/tenants/${tenant}/calls?tool=admin&limit=200`)).calls.toReversed();
+
+  test('with what it changed, from what to what, and who it says to be', async () => {
+    const tenant = newTenantId();
+    await admin('POST', '/tenants', { id: tenant }, as('Änn\u202e'));
+    await admin('PATCH', `/tenants/${tenant}/limits`, { rate: 10 }, as('Bob'));
+    await admin('PATCH', `/tenants/${tenant}/limits`, { rate: 20, tool: 'no_such_tool' });
+    await operate('POST', `/tenants/${tenant}/suspend`);
+    await operate('POST', `/tenants/${tenant}/resume`);
+    const token = await operate('POST', `/tenants/${tenant}/tokens`, { scopes: ['scar:read'], label: 'ci' });
+    await operate('PATCH', `/tenants/${tenant}/tokens/${token.token_id}`, { add: ['cache:read'] });
+    await operate('DELETE', `/tenants/${tenant}/tokens/${token.token_id}`);
+    const member = await operate('POST', `/tenants/${tenant}/members`, { name: 'Eve' });
+    await operate('POST', `/tenants/${tenant}/members/${member.member_id}/key`);
+    await operate('DELETE', `/tenants/${tenant}/members/${member.member_id}`);
+    await operate('POST', `/tenants/${tenant}/compact`);
+    const calls = await operatorsCalls(tenant);
+    expect(calls.map(({ args, code }: Answer) => [args.action, args.by, code, args.changed?.length])).toEqual(
+      [
+        ['POST tenant', 'Änn\u202e', undefined, 1],
+        ['PATCH limits', 'Bob', undefined, 2],
+        ['PATCH limits', undefined, 'invalid_input', undefined],
+        ['POST suspend', undefined, undefined, 1],
+        ['POST resume', undefined, undefined, 1],
+        ['POST tokens', undefined, undefined, 3],
+        [`PATCH tokens ${token.token_id}`, undefined, undefined, 1],
+        [`DELETE tokens ${token.token_id}`, undefined, undefined, 1],
+        ['POST members', undefined, undefined, 3],
+        [`POST members ${member.member_id} key`, undefined, undefined, 1],
+        [`DELETE members ${member.member_id}`, undefined, undefined, 3],
+        ['POST compact', undefined, undefined, undefined],
+      ],
+    );
+    expect(calls[1].args.changed).toContainEqual({ what: 'limits.tenant.rate', to: 10 });
+    expect(calls[3].args.changed).toEqual([{ what: 'status', from: 'active', to: 'suspended' }]);
+    expect(calls[6].args.changed).toEqual([
+      { what: `token ${token.token_id} scopes`, from: 'scar:read', to: 'scar:read cache:read' },
+    ]);
+    expect(calls[0]).toMatchObject({ token_id: 'operator', transport: 'admin', by: 'Änn\u202e' });
+    const text = JSON.stringify(calls);
+    for (const secret of [token.token, member.key, TEST_SECRETS.ADMIN_KEY])
+      expect(text).not.toContain(secret);
+    expect(await operate('GET', `/tenants/${tenant}/verify`)).toMatchObject({ verdict: 'intact' });
+    const { total } = await operate('GET', `/tenants/${tenant}/usage`);
+    expect(total.calls).toBe(0);
+  });
+
+  test('with limits that the tenant had before', async () => {
+    const { id: tenant } = await HttpTenant.create();
+    await operate('PATCH', `/tenants/${tenant}/limits`, { rate: 5, burst: 9, tool: '*' });
+    const calls = await operatorsCalls(tenant);
+    expect(calls.at(-1).args.changed).toEqual([
+      { what: 'limits.tool.rate', from: 100_000, to: 5 },
+      { what: 'limits.tool.burst', from: 1_000_000, to: 9 },
+    ]);
+  });
 });

@@ -6,6 +6,7 @@ import { operatorOnly } from './guard.ts';
 import { list } from './list.ts';
 import { members } from './members.ts';
 import { metrics } from './metrics.ts';
+import { recordOperator } from './operator-calls.ts';
 import { records } from './records.ts';
 import { AdminRefusal } from './refusals.ts';
 import { storage } from './storage.ts';
@@ -20,6 +21,7 @@ admin.onError((error, c) => {
   if (error instanceof AdminRefusal) return problem(error.refusal, c.var.arrival.trace.traceId);
   throw error;
 });
+admin.use('/tenants/:id/*', recordOperator);
 admin.route('/', list);
 admin.route('/', tenants);
 admin.route('/', tokens);

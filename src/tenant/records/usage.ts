@@ -102,6 +102,8 @@ export class Usage {
 
   /** Counts a record that was saved. */
   add(row: RecordRow): void {
+    // What the operator does is not the tenant's use.
+    if (row.transport === 'admin') return;
     const day = dayOf(row.at);
     const key = `${day} ${row.token_id}`;
     const used = usedOf(row);
@@ -234,12 +236,12 @@ function byPeriod(sql: Sql, by: Period, { start, end }: Days): UsageOf[] {
 
 function ofRecords(sql: Sql, by: 'tool' | 'client', { since, until }: TimeRange): UsageOf[] {
   const [total] = sql.exec<Used>(
-    `SELECT ${SUMS_OF_RECORDS} FROM records WHERE at >= ? AND at < ?`,
+    `SELECT ${SUMS_OF_RECORDS} FROM records WHERE at >= ? AND at < ? AND transport != 'admin'`,
     since,
     until,
   );
   const rows = sql.exec<Used & { name: string | null }>(
-    `SELECT ${by} AS name, ${SUMS_OF_RECORDS} FROM records WHERE at >= ? AND at < ?
+    `SELECT ${by} AS name, ${SUMS_OF_RECORDS} FROM records WHERE at >= ? AND at < ? AND transport != 'admin'
      GROUP BY ${by} ORDER BY calls + refused DESC, name LIMIT ?`,
     since,
     until,
