@@ -20,7 +20,6 @@ import {
   tenantInfo,
   UNAVAILABLE,
 } from './operation.ts';
-import { type TimeRange, type UsageGroup, type UsageOf, usageBy } from './records/usage.ts';
 import type { TenantListing } from './storage/listing.ts';
 import { hasSchema, migrate } from './storage/migrate.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
@@ -126,14 +125,6 @@ export class Administration {
     return this.#change((profile) => {
       const { day = profile.callQuotas.day, month = profile.callQuotas.month } = change;
       return { ...profile, callQuotas: { day: day ?? undefined, month: month ?? undefined } };
-    });
-  }
-
-  /** What was used in a range of time. */
-  usage(by: UsageGroup, range: TimeRange): Operation<UsageOf[]> {
-    return this.#operate(({ records }) => {
-      records.flush();
-      return succeed(usageBy(this.#tenant.host.db, by, range));
     });
   }
 

@@ -23,7 +23,6 @@ import { forwardOnly, type Later } from './contract/timer.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Operation, OperationProblem, TenantInfo } from './operation.ts';
 import { headSignerOf } from './records/head-signer.ts';
-import type { TimeRange, UsageGroup, UsageOf } from './records/usage.ts';
 import { RecordsObject } from './records-object.ts';
 import { durableDatabase } from './storage/durable-database.ts';
 import type { TenantList } from './storage/listing.ts';
@@ -197,10 +196,6 @@ export class TenantObject extends RecordsObject implements CallHandler {
 
   changeCallQuotas(change: CallQuotaChange): Operation<TenantInfo> {
     return this.#compartment.administration.changeCallQuotas(change);
-  }
-
-  usage(by: UsageGroup, range: TimeRange): Operation<UsageOf[]> {
-    return this.#compartment.administration.usage(by, range);
   }
 
   storage(): Operation<StorageUsage> {

@@ -45,10 +45,10 @@ export async function openTenant(
       const changed = local.exclusively(() => local.compartment.administration.changeCallQuotas(change));
       if (!changed.ok) throw new Error(changed.error.message);
     },
-    usage: async (by, range) => {
-      const used = local.exclusively(() => local.compartment.administration.usage(by, range));
-      if (!used.ok) throw new Error(used.error.message);
-      return used.value;
+    ask: async (question, args) => {
+      const answer = local.exclusively(() => local.compartment.reading.ask(question, args));
+      if (!answer.ok) throw new Error(answer.error.message);
+      return answer.value;
     },
     restart: async () => local.compartment.reload(),
     now: () => time.now,

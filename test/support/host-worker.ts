@@ -52,10 +52,10 @@ export async function openTenant(
       const changed = await stub.changeCallQuotas(change);
       if (!changed.ok) throw new Error(changed.error.message);
     },
-    usage: async (by, range) => {
-      const used = await stub.usage(by, range);
-      if (!used.ok) throw new Error(used.error.message);
-      return used.value;
+    ask: async (question, args) => {
+      const answer = await stub.ask(question, args);
+      if (!answer.ok) throw new Error(answer.error.message);
+      return answer.value;
     },
     restart: async () => {
       vi.setSystemTime(Date.now() + 2000);

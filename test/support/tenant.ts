@@ -8,7 +8,7 @@ import type {
   TransportName,
 } from '../../src/tenant/contract/call.ts';
 import type { CallQuotaChange } from '../../src/tenant/contract/limit-settings.ts';
-import type { TimeRange, UsageGroup, UsageOf } from '../../src/tenant/records/usage.ts';
+import type { Question } from '../../src/tenant/records/reading/readers.ts';
 import type { Verified } from '../../src/tenant/records/verify.ts';
 import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
 import { isRemoteTool } from '../../src/tools/remote-tool.ts';
@@ -25,7 +25,8 @@ export interface TestHost {
   verify(): Promise<Verified>;
   /** Sets or removes quotas of calls. */
   setCallQuotas(change: CallQuotaChange): Promise<void>;
-  usage(by: UsageGroup, range: TimeRange): Promise<UsageOf[]>;
+  /** The answer to a question about the records, as JSON. */
+  ask(question: Question, args: Readonly<Record<string, string>>): Promise<string>;
   /** The host stops and starts: what is in memory only is lost. */
   restart(): Promise<void>;
   now(): number;
@@ -77,8 +78,12 @@ export class TestTenant {
   }
 
   /** What was used until now, by default since ever. */
-  usage(by: UsageGroup, since = 0): Promise<UsageOf[]> {
-    return this.#host.usage(by, { since, until: this.now + 1 });
+  async usage(by: string, since = 0): Promise<Answer[]> {
+    const [from, until] = [since, this.now + 1].map((ms) => new Date(ms).toISOString());
+    const answer: Answer = JSON.parse(
+      await this.#host.ask('usage', { by, since: from ?? '', until: until ?? '' }),
+    );
+    return answer.usage;
   }
 
   restart(): Promise<void> {

@@ -19,29 +19,29 @@ test('usage tells calls, failures, refusals and what they cost, by day, month, t
 
   const days = await tenant.usage('day');
   expect(days).toMatchObject([
-    { name: '2026-01-31', used: { calls: 4, failed: 1, refused: 2, charged: 4 } },
-    { name: '2026-02-01', used: { calls: 1, failed: 0, refused: 0, charged: 1, work: 1 } },
+    { day: '2026-01-31', calls: 4, failed: 1, refused: 2, charged: 4 },
+    { day: '2026-02-01', calls: 1, failed: 0, refused: 0, charged: 1, work: 1 },
   ]);
   // A large value costs more than a call.
-  expect(days[0]?.used.work).toBeGreaterThan(4);
-  expect(days[0]?.used.bytes_in).toBeGreaterThan(20_000);
-  expect(days[0]?.used.bytes_out).toBeGreaterThan(100);
+  expect(days[0]?.work).toBeGreaterThan(4);
+  expect(days[0]?.bytes_in).toBeGreaterThan(20_000);
+  expect(days[0]?.bytes_out).toBeGreaterThan(100);
   expect(await tenant.usage('month')).toMatchObject([
-    { name: '2026-01', used: { calls: 4 } },
-    { name: '2026-02', used: { calls: 1 } },
+    { month: '2026-01', calls: 4 },
+    { month: '2026-02', calls: 1 },
   ]);
   expect(await tenant.usage('token')).toMatchObject([
-    { name: tenant.principal, used: { calls: 3, failed: 1, refused: 1 } },
-    { name: other.principal, used: { calls: 2, failed: 0, refused: 1 } },
+    { token_id: tenant.principal, calls: 3, failed: 1, refused: 1 },
+    { token_id: other.principal, label: 'test', calls: 2, failed: 0, refused: 1 },
   ]);
   expect(await tenant.usage('tool')).toMatchObject([
-    { name: 'blackboard_write', used: { calls: 2, failed: 1, refused: 1 } },
-    { name: 'blackboard_read', used: { calls: 2 } },
-    { name: 'tenant_limits', used: { calls: 1, charged: 0 } },
-    { name: 'unknown', used: { calls: 0, refused: 1, charged: 1 } },
+    { tool: 'blackboard_write', calls: 2, failed: 1, refused: 1 },
+    { tool: 'blackboard_read', calls: 2 },
+    { tool: 'tenant_limits', calls: 1, charged: 0 },
+    { tool: 'unknown', calls: 0, refused: 1, charged: 1 },
   ]);
-  expect(await tenant.usage('client')).toMatchObject([{ name: null, used: { calls: 5, refused: 2 } }]);
-  expect(await tenant.usage('day', tenant.now - 1000)).toMatchObject([{ name: '2026-02-01' }]);
+  expect(await tenant.usage('client')).toMatchObject([{ client: '', calls: 5, refused: 2 }]);
+  expect(await tenant.usage('day', tenant.now - 1000)).toMatchObject([{ day: '2026-02-01' }]);
 
   await tenant.restart();
   expect(await tenant.usage('day')).toEqual(days);

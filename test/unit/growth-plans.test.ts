@@ -44,6 +44,16 @@ const SMALL_TABLES: Readonly<Record<string, string>> = {
 const BOUNDED: readonly Allowed[] = [
   { step: 'SCAN records', of: 'FROM records ORDER BY id LIMIT', because: IN_ORDER },
   {
+    step: 'USE TEMP B-TREE FOR GROUP BY',
+    of: "WHERE id >= ? AND id <= ? AND transport <> 'admin' GROUP BY 1",
+    because: 'one page of usage has at most 25,000 records',
+  },
+  {
+    step: 'USE TEMP B-TREE FOR GROUP BY',
+    of: 'FROM usage WHERE day >= ? AND day < ? GROUP BY token_id',
+    because: 'usage has at most 251 rows for each of 400 days',
+  },
+  {
     step: 'USE TEMP B-TREE FOR ORDER BY',
     of: 'claim_until FROM board_cells WHERE id IN (SELECT value FROM json_each(?)) ORDER BY key',
     because: 'a call names at most 500 cells',

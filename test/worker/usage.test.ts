@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { counted } from '../support/counted-worker.ts';
-import { admin, callTool, HttpTenant, jsonOf, operate } from '../support/http.ts';
+import { admin, callTool, HttpTenant, jsonOf, operate, send } from '../support/http.ts';
 import { call, problemOf } from '../support/v1.ts';
 
 const NOON = Date.UTC(2030, 5, 15, 12);
@@ -135,14 +135,15 @@ describe('usage', () => {
       { tool: 'blackboard_write', calls: 2 },
       { tool: 'blackboard_read', calls: 1 },
     ]);
-    expect((await usage('by=client')).usage).toMatchObject([{ client: null, ...used }]);
+    expect((await usage('by=client')).usage).toMatchObject([{ client: '', ...used }]);
     expect((await usage('since=2030-06-16&until=2030-06-17')).usage).toEqual([]);
   });
 
   test.each([
-    ['by=agent', 'by: must be one of day, month, tool, token, client.'],
-    ['since=yesterday', 'since: must be a date'],
-    ['until=2030-13-01', 'until: must be a date'],
+    ['by=agent', 'by'],
+    ['since=yesterday', 'since must be a time'],
+    ['until=2030-13-01', 'until must be a time'],
+    ['cursor=x', 'cursor: only usage by tool and by client has pages'],
     ['since=2030-02-02&until=2030-02-01', 'since: must be before until.'],
     ['from=1d', 'from'],
   ])('?%s is refused: %s', async (query, reason) => {
@@ -150,5 +151,22 @@ describe('usage', () => {
     const { status, body } = await admin('GET', `/tenants/${tenant.id}/usage?${query}`);
     expect([status, body.code]).toEqual([400, 'invalid_input']);
     expect(body.detail).toContain(reason);
+  });
+});
+
+test('a token with records:read reads the usage of its tenant, and no other token does', async () => {
+  const tenant = await HttpTenant.create({ scopes: ['blackboard:read', 'records:read'] });
+  const plain = await HttpTenant.issue(tenant.id, { scopes: ['blackboard:read'] });
+  await tenant.call('blackboard_list');
+  const read = (token: string, query: string) =>
+    send(`/v1/usage?${query}`, { headers: { authorization: `Bearer ${token}` } });
+  expect(await jsonOf(await read(tenant.token, 'by=token'))).toMatchObject({
+    by: 'token',
+    usage: [{ token_id: tenant.tokenId, calls: 1 }],
+  });
+  expect((await read(plain.token, 'by=token')).status).toBe(403);
+  expect(await problemOf(await read(tenant.token, 'by=agent'))).toMatchObject({
+    code: 'invalid_input',
+    field: 'by',
   });
 });

@@ -6,5 +6,6 @@ export const RECORD_PATHS: readonly { path: string; question: Question; named?: 
   { path: '/runs', question: 'runs' },
   { path: '/runs/:run', question: 'run', named: 'run' },
   { path: '/traces/:trace_id', question: 'trace', named: 'trace_id' },
+  { path: '/usage', question: 'usage' },
   { path: '/explain/:id', question: 'explain', named: 'id' },
 ];

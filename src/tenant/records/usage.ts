@@ -41,21 +41,21 @@ const NAMES = [
   'bytes_out',
   'saved_micro_usd',
 ] as const satisfies readonly (keyof Used)[];
-const SUMS = NAMES.map((name) => `coalesce(sum(${name}), 0) AS ${name}`).join(', ');
+const SUMS = NAMES.map((name) => `sum(${name}) AS ${name}`).join(', ');
 const UPSERT = `INSERT INTO usage (day, token_id, ${NAMES.join(', ')}) VALUES (?, ?, ${NAMES.map(() => '?').join(', ')})
   ON CONFLICT (day, token_id) DO UPDATE SET ${NAMES.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')}`;
 
 /** Sums over records; `usedOf` is the same for one record. */
 const REFUSED = `(outcome IN ('refused', 'unknown_tool') OR scope IS NOT NULL)`;
 const SUMS_OF_RECORDS = `
-  coalesce(sum(iif(${REFUSED} OR outcome = 'deferred', 0, times)), 0) AS calls,
-  coalesce(sum(iif(outcome = 'error' AND scope IS NULL, times, 0)), 0) AS failed,
-  coalesce(sum(iif(${REFUSED}, times, 0)), 0) AS refused,
-  coalesce(sum(iif(work > 0, times, 0)), 0) AS charged,
-  coalesce(sum(work), 0) AS work,
-  coalesce(sum(iif(outcome = 'deferred', 0, bytes_in)), 0) AS bytes_in,
-  coalesce(sum(bytes_out), 0) AS bytes_out,
-  coalesce(sum(saved_micro_usd), 0) AS saved_micro_usd`;
+  sum(iif(${REFUSED} OR outcome = 'deferred', 0, times)) AS calls,
+  sum(iif(outcome = 'error' AND scope IS NULL, times, 0)) AS failed,
+  sum(iif(${REFUSED}, times, 0)) AS refused,
+  sum(iif(work > 0, times, 0)) AS charged,
+  sum(work) AS work,
+  sum(iif(outcome = 'deferred', 0, bytes_in)) AS bytes_in,
+  sum(bytes_out) AS bytes_out,
+  sum(saved_micro_usd) AS saved_micro_usd`;
 
 type Counted = Pick<
   RecordRow,
@@ -78,17 +78,16 @@ function usedOf({ outcome, scope, times, work, bytes_in, bytes_out, saved_micro_
   };
 }
 
-const combined = (a: Used, b: Used, sign: 1 | -1): Used => ({
-  calls: a.calls + sign * b.calls,
-  failed: a.failed + sign * b.failed,
-  refused: a.refused + sign * b.refused,
-  charged: a.charged + sign * b.charged,
-  work: a.work + sign * b.work,
-  bytes_in: a.bytes_in + sign * b.bytes_in,
-  bytes_out: a.bytes_out + sign * b.bytes_out,
-  saved_micro_usd: a.saved_micro_usd + sign * b.saved_micro_usd,
+const sumOf = (a: Used, b: Used): Used => ({
+  calls: a.calls + b.calls,
+  failed: a.failed + b.failed,
+  refused: a.refused + b.refused,
+  charged: a.charged + b.charged,
+  work: a.work + b.work,
+  bytes_in: a.bytes_in + b.bytes_in,
+  bytes_out: a.bytes_out + b.bytes_out,
+  saved_micro_usd: a.saved_micro_usd + b.saved_micro_usd,
 });
-const sumOf = (a: Used, b: Used): Used => combined(a, b, 1);
 
 /** The usage of a tenant for each day and token: derived from its records, and saved behind them. */
 export class Usage {
@@ -179,46 +178,14 @@ export function chargedOn(sql: Sql, { start, end }: Days): number {
   return row?.charged ?? 0;
 }
 
-/** Whose usage is told apart. */
-export const USAGE_GROUPS = ['day', 'month', 'tool', 'token', 'client'] as const;
-export type UsageGroup = (typeof USAGE_GROUPS)[number];
-
-/** What was used by one of a group: a day, a month, a tool, a token or a client. */
+/** What was used by one of a group: a day, a month, a token, a tool or a client, whose name may be empty. */
 export interface UsageOf {
-  /** Null for calls whose client has not given its name. */
-  readonly name: string | null;
+  readonly name: string;
   readonly used: Used;
 }
 
-/** A range of time in milliseconds since the epoch; `until` is the first moment after it. */
-export interface TimeRange {
-  readonly since: number;
-  readonly until: number;
-}
-
-/**
- * Usage in a range of time. Days, months and tokens are counted in whole days and kept for 400 of them; tools and clients come
- * from the records, which are kept for 30 days at the most.
- */
-export function usageBy(sql: Sql, by: UsageGroup, range: TimeRange): UsageOf[] {
-  if (by === 'tool' || by === 'client') return ofRecords(sql, by, range);
-  const days = { start: dayOf(range.since), end: dayOf(range.until - 1) + 1 };
-  return by === 'token' ? byToken(sql, days) : byPeriod(sql, by, days);
-}
-
-function byToken(sql: Sql, { start, end }: Days): UsageOf[] {
-  const [total] = sql.exec<Used>(`SELECT ${SUMS} FROM usage WHERE day >= ? AND day < ?`, start, end);
-  const rows = sql.exec<Used & { name: string }>(
-    `SELECT token_id AS name, ${SUMS} FROM usage WHERE day >= ? AND day < ?
-     GROUP BY token_id ORDER BY calls + refused DESC, token_id LIMIT ?`,
-    start,
-    end,
-    MAX_TOKENS,
-  );
-  return withRest(rows, total);
-}
-
-function byPeriod(sql: Sql, by: Period, { start, end }: Days): UsageOf[] {
+/** In the order of the days. */
+export function usageByDay(sql: Sql, by: Period, { start, end }: Days): UsageOf[] {
   const days = sql.exec<Omit<UsageRow, 'token_id'>>(
     `SELECT day, ${SUMS} FROM usage WHERE day >= ? AND day < ? GROUP BY day ORDER BY day LIMIT ?`,
     start,
@@ -234,28 +201,39 @@ function byPeriod(sql: Sql, by: Period, { start, end }: Days): UsageOf[] {
   return [...periods].map(([name, used]) => ({ name, used }));
 }
 
-function ofRecords(sql: Sql, by: 'tool' | 'client', { since, until }: TimeRange): UsageOf[] {
-  const [total] = sql.exec<Used>(
-    `SELECT ${SUMS_OF_RECORDS} FROM records WHERE at >= ? AND at < ? AND transport != 'admin'`,
-    since,
-    until,
+/** Those that called most come first. */
+export function usageByToken(sql: Sql, { start, end }: Days): UsageOf[] {
+  const rows = sql.exec<Used & { name: string }>(
+    `SELECT token_id AS name, ${SUMS} FROM usage WHERE day >= ? AND day < ? GROUP BY token_id LIMIT ?`,
+    start,
+    end,
+    MAX_USAGE_DAYS * MAX_TOKENS_A_DAY,
   );
-  const rows = sql.exec<Used & { name: string | null }>(
-    `SELECT ${by} AS name, ${SUMS_OF_RECORDS} FROM records WHERE at >= ? AND at < ? AND transport != 'admin'
-     GROUP BY ${by} ORDER BY calls + refused DESC, name LIMIT ?`,
-    since,
-    until,
-    MAX_NAMES,
-  );
-  return withRest(rows, total);
+  return mostUsed(rows, MAX_TOKENS);
 }
 
-/** The rows, and what they lack of the total as `other`. */
-function withRest(rows: readonly (Used & { name: string | null })[], total: Used | undefined): UsageOf[] {
-  const listed = rows.map(({ name, ...used }) => ({ name, used }));
-  if (total === undefined) return listed;
-  const rest = listed.reduce((left, { used }) => combined(left, used, -1), total);
-  return Object.values(rest).every((value) => value === 0)
-    ? listed
-    : [...listed, { name: OTHER, used: rest }];
+/** What the records of these ids have used. */
+export function usageOfRecords(
+  sql: Sql,
+  by: 'tool' | 'client',
+  { first, last }: { readonly first: number; readonly last: number },
+): UsageOf[] {
+  const rows = sql.exec<Used & { name: string }>(
+    `SELECT coalesce(${by}, '') AS name, ${SUMS_OF_RECORDS} FROM records
+     WHERE id >= ? AND id <= ? AND transport <> 'admin' GROUP BY 1`,
+    first,
+    last,
+  );
+  return mostUsed(rows, MAX_NAMES);
+}
+
+/** Those that called most, and the sum of the others as `other`. */
+function mostUsed(rows: readonly (Used & { name: string })[], most: number): UsageOf[] {
+  const all = rows
+    .map(({ name, ...used }) => ({ name, used }))
+    .sort((a, b) => b.used.calls + b.used.refused - (a.used.calls + a.used.refused));
+  const [first, ...others] = all.slice(most).map(({ used }) => used);
+  return first === undefined
+    ? all
+    : [...all.slice(0, most), { name: OTHER, used: others.reduce(sumOf, first) }];
 }

@@ -3,6 +3,7 @@ import { recordsExplain } from './explain.ts';
 import type { Reader } from './reader.ts';
 import { runsList, runsShow, runsTrace } from './run-list.ts';
 import { recordsSummary } from './summary.ts';
+import { recordsUsage } from './usage.ts';
 
 /** Everything that can be asked of the records, by what the operator's API and the tenant's own call it. */
 export const READERS = {
@@ -12,5 +13,6 @@ export const READERS = {
   trace: runsTrace,
   explain: recordsExplain,
   summary: recordsSummary,
+  usage: recordsUsage,
 } as const satisfies Readonly<Record<string, Reader>>;
 export type Question = keyof typeof READERS;
