@@ -15,9 +15,9 @@ import { findJsonProblem } from '../json/json-problem.ts';
 import { LineSplitter } from '../json/lines.ts';
 import { withInexactMarked } from '../json/marked-numbers.ts';
 import { readableId } from '../json/rpc-id.ts';
+import { withObjectArguments } from '../mcp/call-arguments.ts';
 import { hasInexactEnvelope, INEXACT_ENVELOPE } from '../mcp/inexact-numbers.ts';
 import { inOwnWords } from '../mcp/malformed.ts';
-import { withoutNullArguments } from '../mcp/null-arguments.ts';
 
 /** The largest message, in bytes: the same as the largest HTTP body by default. */
 export const MAX_MESSAGE_BYTES = 4_194_304;
@@ -150,7 +150,7 @@ export class StdioTransport implements Transport {
     const id = requestIdOf(message);
     if (violation !== undefined) this.#sendError(id, INVALID_REQUEST, violation);
     else if (hasInexactEnvelope(message)) this.#sendError(id, INVALID_REQUEST, INEXACT_ENVELOPE);
-    else this.#deliver(withoutNullArguments(message), id);
+    else this.#deliver(withObjectArguments(message), id);
   }
 
   #onOversizedLine(id: RequestId | undefined): void {

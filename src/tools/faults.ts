@@ -18,7 +18,13 @@ type Schema = Readonly<Record<string, unknown>>;
 
 type Problem =
   | { readonly kind: 'missing'; readonly field: string; readonly text: string }
-  | { readonly kind: 'unknown'; readonly unknown: UnknownArgument; readonly text: string }
+  /** `known`: what there is instead, where no argument is clearly meant. */
+  | {
+      readonly kind: 'unknown';
+      readonly unknown: UnknownArgument;
+      readonly text: string;
+      readonly known?: string;
+    }
   | { readonly kind: 'value'; readonly fault: Fault; readonly text: string };
 
 /**
@@ -64,12 +70,15 @@ function nameOf(problem: Problem): string | undefined {
   return problem.kind === 'missing' ? problem.field : problem.fault.field;
 }
 
+/** All problems in a sentence, and in a second one, once, the arguments that there are. */
 function sentence(problems: readonly Problem[]): string {
   const [only, ...others] = problems;
-  if (only !== undefined && others.length === 0) return `${capitalised(only)}`;
+  const known = problems.flatMap((one) => (one.kind === 'unknown' ? (one.known ?? []) : []))[0];
+  const list = known === undefined ? '' : ` The arguments here are: ${known}.`;
+  if (only !== undefined && others.length === 0) return `${capitalised(only)}${list}`;
   const texts = problems.slice(0, MAX_FAULTS).map(({ text }) => text.replace(/[.?]$/, ''));
   const more = problems.length - texts.length;
-  return `${[...texts, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')}.`;
+  return `${[...texts, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')}.${list}`;
 }
 
 /** The name of an argument is written as the caller wrote it, also at the beginning of a sentence. */
@@ -105,13 +114,13 @@ function unknownProblem(name: string, path: readonly PropertyKey[], schema: Sche
     name,
     known.filter((one) => !given.includes(one)),
   );
-  const remedy =
-    meant === undefined ? `The arguments here are: ${known.join(', ') || 'none'}.` : `Did you mean ${meant}?`;
   const unknown: UnknownArgument = {
     name: pathText([...path, shown]),
     ...(meant !== undefined && { did_you_mean: meant }),
   };
-  return { kind: 'unknown', unknown, text: `unknown argument "${shown}". ${remedy}` };
+  return meant === undefined
+    ? { kind: 'unknown', unknown, text: `unknown argument "${shown}".`, known: known.join(', ') || 'none' }
+    : { kind: 'unknown', unknown, text: `unknown argument "${shown}". Did you mean ${meant}?` };
 }
 
 export function pathText(path: readonly PropertyKey[]): string {

@@ -29,6 +29,11 @@ test.each([
   [{ key: true }, 'key', 'key must be text.'],
   [{ key: 'a', count: 9 }, 'count', 'count must be an integer from 1 to 5.'],
   [{ kye: 'b' }, 'key', 'key is required; unknown argument "kye". Did you mean key.'],
+  [
+    { key: 'a', foo: 1, bar: 2 },
+    'foo',
+    'unknown argument "foo"; unknown argument "bar". The arguments here are: key, count, entries.',
+  ],
   [{ key: 'a', kye: 'b' }, 'kye', 'Unknown argument "kye". The arguments here are: key, count, entries.'],
   [{ key: 'a', entries: [{ key: 'b', ifrev: 1 }] }, 'entries[0].ifrev', 'Did you mean if_rev?'],
   [{ key: 'a', entries: [{}] }, 'entries[0].key', 'is required'],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { withoutNullArguments } from '../../src/mcp/null-arguments.ts';
+import { withObjectArguments } from '../../src/mcp/call-arguments.ts';
 import { forgive } from '../../src/tools/forgive.ts';
 import { createdCompartment } from '../support/compartment.ts';
 
@@ -113,6 +113,13 @@ test.each([
     { method: 'tools/call', params: { name: 'a', arguments: null } },
     { method: 'tools/call', params: { name: 'a' } },
   ],
+  [
+    { method: 'tools/call', params: { name: 'a', arguments: '{"key":"k"}' } },
+    { method: 'tools/call', params: { name: 'a', arguments: { key: 'k' } } },
+  ],
+  [{ method: 'tools/call', params: { name: 'a', arguments: '[1]' } }, undefined],
+  [{ method: 'tools/call', params: { name: 'a', arguments: '{"key":' } }, undefined],
+  [{ method: 'prompts/get', params: { arguments: '{"key":"k"}' } }, undefined],
   [{ method: 'tools/call', params: { name: 'a', arguments: {} } }, undefined],
   [{ method: 'prompts/get', params: { arguments: null } }, undefined],
   [
@@ -121,7 +128,7 @@ test.each([
   ],
   [null, undefined],
 ])('a message %j', (message, read) => {
-  expect(withoutNullArguments(message)).toEqual(read ?? message);
+  expect(withObjectArguments(message)).toEqual(read ?? message);
 });
 
 test('arguments that a client adds are named in a line of their own', () => {

@@ -1,7 +1,7 @@
 import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/server';
 import type { Context } from 'hono';
+import { withObjectArguments } from '../../mcp/call-arguments.ts';
 import { hasInexactEnvelope, INEXACT_ENVELOPE } from '../../mcp/inexact-numbers.ts';
-import { withoutNullArguments } from '../../mcp/null-arguments.ts';
 import { authenticate } from '../auth/authenticate.ts';
 import { readCalls } from '../http/body.ts';
 import {
@@ -52,7 +52,7 @@ export async function handleMcp(c: Context<AppEnv>): Promise<Response> {
   const format = rpcRefusalOf(requestIdOf(value));
   const invalid = checkMessages(request, value);
   if (invalid !== undefined) return refuse(c, format, invalid, principal.value);
-  return serveMessages(contextOf(format), withoutNullArguments(value));
+  return serveMessages(contextOf(format), withObjectArguments(value));
 }
 
 async function serveMessages(context: RequestContext, body: unknown): Promise<Response> {

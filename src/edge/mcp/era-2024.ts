@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
+import { withObjectArguments } from '../../mcp/call-arguments.ts';
 import { hasInexactEnvelope, INEXACT_ENVELOPE } from '../../mcp/inexact-numbers.ts';
-import { withoutNullArguments } from '../../mcp/null-arguments.ts';
 import { narrowed, offersResources } from '../../mcp/published-tools.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
 import { continueTrace, randomHex, traceHeadersOf } from '../../telemetry/trace.ts';
@@ -109,7 +109,7 @@ export async function handleMessages(c: Context<AppEnv>): Promise<Response> {
   const context = createContext(c, principal.value, { format, transport: 'sse', session });
   const delivered = await context.tenant.deliver(session, [
     // The tenant passes it on as JSON, in which marked numbers would be lost.
-    { kind: 'posted', message: inexactText ?? withoutNullArguments(value) },
+    { kind: 'posted', message: inexactText ?? withObjectArguments(value) },
   ]);
   if (!delivered.ok) return context.deny(delivered.error);
   if (!delivered.value) return context.deny({ reason: 'unknown_session' });

@@ -1,7 +1,7 @@
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 import { toJsonLine } from '../../json/json-line.ts';
 import { withInexactMarked } from '../../json/marked-numbers.ts';
-import { withoutNullArguments } from '../../mcp/null-arguments.ts';
+import { withObjectArguments } from '../../mcp/call-arguments.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
 import { EventStream, type SentEvent } from '../http/event-stream.ts';
 import type { StreamRelay } from '../tenant-client/stream-relay.ts';
@@ -66,7 +66,7 @@ export class SseTransport implements Transport {
 
 /** A message with numbers that JavaScript would change arrives as its text. */
 const asPosted = (received: unknown) =>
-  typeof received === 'string' ? withoutNullArguments(withInexactMarked(received)) : received;
+  typeof received === 'string' ? withObjectArguments(withInexactMarked(received)) : received;
 
 const eventOf = (message: JSONRPCMessage): SentEvent => ({ data: toJsonLine(message) });
 

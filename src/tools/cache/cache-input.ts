@@ -85,9 +85,13 @@ export function resolveEntryRef(args: QuestionArgs, { sql, now }: ToolContext): 
   const given = QUESTION.filter((name) => args[name] !== undefined);
   if (given.length !== 1) {
     const message = 'Give exactly one of messages, prompt and key.';
-    throw given[1] === undefined
-      ? noneOf('messages', QUESTION, message)
-      : notWith(given[1], QUESTION, message);
+    if (given[1] !== undefined) throw notWith(given[1], QUESTION, message);
+    throw args.model === undefined
+      ? invalidInput('messages', `${message} With messages or prompt, give model as well.`, {
+          missing: ['messages', 'model'],
+          exclusive: [...QUESTION],
+        })
+      : noneOf('messages', QUESTION, message);
   }
   if (args.key !== undefined) return byKey(givenKey(sql, args.key), args);
   const { model } = args;
