@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findChromium, launchChromium } from '../support/browser/chromium.ts';
+import { Visit } from '../support/browser/visit.ts';
 import { Browser, HandClient, type ShownPage, tokensOf } from '../support/oauth-person.ts';
 import { CLIENT_ID, CLIENT_SECRET, OpenIdServer, signInAt } from '../support/openid-provider.ts';
 import { Operator, startServer, type TestServer } from '../support/server.ts';
@@ -22,6 +24,9 @@ afterAll(async () => {
   await server?.stop();
   provider?.stop();
 });
+
+/** The server under the other name of this machine, which is another site than the provider's. */
+const atLocalhost = () => server.url.replace('127.0.0.1', 'localhost');
 
 const request = async (url: string, init?: RequestInit) => fetch(url, init);
 
@@ -51,7 +56,7 @@ const addMember = (tenant: string, account: Record<string, string>) =>
 
 test('a provider that is not up yet is out of reach, and from then on signs in the members of several tenants', async () => {
   expect((await goToProvider()).sent.status).toBe(503);
-  await provider.serve(`${server.url}/oauth/callback`);
+  await provider.serve(...[server.url, atLocalhost()].map((origin) => `${origin}/oauth/callback`));
   await operator.tenant('one');
   await operator.tenant('two');
   const one = await addMember('one', { email: 'ann@example.com' });
@@ -93,3 +98,30 @@ test('an answer of the provider is good once, in the browser that asked', async 
   const foreign = await new Browser(server.url, request).open(fresh);
   expect([foreign.status, foreign.values('as')]).toEqual([400, []]);
 });
+
+// `test/e2e/sign-in-pages.test.ts` says so when there is no Chromium.
+const chromium = findChromium();
+if (chromium !== undefined)
+  test('a browser goes to the provider, which is another site, and comes back to the page of consent', async () => {
+    await operator.tenant('five');
+    await addMember('five', { email: 'fay@example.com' });
+    const client = await HandClient.register(atLocalhost(), request);
+    const browser = await launchChromium(chromium);
+    const visit = await Visit.start(browser, [atLocalhost(), provider.issuer]);
+    const { page } = visit;
+    await page.goto(client.authorizeUrl().href);
+    expect(await visit.accessibilityFaults()).toEqual([]);
+    await page.getByRole('link', { name: 'Sign in with Example ID' }).click();
+    await page.waitForURL(`${provider.issuer}/**`);
+    await page.locator('[name=login]').fill('fay');
+    await page.locator('[name=password]').fill('any');
+    await page.locator('[type=submit]').click();
+    await page.locator('[name=prompt][value=consent]').waitFor({ state: 'attached' });
+    await page.locator('[type=submit]').click();
+    await page.waitForURL(`${atLocalhost()}/oauth/callback**`);
+    expect(await page.getByRole('radio').inputValue()).toMatch(/^five\//);
+    await page.getByRole('button', { name: 'Use another account' }).click();
+    const again = await page.getByRole('link', { name: 'Sign in with Example ID' }).getAttribute('href');
+    expect(again).toContain('anew=');
+    await browser.close();
+  });

@@ -38,11 +38,11 @@ export class OpenIdServer {
   }
 
   /** Begins to serve one client. Until then it answers 503. */
-  async serve(redirectUri: string): Promise<void> {
+  async serve(...redirectUris: readonly string[]): Promise<void> {
     const name = 'oidc-provider';
     const { default: Provider } = (await import(name)) as { default: ProviderClass };
     const provider = new Provider(this.issuer, {
-      clients: [{ client_id: CLIENT_ID, client_secret: CLIENT_SECRET, redirect_uris: [redirectUri] }],
+      clients: [{ client_id: CLIENT_ID, client_secret: CLIENT_SECRET, redirect_uris: redirectUris }],
       claims: { openid: ['sub'], email: ['email', 'email_verified'] },
       findAccount: (_: unknown, id: string) => ({ accountId: id, claims: () => claimsOf(id) }),
       cookies: { keys: ['only for tests'] },

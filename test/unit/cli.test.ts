@@ -90,6 +90,14 @@ describe('a tenant command line', () => {
       ['member', 'add', 'acme', '--name', 'Ann', '--ttl', '1d'],
       { name: 'member add', id: 'acme', options: { name: 'Ann', ttl_s: 86_400 } },
     ],
+    [
+      ['member', 'add', 'acme', '--name', 'Ann', '--email', 'ann@example.com'],
+      { name: 'member add', id: 'acme', options: { name: 'Ann', email: 'ann@example.com' } },
+    ],
+    [
+      ['member', 'add', 'acme', '--name=Ann', '--sub=auth0|7'],
+      { name: 'member add', id: 'acme', options: { name: 'Ann', sub: 'auth0|7' } },
+    ],
     [['member', 'key', 'acme', 'm1'], { name: 'member key', id: 'acme', memberId: 'm1' }],
     [
       ['client', 'add', '--name=CI', '--redirect=https://a.test', '--redirect', 'https://b.test'],
@@ -150,6 +158,8 @@ describe('a tenant command line', () => {
     [['member', 'remove', 'Acme', 'm1'], 'ID must have 1 to 63 characters'],
     [['client', 'add', '--name', 'CI'], 'needs --name NAME and --redirect URI'],
     [['grants', 'acme', '--name', 'x'], 'grants takes no --name'],
+    [['member', 'add', 'acme', '--name', 'x', '--email', 'a@b', '--sub', 'c'], '--email or --sub, not both'],
+    [['member', 'key', 'acme', 'm1', '--email', 'a@b'], 'member key takes no --email'],
     [['limits', 'acme', '--tool', 'a', '--tool', 'b', '--unset'], 'one tool at a time'],
     [['limits', 'acme', '--tool', 'LICENSE', 'src', '--set', 'rate=1'], 'quote the star: --tool "*"'],
   ])('%j is refused with a sentence', (argv, sentence) => {
