@@ -22,7 +22,7 @@ try {
     redirect_uris: ['http://localhost/callback'],
   });
   const asked = client.authorizeUrl({ redirect_uri: 'http://localhost:43117/callback' });
-  const { page } = await Visit.start(chromium, [server.url], { viewport: PHONE, deviceScaleFactor: 2 });
+  const { page } = await Visit.start(chromium, [server.url], { viewport: PHONE });
   await page.goto(asked.href);
   await page.screenshot({ path: 'docs/sign-in-page.png', fullPage: true });
   for (const [index, key] of keys.entries()) {

@@ -233,6 +233,11 @@ describe('a sign-in', () => {
       /says that it is https:\/\/other\.example/,
     ],
     [
+      'calls itself otherwise',
+      { metadata: { issuer: 'https://evil.example' } },
+      /calls itself https:\/\/evil/,
+    ],
+    [
       'names no web page',
       { metadata: { authorization_endpoint: 'file:///bin/sh' } },
       /no browser should open/,
