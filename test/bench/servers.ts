@@ -94,8 +94,9 @@ export class Servers {
 const OPERATOR_HEADERS = { ...JSON_HEADERS, authorization: `Bearer ${ADMIN_KEY}` };
 
 /** A request of the operator's. */
-export function operate<T>(origin: string, method: string, path: string, body: object): Promise<T> {
-  return requestJson<T>(method, `${origin}/admin${path}`, OPERATOR_HEADERS, JSON.stringify(body));
+export function operate<T>(origin: string, method: string, path: string, body?: object): Promise<T> {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  return requestJson<T>(method, `${origin}/admin${path}`, OPERATOR_HEADERS, text);
 }
 
 /** Creates a tenant as an operator does. @returns a token of it */

@@ -26,7 +26,7 @@ test('an operator sees what takes the room, drops history, and sets a quota for 
     id: 'acme',
     storage: { quota_bytes: 1_073_741_824, own_quota: false },
     data: { cells: { rows: 0 }, history: { rows: 0 }, scars: { rows: 0 }, cache: { rows: 0 } },
-    bookkeeping: { idempotency: { rows: 0, bytes: 0 }, sessions: { rows: 0 }, records: { rows: 0 } },
+    bookkeeping: { idempotency: { rows: 0, bytes: 0 }, sessions: { rows: 0 }, records: { rows: 1 } },
   });
   expect((await tenant('storage', 'acme')).stdout).toMatch(
     /DATA +ROWS +SIZE\n(.*\n)*cells +0 .*\n(.*\n)*OUTSIDE THE QUOTA/,

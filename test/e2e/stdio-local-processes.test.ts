@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
+import { openCompartment } from '../support/compartment.ts';
 import { TemporaryDirectory } from '../support/local.ts';
 import { INITIALIZE, RawProcess } from '../support/local-process.ts';
 
@@ -156,6 +157,8 @@ describe('two processes on one data file', () => {
     expect(value).toBeGreaterThanOrEqual(acknowledged);
     const db = openDatabase(join(directory.path, 'bulkhead.db'));
     expect(db.exec('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+    const records = openCompartment({ db }).compartment.reading.verify();
+    expect(records).toMatchObject({ ok: true, value: { broken: undefined, last: expect.any(Number) } });
     // The next process that loads the file releases its session, so that it can be ended when the tenant needs room. The
     // other process does so too, but only if the file has changed since it last read it.
     const next = start();

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openLocal } from '../support/local.ts';
 import { INITIALIZE, RawProcess } from '../support/local-process.ts';
 import { atMost, type Finding } from './finding.ts';
-import { Agent, newAgent, type Torture, UNLIMITED } from './rig.ts';
+import { Agent, newAgent, operate, type Torture, UNLIMITED } from './rig.ts';
 
 /** Servers that are killed under load: what was answered must be there afterwards. */
 
@@ -19,17 +19,26 @@ export async function crashes(torture: Torture): Promise<Finding[]> {
       { item: `writes lost of ${writes} answered, in ${kills} kills of ${where}`, value: lost },
       0,
     );
-  return [lost('workerd', worker), lost('the local server', local)];
+  const broken = (where: string, { broken }: Losses): Finding =>
+    atMost('bound', { item: `chains of records broken after ${kills} kills of ${where}`, value: broken }, 0);
+  return [
+    lost('workerd', worker),
+    lost('the local server', local),
+    broken('workerd', worker),
+    broken('the local server', local),
+  ];
 }
 
 interface Losses {
   lost: number;
+  /** Kills after which the records were no chain. */
+  broken: number;
   writes: number;
 }
 
 async function killedWorkers({ rig, random, directory }: Torture, kills: number): Promise<Losses> {
   const storage = join(directory, 'killed');
-  const losses: Losses = { lost: 0, writes: 0 };
+  const losses: Losses = { lost: 0, broken: 0, writes: 0 };
   let token: string | undefined;
   /** The last value of each writer whose write was answered. */
   const answered: number[] = Array.from({ length: WRITERS }, () => 0);
@@ -52,7 +61,9 @@ async function killedWorkers({ rig, random, directory }: Torture, kills: number)
     await sleep(random.integer(200, 800));
     await worker.kill();
     await Promise.all(writers);
-    losses.lost += await lostWrites(rig, storage, token, answered);
+    const found = await lostWrites(rig, storage, token, answered);
+    losses.lost += found.lost;
+    if (found.isBroken) losses.broken++;
   }
   return losses;
 }
@@ -63,7 +74,7 @@ async function lostWrites(
   storage: string,
   token: string,
   answered: number[],
-): Promise<number> {
+): Promise<{ lost: number; isBroken: boolean }> {
   const worker = await rig.start(UNLIMITED, storage);
   const agent = new Agent(worker.origin, token);
   let lost = 0;
@@ -73,13 +84,14 @@ async function lostWrites(
     lost += Math.max(0, value - stored);
     answered[writer] = stored;
   }
+  const { verdict } = await operate<{ verdict: string }>(worker.origin, 'GET', '/tenants/killed/verify');
   await worker.kill();
-  return lost;
+  return { lost, isBroken: verdict !== 'intact' };
 }
 
 async function killedProcesses({ random, directory }: Torture, kills: number): Promise<Losses> {
   const data = join(directory, 'killed-local');
-  const losses: Losses = { lost: 0, writes: 0 };
+  const losses: Losses = { lost: 0, broken: 0, writes: 0 };
   let answered = 0;
   for (let kill = 0; kill < kills; kill++) {
     const server = new RawProcess(['--data', data]);
@@ -93,20 +105,23 @@ async function killedProcesses({ random, directory }: Torture, kills: number): P
     const now = server.lines.filter((line) => /"status":"(?:created|updated)"/.test(line)).length;
     answered += now;
     losses.writes += now;
-    const stored = await storedSum(data);
-    losses.lost += Math.max(0, answered - stored);
-    answered = stored;
+    const { sum, isBroken } = await stored(data);
+    losses.lost += Math.max(0, answered - sum);
+    if (isBroken) losses.broken++;
+    answered = sum;
   }
   return losses;
 }
 
 const INCREMENT = { name: 'blackboard_write', arguments: { key: 'sum', mode: 'increment', value: 1 } };
 
-async function storedSum(data: string): Promise<number> {
+async function stored(data: string): Promise<{ sum: number; isBroken: boolean }> {
   const local = openLocal(join(data, 'bulkhead.db'));
   try {
     const { entries } = await local.answer('blackboard_read', { key: 'sum' });
-    return Number((entries as { value?: unknown }[])[0]?.value ?? 0);
+    const sum = Number((entries as { value?: unknown }[])[0]?.value ?? 0);
+    const checked = local.tenant.compartment.reading.verify();
+    return { sum, isBroken: !checked.ok || checked.value.broken !== undefined };
   } finally {
     local.tenant.close();
   }

@@ -3,6 +3,7 @@ import { WIDTH, widthOf } from '../../src/cli/columns.ts';
 import { momentOf } from '../../src/cli/records-command.ts';
 import { CallLines, explainText, runsText, traceText, verifyText } from '../../src/cli/records-text.ts';
 import { painter } from '../../src/cli/tenant-records.ts';
+import { redactForLog } from '../../src/telemetry/redact.ts';
 import { SCANNED_PER_PAGE } from '../../src/tenant/records/reading/calls.ts';
 import { recordsExplain } from '../../src/tenant/records/reading/explain.ts';
 import { INTERNAL_FAMILIES } from '../../src/tenant/records/reading/filter.ts';
@@ -12,6 +13,7 @@ import { TOOLS } from '../../src/tools/catalogue.ts';
 import { familyOf } from '../../src/tools/families.ts';
 import { TRANSPORT_TOOLS } from '../../src/transport-tools/catalogue.ts';
 import { callRequest, createdCompartment, type TestCompartment } from '../support/compartment.ts';
+import { CREDENTIALS } from '../support/credential-corpus.ts';
 import type { Answer } from '../support/tenant.ts';
 
 function ask({ compartment }: TestCompartment, question: Question, args: object = {}): Answer {
@@ -167,4 +169,53 @@ describe('a time on the command line', () => {
       expect(() => momentOf(text, 'until', now)).toThrow(/^--until must be an age such as 15m, .*14:00/);
     },
   );
+});
+
+test('no credential that the log recognises is shown, wherever its caller has put it', () => {
+  const corpus = CREDENTIALS.filter(
+    ({ text, secrets }) =>
+      text.length <= 120 &&
+      !/\p{Cc}/u.test(text) &&
+      secrets.every((secret) => !redactForLog(text, 128).includes(secret)),
+  ).filter(({ kind }, index, all) => all.findIndex((other) => other.kind === kind) === index);
+  expect(corpus.length).toBeGreaterThan(50);
+  const tenant = createdCompartment();
+  const token = tenant.issue();
+  for (const { text } of corpus) {
+    const request = callRequest(
+      token,
+      'blackboard_write',
+      { key: text, value: text, by: text },
+      tenant.clock.now,
+    );
+    tenant.compartment.call({
+      ...request,
+      caller: { ...request.caller, clientName: text, clientVersion: text },
+    });
+    tenant.call(token, 'scar_record', { error_type: text, error_message: text, target: text, agent: text });
+    tenant.call(token, text);
+    tenant.call(token, 'blackboard_read', { keys: [text] });
+    tenant.call(token, 'blackboard_write', { entries: [{ key: text, value: 1 }] });
+  }
+  const shown: string[] = [];
+  for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
+    const page = ask(tenant, 'calls', { limit: 200, ...(cursor === undefined ? {} : { cursor }) });
+    shown.push(JSON.stringify(page));
+    cursor = page.next_cursor;
+  }
+  const exported = tenant.compartment.reading.beginExport({});
+  if (!exported.ok) throw new Error(exported.error.message);
+  for (let range = exported.value.range, next: number | undefined = range.first; next !== undefined; ) {
+    const step = tenant.compartment.reading.exportStep({ ...range, first: next });
+    if (!step.ok) throw new Error(step.error.message);
+    shown.push(step.value.lines);
+    next = step.value.next;
+  }
+  shown.push(JSON.stringify(ask(tenant, 'runs', { limit: 200 })));
+  const text = shown.join();
+  expect(text.length).toBeGreaterThan(100_000);
+  const found = corpus
+    .flatMap(({ secrets }) => secrets)
+    .filter((secret) => secret.length > 7 && text.includes(secret));
+  expect(found).toEqual([]);
 });

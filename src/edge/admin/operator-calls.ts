@@ -17,11 +17,12 @@ const READS = ['GET', 'HEAD', 'OPTIONS'];
 /** Around every request that can change a tenant: compares what can be changed before and after it. */
 export const recordOperator: MiddlewareHandler<AppEnv> = async (c, next) => {
   const id = parseTenantId(c.req.param('id') ?? '');
-  if (id === undefined || READS.includes(c.req.method)) return next();
+  // What is erased has no records.
+  const isErased = c.req.method === 'DELETE' && new URL(c.req.url).pathname === `/admin/tenants/${id}`;
+  if (id === undefined || isErased || READS.includes(c.req.method)) return next();
   const tenant = () => c.env.TENANTS.getByName(id);
   const before = await attempt(c, async (): Promise<OperatorState | undefined> => tenant().operatorState());
   await next();
-  // What is erased has no records.
   if (before !== undefined) await recordOperatorCall(c, id, before);
   return undefined;
 };
