@@ -1,4 +1,5 @@
 import { succeed } from '../result.ts';
+import type { ReportedAnchor } from '../telemetry/metrics/report.ts';
 import { ToolError } from '../tools/errors.ts';
 import type { Administered } from './administration.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
@@ -26,12 +27,19 @@ export class RecordReading {
     this.#tenant = tenant;
   }
 
-  /** Checks the next records. @param after what the step before has returned as `next` */
-  verify(after?: Checked): Operation<Verified> {
+  /**
+   * Checks the next records.
+   * @param after what the step before has returned as `next`
+   * @param outside the newest head that the aggregator of metrics has of this tenant
+   */
+  verify(after?: Checked, outside?: ReportedAnchor): Operation<Verified> {
     const { db, headSigner } = this.#tenant.host;
     return this.#operate(({ records, profile }) => {
       records.flush();
-      return succeed(verifyStep(db, headSigner, profile.id, after));
+      // One from before its creation is of a tenant that had the same id.
+      const isOwn = outside !== undefined && outside.at >= profile.createdAt;
+      const anchor = isOwn ? { ...outside, id: outside.record } : undefined;
+      return succeed(verifyStep(db, headSigner, profile.id, after, anchor));
     });
   }
 

@@ -1,3 +1,4 @@
+import type { ReportedAnchor } from '../telemetry/metrics/report.ts';
 import type { Operation } from './operation.ts';
 import type { OperatorCall, OperatorState } from './operator-calls.ts';
 import type { RecordReading } from './record-reading.ts';
@@ -24,9 +25,8 @@ export class RecordsObject extends SignInObject {
     this.#reading = reading;
   }
 
-  /** Checks the next records of the tenant. @param after what the step before has returned as `next` */
-  verify(after: Checked | undefined): Operation<Verified> {
-    return this.#reading().verify(after);
+  verify(after: Checked | undefined, outside?: ReportedAnchor): Operation<Verified> {
+    return this.#reading().verify(after, outside);
   }
 
   /** Answers a question about the records, as JSON text. */

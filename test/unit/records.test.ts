@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
+import type { ReportedAnchor } from '../../src/telemetry/metrics/report.ts';
 import type { TokenId } from '../../src/tenant/contract/call.ts';
 import { headSignerOf } from '../../src/tenant/records/head-signer.ts';
 import { MAX_RECORD_AGE_MS, MAX_RECORDS } from '../../src/tenant/records/prune.ts';
@@ -270,6 +271,34 @@ describe('the chain', () => {
     expect(verified(renewed).broken).toEqual({ id: 5, what: 'altered' });
     const unsigned = openCompartment({ db });
     expect(verified(unsigned)).toMatchObject({ broken: undefined, anchor: undefined });
+  });
+
+  test('rewritten with all signed heads in the database is found by the head that was kept outside', () => {
+    const parts = { headSigner: headSignerOf(KEYS) };
+    const tenant = createdCompartment(parts);
+    const token = tenant.issue();
+    for (let call = 0; call < 5; call++) tenant.call(token, 'blackboard_write', { key: 'k', value: call });
+    tenant.compartment.sweep();
+    const [outside] = tenant.db.exec<ReportedAnchor & Record<string, string | number>>(
+      'SELECT id AS record, at, head, kid, mac FROM anchors',
+    );
+    const found = (head = outside) => {
+      const result = openCompartment({ db: tenant.db, ...parts }).compartment.reading.verify(undefined, head);
+      if (!result.ok || head === undefined) throw new Error('not verified');
+      return result.value;
+    };
+    expect(found()).toMatchObject({ broken: undefined, anchor: { id: 5 } });
+    tenant.db.exec('DELETE FROM anchors');
+    rewrite(tenant.db);
+    expect(verified(tenant)).toMatchObject({ broken: undefined, anchor: undefined });
+    expect(found().broken).toEqual({ id: 5, what: 'altered' });
+    // A head whose key is gone counts as well, one with a wrong signature or of an older tenant does not.
+    expect(found({ ...outside, kid: 'gone' } as typeof outside).broken).toBeDefined();
+    expect(found({ ...outside, mac: 'AAAA' } as typeof outside).broken).toBeUndefined();
+    expect(found({ ...outside, at: START - 1 } as typeof outside).broken).toBeUndefined();
+    tenant.db.exec('DELETE FROM records WHERE id > 3');
+    tenant.db.exec('UPDATE ledger SET last_id = 3, head = (SELECT hash FROM records WHERE id = 3)');
+    expect(found().broken).toEqual({ id: 3, what: 'end missing' });
   });
 
   /** What somebody does who can write the database: the same records of another token, with a chain that fits. */

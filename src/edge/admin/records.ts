@@ -1,5 +1,7 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
+import type { ReportedAnchor } from '../../telemetry/metrics/report.ts';
+import type { TenantId } from '../../tenant/contract/call.ts';
 import type { ExportRange, ExportStep } from '../../tenant/records/reading/export.ts';
 import type { Question } from '../../tenant/records/reading/readers.ts';
 import type { Checked, Verified } from '../../tenant/records/verify.ts';
@@ -57,13 +59,23 @@ records.get('/tenants/:id/export', async (c) => {
   });
 });
 
+/** The newest head that was kept outside of the tenant; undefined when it cannot be asked for. */
+async function headOutside(c: Ctx, id: TenantId): Promise<ReportedAnchor | undefined> {
+  try {
+    return await c.env.METERS.getByName('meters').anchor(id);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Checks all records, a step at a time, so that the tenant answers calls in between. */
 records.get('/tenants/:id/verify', async (c) => {
   const { id, tenant } = tenantOf(c);
+  const outside = await headOutside(c, id);
   let after: Checked | undefined;
   let anchor: Verified['anchor'];
   for (;;) {
-    const step = await resultOf(c, tenant.verify(after));
+    const step = await resultOf(c, tenant.verify(after, outside));
     anchor = step.anchor ?? anchor;
     after = step.next;
     if (after !== undefined) continue;

@@ -34,7 +34,8 @@ export function unmetered(sql: Sql): Unmetered {
   const through = Math.min(last, after + MAX_METERED);
   const rows = sql.exec<Counted>(
     `SELECT tool, outcome, code, scope, sum(times) AS times, sum(saved_micro_usd) AS saved_micro_usd
-     FROM records WHERE id > ? AND id <= ? AND outcome <> 'deferred' GROUP BY tool, outcome, code, scope`,
+     FROM records WHERE id > ? AND id <= ? AND outcome <> 'deferred' AND transport <> 'admin'
+     GROUP BY tool, outcome, code, scope`,
     after,
     through,
   );

@@ -34,12 +34,16 @@ export interface Checked {
   readonly hash: string;
 }
 
-/** Checks the next records of the chain against each other, the ledger, and the signed heads. */
+/**
+ * Checks the next records of the chain against each other, the ledger, and the signed heads.
+ * @param outside a head that was kept where nobody in the tenant can change it
+ */
 export function verifyStep(
   sql: Sql,
   signer: HeadSigner | undefined,
   tenant: string,
   after: Checked | undefined,
+  outside?: Anchor,
 ): Verified {
   const { floorId, floor, lastId, head } = readLedger(sql);
   const start = after ?? { id: floorId, hash: floor };
@@ -51,8 +55,12 @@ export function verifyStep(
   const hashed = before?.hashed ?? null;
   if (hashed !== null)
     return { ...found, broken: { id: hashed, what: 'altered' }, next: undefined, anchor: undefined };
-  const anchors = signer === undefined ? [] : anchorsOf(sql).filter(({ id }) => id > start.id);
-  const signed = anchors.filter((anchor) => signer && isSigned(signer, tenant, anchor) === true);
+  const stored = signer === undefined ? [] : anchorsOf(sql);
+  const signed = [
+    ...stored.filter((anchor) => signer && isSigned(signer, tenant, anchor) === true),
+    // Its key may be gone; where it was kept is proof enough.
+    ...(outside && signer && isSigned(signer, tenant, outside) !== false ? [outside] : []),
+  ].filter(({ id }) => id > start.id);
   const rows = sql.exec<RecordRow>(
     'SELECT * FROM records WHERE id > ? ORDER BY id LIMIT ?',
     start.id,
@@ -65,9 +73,10 @@ export function verifyStep(
     if (row.id !== checked.id + 1) return end({ id: checked.id + 1, what: 'missing' });
     if (!isIntact(checked.hash, row)) return end({ id: row.id, what: 'altered' });
     checked = row;
-    const here = signed.find(({ id }) => id === row.id);
-    if (here !== undefined && here.head !== row.hash) return end({ id: row.id, what: 'altered' });
-    if (here !== undefined) anchor = { id: here.id, at: here.at };
+    for (const here of signed.filter(({ id }) => id === row.id)) {
+      if (here.head !== row.hash) return end({ id: row.id, what: 'altered' });
+      anchor = { id: here.id, at: here.at };
+    }
   }
   if (rows.length === VERIFIED_PER_STEP) return end(undefined, { id: checked.id, hash: checked.hash });
   const lastKnown = Math.max(lastId, ...signed.map(({ id }) => id));
