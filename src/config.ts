@@ -26,7 +26,7 @@ const BASE64URL = /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?$/;
 const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
 const MAX_KEYS = 2;
 
-/** A key that signs tokens. `kid` identifies it in the header of a token. */
+/** A key of the deployment. `kid` identifies it in what was signed or encrypted with it. */
 export interface TokenKey {
   readonly kid: string;
   readonly secret: Uint8Array;
@@ -36,13 +36,13 @@ function decodeBase64Url(text: string): Uint8Array {
   return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0));
 }
 
-function parseKeys(text: string): TokenKey[] | undefined {
+function parseKeys(text: string, fits: (bytes: number) => boolean): TokenKey[] | undefined {
   const keys: TokenKey[] = [];
   for (const part of text.split(',')) {
     const [kid = '', encoded = '', ...rest] = part.trim().split(':');
     if (rest.length > 0 || !KEY_ID.test(kid) || !BASE64URL.test(encoded)) return undefined;
     const secret = decodeBase64Url(encoded);
-    if (secret.byteLength < KEY_BYTES) return undefined;
+    if (!fits(secret.byteLength)) return undefined;
     keys.push({ kid, secret });
   }
   return keys.length <= MAX_KEYS && new Set(keys.map((key) => key.kid)).size === keys.length
@@ -66,7 +66,7 @@ const rate = () => {
 };
 const keys = (error: string) =>
   z.string({ error }).transform((text, context): TokenKey[] => {
-    const parsed = parseKeys(text);
+    const parsed = parseKeys(text, (bytes) => bytes >= KEY_BYTES);
     if (parsed !== undefined) return parsed;
     context.addIssue({ code: 'custom', message: error });
     return z.NEVER;
@@ -85,6 +85,20 @@ const PUBLIC =
 const ORIGINS =
   'origins of browser clients, at most 32, comma-separated, such as https://app.example.com or vscode-webview://id; empty allows none';
 
+const CONNECTION_KEYS =
+  'one or two keys as kid:secret, comma-separated, the first one encrypts; each secret is 32 random bytes in base64url; empty allows no connections';
+
+/** Absent as well where it is a secret that was not set. */
+const connectionKeys = z
+  .string({ error: CONNECTION_KEYS })
+  .default('')
+  .transform((text, context): TokenKey[] => {
+    const parsed = text === '' ? [] : parseKeys(text, (bytes) => bytes === KEY_BYTES);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: 'custom', message: CONNECTION_KEYS });
+    return z.NEVER;
+  });
+
 const settings = z.object({
   PUBLIC_URL: z
     .string({ error: PUBLIC })
@@ -95,6 +109,7 @@ const settings = z.object({
   TOKEN_KEYS: keys(
     'one or two signing keys as kid:secret, comma-separated, the first one signs; each secret is 32 or more random bytes in base64url',
   ),
+  CONNECTION_KEYS: connectionKeys,
   ADMIN_KEY: z
     .string({ error: '32 or more random characters' })
     .min(32, { error: '32 or more random characters' })
@@ -143,6 +158,8 @@ export interface Config {
   readonly audiences: readonly string[];
   readonly tokenKeys: readonly [TokenKey, ...TokenKey[]];
   readonly adminKey: string;
+  /** Encrypt the secrets of connections; none: no tenant can have a connection. */
+  readonly connectionKeys: readonly TokenKey[];
   /** Token buckets of a tenant that has no limits of its own: `rate` in tokens a second, `burst` in tokens. */
   readonly limits: typeof DEFAULT_LIMITS;
   /** The bucket of one token, at the edge, for requests that are not charged to its tenant. */
@@ -197,6 +214,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     audiences: data.PUBLIC_URL.map(mcpUrlOf),
     tokenKeys: [first, ...rest],
     adminKey: data.ADMIN_KEY,
+    connectionKeys: data.CONNECTION_KEYS,
     limits: {
       tenant: { rate: data.TENANT_RATE, burst: data.TENANT_BURST },
       tool: { rate: data.TOOL_RATE, burst: data.TOOL_BURST },
@@ -219,7 +237,7 @@ const problemOf = ([name, shape]: readonly [string, string]) =>
 
 const mcpUrlOf = (origin: string) => `${origin}/mcp`;
 
-const SECRETS = ['TOKEN_KEYS', 'ADMIN_KEY', 'OIDC_CLIENT_SECRET', 'DATABASES'];
+const SECRETS = ['TOKEN_KEYS', 'ADMIN_KEY', 'CONNECTION_KEYS', 'OIDC_CLIENT_SECRET', 'DATABASES'];
 
 /** Where to set a variable, for an error message. */
 export function placeOf(name: string): string {

@@ -22,10 +22,14 @@ function codeOf(error: unknown): unknown {
  */
 export function ensureDevVars(): boolean {
   try {
-    writeFileSync(DEV_VARS, `TOKEN_KEYS=k1:${secret()}\nADMIN_KEY=${secret()}\n`, {
-      flag: 'wx',
-      mode: 0o600,
-    });
+    writeFileSync(
+      DEV_VARS,
+      `TOKEN_KEYS=k1:${secret()}\nADMIN_KEY=${secret()}\nCONNECTION_KEYS=c1:${secret()}\n`,
+      {
+        flag: 'wx',
+        mode: 0o600,
+      },
+    );
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;

@@ -1,6 +1,11 @@
 import { parseArgs } from 'node:util';
 import { TENANT_ID } from '../tenant/contract/call.ts';
 import type { LimitChange, ListQuery, ScopeChange, TokenOptions } from './admin-client.ts';
+import {
+  type ConnectionCommand,
+  type ConnectionCommandName,
+  connectionCommand,
+} from './connections-command.ts';
 import { clientOptions, type MemberCommand, memberOptions } from './member-command.ts';
 import {
   CALL_FILTERS,
@@ -34,6 +39,7 @@ export type TenantCommand =
     }
   | MemberCommand
   | RecordCommand
+  | ConnectionCommand
   | { name: 'list'; query: ListQuery }
   | { name: 'token'; id: string; options: TokenOptions }
   | { name: 'scopes'; id: string; tokenId: string; change: ScopeChange }
@@ -76,6 +82,12 @@ const OPTIONS = {
   out: { type: 'string' },
   email: { type: 'string' },
   sub: { type: 'string' },
+  kind: { type: 'string' },
+  url: { type: 'string' },
+  header: { type: 'string' },
+  'allow-internal': { type: 'boolean' },
+  'secret-file': { type: 'string' },
+  'secret-env': { type: 'string' },
 } as const;
 type Values = ReturnType<typeof split>['values'];
 
@@ -84,6 +96,7 @@ interface Shape {
   readonly options: readonly (keyof typeof OPTIONS)[];
 }
 const ONE_TENANT: Shape = { positionals: ['ID'], options: [] };
+const ONE_CONNECTION: Shape = { positionals: ['ID', 'NAME'], options: [] };
 const SHAPES: Readonly<Record<CommandName, Shape>> = {
   create: ONE_TENANT,
   list: { positionals: [], options: ['prefix', 'status', 'limit', 'all'] },
@@ -105,6 +118,15 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   members: ONE_TENANT,
   grants: ONE_TENANT,
   'client add': { positionals: [], options: ['name', 'redirect', 'secret'] },
+  'connection set': {
+    positionals: ['ID', 'NAME'],
+    options: ['kind', 'url', 'header', 'allow-internal', 'secret-file', 'secret-env'],
+  },
+  'connection list': ONE_TENANT,
+  'connection test': ONE_CONNECTION,
+  'connection rotate': { ...ONE_CONNECTION, options: ['secret-file', 'secret-env'] },
+  'connection remove': ONE_CONNECTION,
+  'connection rewrap': ONE_TENANT,
   calls: { positionals: ['ID'], options: [...CALL_FILTERS, 'tool', 'internal', 'limit'] },
   runs: { positionals: ['ID'], options: [...RUN_FILTERS, 'limit'] },
   trace: { positionals: ['ID', 'RUN_OR_TRACE'], options: ['limit'] },
@@ -113,6 +135,7 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   verify: ONE_TENANT,
 };
 
+const isConnectionName = (name: CommandName): name is ConnectionCommandName => name.startsWith('connection ');
 const isCommand = (text: string): text is CommandName => Object.hasOwn(SHAPES, text);
 
 function split(argv: readonly string[]) {
@@ -131,7 +154,7 @@ export function actingAs(argv: readonly string[]): string | undefined {
 }
 
 /** The first words of commands whose names have two. */
-const TWO_WORDS = ['member', 'client'];
+const TWO_WORDS = ['member', 'client', 'connection'];
 
 function joinedName([first, second, ...words]: readonly string[]): readonly string[] {
   const isPair = first !== undefined && TWO_WORDS.includes(first) && second !== undefined;
@@ -165,6 +188,7 @@ function commandOf(
 ): TenantCommand {
   const positionals = requirePositionals(name, words);
   const [id = '', tokenId = ''] = positionals;
+  if (isConnectionName(name)) return connectionCommand(name, positionals, given);
   switch (name) {
     case 'calls':
     case 'runs':

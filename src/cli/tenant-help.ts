@@ -21,6 +21,12 @@ export const COMMAND_NAMES = [
   'members',
   'grants',
   'client add',
+  'connection set',
+  'connection list',
+  'connection test',
+  'connection rotate',
+  'connection remove',
+  'connection rewrap',
   'calls',
   'runs',
   'trace',
@@ -147,6 +153,27 @@ const HELP: Readonly<Record<CommandName, Help>> = {
       'With --secret the client has a secret, which is shown only once. Nothing is stored: a client is valid',
       'as long as the signing key that it was registered under.',
     ],
+  },
+  'connection set': {
+    usage:
+      'ID NAME --kind http --url URL --header HEADER [--allow-internal] [--secret-file FILE | --secret-env VARIABLE]',
+    summary: 'let tools reach a system of the tenant',
+    details: [
+      'Requests go below URL, which begins with https://, with the secret as the value of HEADER.',
+      'The secret is asked for, or read from the standard input, from FILE or from VARIABLE. It is stored encrypted.',
+      '--allow-internal allows an address that is not public.',
+    ],
+  },
+  'connection list': { usage: 'ID', summary: 'list the connections of the tenant' },
+  'connection test': { usage: 'ID NAME', summary: 'send a request through a connection' },
+  'connection rotate': {
+    usage: 'ID NAME [--secret-file FILE | --secret-env VARIABLE]',
+    summary: 'replace the secret of a connection',
+  },
+  'connection remove': { usage: 'ID NAME', summary: 'remove a connection and its secret' },
+  'connection rewrap': {
+    usage: 'ID',
+    summary: 'encrypt all secrets with the first key of CONNECTION_KEYS',
   },
   calls: {
     usage: 'ID [--since TIME] [--until TIME] [--outcome OUTCOME] [--tool NAME] [--key KEY] ...',

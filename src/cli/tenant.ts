@@ -7,12 +7,15 @@ import {
   type TokenAnswer,
 } from './admin-client.ts';
 import { AdminRequests } from './admin-requests.ts';
+import { ConnectionsClient } from './connections-client.ts';
+import { type ConnectionCommand, isConnectionCommand } from './connections-command.ts';
 import { MemberClient } from './member-client.ts';
 import { isMemberCommand, type MemberCommand } from './member-command.ts';
 import { RecordsClient } from './records-client.ts';
 import { isRecordCommand, type RecordCommand } from './records-command.ts';
 import { adminKey, serverAddress } from './server-address.ts';
 import { actingAs, parseTenantCommand, type TenantCommand } from './tenant-command.ts';
+import { performForConnections } from './tenant-connections.ts';
 import { tenantHelp } from './tenant-help.ts';
 import { printList, stdoutWriter } from './tenant-list.ts';
 import { performForMembers } from './tenant-members.ts';
@@ -21,7 +24,10 @@ import { painter, performForRecords } from './tenant-records.ts';
 import { usageOf, usageOutput } from './tenant-usage.ts';
 import { CliError, humanBytes, printable, run, table, usageError } from './terminal.ts';
 
-type AdminCommand = Exclude<TenantCommand, MemberCommand | RecordCommand | { name: 'help' | 'list' }>;
+type AdminCommand = Exclude<
+  TenantCommand,
+  MemberCommand | RecordCommand | ConnectionCommand | { name: 'help' | 'list' }
+>;
 
 async function perform(admin: AdminRequests, client: AdminClient, command: AdminCommand): Promise<Output> {
   switch (command.name) {
@@ -173,9 +179,10 @@ function stateOf(token: TokenAnswer): string {
 
 async function outputOf(
   admin: AdminRequests,
-  command: AdminCommand | MemberCommand | RecordCommand,
+  command: AdminCommand | MemberCommand | RecordCommand | ConnectionCommand,
 ): Promise<Output> {
   if (isMemberCommand(command)) return performForMembers(new MemberClient(admin), command);
+  if (isConnectionCommand(command)) return performForConnections(new ConnectionsClient(admin), command);
   if (!isRecordCommand(command)) return perform(admin, new AdminClient(admin), command);
   const paint = painter(process.stdout.isTTY, process.env);
   return performForRecords(new RecordsClient(admin), command, paint);

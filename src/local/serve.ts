@@ -6,6 +6,7 @@ import { createLog, type Log, type LogLevel } from '../telemetry/log.ts';
 import type { Collector } from '../telemetry/otel/post.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { Connection } from './connection.ts';
+import { readConnections } from './connections.ts';
 import { openDirectory, reserveIn } from './directory.ts';
 import type { DiskReserve } from './disk-reserve.ts';
 import { isFull } from './full-disk.ts';
@@ -56,7 +57,7 @@ function openTenant(directory: string, log: Log): LocalTenant {
   const open = () => {
     const db = openDirectory(directory);
     try {
-      return new LocalTenant({ db, log, reserve });
+      return new LocalTenant({ db, log, reserve, connections: readConnections(directory) });
     } catch (cause) {
       db.close();
       throw cause;

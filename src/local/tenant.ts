@@ -6,6 +6,7 @@ import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import { growthOf } from '../tenant/calls/storage-quota.ts';
 import { Compartment } from '../tenant/compartment.ts';
+import type { KeptConnections } from '../tenant/connections/tenant-connections.ts';
 import {
   type CallOutcome,
   type CallRequest,
@@ -47,6 +48,8 @@ export interface LocalTenantOptions {
   readonly log: Log;
   /** Used for calls that add no data once the disk is full; undefined when no space is set aside. */
   readonly reserve?: FullDiskOptions['reserve'];
+  /** The connections of the user's own file. */
+  readonly connections?: KeptConnections | undefined;
   /** Replacements for tests. */
   readonly host?: Partial<Pick<Host, 'clock' | 'monotonic' | 'later' | 'catalogue' | 'limits'>>;
 }
@@ -84,7 +87,7 @@ export class LocalTenant {
    * Creates the tenant if the file has none.
    * @throws DataError when the schema cannot be brought up to date
    */
-  constructor({ db, log, reserve, host }: LocalTenantOptions) {
+  constructor({ db, log, reserve, connections, host }: LocalTenantOptions) {
     this.#db = db;
     this.#log = log;
     this.#fullDisk = new FullDisk({ db, reserve, freePages: () => this.#freePages() });
@@ -102,6 +105,7 @@ export class LocalTenant {
       limits: DEFAULT_LIMITS,
       storageQuotaBytes: DEFAULT_STORAGE_QUOTA_BYTES,
       sweepers,
+      ...(connections && { keptConnections: connections }),
       listeners: [],
       openElsewhere: () => this.#openElsewhere(),
       exclusively: (body) => this.exclusively(body),

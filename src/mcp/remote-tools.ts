@@ -33,6 +33,7 @@ export async function runForClient(
     },
     ask: (asked) => questions.ask(asked),
     canAsk: (kind) => questions.canAsk(kind),
+    connections: binding.connections,
     complete: (completion) => binding.completeRemoteCall(request, completion),
   });
   // The answers arrive with another call.

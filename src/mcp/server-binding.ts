@@ -7,6 +7,7 @@ import {
   TRACESTATE_META_KEY,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
+import type { ConnectionAccess } from '../connections/call-connections.ts';
 import type { Cause } from '../telemetry/redact.ts';
 import { continueTrace, type TraceContext, type TraceHeaders } from '../telemetry/trace.ts';
 import type {
@@ -63,6 +64,8 @@ export interface ServerBinding {
   call(request: CallRequest): Promise<CallOutcome>;
   /** Reports how a remote tool ended. */
   completeRemoteCall(request: CallRequest, completion: RemoteCompletion): Promise<void>;
+  /** How the connections of tenants are opened here. */
+  readonly connections: ConnectionAccess;
   /** Derives the key by which the call of a JSON-RPC request can be cancelled. */
   cancelKey(id: string | number): string;
   /** Stops a call that waits or runs, because its client no longer waits for the answer. */

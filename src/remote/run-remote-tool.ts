@@ -1,7 +1,12 @@
+import { CallConnections, type ConnectionAccess } from '../connections/call-connections.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { expectedError, internalError, toJson } from '../tenant/calls/outcomes.ts';
-import { REMOTE_TOOL_MS } from '../tenant/calls/remote-call-slots.ts';
-import type { CallOutcome, CallRequest, RemoteCompletion } from '../tenant/contract/call.ts';
+import {
+  type CallOutcome,
+  type CallRequest,
+  REMOTE_TOOL_MS,
+  type RemoteCompletion,
+} from '../tenant/contract/call.ts';
 import type { AnswersTo, Questions } from '../tools/ask.ts';
 import { ToolError } from '../tools/errors.ts';
 import type { RemoteContext, RemoteTool } from '../tools/remote-tool.ts';
@@ -15,6 +20,8 @@ export interface RemoteTransport extends Pick<RemoteContext, 'log' | 'progress' 
   readonly signal: AbortSignal;
   /** @returns the answers, or what the client must be asked in the response, after which it calls again */
   ask(questions: Questions): Promise<Asked>;
+  /** How the connections of tenants are opened here. */
+  readonly connections: ConnectionAccess;
   /** Reports the end of the run to the tenant. */
   complete(completion: RemoteCompletion): Promise<void>;
 }
@@ -33,12 +40,16 @@ class Unanswered extends Error {}
 export async function runRemoteTool(
   tool: RemoteTool,
   request: CallRequest,
-  { args, slot, tenant, now }: DeferredCall,
+  { args, slot, tenant, now, connections: grants }: DeferredCall,
   transport: RemoteTransport,
 ): Promise<RemoteEnd> {
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), REMOTE_TOOL_MS);
   const signal = AbortSignal.any([transport.signal, deadline.signal]);
+  const { trace } = request.caller;
+  const connections = new CallConnections(transport.connections, { tenant, signal, trace }, grants);
+  const complete = (end: Pick<RemoteCompletion, 'error' | 'thrown'>) =>
+    transport.complete({ slot, uses: connections.uses(), ...end });
   let isPending = false;
   const context: RemoteContext = {
     tenant,
@@ -48,6 +59,7 @@ export async function runRemoteTool(
     log: transport.log,
     progress: transport.progress,
     canAsk: transport.canAsk,
+    connection: (name) => connections.get(name, tool.connections),
     ask: async <Q extends Questions>(questions: Q) => {
       if (!tool.asks) throw new Error(`${tool.name} asks its caller although it declares asks: false`);
       const asked = await transport.ask(questions);
@@ -59,17 +71,17 @@ export async function runRemoteTool(
   try {
     const answered = await Promise.race([tool.run(args, context), whenAborted(signal)]);
     const json = toJson(tool.output.parse(answered));
-    await transport.complete({ slot, error: undefined, thrown: undefined });
+    await complete({ error: undefined, thrown: undefined });
     return { kind: 'answer', json };
   } catch (cause) {
     if (isPending) {
-      await transport.complete({ slot, error: undefined, thrown: undefined });
+      await complete({ error: undefined, thrown: undefined });
       return { kind: 'pending' };
     }
     const isExpected = cause instanceof ToolError;
     const error = isExpected ? expectedError(cause, request) : internalError(request);
     const thrown = isExpected ? undefined : describeCause(cause, request.args, tool.log);
-    await transport.complete({ slot, error, thrown });
+    await complete({ error, thrown });
     return { kind: 'error', error };
   } finally {
     clearTimeout(timer);

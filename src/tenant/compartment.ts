@@ -8,6 +8,8 @@ import { unloadedLine } from './calls/call-log.ts';
 import type { Retry, Waiting } from './calls/ending.ts';
 import { RemoteCallSlots } from './calls/remote-call-slots.ts';
 import { freePages } from './compact.ts';
+import { ConnectionAdministration } from './connection-administration.ts';
+import { ConnectionGates } from './connections/gates.ts';
 import type {
   Admission,
   CallHandler,
@@ -67,10 +69,13 @@ export class Compartment implements CallHandler {
   readonly signIn: SignIn;
   /** What the operator reads of the records. */
   readonly reading: RecordReading;
+  /** The tenant's connections to its own systems. */
+  readonly connections: ConnectionAdministration;
   readonly #host: Host;
   readonly #waiters: Waiters;
   readonly #listeners: Listeners;
   readonly #remoteCalls = new RemoteCallSlots();
+  readonly #gates = new ConnectionGates();
   readonly #refusals = new RefusalCounter();
   readonly #flushTimer: FlushTimer;
   readonly #meter: TenantMeter | undefined;
@@ -102,6 +107,7 @@ export class Compartment implements CallHandler {
     this.administration = new Administration(administered);
     this.signIn = new SignIn(administered);
     this.reading = new RecordReading(administered);
+    this.connections = new ConnectionAdministration(administered, this.#gates);
     // Streams that have survived a hibernation may not have been sent everything before it.
     if (listeners.length > 0) later(0, () => this.#resumeStreams());
   }
@@ -124,8 +130,10 @@ export class Compartment implements CallHandler {
       if (!loaded.ok) return;
       const { tokens, pipeline } = loaded.value;
       // The call may be one of a tenant that was erased meanwhile; the one that was created after it records none of it.
-      if (tokens.find(request.tokenId) === undefined) this.#remoteCalls.release(completion.slot);
-      else pipeline.completeRemoteCall(request, completion);
+      if (tokens.find(request.tokenId) === undefined) {
+        this.#remoteCalls.release(completion.slot);
+        this.#gates.release(completion.slot);
+      } else pipeline.completeRemoteCall(request, completion);
     });
   }
 
@@ -337,6 +345,7 @@ export class Compartment implements CallHandler {
   erased(): void {
     this.forget();
     this.#refusals.clear();
+    this.#gates.clear();
     this.#listeners.endAll('gone');
   }
 
@@ -362,6 +371,7 @@ export class Compartment implements CallHandler {
   #load(): LoadedTenant {
     this.#loaded ??= loadTenant(this.#host, {
       remoteCalls: this.#remoteCalls,
+      gates: this.#gates,
       refusals: this.#refusals,
       flushWithin: (ms) => this.#flushTimer.set(ms),
       dropped: (count) => this.#meter?.recordsDropped(count),

@@ -1,6 +1,7 @@
 import type { Log } from '../telemetry/log.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
 import type { Sweeper } from '../tools/tool.ts';
+import type { KeptConnections } from './connections/tenant-connections.ts';
 import type { Limits } from './contract/limit-settings.ts';
 import type { Later } from './contract/timer.ts';
 import type { SendReport } from './meter.ts';
@@ -59,6 +60,8 @@ export interface Host {
   readonly headSigner?: HeadSigner | undefined;
   /** Sends a report of metrics; none for a host whose metrics nobody collects. */
   readonly report?: SendReport;
+  /** Where the host keeps connections that are not in the database; none for one that stores them there, encrypted. */
+  readonly keptConnections?: KeptConnections;
   /** Delete what has expired: one for each part of the storage in which rows expire. */
   readonly sweepers: readonly Sweeper[];
   /** The streams that are already open when the compartment is made. */

@@ -5,6 +5,9 @@ import { Pipeline } from './calls/pipeline.ts';
 import type { PipelineParts } from './calls/pipeline-parts.ts';
 import type { RemoteCallSlots } from './calls/remote-call-slots.ts';
 import { StorageQuota } from './calls/storage-quota.ts';
+import type { ConnectionGates } from './connections/gates.ts';
+import { ConnectionStore } from './connections/store.ts';
+import { TenantConnections } from './connections/tenant-connections.ts';
 import type { Host } from './host.ts';
 import { Grants } from './members/grants.ts';
 import { Members } from './members/members.ts';
@@ -23,6 +26,7 @@ export interface LoadedTenant {
   readonly tokens: TokenList;
   readonly members: Members;
   readonly grants: Grants;
+  readonly connections: ConnectionStore;
   readonly pipeline: Pipeline;
   readonly limiter: Limiter;
   readonly records: RecordWriter;
@@ -33,6 +37,7 @@ export interface LoadedTenant {
 /** What stays when the storage is read again. */
 interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
   readonly remoteCalls: RemoteCallSlots;
+  readonly gates: ConnectionGates;
   readonly refusals: RefusalCounter;
   /** Has the records flushed within this time in milliseconds. */
   readonly flushWithin: (ms: number) => void;
@@ -48,7 +53,7 @@ interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
  */
 export function loadTenant(
   host: Host,
-  { attached, refusals, flushWithin, dropped, ...lasting }: Lasting,
+  { attached, refusals, flushWithin, dropped, gates, ...lasting }: Lasting,
 ): LoadedTenant {
   const { db, clock, monotonic, log, catalogue, limits, storageQuotaBytes } = host;
   const moment = () => ({ wall: clock(), monotonic: monotonic() });
@@ -68,6 +73,8 @@ export function loadTenant(
   const quota = new StorageQuota(db, profile.storageQuotaBytes ?? storageQuotaBytes, (limit) =>
     sweepExpired(host, (most) => pipeline.recordExpiries(most), limit).reduce((sum, rows) => sum + rows, 0),
   );
+  const store = new ConnectionStore(db);
+  const connections = new TenantConnections(store, gates, profile.sealKey, host.keptConnections);
   const pipeline: Pipeline = new Pipeline({
     db,
     clock,
@@ -80,8 +87,20 @@ export function loadTenant(
     records,
     quota,
     callQuota,
+    connections,
     rev: ledger.rev,
     ...lasting,
   });
-  return { profile, tokens, members: new Members(db), grants, pipeline, limiter, records, quota, callQuota };
+  return {
+    profile,
+    tokens,
+    members: new Members(db),
+    grants,
+    connections: store,
+    pipeline,
+    limiter,
+    records,
+    quota,
+    callQuota,
+  };
 }

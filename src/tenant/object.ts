@@ -6,6 +6,7 @@ import type { Catalogue } from '../tools/catalogue.ts';
 import type { Sweeper } from '../tools/tool.ts';
 import type { Compacted } from './compact.ts';
 import { Compartment } from './compartment.ts';
+import { ConnectionsObject } from './connections-object.ts';
 import type {
   Admission,
   CallHandler,
@@ -23,7 +24,6 @@ import { forwardOnly, type Later } from './contract/timer.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Operation, OperationProblem, TenantInfo } from './operation.ts';
 import { headSignerOf } from './records/head-signer.ts';
-import { RecordsObject } from './records-object.ts';
 import { durableDatabase } from './storage/durable-database.ts';
 import type { TenantList } from './storage/listing.ts';
 import { MIGRATIONS } from './storage/migrations.ts';
@@ -60,7 +60,7 @@ const metersOf = (env: Env) => env.METERS.getByName('meters');
  * The Durable Object that hosts one tenant's compartment. Its methods return refusals as values, because an error that is
  * thrown over RPC loses its class.
  */
-export class TenantObject extends RecordsObject implements CallHandler {
+export class TenantObject extends ConnectionsObject implements CallHandler {
   readonly #compartment: Compartment;
   readonly #lifecycle: Lifecycle;
 
@@ -69,6 +69,7 @@ export class TenantObject extends RecordsObject implements CallHandler {
       signIn: () => this.#compartment.signIn,
       report: () => this.#lifecycle.report(),
       reading: () => this.#compartment.reading,
+      connections: () => this.#compartment.connections,
     });
     const config = parseConfig({ ...env });
     const clock = () => Date.now();

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { AnswersTo, Question, Questions } from './ask.ts';
+import type { ConnectionKinds, DeclaredConnections } from './connection.ts';
 import type { Annotations, Tool, ToolDeclaration } from './tool.ts';
 
 export const MESSAGE_LEVELS = ['debug', 'info', 'warning', 'error'] as const;
@@ -24,7 +25,7 @@ export const MESSAGE_LEVELS = ['debug', 'info', 'warning', 'error'] as const;
  * }
  * ```
  */
-export interface RemoteContext {
+export interface RemoteContext<Connections extends DeclaredConnections = DeclaredConnections> {
   /** The tenant's id, for naming things. It comes from the token, never from an argument. */
   readonly tenant: string;
   /** The id of the token that calls, which stays the same for its lifetime. */
@@ -45,6 +46,11 @@ export interface RemoteContext {
   ask<Asked extends Questions>(questions: Asked): Promise<AnswersTo<Asked>>;
   /** Whether the client has declared that it can be asked this. */
   canAsk(kind: Question['kind']): boolean;
+  /**
+   * A connection of the tenant that the tool declares. `HttpConnection` says what can be done with one.
+   * @throws ToolError `forbidden` when the tenant has none of this name and kind
+   */
+  connection<Name extends keyof Connections & string>(name: Name): ConnectionKinds[Connections[Name]];
 }
 
 /**
@@ -53,20 +59,25 @@ export interface RemoteContext {
  * limits each run, and a cap limits how many of a tenant's runs are active at once. MCP serves it in every revision, and
  * plain HTTP serves it if it asks nothing.
  */
-export interface RemoteTool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject>
-  extends ToolDeclaration<Input> {
+export interface RemoteTool<
+  Input extends z.ZodObject = z.ZodObject,
+  Output extends z.ZodObject = z.ZodObject,
+  Connections extends DeclaredConnections = DeclaredConnections,
+> extends ToolDeclaration<Input> {
   readonly kind: 'remote';
   readonly annotations: Omit<Annotations, 'openWorldHint'> & { readonly openWorldHint: boolean };
   /** A strict object that describes every answer. An answer that does not fit it is reported as `internal`. */
   readonly output: Output;
   /** Whether it asks its caller anything. Plain HTTP does not serve such a tool. */
   readonly asks: boolean;
+  /** The connections that it uses, by name: what kind each is, such as `{ crm: 'http' }`. */
+  readonly connections: Connections;
   /**
    * Runs one call.
    * @returns an object that `output` describes
    * @throws ToolError for an expected failure, which the caller sees; anything else is reported as `internal`
    */
-  run(args: z.output<Input>, context: RemoteContext): Promise<z.input<Output>>;
+  run(args: z.output<Input>, context: RemoteContext<Connections>): Promise<z.input<Output>>;
 }
 
 export type AnyTool = Tool | RemoteTool;
@@ -91,6 +102,7 @@ export type AnyTool = Tool | RemoteTool;
  *   scope: 'scar:read',
  *   cost: 2,
  *   asks: true,
+ *   connections: {},
  *   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
  *   input: z.strictObject({ action: text(1, 200) }),
  *   output: z.strictObject({ reason: z.string().optional() }),
@@ -103,9 +115,11 @@ export type AnyTool = Tool | RemoteTool;
  * });
  * ```
  */
-export function defineRemoteTool<Input extends z.ZodObject, Output extends z.ZodObject>(
-  tool: RemoteTool<Input, Output>,
-): RemoteTool<Input, Output> {
+export function defineRemoteTool<
+  Input extends z.ZodObject,
+  Output extends z.ZodObject,
+  const Connections extends DeclaredConnections,
+>(tool: RemoteTool<Input, Output, Connections>): RemoteTool<Input, Output, Connections> {
   return tool;
 }
 

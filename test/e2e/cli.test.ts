@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { callHeaders } from '../../src/cli/connect.ts';
+import { startHostileServer } from '../support/hostile-server.ts';
 import { Checkout, cli, expectSentence, freePort, type Started } from '../support/node-cli.ts';
 
 const EXPLORER = ['/cdn-cgi/explorer', '/cdn-cgi/explorer/api/d1/database', '/cdn-cgi/local/explorer'];
@@ -56,7 +57,7 @@ describe('a started server', () => {
     expect(modeOf('.dev.vars')).toBe(0o600);
     expect(modeOf('.bulkhead/demo-token.json')).toBe(0o600);
     const secrets = readFileSync(at('.dev.vars'), 'utf8');
-    expect(secrets).toMatch(/^TOKEN_KEYS=k1:[\w-]{43}\nADMIN_KEY=[\w-]{43}\n$/);
+    expect(secrets).toMatch(/^TOKEN_KEYS=k1:[\w-]{43}\nADMIN_KEY=[\w-]{43}\nCONNECTION_KEYS=c1:[\w-]{43}\n$/);
     for (const [, secret = ''] of secrets.matchAll(/([\w-]{43})$/gm))
       expect(server.stdout).not.toContain(secret);
   });
@@ -75,6 +76,52 @@ describe('a started server', () => {
       expect(JSON.parse(text)).toMatchObject({ event: expect.any(String), level: expect.any(String) });
     }
     expect(server.stdout.slice(logged)).not.toContain(tokenIn(server.stdout));
+  });
+
+  test('connections are managed from the shell, and what is behind them is bounded in workerd too', async () => {
+    const service = await startHostileServer();
+    const secret = at('secret');
+    writeFileSync(secret, 'CANARY-OF-THE-SHELL\n');
+    const set = async (path: string) =>
+      tenant(
+        z.object({ name: z.literal('crm'), url: z.string(), breaker: z.literal('closed') }),
+        ...['connection', 'set', 'demo', 'crm', '--kind', 'http', '--url', `${service.url}${path}`],
+        ...['--header', 'X-Service-Key', '--secret-file', secret],
+      );
+    const answer = z.object({
+      reachable: z.boolean(),
+      status: z.int().optional(),
+      problem: z.string().optional(),
+    });
+    const tried = async (path: string) => {
+      await set(path);
+      const { stdout, code } = await checkout.run(
+        cli('tenant', 'connection', 'test', 'demo', 'crm', '--json'),
+      );
+      const { reachable, status, problem = '' } = answer.parse(JSON.parse(stdout));
+      expect(code).toBe(reachable ? 0 : 1);
+      return status ?? problem;
+    };
+    try {
+      expect(await tried('ok/')).toBe(200);
+      expect(await tried('redirect/')).toContain('redirects to another address');
+      expect(await tried('endless/')).toContain('larger than 2 MiB');
+      expect(await tried('zeros/')).toContain('larger than 2 MiB');
+      expect(await tried('closes/')).toContain('cannot be reached');
+      const rotated = ['npm', 'run', '-s', 'tenant', '--', 'connection', 'rotate', 'demo', 'crm'];
+      const piped = await checkout.run(['sh', '-c', `printf 'CANARY-2' | ${rotated.join(' ')}`]);
+      expect(piped).toMatchObject({ code: 0, stdout: expect.stringContaining('never shown') });
+      const removed = await checkout.run(cli('tenant', 'connection', 'remove', 'demo', 'crm'));
+      expect(removed.stdout).toContain('removed');
+      expect(
+        await tenant(z.object({ connections: z.array(z.unknown()) }), 'connection', 'list', 'demo'),
+      ).toEqual({
+        connections: [],
+      });
+      expect(server.stdout + piped.stdout + removed.stdout).not.toContain('CANARY');
+    } finally {
+      await service.stop();
+    }
   });
 
   test('tenants are managed from the shell', async () => {

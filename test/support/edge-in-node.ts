@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Hono } from 'hono';
+import { admin } from '../../src/edge/admin/admin.ts';
 import { toolsApi } from '../../src/edge/api/tools.ts';
 import { signToken } from '../../src/edge/auth/tokens.ts';
 import { boundary, prepare } from '../../src/edge/http/boundary.ts';
@@ -11,7 +12,7 @@ import { type Catalogue, createCatalogue } from '../../src/tools/catalogue.ts';
 import type { AnyTool } from '../../src/tools/remote-tool.ts';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { TRANSPORT_TOOLS } from '../../src/transport-tools/catalogue.ts';
-import { createdCompartment } from './compartment.ts';
+import { createdCompartment, type TestCompartment } from './compartment.ts';
 import { TEST_SECRETS } from './secrets.ts';
 import type { Answer } from './tenant.ts';
 
@@ -32,11 +33,36 @@ function edgeApp(catalogue: Catalogue) {
   app.use(prepare({ catalogue, serve: createServer }));
   app.all('/mcp', handleMcp);
   app.route('/v1', toolsApi);
+  app.route('/admin', admin);
   return app;
 }
 
-/** The Worker's routes in Node, in front of the compartment of one tenant that has these tools. */
-export async function openEdge(tools: readonly AnyTool[], scopes: readonly Scope[] = SCOPES) {
+/** The methods of the tenant's Durable Object that the edge calls here. */
+function tenantOf({ compartment }: TestCompartment) {
+  const { connections } = compartment;
+  return {
+    admit: (...given: Parameters<typeof compartment.admit>) => compartment.admit(...given),
+    call: (...given: Parameters<typeof compartment.call>) => compartment.call(...given),
+    completeRemoteCall: (...given: Parameters<typeof compartment.completeRemoteCall>) =>
+      compartment.completeRemoteCall(...given),
+    cancel: (...given: Parameters<typeof compartment.cancel>) => compartment.cancel(...given),
+    connections: async () => connections.list(),
+    storedConnections: async () => connections.stored(),
+    setConnection: async (...given: Parameters<typeof connections.set>) => connections.set(...given),
+    rotateConnection: async (...given: Parameters<typeof connections.rotate>) => connections.rotate(...given),
+    rewrapConnection: async (...given: Parameters<typeof connections.rewrap>) => connections.rewrap(...given),
+    removeConnection: async (name: string) => connections.remove(name),
+  };
+}
+
+/**
+ * The Worker's routes in Node, in front of the compartment of one tenant that has these tools.
+ * @param vars settings that differ from those of wrangler.toml
+ */
+export async function openEdge(
+  tools: readonly AnyTool[],
+  { scopes = SCOPES, vars = {} }: { scopes?: readonly Scope[]; vars?: Record<string, string> } = {},
+) {
   const catalogue = createCatalogue(tools, TRANSPORT_TOOLS);
   const test = createdCompartment({ catalogue, clock: () => Date.now() });
   const app = edgeApp(catalogue);
@@ -45,12 +71,14 @@ export async function openEdge(tools: readonly AnyTool[], scopes: readonly Scope
   const key = { kid: 'test', secret: Buffer.from(TEST_SECRETS.TOKEN_KEYS.slice(5), 'base64url') };
   const tokenId: TokenId = test.issue(scopes);
   const now = Date.now();
-  const token = await signToken(key, `${ORIGIN}/mcp`, { tenant, tokenId, expiresAt: now + DAY_MS }, now);
-  const env = {
+  const publicUrl = vars.PUBLIC_URL ?? ORIGIN;
+  const token = await signToken(key, `${publicUrl}/mcp`, { tenant, tokenId, expiresAt: now + DAY_MS }, now);
+  let env: Record<string, unknown> = {
     ...settings(),
     ...TEST_SECRETS,
     PUBLIC_URL: ORIGIN,
-    TENANTS: { getByName: () => test.compartment },
+    ...vars,
+    TENANTS: { getByName: () => tenantOf(test) },
     ANONYMOUS_FENCE: { limit: async () => ({ success: true }) },
   };
   const context = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
@@ -70,10 +98,24 @@ export async function openEdge(tools: readonly AnyTool[], scopes: readonly Scope
   return {
     test,
     send,
-    /** Calls a tool by plain HTTP. */
+    /** Changes settings, as a deployment does: the isolate is a new one. */
+    setVars: (changed: Record<string, string>) => {
+      env = { ...env, ...changed };
+    },
+    /** Sends a request of the operator's. */
+    operate: async (method: string, path: string, body?: unknown) => {
+      const response = await send(`/admin/tenants/test${path}`, {
+        method,
+        headers: { authorization: `Bearer ${TEST_SECRETS.ADMIN_KEY}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, body: (await response.json()) as Answer };
+    },
+    /** Calls a tool by plain HTTP. A late error has its status in its body. */
     v1: async (tool: string, args: unknown = {}) => {
       const response = await post(`/v1/tools/${tool}`, args);
-      return { status: response.status, body: (await response.json()) as Answer };
+      const body = (await response.json()) as Answer;
+      return { status: typeof body.status === 'number' ? body.status : response.status, body };
     },
     /** Sends a message of the 2026-07-28 revision. */
     mcp: async (

@@ -35,6 +35,9 @@ export async function openTenant(
     tokenId: local.tokenId,
     issue,
     call: (request) => local.call(request),
+    tenant: 'local',
+    storedConnections: async () => local.compartment.connections.stored(),
+    setConnection: async (connection) => local.compartment.connections.set(connection),
     completeRemoteCall: async (request, completion) => local.completeRemoteCall(request, completion),
     verify: async () => {
       const verified = local.exclusively(() => local.compartment.reading.verify());

@@ -42,6 +42,9 @@ export async function openTenant(
     tokenId: await issue(),
     issue,
     call: async (request: CallRequest) => await stub.call(request),
+    tenant: id,
+    storedConnections: async () => await stub.storedConnections(),
+    setConnection: async (connection) => await stub.setConnection(connection),
     completeRemoteCall: async (request, completion) => await stub.completeRemoteCall(request, completion),
     verify: async () => {
       const verified = await stub.verify(undefined);

@@ -1,8 +1,11 @@
+import type { TestService } from './services.ts';
 import type { Answer } from './tenant.ts';
 
 /** One call of the isolation test. `mark` is the only text in which the calls of two tenants differ. */
 export interface IsolationStep {
   readonly tool: string;
+  /** For a remote tool: what is behind the tenant's connections, by name. */
+  services?(mark: string): Readonly<Record<string, TestService>>;
   /** @param before the answers of the previous steps */
   args(mark: string, before: readonly Answer[]): Record<string, unknown>;
 }

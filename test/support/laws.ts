@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { CONNECTION_NAME } from '../../src/tenant/contract/connection.ts';
 import { listing } from '../../src/tools/catalogue.ts';
 import { FAMILIES, familyOf, SCOPES, UNSCOPED_FAMILY } from '../../src/tools/families.ts';
 import { jsonSchema } from '../../src/tools/json-schema.ts';
@@ -105,6 +106,19 @@ export const LAWS: Readonly<Record<string, Law>> = {
       !isRemoteTool(tool) || typeof tool.asks === 'boolean',
       'asks must be true or false: plain HTTP serves a remote tool only if it asks nothing.',
     ),
+
+  'declares its connections': (tool) => {
+    if (!isRemoteTool(tool)) return [];
+    const declared: Readonly<Record<string, string>> | undefined = tool.connections;
+    if (declared === undefined)
+      return ["connections must say which it uses, such as { crm: 'http' }, or be {}."];
+    return Object.keys(declared).flatMap((name) =>
+      unless(
+        CONNECTION_NAME.test(name),
+        `The connection ${name} must be named in lower-case letters, digits, - and _, at most 32.`,
+      ),
+    );
+  },
 
   'has a log policy for every argument and for nothing else': (tool) => {
     const log: Readonly<Record<string, string>> = tool.log ?? {};

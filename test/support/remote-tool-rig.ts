@@ -2,6 +2,7 @@ import { InMemoryTransport } from '@modelcontextprotocol/client';
 import type { JSONRPCMessage } from '@modelcontextprotocol/server';
 import { afterEach, vi } from 'vitest';
 import * as z from 'zod';
+import { PLATFORM } from '../../src/connections/http/platform.ts';
 import { PublishedTools } from '../../src/mcp/published-tools.ts';
 import { createServer } from '../../src/mcp/server.ts';
 import type { ServerBinding } from '../../src/mcp/server-binding.ts';
@@ -30,11 +31,18 @@ export const probe = (act: Act) =>
     cost: 1,
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     asks: true,
+    connections: {},
     output: z.strictObject({ said: z.string() }),
     input: z.strictObject({ secret: z.string().default(''), n: z.int().min(0).default(0) }),
     log: { secret: 'omit', n: 'plain' },
     run: act,
   });
+
+const NO_CONNECTIONS = {
+  keys: [],
+  policy: { ownOrigins: [], isDevelopment: false },
+  platform: PLATFORM,
+};
 
 export interface Rig {
   readonly test: ReturnType<typeof createdCompartment>;
@@ -60,6 +68,7 @@ export async function opened(
     toolFilter: undefined,
     scopes,
     stateKey: new Uint8Array(32),
+    connections: NO_CONNECTIONS,
     sessionId: undefined,
     protocolVersion: '2025-11-25',
     transport: 'stdio',

@@ -1,5 +1,6 @@
 import { catalogue } from '../../src/catalogue.ts';
 import { runRemoteTool } from '../../src/remote/run-remote-tool.ts';
+import type { StoredConnections } from '../../src/tenant/connection-administration.ts';
 import type {
   CallOutcome,
   CallRequest,
@@ -7,18 +8,25 @@ import type {
   TokenId,
   TransportName,
 } from '../../src/tenant/contract/call.ts';
+import type { NewConnection } from '../../src/tenant/contract/connection.ts';
 import type { CallQuotaChange } from '../../src/tenant/contract/limit-settings.ts';
+import type { Operation } from '../../src/tenant/operation.ts';
 import type { Question } from '../../src/tenant/records/reading/readers.ts';
 import type { Verified } from '../../src/tenant/records/verify.ts';
 import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
 import { isRemoteTool } from '../../src/tools/remote-tool.ts';
 import type { Scope } from '../../src/tools/tool.ts';
+import { type TestService, TestServices } from './services.ts';
 
 /** What both hosts of the compartment give to the tests. */
 export interface TestHost {
   readonly tokenId: TokenId;
   call(request: CallRequest): Promise<CallOutcome>;
   completeRemoteCall(request: CallRequest, completion: RemoteCompletion): Promise<void>;
+  /** The tenant's id, as its connections are encrypted for it. */
+  readonly tenant: string;
+  storedConnections(): Promise<Operation<StoredConnections>>;
+  setConnection(connection: NewConnection): Promise<Operation<unknown>>;
   /** Another token of the same tenant, by default with every scope. */
   issue(scopes?: readonly Scope[]): Promise<TokenId>;
   /** Checks the records, of which there are fewer than one step checks. */
@@ -43,11 +51,13 @@ let calls = 0;
 
 /** A tenant as an agent sees it. Answers are checked against the tool's output schema. */
 export class TestTenant {
+  readonly #services: TestServices;
   readonly #host: TestHost;
   readonly #tokenId: TokenId;
 
-  constructor(host: TestHost, tokenId: TokenId = host.tokenId) {
+  constructor(host: TestHost, tokenId: TokenId = host.tokenId, services = new TestServices(host)) {
     this.#host = host;
+    this.#services = services;
     this.#tokenId = tokenId;
   }
 
@@ -91,12 +101,17 @@ export class TestTenant {
   }
 
   async otherPrincipal(scopes?: readonly Scope[]): Promise<TestTenant> {
-    return new TestTenant(this.#host, await this.#host.issue(scopes));
+    return new TestTenant(this.#host, await this.#host.issue(scopes), this.#services);
   }
 
   /** The same tenant asked with any token at all. */
   as(principal: string): TestTenant {
-    return new TestTenant(this.#host, principal as TokenId);
+    return new TestTenant(this.#host, principal as TokenId, this.#services);
+  }
+
+  /** Sets up a connection of the tenant, behind which `answer` takes the place of a service. */
+  connect(name: string, answer: TestService): Promise<void> {
+    return this.#services.connect(name, answer);
   }
 
   /** How a call ends. A remote tool is run here, with nobody whom it could ask. */
@@ -110,6 +125,7 @@ export class TestTenant {
       log: async () => undefined,
       progress: async () => undefined,
       canAsk: () => false,
+      connections: this.#services.access,
       ask: () => Promise.reject(new Error(`nobody answers the questions of ${tool}`)),
       complete: (completion) => this.#host.completeRemoteCall(request, completion),
     });

@@ -26,7 +26,11 @@ async function step(
   transcript: string[],
   answers: Answer[],
 ): Promise<void> {
-  const { tool, args } = ISOLATION_SCRIPT[index] ?? { tool: '', args: () => ({}) };
+  const entry = ISOLATION_SCRIPT[index];
+  if (entry === undefined) throw new Error(`there is no step ${index}`);
+  const { tool, args } = entry;
+  for (const [name, service] of Object.entries(entry.services?.(mark) ?? {}))
+    await tenant.connect(name, service);
   const answer = await tenant.ok(tool, args(mark, answers));
   answers.push(answer);
   // What is stored of the tenant's own calls is taken off the size of its file, and their texts differ in length.

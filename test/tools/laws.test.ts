@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
 import { FAMILIES, familyOf, UNSCOPED_FAMILY } from '../../src/tools/families.ts';
-import { isRemoteTool } from '../../src/tools/remote-tool.ts';
 import { TRANSPORT_TOOLS } from '../../src/transport-tools/catalogue.ts';
 import { ISOLATION_SCRIPT } from '../support/isolation-script.ts';
 import { LAWS, PUBLISHED_LAWS } from '../support/laws.ts';
@@ -32,8 +31,7 @@ describe.each(all)('%s', (_name, tool) => {
   });
 });
 
-// A remote tool has no access to stored data, so there is nothing to isolate.
-test.each(all.filter(([, tool]) => !isRemoteTool(tool)))('%s takes part in the isolation test', (name) => {
+test.each(all)('%s takes part in the isolation test', (name) => {
   expect(
     ISOLATION_SCRIPT.map((step) => step.tool),
     `Add a step that calls ${name} to ISOLATION_SCRIPT in test/support/isolation-script.ts.`,

@@ -8,10 +8,11 @@ import { describe, expect, test } from 'vitest';
  */
 const GROUND = ['telemetry', 'json', 'config.ts', 'sign-in-settings.ts', 'result.ts', 'version.ts'];
 const CONTRACT = ['tenant/contract', 'tools', ...GROUND];
-const EDGE_HTTP = ['mcp', 'tenant/calls', 'catalogue.ts', ...CONTRACT];
+const EDGE_HTTP = ['mcp', 'connections', 'tenant/calls', 'catalogue.ts', ...CONTRACT];
 const TENANT = [
   'tenant',
   'tenant/calls',
+  'tenant/connections',
   'tenant/records',
   'tenant/streams',
   'tenant/members',
@@ -33,13 +34,15 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'tenant/storage': CONTRACT,
   'tenant/streams': ['tenant/storage', 'transport-tools', ...CONTRACT],
   'tenant/records': ['tenant/storage', ...CONTRACT],
-  'tenant/calls': ['tenant/records', 'tenant/storage', 'transport-tools', ...CONTRACT],
+  'tenant/connections': ['tenant/storage', ...CONTRACT],
+  'tenant/calls': ['tenant/connections', 'tenant/records', 'tenant/storage', 'transport-tools', ...CONTRACT],
   'tenant/members': ['tenant/storage', ...CONTRACT],
   tenant: [...TENANT, 'transport-tools', ...CONTRACT],
   registry: ['tenant/storage', ...CONTRACT],
   meters: ['tenant/storage', ...CONTRACT],
-  remote: ['tenant/calls', ...CONTRACT],
-  mcp: ['remote', 'transport-tools', 'tenant/calls', ...CONTRACT],
+  connections: CONTRACT,
+  remote: ['connections', 'tenant/calls', ...CONTRACT],
+  mcp: ['remote', 'connections', 'transport-tools', 'tenant/calls', ...CONTRACT],
   'edge/http': EDGE_HTTP,
   'edge/auth': ['edge/http', ...EDGE_HTTP],
   'edge/tenant-client': ['edge/auth', 'edge/http', 'tenant/streams', 'transport-tools', ...EDGE_HTTP],
@@ -54,6 +57,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'edge/api': ['tenant/records', 'remote', 'edge/tenant-client', 'edge/auth', 'edge/http', ...EDGE_HTTP],
   'edge/oauth': ['edge/auth', 'edge/http', ...EDGE_HTTP],
   'edge/admin': [
+    'connections',
     'edge/oauth',
     'edge/auth',
     'edge/http',
@@ -75,7 +79,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...GROUND,
   ],
   'index.ts': ['app.ts', 'catalogue.ts', 'mcp', 'registry', 'meters', 'tenant'],
-  local: ['files', 'mcp', 'catalogue.ts', 'transport-tools', ...TENANT, ...CONTRACT],
+  local: ['files', 'mcp', 'connections', 'catalogue.ts', 'transport-tools', ...TENANT, ...CONTRACT],
   bridge: ['files', ...GROUND],
   cli: ['files', 'local', 'bridge', 'mcp', 'catalogue.ts', ...TENANT, ...CONTRACT],
 };
@@ -86,6 +90,7 @@ const PLATFORM = [
   'src/tenant/object.ts',
   'src/tenant/sign-in-object.ts',
   'src/tenant/records-object.ts',
+  'src/tenant/connections-object.ts',
   'src/tenant/storage/durable-database.ts',
   'src/tenant/streams/durable-listener.ts',
   'src/registry/object.ts',

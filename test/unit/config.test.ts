@@ -27,7 +27,7 @@ const GOOD = {
 const IN_VARS = 'under [vars] in wrangler.toml, or in .dev.vars';
 const AS_SECRET = 'in .dev.vars, or with `npx wrangler secret put`';
 
-const SECRETS = ['TOKEN_KEYS', 'ADMIN_KEY', 'OIDC_CLIENT_SECRET', 'DATABASES'];
+const SECRETS = ['TOKEN_KEYS', 'ADMIN_KEY', 'CONNECTION_KEYS', 'OIDC_CLIENT_SECRET', 'DATABASES'];
 
 function refusalOf(settings: Record<string, unknown>): string {
   try {
@@ -175,6 +175,11 @@ describe('a wrong setting is refused: its name, its shape, where to set it, neve
     ['TOKEN_KEYS', `a:${leaked},b:${leaked},c:${leaked}`, /one or two/],
     // One character more than whole bytes: base64url of no length at all.
     ['TOKEN_KEYS', `k1:${leaked}aa`, /base64url/],
+    ['CONNECTION_KEYS', 7, /kid:secret/],
+    ['CONNECTION_KEYS', leaked, /kid:secret/],
+    ['CONNECTION_KEYS', `k1:${MARK}`, /32 random bytes/],
+    ['CONNECTION_KEYS', `k1:${leaked}${leaked}`, /32 random bytes/],
+    ['CONNECTION_KEYS', `k1:${leaked},k1:${leaked}`, /one or two/],
     ['ADMIN_KEY', undefined, /32 or more/],
     ['ADMIN_KEY', MARK, /32 or more/],
     ['ADMIN_KEY', MARK.repeat(100), /at most 512/],

@@ -12,6 +12,7 @@ const traits = {
   description: 'Does what the test says, at the edge and after admission.',
   scope: 'scar:read',
   cost: 1,
+  connections: {},
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   input: z.strictObject({ what: text(1, 64) }),
   output: z.strictObject({ said: z.string() }),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { text } from '../../src/tools/fields.ts';
-import { defineRemoteTool } from '../../src/tools/remote-tool.ts';
+import { defineRemoteTool, type RemoteTool } from '../../src/tools/remote-tool.ts';
 import { defineTool, type Tool } from '../../src/tools/tool.ts';
 import { LAWS, namesTenant, PUBLISHED_LAWS } from '../support/laws.ts';
 
@@ -33,6 +33,7 @@ const remote = defineRemoteTool({
   cost: 2,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
   asks: false,
+  connections: {},
   input: z.strictObject({ scar_id: text(1, 64) }),
   output: z.strictObject({ issue: z.string() }),
   log: { scar_id: 'plain' },
@@ -92,11 +93,14 @@ describe('the laws say what is wrong and what to do', () => {
 test.each([
   [{ output: z.looseObject({ issue: z.string() }) }, 'output must be a z.strictObject'],
   [{ asks: undefined }, 'asks must be true or false'],
+  [{ connections: undefined }, 'connections must say which it uses'],
+  [{ connections: { CRM: 'http' } }, 'The connection CRM must be named'],
   [{ cost: 0 }, 'cost must be'],
   [{ scope: undefined }, "scope must be 'scar:read' or 'scar:write'"],
   [{ log: undefined }, 'log must have an entry for scar_id'],
 ])('of a remote tool: %j', (parts, remedy) => {
-  expect(problems(Object.assign({ ...remote }, parts)).join('\n')).toContain(remedy);
+  const broken: RemoteTool = Object.assign({ ...remote }, parts as Readonly<Record<string, unknown>>);
+  expect(problems(broken).join('\n')).toContain(remedy);
 });
 
 test.each([

@@ -163,7 +163,7 @@ test('a remote call that began before an erasure leaves no record in the tenant 
       await rig.lifecycle.erase(ID);
       await rig.lifecycle.create(ID);
     }
-    compartment.completeRemoteCall(request, { slot: 'slot', error: undefined, thrown: undefined });
+    compartment.completeRemoteCall(request, { slot: 'slot', uses: [], error: undefined, thrown: undefined });
     compartment.flush();
     return db.exec('SELECT token_id FROM records').length;
   };

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { MAX_REMOTE_CALLS, REMOTE_TOOL_MS } from '../../src/tenant/calls/remote-call-slots.ts';
+import { MAX_REMOTE_CALLS } from '../../src/tenant/calls/remote-call-slots.ts';
+import { REMOTE_TOOL_MS } from '../../src/tenant/contract/call.ts';
 import { createCatalogue } from '../../src/tools/catalogue.ts';
 import { ToolError } from '../../src/tools/errors.ts';
 import { createdCompartment } from '../support/compartment.ts';

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { clients } from './clients.ts';
+import { connections } from './connections.ts';
 import { operatorOnly } from './guard.ts';
 import { list } from './list.ts';
 import { members } from './members.ts';
@@ -31,6 +32,7 @@ admin.route('/', storage);
 admin.route('/', records);
 admin.route('/', usage);
 admin.route('/', metrics);
+admin.route('/', connections);
 
 // Answered here and not by the Worker's own handler, which would log the request a second time.
 admin.all('*', () => {

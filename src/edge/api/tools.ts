@@ -106,6 +106,7 @@ async function runHere(
     log: async () => undefined,
     progress: async () => undefined,
     canAsk: () => false,
+    connections: isolate.connections,
     ask: () => Promise.reject(new Error('a tool that plain HTTP serves asks its caller')),
     complete: (completion) => {
       const completed = tenant.completeRemoteCall(call, completion);

@@ -1,5 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { type Config, parseConfig } from '../../config.ts';
+import type { ConnectionAccess } from '../../connections/call-connections.ts';
+import { isLoopbackHost } from '../../connections/http/address.ts';
+import { PLATFORM } from '../../connections/http/platform.ts';
 import { PublishedTools } from '../../mcp/published-tools.ts';
 import type { ServerFactory } from '../../mcp/server.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
@@ -31,6 +34,8 @@ export interface Isolate {
   /** Exports the spans of requests; undefined when no collector is set. */
   readonly spans: SpanExporter | undefined;
   readonly meter: IsolateMeter;
+  /** How the connections of tenants are opened. */
+  readonly connections: ConnectionAccess;
   /** Signs the request state that a client keeps for a tool. */
   readonly stateKey: Uint8Array;
 }
@@ -81,6 +86,14 @@ export function isolateOf(env: AppEnv['Bindings'], served: Served): Isolate {
     tools: new PublishedTools(served.catalogue.tools),
     restTools: new PublishedTools(served.catalogue.tools.filter(asksNothing)),
     serve: served.serve,
+    connections: {
+      keys: config.connectionKeys,
+      policy: {
+        ownOrigins: config.publicUrls,
+        isDevelopment: isLoopbackHost(new URL(config.publicUrl).hostname),
+      },
+      platform: PLATFORM,
+    },
     stateKey: createHmac('sha256', config.tokenKeys[0].secret).update('request state').digest(),
   };
   isolates.set(env, isolate);

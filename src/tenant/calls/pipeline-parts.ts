@@ -1,5 +1,6 @@
 import type { Log } from '../../telemetry/log.ts';
 import type { Catalogue } from '../../tools/catalogue.ts';
+import type { TenantConnections } from '../connections/tenant-connections.ts';
 import type { RecordWriter } from '../records/writer.ts';
 import type { Database } from '../storage/database.ts';
 import type { Profile } from '../storage/profile.ts';
@@ -22,6 +23,7 @@ export interface PipelineParts {
   readonly limiter: Limiter;
   readonly records: RecordWriter;
   readonly remoteCalls: RemoteCallSlots;
+  readonly connections: TenantConnections;
   readonly quota: StorageQuota;
   readonly callQuota: CallQuota;
   /** The last revision that was committed. */

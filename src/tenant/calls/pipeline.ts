@@ -136,9 +136,10 @@ export class Pipeline {
   }
 
   /** Frees the slot of a remote tool, records and logs its call. */
-  completeRemoteCall(request: CallRequest, { slot, error, thrown }: RemoteCompletion): void {
+  completeRemoteCall(request: CallRequest, { slot, uses, error, thrown }: RemoteCompletion): void {
     const tool = this.#parts.catalogue.find(request.tool);
     this.#parts.remoteCalls.release(slot);
+    this.#parts.connections.settle(slot, uses, this.#parts.clock());
     if (tool === undefined) return;
     const outcome: CallOutcome =
       error === undefined ? { kind: 'answer', json: '' } : { kind: 'error', error };
@@ -191,7 +192,10 @@ export class Pipeline {
       const args = parseArguments(tool, request.args);
       const { id: tenant } = this.#parts.profile;
       const slot = this.#parts.remoteCalls.reserve(this.#parts.monotonic());
-      if (slot !== undefined) return ending({ kind: 'deferred', args, slot, tenant, now }, { work });
+      if (slot !== undefined) {
+        const connections = this.#parts.connections.grant(tool, slot, now);
+        return ending({ kind: 'deferred', args, slot, tenant, now, connections }, { work });
+      }
       const message = 'Too many long calls are running. Try again shortly.';
       throw new ToolError('unavailable', message, { limit: MAX_REMOTE_CALLS });
     } catch (cause) {

@@ -1,9 +1,8 @@
 import { randomHex } from '../../telemetry/trace.ts';
+import { REMOTE_TOOL_MS } from '../contract/call.ts';
 
 /** Remote tools that one tenant can have running at once. */
 export const MAX_REMOTE_CALLS = 64;
-/** How long a remote tool may run, including the time in which it waits for its caller's input. */
-export const REMOTE_TOOL_MS = 300_000;
 /** A slot that was not released for this long belongs to a process that is gone. */
 const LOST_AFTER_MS = 2 * REMOTE_TOOL_MS;
 

@@ -3,6 +3,7 @@ import type { Cause } from '../../telemetry/redact.ts';
 import type { TraceContext } from '../../telemetry/trace.ts';
 import type { ToolErrorBody } from '../../tools/errors.ts';
 import type { Scope } from '../../tools/tool.ts';
+import type { ConnectionGrant, ConnectionUse } from './connection.ts';
 
 declare const brand: unique symbol;
 /** A tenant's id. Made only by `parseTenantId` and by the verification of a token. */
@@ -97,14 +98,27 @@ export type CallOutcome =
   | { kind: 'error'; error: ToolErrorBody }
   | { kind: 'refused'; refusal: Refusal }
   | { kind: 'unknown_tool' }
-  | { kind: 'deferred'; args: Record<string, unknown>; slot: string; tenant: TenantId; now: number };
+  | {
+      kind: 'deferred';
+      args: Record<string, unknown>;
+      slot: string;
+      tenant: TenantId;
+      now: number;
+      /** The connections that the tool declares and the tenant has. */
+      connections: readonly ConnectionGrant[];
+    };
 
 /** Why a stream was not opened: its token was refused, or the call that must come first was not answered. */
 export type StreamFailure = Exclude<CallOutcome, { kind: 'answer' | 'deferred' }>;
 
+/** How long a remote tool may run, in milliseconds, with the time in which it waits for its caller's input. */
+export const REMOTE_TOOL_MS = 300_000;
+
 /** How a remote tool ended. */
 export interface RemoteCompletion {
   readonly slot: string;
+  /** What became of the requests through the tenant's connections. */
+  readonly uses: readonly ConnectionUse[];
   readonly error: ToolErrorBody | undefined;
   /** For the log only. */
   readonly thrown: Cause | undefined;

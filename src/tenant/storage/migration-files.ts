@@ -17,4 +17,5 @@ export { default as '0014_cache_key_version.sql' } from '../../../migrations/ten
 export { default as '0015_records.sql' } from '../../../migrations/tenant/0015_records.sql';
 export { default as '0016_usage.sql' } from '../../../migrations/tenant/0016_usage.sql';
 export { default as '0017_oauth.sql' } from '../../../migrations/tenant/0017_oauth.sql';
+export { default as '0018_connections.sql' } from '../../../migrations/tenant/0018_connections.sql';
 export { default as '0025_grant_tools.sql' } from '../../../migrations/tenant/0025_grant_tools.sql';

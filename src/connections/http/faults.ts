@@ -1,0 +1,64 @@
+import { ToolError } from '../../tools/errors.ts';
+
+/** What the caller of a tool is told when a connection cannot be used. None of it comes from the service. */
+
+export const wrongPath = (name: string, problem: string) =>
+  new ToolError(
+    'invalid_input',
+    `The path of a request to ${name} ${problem}. Send arguments without slashes, dot segments and control characters.`,
+  );
+
+export const tooLarge = (what: string, limit: number) =>
+  new ToolError('too_large', `${what} Ask for less.`, { limit });
+
+export const redirected = (name: string) =>
+  new ToolError(
+    'forbidden',
+    `The service behind ${name} redirects to another address, which is not followed. Tell the operator.`,
+  );
+
+export const unexpectedForm = (name: string) =>
+  new ToolError(
+    'unavailable',
+    `The service behind ${name} has answered in another form than this tool expects. Tell the operator.`,
+  );
+
+export function unavailable(name: string, why: string, retryAfterMs: number): ToolError {
+  const message = `The service behind ${name} ${why}. Wait ${retryAfterMs} ms, then repeat the call.`;
+  return new ToolError('unavailable', message, { retry_after_ms: retryAfterMs });
+}
+
+export const notSetUp = (name: string) =>
+  new ToolError(
+    'forbidden',
+    `The connection ${name} is not set up for this tenant. The operator does that with \`tenant connection set\`.`,
+  );
+
+export const notOpened = (name: string) =>
+  new ToolError(
+    'forbidden',
+    `The secret of the connection ${name} cannot be read. The operator enters it again with \`tenant connection rotate\`.`,
+  );
+
+/** What a status says of a request that the service has refused. */
+export function refusedBy(name: string, status: number, retryAfterMs: number): ToolError {
+  const service = `The service behind ${name}`;
+  switch (status) {
+    case 401:
+    case 403:
+      return new ToolError(
+        'forbidden',
+        `${service} does not accept this request (${status}). The operator checks its secret.`,
+      );
+    case 404:
+    case 410:
+      return new ToolError(
+        'unknown_handle',
+        `${service} has nothing under this name (${status}). Check the arguments.`,
+      );
+    default:
+      return status >= 400 && status < 500
+        ? new ToolError('invalid_input', `${service} refuses this request (${status}). Check the arguments.`)
+        : unavailable(name, `has failed (${status})`, retryAfterMs);
+  }
+}

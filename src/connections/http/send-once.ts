@@ -1,0 +1,69 @@
+import type { HttpResponse } from '../../tools/connection.ts';
+import { responseHeaders } from './headers.ts';
+import type { HttpPlatform } from './platform.ts';
+import { retryAfterOf } from './retry.ts';
+
+/** The largest response that a tool can read, in bytes after decompression. */
+export const MAX_RESPONSE_BYTES = 2 * 1024 * 1024;
+/** A secret that is so short is no secret; hiding it would tear other texts apart. */
+const MIN_SECRET_CHARS = 8;
+
+/** What became of one attempt to send a request. */
+export type Sent =
+  | { readonly kind: 'answered'; readonly response: HttpResponse; readonly retryAfterMs: number | undefined }
+  | { readonly kind: 'redirected' | 'too_large' | 'failed' };
+
+/** Sends a request once. A response is read while it is counted, and a redirect is not followed. */
+export async function sendOnce(
+  { fetch, clock }: HttpPlatform,
+  url: string,
+  init: RequestInit,
+  secret: string,
+): Promise<Sent> {
+  try {
+    const received = await fetch(url, { ...init, redirect: 'manual' });
+    const { status, headers } = received;
+    if (status >= 300 && status < 400 && status !== 304) {
+      await received.body?.cancel();
+      return { kind: 'redirected' };
+    }
+    const text = await readBody(received);
+    if (text === undefined) return { kind: 'too_large' };
+    const retryAfterMs = retryAfterOf(headers.get('retry-after'), clock());
+    return { kind: 'answered', response: responseOf(status, headers, text, secret), retryAfterMs };
+  } catch {
+    // What the platform says of it names addresses.
+    return { kind: 'failed' };
+  }
+}
+
+/** A response as the tool reads it. A service may repeat what it was sent, the secret included. */
+function responseOf(status: number, headers: Headers, text: string, secret: string): HttpResponse {
+  const parts = [secret, ...secret.split(' ').slice(1)].filter(({ length }) => length >= MIN_SECRET_CHARS);
+  const hide = (shown: string) => parts.reduce((rest, part) => rest.replaceAll(part, '[secret]'), shown);
+  const read = Object.entries(responseHeaders(headers)).map(([name, value]) => [name, hide(value)]);
+  return { status, ok: status >= 200 && status < 300, headers: Object.fromEntries(read), text: hide(text) };
+}
+
+/** Reads a body as UTF-8, and stops as soon as it is too large. @returns undefined for one that is */
+async function readBody({ body, headers }: Response): Promise<string | undefined> {
+  if (body === null) return '';
+  if (Number(headers.get('content-length') ?? 0) > MAX_RESPONSE_BYTES) {
+    await body.cancel();
+    return undefined;
+  }
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let received = 0;
+  let text = '';
+  for (;;) {
+    const read = await reader.read();
+    if (read.done) return text + decoder.decode();
+    received += read.value.byteLength;
+    if (received > MAX_RESPONSE_BYTES) {
+      await reader.cancel();
+      return undefined;
+    }
+    text += decoder.decode(read.value, { stream: true });
+  }
+}

@@ -1,0 +1,96 @@
+import { succeed } from '../result.ts';
+import type { Administered } from './administration.ts';
+import type { ConnectionGates } from './connections/gates.ts';
+import type { ConnectionStore } from './connections/store.ts';
+import { instanceOf } from './connections/tenant-connections.ts';
+import type {
+  ConnectionInfo,
+  ConnectionTarget,
+  NewConnection,
+  SealedSecret,
+  StoredConnection,
+} from './contract/connection.ts';
+import { conflict, full, NO_SUCH_TENANT, notFound, type Operation, UNAVAILABLE } from './operation.ts';
+
+const NO_SUCH_CONNECTION = notFound('The tenant has no such connection.');
+
+/** The stored connections of a tenant, and whose they are. */
+export interface StoredConnections {
+  readonly instance: string;
+  readonly connections: readonly StoredConnection[];
+}
+
+/**
+ * The connections of one tenant for those who manage them. Secrets arrive encrypted and leave encrypted: the keys are at
+ * the edge.
+ */
+export class ConnectionAdministration {
+  readonly #tenant: Administered;
+  readonly #gates: ConnectionGates;
+
+  constructor(tenant: Administered, gates: ConnectionGates) {
+    this.#tenant = tenant;
+    this.#gates = gates;
+  }
+
+  list(): Operation<ConnectionInfo[]> {
+    return this.#operate((store, _instance, now) => succeed(store.list(now)));
+  }
+
+  /** What is stored, to be used, tested or encrypted with another key. */
+  stored(): Operation<StoredConnections> {
+    return this.#operate((store, instance) =>
+      succeed({ instance, connections: store.all().map(({ breaker: _, ...connection }) => connection) }),
+    );
+  }
+
+  /**
+   * Creates or replaces a connection.
+   * @param connection its secret is encrypted for `instance`, which must still be this tenant
+   */
+  set({ name, target, secret, instance: sealedFor }: NewConnection): Operation<ConnectionInfo> {
+    return this.#operate((store, instance, now) => {
+      if (instance !== sealedFor) return conflict('The tenant was replaced meanwhile. Repeat the request.');
+      const stored = store.set({ name, target }, secret, now);
+      if (stored === undefined) return full('The tenant has as many connections as it can have. Remove one.');
+      this.#gates.reset(name);
+      return succeed(stored);
+    });
+  }
+
+  /** Replaces the secret of a connection that leads to `target`. */
+  rotate(name: string, target: ConnectionTarget, secret: SealedSecret): Operation<ConnectionInfo> {
+    return this.#operate((store, _instance, now) => {
+      const found = store.find(name);
+      if (found === undefined) return NO_SUCH_CONNECTION;
+      if (JSON.stringify(found.target) !== JSON.stringify(target))
+        return conflict('The connection was changed meanwhile. Repeat the request.');
+      const stored = store.set({ name, target }, secret, now);
+      this.#gates.reset(name);
+      return stored === undefined ? NO_SUCH_CONNECTION : succeed(stored);
+    });
+  }
+
+  /** Stores the encrypted form of a secret under another key. @returns false if the secret was changed meanwhile */
+  rewrap(name: string, before: SealedSecret, after: SealedSecret): Operation<boolean> {
+    return this.#operate((store) => succeed(store.replaceSecret(name, before, after)));
+  }
+
+  remove(name: string): Operation<ConnectionInfo> {
+    return this.#operate((store, _instance, now) => {
+      const removed = store.remove(name, now);
+      this.#gates.reset(name);
+      return removed === undefined ? NO_SUCH_CONNECTION : succeed(removed);
+    });
+  }
+
+  #operate<T>(act: (store: ConnectionStore, instance: string, now: number) => Operation<T>): Operation<T> {
+    const { host } = this.#tenant;
+    return host.exclusively(() => {
+      const loaded = this.#tenant.requireLoaded();
+      if (!loaded.ok) return loaded.error.reason === 'unavailable' ? UNAVAILABLE : NO_SUCH_TENANT;
+      const { connections, profile } = loaded.value;
+      return act(connections, instanceOf(profile.sealKey), host.clock());
+    });
+  }
+}

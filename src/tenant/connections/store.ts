@@ -1,0 +1,121 @@
+import * as z from 'zod';
+import type { ConnectionInfo, SealedSecret, StoredConnection } from '../contract/connection.ts';
+import type { Database } from '../storage/database.ts';
+import { type Breaker, CLOSED, stateOf } from './breaker.ts';
+
+/** The most connections that a tenant can have. */
+export const MAX_CONNECTIONS = 64;
+
+const target = z.strictObject({
+  kind: z.literal('http'),
+  url: z.string(),
+  header: z.string(),
+  internal: z.boolean(),
+});
+const secret = z.strictObject({
+  kid: z.string(),
+  wrapIv: z.string(),
+  wrappedKey: z.string(),
+  iv: z.string(),
+  data: z.string(),
+});
+
+type Row = {
+  name: string;
+  target: string;
+  secret: string;
+  key_id: string;
+  created_at: number;
+  changed_at: number;
+  opens: number;
+  open_until: number;
+};
+
+export interface ConnectionRow extends StoredConnection {
+  readonly breaker: Pick<Breaker, 'opens' | 'openUntil'>;
+}
+
+/** The connections of one tenant, as rows. */
+export class ConnectionStore {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  find(name: string): ConnectionRow | undefined {
+    const [row] = this.#db.exec<Row>('SELECT * FROM connections WHERE name = ?', name);
+    return row && connectionOf(row);
+  }
+
+  all(): ConnectionRow[] {
+    return this.#db.exec<Row>('SELECT * FROM connections ORDER BY name').map(connectionOf);
+  }
+
+  list(now: number): ConnectionInfo[] {
+    return this.#db.exec<Row>('SELECT * FROM connections ORDER BY name').map((row) => infoOf(row, now));
+  }
+
+  /** Creates or replaces a connection. @returns undefined when the tenant has as many as it can have */
+  set({ name, target }: Pick<StoredConnection, 'name' | 'target'>, secret: SealedSecret, now: number) {
+    const [known] = this.#db.exec('SELECT 1 AS known FROM connections WHERE name = ?', name);
+    const [{ connections } = { connections: 0 }] = this.#db.exec<{ connections: number }>(
+      'SELECT count(*) AS connections FROM connections',
+    );
+    if (known === undefined && connections >= MAX_CONNECTIONS) return undefined;
+    const [row] = this.#db.exec<Row>(
+      `INSERT INTO connections (name, target, secret, key_id, created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET target = excluded.target, secret = excluded.secret, key_id = excluded.key_id,
+         changed_at = excluded.changed_at, opens = 0, open_until = 0
+       RETURNING *`,
+      name,
+      JSON.stringify(target),
+      JSON.stringify(secret),
+      secret.kid,
+      now,
+      now,
+    );
+    return row && infoOf(row, now);
+  }
+
+  /** Replaces the stored form of a secret, if nobody has changed it meanwhile. @returns whether it was replaced */
+  replaceSecret(name: string, before: SealedSecret, after: SealedSecret): boolean {
+    const replaced = this.#db.exec(
+      'UPDATE connections SET secret = ?, key_id = ? WHERE name = ? AND secret = ? RETURNING name',
+      JSON.stringify(after),
+      after.kid,
+      name,
+      JSON.stringify(before),
+    );
+    return replaced.length > 0;
+  }
+
+  remove(name: string, now: number): ConnectionInfo | undefined {
+    const [row] = this.#db.exec<Row>('DELETE FROM connections WHERE name = ? RETURNING *', name);
+    return row && infoOf(row, now);
+  }
+
+  saveBreaker(name: string, { opens, openUntil }: Breaker): void {
+    this.#db.exec('UPDATE connections SET opens = ?, open_until = ? WHERE name = ?', opens, openUntil, name);
+  }
+}
+
+function connectionOf(row: Row): ConnectionRow {
+  return {
+    name: row.name,
+    target: target.parse(JSON.parse(row.target)),
+    secret: { form: 'sealed', ...secret.parse(JSON.parse(row.secret)) },
+    breaker: { opens: row.opens, openUntil: row.open_until },
+  };
+}
+
+function infoOf(row: Row, now: number): ConnectionInfo {
+  return {
+    name: row.name,
+    target: target.parse(JSON.parse(row.target)),
+    keyId: row.key_id,
+    createdAt: row.created_at,
+    changedAt: row.changed_at,
+    breaker: stateOf({ ...CLOSED, openUntil: row.open_until }, now).kind,
+  };
+}

@@ -1,0 +1,82 @@
+/** Connections of a tenant: what the edge and the tenant tell each other of them. */
+
+/** Where a connection leads, and how its secret is sent there. */
+export interface HttpTarget {
+  readonly kind: 'http';
+  /** An origin and a path that ends with a slash. All requests are below it. */
+  readonly url: string;
+  /** The header whose value is the secret. */
+  readonly header: string;
+  /** Whether the operator allows an address that is not public. */
+  readonly internal: boolean;
+}
+
+export type ConnectionTarget = HttpTarget;
+
+export const CONNECTION_NAME = /^[a-z][a-z0-9_-]{0,31}$/;
+
+/** A secret as it is stored: encrypted with a key of its own, which is encrypted with a key of the deployment. All of it base64url. */
+export interface SealedSecret {
+  /** Which key of the deployment. */
+  readonly kid: string;
+  readonly wrapIv: string;
+  readonly wrappedKey: string;
+  readonly iv: string;
+  readonly data: string;
+}
+
+/** A secret that a host keeps elsewhere has the form that it is sent in. */
+export type StoredSecret =
+  | ({ readonly form: 'sealed' } & SealedSecret)
+  | { readonly form: 'plain'; readonly value: string };
+
+export interface StoredConnection {
+  readonly name: string;
+  readonly target: ConnectionTarget;
+  readonly secret: StoredSecret;
+}
+
+/** A connection whose secret was encrypted for one tenant. */
+export interface NewConnection {
+  readonly name: string;
+  readonly target: ConnectionTarget;
+  readonly secret: SealedSecret;
+  readonly instance: string;
+}
+
+/** What is shown of a connection. */
+export interface ConnectionInfo {
+  readonly name: string;
+  readonly target: ConnectionTarget;
+  readonly keyId: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly changedAt: number;
+  readonly breaker: 'closed' | 'open' | 'half_open';
+}
+
+/** Whether a call may use a connection. */
+export type Gate =
+  | { readonly admits: true; readonly isProbe: boolean }
+  | { readonly admits: false; readonly reason: 'busy' | 'failing'; readonly retryAfterMs: number };
+
+/** A connection as it is given to one call. */
+export interface ConnectionGrant extends StoredConnection {
+  /** Which tenant it belongs to: an id that is never used again, also not for a tenant of the same name. */
+  readonly instance: string;
+  readonly gate: Gate;
+}
+
+/** What became of the requests that a call has sent through a connection. */
+export interface ConnectionUse {
+  readonly name: string;
+  readonly succeeded: number;
+  /** Those that failed, or took too long. */
+  readonly failed: number;
+}
+
+export interface RewrapResult {
+  readonly rewrapped: number;
+  /** The names of those that no present key opens. They need their secret again. */
+  readonly left: readonly string[];
+}

@@ -1,0 +1,96 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+const CHUNK = Buffer.alloc(1024 * 1024);
+const GIB = 1024 ** 3;
+
+type Behaviour = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Writes chunks as fast as the other side reads them, until there are `bytes`, or it is gone. */
+function pour(response: ServerResponse, bytes: number): void {
+  let left = bytes;
+  const write = () => {
+    while (left > 0 && !response.destroyed) {
+      left -= CHUNK.byteLength;
+      if (!response.write(CHUNK)) {
+        response.once('drain', write);
+        return;
+      }
+    }
+    response.end();
+  };
+  write();
+}
+
+/** What a service does that is broken, or means harm, by the first word of its path. */
+const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
+  ok: (request, response) => response.end(JSON.stringify({ id: 'it', path: request.url })),
+  echo: (request, response) => {
+    response.setHeader('x-echo', String(request.headers['x-service-key']));
+    response.end(JSON.stringify({ id: JSON.stringify(request.headers) }));
+  },
+  redirect: (_request, response) => response.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
+  loop: (request, response) => response.writeHead(307, { location: String(request.url) }).end(),
+  endless: (_request, response) => pour(response, Number.POSITIVE_INFINITY),
+  zeros: (_request, response) => {
+    response.setHeader('content-length', 2 * GIB);
+    pour(response, 2 * GIB);
+  },
+  chunkedzeros: (_request, response) => pour(response, 2 * GIB),
+  // Says more than it sends, and less.
+  short: (_request, response) => {
+    response.setHeader('content-length', 1000);
+    response.write('{"id":"it"');
+    setImmediate(() => response.destroy());
+  },
+  long: (_request, response) => {
+    response.socket?.end(`HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{"id":"it"}${'x'.repeat(5000)}`);
+  },
+  closes: (request) => void request.socket.destroy(),
+  halfway: (_request, response) => {
+    response.write('{"id":');
+    setImmediate(() => response.destroy());
+  },
+  garbage: (request) => void request.socket.end('This is no HTTP.\r\n\r\n'),
+  gzip: (_request, response) => {
+    response.setHeader('content-encoding', 'gzip');
+    response.end('this is not compressed');
+  },
+  headers: (_request, response) => {
+    for (let n = 0; n < 300; n++) response.setHeader(`x-${n}`, 'y'.repeat(100));
+    response.end('{}');
+  },
+  drip: (_request, response) => {
+    const timer = setInterval(() => response.write(' '), 20);
+    response.once('close', () => clearInterval(timer));
+  },
+  silent: () => undefined,
+};
+
+export interface HostileServer {
+  readonly url: string;
+  /** The paths that were asked for. */
+  readonly asked: string[];
+  stop(): Promise<void>;
+}
+
+/** A service on a free port of this machine that behaves as the first word of a path says. */
+export async function startHostileServer(): Promise<HostileServer> {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    const [, , name = ''] = (request.url ?? '').split(/[/?]/);
+    (BEHAVIOURS[name] ?? ((_request, answer) => answer.writeHead(404).end()))(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/api/`,
+    asked,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
