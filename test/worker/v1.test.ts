@@ -35,6 +35,19 @@ describe('a call', () => {
     expect(structuredContent.entries).toMatchObject([{ found: true, value: { step: 1 } }]);
   });
 
+  test('answers whole what a model gets within 64 KiB by MCP', async () => {
+    const tenant = await HttpTenant.create();
+    const keys = Array.from({ length: 12 }, (_, n) => `k${n}`);
+    const entries = keys.map((key) => ({ key, value: 'x'.repeat(8_000) }));
+    await call(tenant.token, 'blackboard_write', { entries });
+    const { structuredContent } = await tenant.call('blackboard_read', { keys });
+    expect(JSON.stringify(structuredContent).length).toBeLessThanOrEqual(64 * 1024);
+    expect(structuredContent.entries.at(-1)).toMatchObject({ key: 'k11', left_out: true, bytes: 8_002 });
+    const whole = await jsonOf(await call(tenant.token, 'blackboard_read', { keys }));
+    expect(whole.entries.map(({ value }: Answer) => value.length)).toEqual(keys.map(() => 8_000));
+    expect(whole).not.toHaveProperty('hint');
+  });
+
   test('of a status that is no error is 200', async () => {
     const tenant = await HttpTenant.create();
     await call(tenant.token, 'blackboard_write', write);
