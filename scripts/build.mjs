@@ -18,6 +18,8 @@ const { metafile } = await build({
   // The local server and the bridge are not loaded together, so each is a chunk of its own.
   splitting: true,
   chunkNames: '[name]-[hash]',
+  // Needed by connections to databases only, and it loads modules of Node in a way that a bundle of ES modules does not have.
+  external: ['pg'],
   platform: 'node',
   format: 'esm',
   target: 'node24',

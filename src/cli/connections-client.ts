@@ -5,10 +5,11 @@ import type { AdminRequests } from './admin-requests.ts';
 const connectionSchema = z.object({
   name: z.string(),
   kind: z.string(),
-  url: z.string(),
-  header: z.string(),
-  allow_internal: z.boolean(),
-  key_id: z.string(),
+  url: z.string().optional(),
+  header: z.string().optional(),
+  allow_internal: z.boolean().optional(),
+  key_id: z.string().optional(),
+  database: z.string().optional(),
   breaker: z.string(),
   created_at: z.string(),
   changed_at: z.string(),
@@ -20,6 +21,7 @@ const testSchema = z.object({
   reachable: z.boolean(),
   status: z.int().optional(),
   problem: z.string().optional(),
+  problems: z.array(z.string()).optional(),
   took_ms: z.number(),
 });
 export type TestAnswer = z.infer<typeof testSchema>;
@@ -27,12 +29,17 @@ export type TestAnswer = z.infer<typeof testSchema>;
 const rewrapSchema = z.object({ rewrapped: z.int(), left: z.array(z.string()) });
 export type RewrapAnswer = z.infer<typeof rewrapSchema>;
 
-export interface NewConnection {
+export interface NewHttpConnection {
   readonly kind: 'http';
   readonly url: string;
   readonly header: string;
   readonly allow_internal: boolean;
   readonly secret: string;
+}
+
+export interface NewPostgresConnection {
+  readonly kind: 'postgres';
+  readonly database: string;
 }
 
 /** The part of the admin API that is about the connections of a tenant. */
@@ -47,7 +54,11 @@ export class ConnectionsClient {
     return this.#admin.request('GET', pathOf(id), z.object({ connections: z.array(connectionSchema) }));
   }
 
-  set(id: string, name: string, connection: NewConnection): Promise<ConnectionAnswer> {
+  set(
+    id: string,
+    name: string,
+    connection: NewHttpConnection | NewPostgresConnection,
+  ): Promise<ConnectionAnswer> {
     return this.#admin.request('PUT', pathOf(id, name), connectionSchema, connection);
   }
 

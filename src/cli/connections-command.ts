@@ -1,5 +1,5 @@
 import { CONNECTION_NAME } from '../tenant/contract/connection.ts';
-import type { NewConnection } from './connections-client.ts';
+import type { NewHttpConnection, NewPostgresConnection } from './connections-client.ts';
 import type { SecretSource } from './secret-input.ts';
 import { usageError } from './terminal.ts';
 
@@ -10,19 +10,22 @@ export type ConnectionCommand =
       name: 'connection set';
       id: string;
       connection: string;
-      options: Omit<NewConnection, 'secret'>;
+      options: Omit<NewHttpConnection, 'secret'>;
       secret: SecretSource;
     }
+  | { name: 'connection link'; id: string; connection: string; options: NewPostgresConnection }
   | { name: 'connection rotate'; id: string; connection: string; secret: SecretSource }
   | { name: 'connection test' | 'connection remove'; id: string; connection: string }
   | { name: 'connection list' | 'connection rewrap'; id: string };
-export type ConnectionCommandName = ConnectionCommand['name'];
+/** What can be written; `connection set --kind postgres` is a link, because it has no secret. */
+export type ConnectionCommandName = Exclude<ConnectionCommand['name'], 'connection link'>;
 
 /** The options of the command line that these commands take. */
 export interface ConnectionOptions {
   readonly kind?: string | undefined;
   readonly url?: string | undefined;
   readonly header?: string | undefined;
+  readonly database?: string | undefined;
   readonly 'allow-internal'?: boolean | undefined;
   readonly 'secret-file'?: string | undefined;
   readonly 'secret-env'?: string | undefined;
@@ -39,7 +42,9 @@ export function connectionCommand(
 ): ConnectionCommand {
   switch (name) {
     case 'connection set':
-      return { name, id, connection: nameOf(connection), options: targetOf(given), secret: sourceOf(given) };
+      return given.kind === 'postgres'
+        ? { name: 'connection link', id, connection: nameOf(connection), options: databaseOf(given) }
+        : { name, id, connection: nameOf(connection), options: targetOf(given), secret: sourceOf(given) };
     case 'connection rotate':
       return { name, id, connection: nameOf(connection), secret: sourceOf(given) };
     case 'connection test':
@@ -58,12 +63,21 @@ function nameOf(connection: string): string {
 }
 
 function targetOf({ kind, url, header, 'allow-internal': internal }: ConnectionOptions) {
-  if (kind !== 'http') throw usageError('--kind must be http.');
+  if (kind !== 'http') throw usageError('--kind must be http or postgres.');
   if (url === undefined || header === undefined)
     throw usageError(
       'connection set needs --url and --header, such as --url https://crm.example.com/api/ --header Authorization.',
     );
   return { kind, url, header, allow_internal: internal === true } as const;
+}
+
+function databaseOf({ database, ...others }: ConnectionOptions): NewPostgresConnection {
+  const { kind: _, ...unused } = others;
+  const [unfit] = Object.keys(unused);
+  if (unfit !== undefined) throw usageError(`--${unfit} is not for --kind postgres.`);
+  if (database === undefined)
+    throw usageError('--kind postgres needs --database: the name of a database in the setting DATABASES.');
+  return { kind: 'postgres', database };
 }
 
 function sourceOf({ 'secret-file': file, 'secret-env': variable }: ConnectionOptions): SecretSource {

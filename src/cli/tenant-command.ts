@@ -85,6 +85,7 @@ const OPTIONS = {
   kind: { type: 'string' },
   url: { type: 'string' },
   header: { type: 'string' },
+  database: { type: 'string' },
   'allow-internal': { type: 'boolean' },
   'secret-file': { type: 'string' },
   'secret-env': { type: 'string' },
@@ -120,7 +121,7 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   'client add': { positionals: [], options: ['name', 'redirect', 'secret'] },
   'connection set': {
     positionals: ['ID', 'NAME'],
-    options: ['kind', 'url', 'header', 'allow-internal', 'secret-file', 'secret-env'],
+    options: ['kind', 'url', 'header', 'database', 'allow-internal', 'secret-file', 'secret-env'],
   },
   'connection list': ONE_TENANT,
   'connection test': ONE_CONNECTION,

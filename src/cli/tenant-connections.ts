@@ -14,6 +14,8 @@ export async function performForConnections(
       const secret = await readSecret(command.secret);
       return shown(await client.set(command.id, command.connection, { ...command.options, secret }));
     }
+    case 'connection link':
+      return shown(await client.set(command.id, command.connection, command.options));
     case 'connection rotate':
       return shown(await client.rotate(command.id, command.connection, await readSecret(command.secret)));
     case 'connection list':
@@ -30,25 +32,35 @@ export async function performForConnections(
 }
 
 function shown(connection: ConnectionAnswer): Output {
+  const { name, kind, url, header, allow_internal: internal, key_id: key, database, breaker } = connection;
+  if (database !== undefined) {
+    const facts = table([
+      ['connection', name],
+      ['kind', kind],
+      ['database', database],
+      ['breaker', breaker],
+    ]);
+    return { document: connection, text: `${facts}\n\nTools see the rows of this tenant only.` };
+  }
   const facts = table([
-    ['connection', connection.name],
-    ['kind', connection.kind],
-    ['url', connection.url],
-    ['header', connection.header],
-    ['internal', connection.allow_internal ? 'allowed' : 'no'],
-    ['key', connection.key_id],
-    ['breaker', connection.breaker],
+    ['connection', name],
+    ['kind', kind],
+    ['url', url ?? ''],
+    ['header', header ?? ''],
+    ['internal', internal === true ? 'allowed' : 'no'],
+    ['key', key ?? ''],
+    ['breaker', breaker],
   ]);
   return { document: connection, text: `${facts}\n\nThe secret is stored encrypted and is never shown.` };
 }
 
 function listed(answer: { connections: ConnectionAnswer[] }): Output {
-  const rows = answer.connections.map(({ name, kind, url, header, key_id, breaker }) => [
+  const rows = answer.connections.map(({ name, kind, url, database, header, key_id, breaker }) => [
     name,
     kind,
-    url,
-    header,
-    key_id,
+    url ?? database ?? '',
+    header ?? '',
+    key_id ?? '',
     breaker,
   ]);
   return {
@@ -62,16 +74,20 @@ function listed(answer: { connections: ConnectionAnswer[] }): Output {
 
 function tested(answer: TestAnswer): Output {
   const name = printable(answer.name);
-  return answer.reachable
-    ? {
-        document: answer,
-        text: `The service behind ${name} answers with status ${answer.status} after ${answer.took_ms} ms.`,
-      }
-    : {
-        document: answer,
-        text: printable(answer.problem ?? `The service behind ${name} does not answer.`),
-        isBad: true,
-      };
+  if (!answer.reachable) {
+    const text = printable(answer.problem ?? `The service behind ${name} does not answer.`);
+    return { document: answer, text, isBad: true };
+  }
+  const { problems } = answer;
+  if (problems === undefined) {
+    const text = `The service behind ${name} answers with status ${answer.status} after ${answer.took_ms} ms.`;
+    return { document: answer, text };
+  }
+  if (problems.length === 0) {
+    const text = `The database of ${name} answers after ${answer.took_ms} ms and is safe to share.`;
+    return { document: answer, text };
+  }
+  return { document: answer, text: problems.map(printable).join('\n'), isBad: true };
 }
 
 function rewrapped(answer: RewrapAnswer): Output {

@@ -156,16 +156,20 @@ const HELP: Readonly<Record<CommandName, Help>> = {
   },
   'connection set': {
     usage:
-      'ID NAME --kind http --url URL --header HEADER [--allow-internal] [--secret-file FILE | --secret-env VARIABLE]',
+      'ID NAME --kind http --url URL --header HEADER [--allow-internal] [--secret-file FILE | --secret-env VARIABLE], or ID NAME --kind postgres --database DATABASE',
     summary: 'let tools reach a system of the tenant',
     details: [
       'Requests go below URL, which begins with https://, with the secret as the value of HEADER.',
       'The secret is asked for, or read from the standard input, from FILE or from VARIABLE. It is stored encrypted.',
       '--allow-internal allows an address that is not public.',
+      '--kind postgres gives tools the rows of this tenant in a database that all tenants share, which DATABASES declares.',
     ],
   },
   'connection list': { usage: 'ID', summary: 'list the connections of the tenant' },
-  'connection test': { usage: 'ID NAME', summary: 'send a request through a connection' },
+  'connection test': {
+    usage: 'ID NAME',
+    summary: 'send a request through a connection, or check its database',
+  },
   'connection rotate': {
     usage: 'ID NAME [--secret-file FILE | --secret-env VARIABLE]',
     summary: 'replace the secret of a connection',

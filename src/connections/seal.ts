@@ -1,4 +1,4 @@
-import type { ConnectionTarget, SealedSecret } from '../tenant/contract/connection.ts';
+import type { HttpTarget, SealedSecret } from '../tenant/contract/connection.ts';
 
 /**
  * Encryption of the secrets of connections: AES-256-GCM by WebCrypto, with a data key of its own for every secret, which is
@@ -20,7 +20,7 @@ export interface SecretOwner {
   readonly tenant: string;
   readonly instance: string;
   readonly name: string;
-  readonly target: ConnectionTarget;
+  readonly target: HttpTarget;
 }
 
 const CIPHER = 'AES-GCM';

@@ -7,7 +7,6 @@ import { continueTrace, randomHex } from '../telemetry/trace.ts';
 import type { CallOutcome, CallRequest, SessionId } from '../tenant/contract/call.ts';
 import type { Listener, ResourceChange, StreamEvent, StreamState } from '../tenant/streams/stream.ts';
 import { ALL_SCOPES } from '../tools/tool.ts';
-import { LOCAL_ACCESS } from './connections.ts';
 import type { ListenSubscriptions } from './listen-subscriptions.ts';
 import { NotificationQueue } from './notification-queue.ts';
 import type { LocalSpans } from './spans.ts';
@@ -84,7 +83,7 @@ export class Connection {
       toolFilter: undefined,
       scopes: ALL_SCOPES,
       stateKey: STATE_KEY,
-      connections: LOCAL_ACCESS,
+      connections: tenant.connections,
       get sessionId() {
         return session();
       },

@@ -5,6 +5,8 @@ import type { ConnectionAccess } from '../connections/call-connections.ts';
 import { parseDestination } from '../connections/http/destination.ts';
 import { canCarrySecret, isSecretValue } from '../connections/http/headers.ts';
 import { PLATFORM } from '../connections/http/platform.ts';
+import { directDatabase } from '../postgres/databases.ts';
+import { type OpenSql, openerOf } from '../postgres/session.ts';
 import type { KeptConnections } from '../tenant/connections/tenant-connections.ts';
 import { CONNECTION_NAME, type StoredConnection } from '../tenant/contract/connection.ts';
 import { DataError } from './directory.ts';
@@ -17,42 +19,72 @@ const OTHER_USERS = 0o077;
 
 /** The user of this machine reaches what the machine reaches. There is no server of ours that a connection could lead to. */
 const POLICY = { ownOrigins: [], isDevelopment: true };
-export const LOCAL_ACCESS: ConnectionAccess = { keys: [], policy: POLICY, platform: PLATFORM };
 
+const httpConnection = z.strictObject({
+  kind: z.literal('http'),
+  url: z.string(),
+  header: z
+    .string()
+    .refine(canCarrySecret, { error: 'must be the name of a header that can carry a secret' }),
+  secret: z.string().refine(isSecretValue, { error: 'must be the value of a header' }),
+  internal: z.boolean().default(false),
+});
+const postgresConnection = directDatabase.extend({ kind: z.literal('postgres') });
 const fileSchema = z.record(
   z.string().regex(CONNECTION_NAME, { error: 'a name has lower-case letters, digits, - and _' }),
-  z.strictObject({
-    kind: z.literal('http'),
-    url: z.string(),
-    header: z
-      .string()
-      .refine(canCarrySecret, { error: 'must be the name of a header that can carry a secret' }),
-    secret: z.string().refine(isSecretValue, { error: 'must be the value of a header' }),
-    internal: z.boolean().default(false),
+  z.discriminatedUnion('kind', [httpConnection, postgresConnection], {
+    error: 'must have a kind, http or postgres',
   }),
 );
 
+/** The connections of a data directory, and how they are opened. */
+export interface LocalConnections {
+  readonly find: KeptConnections;
+  readonly access: ConnectionAccess;
+}
+
+/** Those of a data directory without a file. */
+export const NO_CONNECTIONS: LocalConnections = {
+  find: () => undefined,
+  access: { keys: [], policy: POLICY, platform: PLATFORM, database: () => undefined },
+};
+
 /**
- * Reads the file of connections in a data directory, if there is one.
+ * Reads the file of connections in a data directory.
  * @throws DataError when other users can read it, or when it is wrong; the message contains no value of it
  */
-export function readConnections(directory: string): KeptConnections | undefined {
+export function readConnections(directory: string): LocalConnections {
   const path = join(directory, CONNECTIONS_FILE);
   const text = readPrivate(path);
-  if (text === undefined) return undefined;
+  if (text === undefined) return NO_CONNECTIONS;
   const parsed = fileSchema.safeParse(parseJson(text));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new DataError(`${path} is not valid at ${issue?.path.join('.') || 'its root'}: ${issue?.message}.`);
   }
   const connections = new Map<string, StoredConnection>();
-  for (const [name, { secret, url, ...rest }] of Object.entries(parsed.data)) {
-    const destination = parseDestination(url, rest.internal, POLICY);
-    if (!destination.ok) throw new DataError(`${path} is not valid: ${name}.url ${destination.error}.`);
-    const target = { ...rest, url: destination.value };
-    connections.set(name, { name, target, secret: { form: 'plain', value: secret } });
+  const databases = new Map<string, OpenSql>();
+  for (const [name, entry] of Object.entries(parsed.data)) {
+    if (entry.kind === 'postgres') {
+      const { url, key, timeout_ms: timeoutMs } = entry;
+      databases.set(name, openerOf({ database: { name, connection: { url }, key, timeoutMs }, url }));
+      connections.set(name, { name, target: { kind: 'postgres', database: name } });
+    } else connections.set(name, httpConnectionOf(path, name, entry));
   }
-  return (name) => connections.get(name);
+  return {
+    find: (name) => connections.get(name),
+    access: { ...NO_CONNECTIONS.access, database: (name) => databases.get(name) },
+  };
+}
+
+function httpConnectionOf(
+  path: string,
+  name: string,
+  { secret, url, ...rest }: z.output<typeof httpConnection>,
+): StoredConnection {
+  const destination = parseDestination(url, rest.internal, POLICY);
+  if (!destination.ok) throw new DataError(`${path} is not valid: ${name}.url ${destination.error}.`);
+  return { name, target: { ...rest, url: destination.value }, secret: { form: 'plain', value: secret } };
 }
 
 function readPrivate(path: string): string | undefined {

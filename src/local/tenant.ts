@@ -1,12 +1,12 @@
 import { catalogue, sweepers } from '../catalogue.ts';
 import { DEFAULT_LIMITS, DEFAULT_STORAGE_QUOTA_BYTES } from '../config.ts';
+import type { ConnectionAccess } from '../connections/call-connections.ts';
 import type { ProtocolFailure } from '../mcp/server-binding.ts';
 import { type Log, traceFields } from '../telemetry/log.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import { randomHex } from '../telemetry/trace.ts';
 import { growthOf } from '../tenant/calls/storage-quota.ts';
 import { Compartment } from '../tenant/compartment.ts';
-import type { KeptConnections } from '../tenant/connections/tenant-connections.ts';
 import {
   type CallOutcome,
   type CallRequest,
@@ -20,6 +20,7 @@ import type { Operation } from '../tenant/operation.ts';
 import { StorageFailure } from '../tenant/storage/database.ts';
 import { ALL_SCOPES } from '../tools/families.ts';
 import { isRemoteTool } from '../tools/remote-tool.ts';
+import { type LocalConnections, NO_CONNECTIONS } from './connections.ts';
 import type { LocalDatabase } from './database.ts';
 import { DataError } from './directory.ts';
 import { FullDisk, type FullDiskOptions } from './full-disk.ts';
@@ -49,7 +50,7 @@ export interface LocalTenantOptions {
   /** Used for calls that add no data once the disk is full; undefined when no space is set aside. */
   readonly reserve?: FullDiskOptions['reserve'];
   /** The connections of the user's own file. */
-  readonly connections?: KeptConnections | undefined;
+  readonly connections?: LocalConnections | undefined;
   /** Replacements for tests. */
   readonly host?: Partial<Pick<Host, 'clock' | 'monotonic' | 'later' | 'catalogue' | 'limits'>>;
 }
@@ -69,6 +70,7 @@ export interface LocalTenantOptions {
 export class LocalTenant {
   readonly tokenId: TokenId;
   readonly compartment: Compartment;
+  readonly connections: ConnectionAccess;
   readonly #db: LocalDatabase;
   readonly #log: Log;
   readonly #fullDisk: FullDisk;
@@ -87,7 +89,8 @@ export class LocalTenant {
    * Creates the tenant if the file has none.
    * @throws DataError when the schema cannot be brought up to date
    */
-  constructor({ db, log, reserve, connections, host }: LocalTenantOptions) {
+  constructor({ db, log, reserve, connections = NO_CONNECTIONS, host }: LocalTenantOptions) {
+    this.connections = connections.access;
     this.#db = db;
     this.#log = log;
     this.#fullDisk = new FullDisk({ db, reserve, freePages: () => this.#freePages() });
@@ -105,7 +108,7 @@ export class LocalTenant {
       limits: DEFAULT_LIMITS,
       storageQuotaBytes: DEFAULT_STORAGE_QUOTA_BYTES,
       sweepers,
-      ...(connections && { keptConnections: connections }),
+      keptConnections: connections.find,
       listeners: [],
       openElsewhere: () => this.#openElsewhere(),
       exclusively: (body) => this.exclusively(body),

@@ -22,6 +22,11 @@ reachable AS (
     AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     AND pg_catalog.has_table_privilege(c.oid, 'DELETE, TRUNCATE, TRIGGER')
 ),
+closed AS (
+  SELECT i.classoid, i.objoid FROM pg_catalog.pg_init_privs i
+  WHERE i.objsubid = 0 AND i.privtype = 'i'
+    AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(i.initprivs) a WHERE a.grantee = 0)
+),
 policies AS (
   SELECT p.*, t.name, pg_catalog.pg_get_expr(p.polqual, p.polrelid) AS condition,
     pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) AS new_rows
@@ -61,6 +66,14 @@ UNION ALL SELECT 'right', pg_catalog.format('%s on %s', right_name, t.name)
     OR right_name = 'REFERENCES' AND pg_catalog.has_any_column_privilege(t.oid, right_name)
 UNION ALL SELECT 'right', pg_catalog.format('SET on the parameter %s', parname) FROM pg_catalog.pg_parameter_acl
   WHERE pg_catalog.has_parameter_privilege(parname, 'SET, ALTER SYSTEM')
+-- What PostgreSQL itself gives to nobody, such as statistics with values of rows, and functions that read files.
+UNION ALL SELECT 'system', pg_catalog.format('pg_catalog.%I', c.relname)
+  FROM pg_catalog.pg_class c JOIN closed o ON o.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.objoid = c.oid
+  WHERE c.relkind IN ('r', 'v')
+    AND pg_catalog.has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')
+UNION ALL SELECT 'system', p.oid::pg_catalog.regprocedure::text
+  FROM pg_catalog.pg_proc p JOIN closed o ON o.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND o.objoid = p.oid
+  WHERE pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
 UNION ALL SELECT 'activity', current_user::text WHERE pg_catalog.current_setting('track_activities') <> 'off'
 UNION ALL SELECT 'policy', name FROM tables WHERE NOT relrowsecurity
 UNION ALL SELECT 'forced', name FROM tables WHERE relrowsecurity AND NOT relforcerowsecurity

@@ -1,6 +1,6 @@
 import { CHECK_QUERY } from './check-query.ts';
-import { DatabaseFault } from './faults.ts';
-import type { Link } from './link.ts';
+import { DatabaseFault, toolFault } from './faults.ts';
+import { Link } from './link.ts';
 
 /** SHA-256 of the body of `bulkhead.tenant()` in docs/postgres/install.sql. */
 export const TENANT_FUNCTION = '566923a9ceaca0256cd0d0599f790f445c382ce9f46ecdac2695a68f2d534318';
@@ -21,6 +21,7 @@ const PROBLEMS: Readonly<Record<string, (subject: string) => string>> = {
   member: (role) => `The login is a member of the role ${role}. Revoke the membership.`,
   owner: (what) => `The login owns ${what}. Give it to another role.`,
   right: (what) => `The login has the right ${what}. Revoke it, from PUBLIC if need be.`,
+  system: (name) => `The login may use ${name}, which PostgreSQL gives to nobody. Revoke it.`,
   activity: (role) =>
     `The statements of ${role} are shown in pg_stat_activity. Turn track_activities off for the role.`,
   policy: (table) => `The table ${table} has no row-level security. Enable and force it, with both policies.`,
@@ -65,6 +66,24 @@ export async function checkDatabase(link: Link): Promise<readonly string[]> {
   return problems.map(
     ({ kind, subject }) => PROBLEMS[String(kind)]?.(String(subject)) ?? `${kind}: ${subject}`,
   );
+}
+
+/**
+ * Connects to a database and checks it, for the operator.
+ * @returns what `checkDatabase` returns
+ * @throws ToolError `unavailable` when it cannot be reached, DatabaseFault when it does not let the login in
+ */
+export async function examineDatabase(url: string, signal: AbortSignal): Promise<readonly string[]> {
+  try {
+    const link = await Link.open(url, signal);
+    try {
+      return await checkDatabase(link);
+    } finally {
+      await link.close();
+    }
+  } catch (cause) {
+    throw toolFault(cause);
+  }
 }
 
 const constant = (text: string) => ({ text, values: [] });

@@ -15,6 +15,12 @@ export interface SharedDatabase {
 export const DATABASES =
   'JSON such as {"orders": {"url": "postgres://…", "key": "kid:secret"}}, at most 16, where "hyperdrive" can name a binding instead of "url", the key is what bulkhead.add_key returned, and "timeout_ms" can be 10 to 30000';
 
+/** A database, and the connection string that leads to it. */
+export interface LocatedDatabase {
+  readonly database: SharedDatabase;
+  readonly url: string;
+}
+
 const KEY_BYTES = 32;
 const NAME = /^[a-z][a-z0-9_-]{0,31}$/;
 const BINDING = /^[A-Z][A-Z0-9_]{0,63}$/;
@@ -35,10 +41,10 @@ const url = z
   .max(MAX_URL)
   .refine((text) => URL.canParse(text) && /^postgres(?:ql)?:$/.test(new URL(text).protocol));
 const shared = { key, timeout_ms: z.int().min(10).max(30_000).default(5000) };
-const entry = z.union([
-  z.strictObject({ url, ...shared }),
-  z.strictObject({ hyperdrive: z.string().regex(BINDING), ...shared }),
-]);
+/** One database with its connection string, as a local file has it. */
+export const directDatabase = z.strictObject({ url, ...shared });
+
+const entry = z.union([directDatabase, z.strictObject({ hyperdrive: z.string().regex(BINDING), ...shared })]);
 const entries = z
   .record(z.string().regex(NAME), entry)
   .refine((named) => Object.keys(named).length <= MAX_DATABASES);
@@ -55,6 +61,24 @@ export function parseDatabases(text: string): readonly SharedDatabase[] | undefi
     timeoutMs: timeout_ms,
   }));
 }
+
+/**
+ * Finds a database by its name.
+ * @param bindings the environment of the Worker, in which Hyperdrive bindings are
+ */
+export function locateDatabase(
+  databases: readonly SharedDatabase[],
+  bindings: Readonly<Record<string, unknown>>,
+  name: string,
+): LocatedDatabase | undefined {
+  const database = databases.find((declared) => declared.name === name);
+  if (database === undefined) return undefined;
+  if ('url' in database.connection) return { database, url: database.connection.url };
+  const bound = hyperdrive.safeParse(bindings[database.connection.hyperdrive]);
+  return bound.success ? { database, url: bound.data.connectionString } : undefined;
+}
+
+const hyperdrive = z.object({ connectionString: z.string() });
 
 function readJson(text: string): unknown {
   try {

@@ -1,4 +1,4 @@
-import { Client, type Connection, type QueryConfig, type QueryResult } from 'pg';
+import type { Client, Connection, QueryConfig, QueryResult } from 'pg';
 import { ToolError } from '../tools/errors.ts';
 import type { SqlRow, SqlValue } from '../tools/sql.ts';
 import { COLUMN_TYPES } from './values.ts';
@@ -32,6 +32,8 @@ export class Link {
   }
 
   static async open(url: string, signal: AbortSignal): Promise<Link> {
+    // Loaded when it is needed: a local server without databases starts sooner.
+    const { Client } = await import('pg');
     const client = new Client({
       connectionString: url,
       connectionTimeoutMillis: CONNECT_MS,

@@ -1,5 +1,7 @@
+import { ToolError } from '../tools/errors.ts';
 import type { Sql, SqlRow, SqlValue } from '../tools/sql.ts';
 import { requireSafe } from './check.ts';
+import type { LocatedDatabase } from './databases.ts';
 import { toolFault } from './faults.ts';
 import { Link, type Statement } from './link.ts';
 import { handlesRows } from './statement.ts';
@@ -11,14 +13,41 @@ const GRACE_MS = 5000;
 /** Statements of one call. */
 const MAX_STATEMENTS = 100;
 
-/** `tenant` is an id that is never given to another tenant, without colons. */
-export interface SqlSessionOptions extends SignedIn {
-  /** Where the database is: its connection string, or that of its Hyperdrive binding. */
-  readonly url: string;
+/** A call of one tenant. `tenant` contains no colon. */
+export interface SqlCall extends Pick<SignedIn, 'tenant' | 'writes'> {
   /** The end of the call. */
   readonly signal: AbortSignal;
   /** The time in milliseconds, which limits how long a check of the database is believed. */
   readonly now: number;
+}
+
+/** Gives `sql` to one call; what a connection of kind postgres leads to. */
+export type OpenSql = (call: SqlCall) => SqlOfCall;
+
+type SqlSessionOptions = SqlCall & LocatedDatabase;
+
+/** How calls use a database. */
+export const openerOf =
+  (located: LocatedDatabase): OpenSql =>
+  (call) =>
+    openSql({ ...located, ...call });
+
+export interface SqlOfCall {
+  readonly sql: Sql;
+  /** How many statements the database has answered, and how many found it slow or away. */
+  outcomes(): { readonly succeeded: number; readonly failed: number };
+  /** Closes the connection when the call has ended. */
+  close(): Promise<void>;
+}
+
+/** `sql` by what runs a statement. */
+export function sqlOf(query: Sql['query']): Sql {
+  const template = (texts: TemplateStringsArray, ...values: SqlValue[]) =>
+    query(
+      texts.reduce((text, part, index) => `${text}$${index}${part}`),
+      values,
+    );
+  return Object.assign(template, { query });
 }
 
 /**
@@ -28,17 +57,15 @@ export interface SqlSessionOptions extends SignedIn {
  * left of what others did on the same session. The tool has no other way to the connection. The connection is opened
  * with the first statement and belongs to the call. A database that fails its check is not used.
  *
- * @returns `close`, which the platform calls when the call has ended
+ * @returns `sql` for the tool, and what the platform needs besides
  */
-export function openSql(options: SqlSessionOptions): { readonly sql: Sql; close(): Promise<void> } {
+export function openSql(options: SqlSessionOptions): SqlOfCall {
   const session = new SqlSession(options);
-  const query = (text: string, values: readonly SqlValue[] = []) => session.enqueue({ text, values });
-  const template = (texts: TemplateStringsArray, ...values: SqlValue[]) =>
-    query(
-      texts.reduce((text, part, index) => `${text}$${index}${part}`),
-      values,
-    );
-  return { sql: Object.assign(template, { query }), close: () => session.close() };
+  return {
+    sql: sqlOf((text, values = []) => session.enqueue({ text, values })),
+    outcomes: () => session.outcomes,
+    close: () => session.close(),
+  };
 }
 
 class SqlSession {
@@ -47,6 +74,8 @@ class SqlSession {
   #last: Promise<unknown> = Promise.resolve();
   #statements = 0;
   #closed = false;
+  #succeeded = 0;
+  #failed = 0;
 
   constructor(options: SqlSessionOptions) {
     this.#options = options;
@@ -71,12 +100,21 @@ class SqlSession {
     const { timeoutMs } = this.#options.database;
     try {
       const link = await this.#connected();
-      return await withTimer(link, timeoutMs, () =>
+      const rows = await withTimer(link, timeoutMs, () =>
         transact(link, this.#options, { text: statement.text, values }),
       );
+      this.#succeeded++;
+      return rows;
     } catch (cause) {
-      throw toolFault(cause);
+      const fault = toolFault(cause);
+      if (fault instanceof ToolError && fault.code === 'unavailable') this.#failed++;
+      else this.#succeeded++;
+      throw fault;
     }
+  }
+
+  get outcomes() {
+    return { succeeded: this.#succeeded, failed: this.#failed };
   }
 
   /** The connection of this call: the same one until it is lost. */

@@ -47,9 +47,15 @@ export async function runRemoteTool(
   const timer = setTimeout(() => deadline.abort(), REMOTE_TOOL_MS);
   const signal = AbortSignal.any([transport.signal, deadline.signal]);
   const { trace } = request.caller;
-  const connections = new CallConnections(transport.connections, { tenant, signal, trace }, grants);
-  const complete = (end: Pick<RemoteCompletion, 'error' | 'thrown'>) =>
-    transport.complete({ slot, uses: connections.uses(), ...end });
+  const connections = new CallConnections(
+    transport.connections,
+    { tenant, signal, trace, now, writes: !tool.annotations.readOnlyHint },
+    grants,
+  );
+  const complete = async (end: Pick<RemoteCompletion, 'error' | 'thrown'>) => {
+    await connections.close();
+    await transport.complete({ slot, uses: connections.uses(), ...end });
+  };
   let isPending = false;
   const context: RemoteContext = {
     tenant,

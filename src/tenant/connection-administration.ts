@@ -5,7 +5,7 @@ import type { ConnectionStore } from './connections/store.ts';
 import { instanceOf } from './connections/tenant-connections.ts';
 import type {
   ConnectionInfo,
-  ConnectionTarget,
+  HttpTarget,
   NewConnection,
   SealedSecret,
   StoredConnection,
@@ -46,20 +46,22 @@ export class ConnectionAdministration {
 
   /**
    * Creates or replaces a connection.
-   * @param connection its secret is encrypted for `instance`, which must still be this tenant
+   * @param connection a secret is encrypted for `instance`, which must still be this tenant
    */
-  set({ name, target, secret, instance: sealedFor }: NewConnection): Operation<ConnectionInfo> {
+  set(connection: NewConnection): Operation<ConnectionInfo> {
     return this.#operate((store, instance, now) => {
-      if (instance !== sealedFor) return conflict('The tenant was replaced meanwhile. Repeat the request.');
-      const stored = store.set({ name, target }, secret, now);
+      const isSealed = 'secret' in connection;
+      if (isSealed && instance !== connection.instance)
+        return conflict('The tenant was replaced meanwhile. Repeat the request.');
+      const stored = store.set(connection, isSealed ? connection.secret : undefined, now);
       if (stored === undefined) return full('The tenant has as many connections as it can have. Remove one.');
-      this.#gates.reset(name);
+      this.#gates.reset(connection.name);
       return succeed(stored);
     });
   }
 
   /** Replaces the secret of a connection that leads to `target`. */
-  rotate(name: string, target: ConnectionTarget, secret: SealedSecret): Operation<ConnectionInfo> {
+  rotate(name: string, target: HttpTarget, secret: SealedSecret): Operation<ConnectionInfo> {
     return this.#operate((store, _instance, now) => {
       const found = store.find(name);
       if (found === undefined) return NO_SUCH_CONNECTION;

@@ -1,5 +1,5 @@
 import type { ConnectionAdministration, StoredConnections } from './connection-administration.ts';
-import type { ConnectionInfo, ConnectionTarget, NewConnection, SealedSecret } from './contract/connection.ts';
+import type { ConnectionInfo, HttpTarget, NewConnection, SealedSecret } from './contract/connection.ts';
 import type { Operation } from './operation.ts';
 import { RecordsObject } from './records-object.ts';
 
@@ -28,7 +28,7 @@ export class ConnectionsObject extends RecordsObject {
     return this.#connections().set(connection);
   }
 
-  rotateConnection(name: string, target: ConnectionTarget, secret: SealedSecret): Operation<ConnectionInfo> {
+  rotateConnection(name: string, target: HttpTarget, secret: SealedSecret): Operation<ConnectionInfo> {
     return this.#connections().rotate(name, target, secret);
   }
 

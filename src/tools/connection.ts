@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import type { Sql } from './sql.ts';
 
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
@@ -61,9 +62,15 @@ export interface HttpConnection {
   json<Schema extends z.ZodType>(schema: Schema, path: string, init?: HttpInit): Promise<z.output<Schema>>;
 }
 
+/** A database that all tenants share, as the tenant of the call. */
+export interface PostgresConnection {
+  readonly sql: Sql;
+}
+
 /** What a connection of each kind gives to a tool. */
 export interface ConnectionKinds {
   readonly http: HttpConnection;
+  readonly postgres: PostgresConnection;
 }
 
 export type ConnectionKind = keyof ConnectionKinds;

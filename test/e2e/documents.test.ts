@@ -29,6 +29,11 @@ const NOT_RUN: readonly (readonly [command: string, reason: string])[] = [
   ['node test/bench/bridges.ts', 'it takes minutes'],
   ['npm pack', 'test/e2e/package.test.ts packs, installs and starts the package'],
   ['npx --no bulkhead stdio', 'test/e2e/package.test.ts starts it as the documents say'],
+  [
+    'npm run -s tenant -- connection set ID tickets',
+    'it needs a database; test/e2e/shared-postgres.test.ts has one',
+  ],
+  ['npm run -s tenant -- connection test ID tickets', 'the same'],
   ['psql', 'test/support/postgres/shop.ts runs the scripts that it names'],
   ['claude mcp add', 'it needs Claude Code'],
   ['npx wrangler login', 'it needs an account'],

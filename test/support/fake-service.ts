@@ -42,8 +42,8 @@ export function openService(
     gate,
   };
   const connections = new CallConnections(
-    { keys: [], policy: POLICY, platform },
-    { tenant: 'acme', signal, trace: TRACE },
+    { keys: [], policy: POLICY, platform, database: () => undefined },
+    { tenant: 'acme', signal, trace: TRACE, writes: false, now: 0 },
     [grant],
   );
   const crm: HttpConnection = connections.get('crm', { crm: 'http' });

@@ -1,4 +1,5 @@
-import type { TestService } from './services.ts';
+import type { OpenSql } from '../../src/postgres/session.ts';
+import type { DatabaseAnswering, TestService } from './services.ts';
 import type { Answer } from './tenant.ts';
 
 /** One call of the isolation test. `mark` is the only text in which the calls of two tenants differ. */
@@ -6,6 +7,8 @@ export interface IsolationStep {
   readonly tool: string;
   /** For a remote tool: what is behind the tenant's connections, by name. */
   services?(mark: string): Readonly<Record<string, TestService>>;
+  /** For a remote tool: what is behind its connections to databases, by name. */
+  databases?(mark: string, answering: DatabaseAnswering): Readonly<Record<string, OpenSql>>;
   /** @param before the answers of the previous steps */
   args(mark: string, before: readonly Answer[]): Record<string, unknown>;
 }

@@ -42,6 +42,7 @@ const NO_CONNECTIONS = {
   keys: [],
   policy: { ownOrigins: [], isDevelopment: false },
   platform: PLATFORM,
+  database: () => undefined,
 };
 
 export interface Rig {

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TEST_SECRETS } from './secrets.ts';
 
@@ -47,6 +50,34 @@ export async function startServer(
       harness.getWorker().evictDurableObject('Tenant', { name: tenant, webSockets }),
     lines: () => harness.getLogs().map(({ message }) => message),
     stop: () => harness.close(),
+  };
+}
+
+const MAIN = 'main = "src/index.ts"';
+
+/**
+ * Starts another entry with the configuration of production, of which nothing but the entry is replaced.
+ * @param entry its path, from the root of the project
+ * @param bindings is added to the configuration
+ */
+export async function startEntry(
+  entry: string,
+  vars: Record<string, string>,
+  bindings = '',
+): Promise<TestServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'bulkhead-entry-'));
+  const configPath = join(directory, 'wrangler.toml');
+  const config = readFileSync(join(ROOT, 'wrangler.toml'), 'utf8');
+  if (!config.includes(MAIN)) throw new Error(`wrangler.toml does not have ${MAIN}`);
+  const main = `main = ${JSON.stringify(join(ROOT, entry))}`;
+  writeFileSync(configPath, `${config.replace(MAIN, main)}\n${bindings}`);
+  const server = await startServer(vars, configPath);
+  return {
+    ...server,
+    stop: async () => {
+      await server.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
 }
 

@@ -1,5 +1,7 @@
 import type { ConnectionAccess } from '../../src/connections/call-connections.ts';
 import { type ConnectionKey, sealSecret } from '../../src/connections/seal.ts';
+import { type OpenSql, sqlOf } from '../../src/postgres/session.ts';
+import type { SqlRow } from '../../src/tools/sql.ts';
 import type { TestHost } from './tenant.ts';
 
 /** What takes the place of a service in a test. */
@@ -9,10 +11,21 @@ const KEY: ConnectionKey = { kid: 'test', secret: new Uint8Array(32).fill(7) };
 
 type ServedHost = Pick<TestHost, 'tenant' | 'storedConnections' | 'setConnection' | 'now' | 'setNow'>;
 
+/** Makes a database that answers every statement with the same rows. */
+export type DatabaseAnswering = (...rows: SqlRow[]) => OpenSql;
+export const answering: DatabaseAnswering =
+  (...rows) =>
+  () => ({
+    sql: sqlOf(async () => rows),
+    outcomes: () => ({ succeeded: 1, failed: 0 }),
+    close: async () => {},
+  });
+
 /** The services that the connections of one test tenant lead to. */
 export class TestServices {
   readonly #host: ServedHost;
   readonly #services = new Map<string, TestService>();
+  readonly #databases = new Map<string, OpenSql>();
 
   constructor(host: ServedHost) {
     this.#host = host;
@@ -24,6 +37,7 @@ export class TestServices {
     return {
       keys: [KEY],
       policy: { ownOrigins: [], isDevelopment: false },
+      database: (name) => this.#databases.get(name),
       platform: {
         fetch: async (url, init) => {
           const service = this.#services.get(new URL(url).hostname);
@@ -54,6 +68,13 @@ export class TestServices {
     const owner = { tenant: this.#host.tenant, instance, name, target };
     const secret = await sealSecret(KEY, owner, `Bearer secret-of-${name}`);
     const set = await this.#host.setConnection({ name, target, secret, instance });
+    if (!set.ok) throw new Error(set.error.message);
+  }
+
+  /** Sets up a connection that leads to a database of all tenants. */
+  async connectDatabase(name: string, open: OpenSql): Promise<void> {
+    this.#databases.set(name, open);
+    const set = await this.#host.setConnection({ name, target: { kind: 'postgres', database: name } });
     if (!set.ok) throw new Error(set.error.message);
   }
 }

@@ -1,4 +1,5 @@
 import { catalogue } from '../../src/catalogue.ts';
+import type { OpenSql } from '../../src/postgres/session.ts';
 import { runRemoteTool } from '../../src/remote/run-remote-tool.ts';
 import type { StoredConnections } from '../../src/tenant/connection-administration.ts';
 import type {
@@ -109,9 +110,18 @@ export class TestTenant {
     return new TestTenant(this.#host, principal as TokenId, this.#services);
   }
 
+  get id(): string {
+    return this.#host.tenant;
+  }
+
   /** Sets up a connection of the tenant, behind which `answer` takes the place of a service. */
   connect(name: string, answer: TestService): Promise<void> {
     return this.#services.connect(name, answer);
+  }
+
+  /** Sets up a connection of the tenant to a database that all tenants share. */
+  connectDatabase(name: string, open: OpenSql): Promise<void> {
+    return this.#services.connectDatabase(name, open);
   }
 
   /** How a call ends. A remote tool is run here, with nobody whom it could ask. */

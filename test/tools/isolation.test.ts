@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { openTenant } from '#host';
 import { ISOLATION_SCRIPT } from '../support/isolation-script.ts';
+import { answering } from '../support/services.ts';
 import type { Answer, TestTenant } from '../support/tenant.ts';
 
 const STEP_MS = 1000;
@@ -31,6 +32,8 @@ async function step(
   const { tool, args } = entry;
   for (const [name, service] of Object.entries(entry.services?.(mark) ?? {}))
     await tenant.connect(name, service);
+  for (const [name, open] of Object.entries(entry.databases?.(mark, answering) ?? {}))
+    await tenant.connectDatabase(name, open);
   const answer = await tenant.ok(tool, args(mark, answers));
   answers.push(answer);
   // What is stored of the tenant's own calls is taken off the size of its file, and their texts differ in length.

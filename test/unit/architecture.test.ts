@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
  */
 const GROUND = ['telemetry', 'json', 'config.ts', 'sign-in-settings.ts', 'result.ts', 'version.ts'];
 const CONTRACT = ['tenant/contract', 'tools', ...GROUND];
-const EDGE_HTTP = ['mcp', 'connections', 'tenant/calls', 'catalogue.ts', ...CONTRACT];
+const EDGE_HTTP = ['mcp', 'connections', 'postgres', 'tenant/calls', 'catalogue.ts', ...CONTRACT];
 const TENANT = [
   'tenant',
   'tenant/calls',
@@ -40,7 +40,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   tenant: [...TENANT, 'transport-tools', ...CONTRACT],
   registry: ['tenant/storage', ...CONTRACT],
   meters: ['tenant/storage', ...CONTRACT],
-  connections: CONTRACT,
+  connections: ['postgres', ...CONTRACT],
   remote: ['connections', 'tenant/calls', ...CONTRACT],
   mcp: ['remote', 'connections', 'transport-tools', 'tenant/calls', ...CONTRACT],
   'edge/http': EDGE_HTTP,
@@ -79,7 +79,16 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...GROUND,
   ],
   'index.ts': ['app.ts', 'catalogue.ts', 'mcp', 'registry', 'meters', 'tenant'],
-  local: ['files', 'mcp', 'connections', 'catalogue.ts', 'transport-tools', ...TENANT, ...CONTRACT],
+  local: [
+    'files',
+    'mcp',
+    'connections',
+    'postgres',
+    'catalogue.ts',
+    'transport-tools',
+    ...TENANT,
+    ...CONTRACT,
+  ],
   bridge: ['files', ...GROUND],
   cli: ['files', 'local', 'bridge', 'mcp', 'catalogue.ts', ...TENANT, ...CONTRACT],
 };

@@ -15,6 +15,9 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 const CANARY = 'CANARY-IN-A-FILE';
 const crm = { kind: 'http', url: 'http://127.0.0.1:9000/api', header: 'X-Key', secret: CANARY };
 
+const KEY = `k1:${Buffer.alloc(32, 7).toString('base64url')}`;
+const tickets = { kind: 'postgres', url: `postgres://bulkhead_tools:${CANARY}@db/shop`, key: KEY };
+
 function write(text: string, mode = 0o600): void {
   const path = join(directory, 'connections.json');
   writeFileSync(path, text);
@@ -22,16 +25,19 @@ function write(text: string, mode = 0o600): void {
 }
 
 test('is optional, and gives connections as their user has written them', () => {
-  expect(readConnections(directory)).toBeUndefined();
-  write(JSON.stringify({ crm }));
-  const connections = readConnections(directory);
-  expect(connections?.('crm')).toEqual({
+  expect(readConnections(directory).find('crm')).toBeUndefined();
+  write(JSON.stringify({ crm, tickets }));
+  const { find, access } = readConnections(directory);
+  expect(find('crm')).toEqual({
     name: 'crm',
     target: { kind: 'http', url: 'http://127.0.0.1:9000/api/', header: 'X-Key', internal: false },
     secret: { form: 'plain', value: CANARY },
   });
-  expect(connections?.('erp')).toBeUndefined();
-  expect(connections?.('constructor')).toBeUndefined();
+  expect(find('tickets')).toEqual({ name: 'tickets', target: { kind: 'postgres', database: 'tickets' } });
+  expect(access.database('tickets')).toBeTypeOf('function');
+  expect(find('erp')).toBeUndefined();
+  expect(find('constructor')).toBeUndefined();
+  expect(access.database('constructor')).toBeUndefined();
 });
 
 test.each([
@@ -52,6 +58,7 @@ test.each([
     0o600,
     'crm.secret',
   ],
+  ['with a wrong key', JSON.stringify({ tickets: { ...tickets, key: CANARY } }), 0o600, 'tickets.key'],
   ['with a word too many', JSON.stringify({ crm: { ...crm, more: CANARY } }), 0o600, 'crm'],
   ['that is very large', ' '.repeat(300_000), 0o600, 'larger than'],
 ])('one %s is refused in a sentence without its secrets', (_name, text, mode, sentence) => {

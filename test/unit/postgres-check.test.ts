@@ -82,6 +82,16 @@ describe.runIf(canRun)('the check of a shared database', () => {
       'SET on the parameter track_activities',
     ],
     [
+      'GRANT SELECT ON pg_catalog.pg_statistic TO PUBLIC',
+      'REVOKE SELECT ON pg_catalog.pg_statistic FROM PUBLIC',
+      'may use pg_catalog.pg_statistic',
+    ],
+    [
+      'GRANT EXECUTE ON FUNCTION pg_read_file(text) TO bulkhead_tools',
+      'REVOKE EXECUTE ON FUNCTION pg_read_file(text) FROM bulkhead_tools',
+      'may use pg_read_file(text)',
+    ],
+    [
       'ALTER ROLE bulkhead_tools RESET track_activities',
       'ALTER ROLE bulkhead_tools SET track_activities = off',
       'shown in pg_stat_activity',

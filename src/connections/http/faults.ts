@@ -34,6 +34,12 @@ export const notSetUp = (name: string) =>
     `The connection ${name} is not set up for this tenant. The operator does that with \`tenant connection set\`.`,
   );
 
+export const notDeclared = (name: string) =>
+  new ToolError(
+    'forbidden',
+    `The database of the connection ${name} is not declared for this server. The operator does that with the setting DATABASES.`,
+  );
+
 export const notOpened = (name: string) =>
   new ToolError(
     'forbidden',

@@ -4,12 +4,18 @@ import { CallConnections } from '../../connections/call-connections.ts';
 import { MAX_URL_CHARS, parseDestination } from '../../connections/http/destination.ts';
 import { canCarrySecret, isSecretValue } from '../../connections/http/headers.ts';
 import { type ConnectionKey, rewrapSecret, sealSecret } from '../../connections/seal.ts';
+import { examineDatabase } from '../../postgres/check.ts';
 import type { StoredConnections } from '../../tenant/connection-administration.ts';
 import {
   CONNECTION_NAME,
   type ConnectionInfo,
+  type ConnectionTarget,
   type HttpTarget,
+  hasSecret,
+  type PostgresTarget,
   type StoredConnection,
+  type StoredHttpConnection,
+  type StoredPostgresConnection,
 } from '../../tenant/contract/connection.ts';
 import { ToolError } from '../../tools/errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
@@ -26,8 +32,8 @@ const secret = z
   .max(8192)
   .refine(isSecretValue, { error: 'must be the value of a header: visible ASCII characters and spaces' });
 const newSecret = z.strictObject({ secret });
-const newConnection = z.strictObject({
-  kind: z.literal('http', { error: 'must be http' }),
+const newHttpConnection = z.strictObject({
+  kind: z.literal('http'),
   url: z.string().max(MAX_URL_CHARS),
   header: z
     .string()
@@ -35,18 +41,26 @@ const newConnection = z.strictObject({
   secret,
   allow_internal: z.boolean().default(false),
 });
+const newPostgresConnection = z.strictObject({ kind: z.literal('postgres'), database: z.string() });
+const newConnection = z.discriminatedUnion('kind', [newHttpConnection, newPostgresConnection], {
+  error: 'must have a kind, http or postgres',
+});
 
 function connectionJson({ name, target, keyId, createdAt, changedAt, breaker }: ConnectionInfo) {
-  const { internal, ...shown } = target;
   return {
     name,
-    ...shown,
-    allow_internal: internal,
-    key_id: keyId,
+    ...targetJson(target),
+    ...(keyId === undefined ? {} : { key_id: keyId }),
     breaker,
     created_at: isoTime(createdAt),
     changed_at: isoTime(changedAt),
   };
+}
+
+function targetJson(target: ConnectionTarget) {
+  if (target.kind === 'postgres') return target;
+  const { internal, ...shown } = target;
+  return { ...shown, allow_internal: internal };
 }
 
 function nameOf(c: Ctx): string {
@@ -64,13 +78,22 @@ function keysOf(c: Ctx): readonly [ConnectionKey, ...ConnectionKey[]] {
   throw new AdminRefusal(409, 'conflict', message);
 }
 
-function targetOf(
+function httpTargetOf(
   c: Ctx,
-  { kind, url, header, allow_internal: internal }: z.output<typeof newConnection>,
+  { kind, url, header, allow_internal: internal }: z.output<typeof newHttpConnection>,
 ): HttpTarget {
   const destination = parseDestination(url, internal, c.var.isolate.connections.policy);
   if (destination.ok) return { kind, url: destination.value, header, internal };
   throw new AdminRefusal(400, 'invalid_input', `url: ${destination.error}.`, 'url');
+}
+
+function postgresTargetOf(
+  c: Ctx,
+  { kind, database }: z.output<typeof newPostgresConnection>,
+): PostgresTarget {
+  if (c.var.isolate.findDatabase(database) !== undefined) return { kind, database };
+  const message = 'database: is not declared for this server. Declare it in the setting DATABASES.';
+  throw new AdminRefusal(400, 'invalid_input', message, 'database');
 }
 
 /** What is stored of one connection, and whose it is. */
@@ -96,7 +119,11 @@ connections.put('/tenants/:id/connections/:name', async (c) => {
   const { id, tenant } = tenantOf(c);
   const name = nameOf(c);
   const asked = await bodyOf(c, newConnection);
-  const target = targetOf(c, asked);
+  if (asked.kind === 'postgres') {
+    const linked = tenant.setConnection({ name, target: postgresTargetOf(c, asked) });
+    return c.json(connectionJson(await resultOf<ConnectionInfo>(c, linked)));
+  }
+  const target = httpTargetOf(c, asked);
   const [key] = keysOf(c);
   const { instance } = await resultOf<StoredConnections>(c, tenant.storedConnections());
   const sealed = await sealSecret(key, { tenant: id, instance, name, target }, asked.secret);
@@ -113,7 +140,7 @@ connections.post('/tenants/:id/connections/rewrap', async (c) => {
   const { instance, connections: stored } = await resultOf<StoredConnections>(c, tenant.storedConnections());
   const left: string[] = [];
   let rewrapped = 0;
-  for (const { name, target, secret: before } of stored) {
+  for (const { name, target, secret: before } of stored.filter(hasSecret)) {
     if (before.form === 'plain' || before.kid === keys[0].kid) continue;
     const { form: _, ...sealed } = before;
     const after = await rewrapSecret(keys, { tenant: id, instance, name, target }, sealed);
@@ -128,6 +155,10 @@ connections.post('/tenants/:id/connections/:name/secret', async (c) => {
   const { secret: entered } = await bodyOf(c, newSecret);
   const [key] = keysOf(c);
   const { instance, connection } = await storedOf(c);
+  if (!hasSecret(connection)) {
+    const message = 'The connection has no secret: the key of its database is in the setting DATABASES.';
+    throw new AdminRefusal(409, 'conflict', message);
+  }
   const { name, target } = connection;
   const sealed = await sealSecret(key, { tenant: id, instance, name, target }, entered);
   return c.json(
@@ -136,23 +167,48 @@ connections.post('/tenants/:id/connections/:name/secret', async (c) => {
 });
 
 connections.post('/tenants/:id/connections/:name/test', async (c) => {
-  const { id } = tenantOf(c);
-  const { instance, connection } = await storedOf(c);
-  const { name, target } = connection;
-  const call = { tenant: id, signal: AbortSignal.timeout(TEST_MS), trace: c.var.arrival.trace };
-  const grants = [{ ...connection, instance, gate: ADMITTED }];
+  const { connection, instance } = await storedOf(c);
+  const { name } = connection;
+  const signal = AbortSignal.timeout(TEST_MS);
   const startedAt = Date.now();
   try {
-    const service = new CallConnections(c.var.isolate.connections, call, grants).get(name, {
-      [name]: target.kind,
-    });
-    const { status } = await service.fetch('');
-    return c.json({ name, reachable: true, status, took_ms: Date.now() - startedAt });
+    const answer = hasSecret(connection)
+      ? { status: await statusOf(c, connection, instance, signal) }
+      : { problems: await problemsOf(c, connection, signal) };
+    return c.json({ name, reachable: true, ...answer, took_ms: Date.now() - startedAt });
   } catch (cause) {
     if (!(cause instanceof ToolError)) throw cause;
     return c.json({ name, reachable: false, problem: cause.message, took_ms: Date.now() - startedAt });
   }
 });
+
+/** What the service behind a connection answers to `GET`. */
+async function statusOf(
+  c: Ctx,
+  connection: StoredHttpConnection,
+  instance: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const { name } = connection;
+  const { trace } = c.var.arrival;
+  const call = { tenant: tenantOf(c).id, signal, trace, writes: false, now: Date.now() };
+  const opened = new CallConnections(c.var.isolate.connections, call, [
+    { ...connection, instance, gate: ADMITTED },
+  ]);
+  const { status } = await opened.get(name, { [name]: 'http' } as const).fetch('');
+  return status;
+}
+
+/** What makes the database of a connection unsafe to share. */
+async function problemsOf(
+  c: Ctx,
+  { target }: StoredPostgresConnection,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const located = c.var.isolate.findDatabase(target.database);
+  if (located !== undefined) return examineDatabase(located.url, signal);
+  throw new ToolError('unavailable', 'The database is not declared in the setting DATABASES any more.');
+}
 
 connections.delete('/tenants/:id/connections/:name', async (c) => {
   const { tenant } = tenantOf(c);

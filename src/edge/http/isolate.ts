@@ -6,6 +6,8 @@ import { PLATFORM } from '../../connections/http/platform.ts';
 import { PublishedTools } from '../../mcp/published-tools.ts';
 import type { ServerFactory } from '../../mcp/server.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
+import { type LocatedDatabase, locateDatabase } from '../../postgres/databases.ts';
+import { openerOf } from '../../postgres/session.ts';
 import { COALESCE_MS, CoalescingLog } from '../../telemetry/coalesce.ts';
 import { createLog, type Log } from '../../telemetry/log.ts';
 import type { Dataset } from '../../telemetry/metrics/data-point.ts';
@@ -36,6 +38,8 @@ export interface Isolate {
   readonly meter: IsolateMeter;
   /** How the connections of tenants are opened. */
   readonly connections: ConnectionAccess;
+  /** A database that all tenants share, by its name. */
+  readonly findDatabase: (name: string) => LocatedDatabase | undefined;
   /** Signs the request state that a client keeps for a tool. */
   readonly stateKey: Uint8Array;
 }
@@ -70,6 +74,7 @@ export function isolateOf(env: AppEnv['Bindings'], served: Served): Isolate {
   requireAffordable(config.limits, served.catalogue.all);
   const log = createLog({ level: config.logLevel, format: config.logFormat });
   const spans = config.collector && new SpanExporter(config.collector, exporterHost(log));
+  const findDatabase = (name: string) => locateDatabase(config.databases, { ...env }, name);
   const isolate: Isolate = {
     config,
     hostnames: hostnamesOf(config.publicUrls),
@@ -93,7 +98,12 @@ export function isolateOf(env: AppEnv['Bindings'], served: Served): Isolate {
         isDevelopment: isLoopbackHost(new URL(config.publicUrl).hostname),
       },
       platform: PLATFORM,
+      database: (name) => {
+        const located = findDatabase(name);
+        return located && openerOf(located);
+      },
     },
+    findDatabase,
     stateKey: createHmac('sha256', config.tokenKeys[0].secret).update('request state').digest(),
   };
   isolates.set(env, isolate);

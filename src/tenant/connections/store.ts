@@ -6,12 +6,10 @@ import { type Breaker, CLOSED, stateOf } from './breaker.ts';
 /** The most connections that a tenant can have. */
 export const MAX_CONNECTIONS = 64;
 
-const target = z.strictObject({
-  kind: z.literal('http'),
-  url: z.string(),
-  header: z.string(),
-  internal: z.boolean(),
-});
+const target = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('http'), url: z.string(), header: z.string(), internal: z.boolean() }),
+  z.strictObject({ kind: z.literal('postgres'), database: z.string() }),
+]);
 const secret = z.strictObject({
   kid: z.string(),
   wrapIv: z.string(),
@@ -19,6 +17,9 @@ const secret = z.strictObject({
   iv: z.string(),
   data: z.string(),
 });
+
+/** In the columns of a secret, where there is none. */
+const NO_SECRET = '';
 
 type Row = {
   name: string;
@@ -31,9 +32,9 @@ type Row = {
   open_until: number;
 };
 
-export interface ConnectionRow extends StoredConnection {
+export type ConnectionRow = StoredConnection & {
   readonly breaker: Pick<Breaker, 'opens' | 'openUntil'>;
-}
+};
 
 /** The connections of one tenant, as rows. */
 export class ConnectionStore {
@@ -56,8 +57,16 @@ export class ConnectionStore {
     return this.#db.exec<Row>('SELECT * FROM connections ORDER BY name').map((row) => infoOf(row, now));
   }
 
-  /** Creates or replaces a connection. @returns undefined when the tenant has as many as it can have */
-  set({ name, target }: Pick<StoredConnection, 'name' | 'target'>, secret: SealedSecret, now: number) {
+  /**
+   * Creates or replaces a connection.
+   * @param secret undefined for a kind that has none
+   * @returns undefined when the tenant has as many as it can have
+   */
+  set(
+    { name, target }: Pick<StoredConnection, 'name' | 'target'>,
+    secret: SealedSecret | undefined,
+    now: number,
+  ) {
     const [known] = this.#db.exec('SELECT 1 AS known FROM connections WHERE name = ?', name);
     const [{ connections } = { connections: 0 }] = this.#db.exec<{ connections: number }>(
       'SELECT count(*) AS connections FROM connections',
@@ -70,8 +79,8 @@ export class ConnectionStore {
        RETURNING *`,
       name,
       JSON.stringify(target),
-      JSON.stringify(secret),
-      secret.kid,
+      secret === undefined ? NO_SECRET : JSON.stringify(secret),
+      secret?.kid ?? NO_SECRET,
       now,
       now,
     );
@@ -101,19 +110,19 @@ export class ConnectionStore {
 }
 
 function connectionOf(row: Row): ConnectionRow {
-  return {
-    name: row.name,
-    target: target.parse(JSON.parse(row.target)),
-    secret: { form: 'sealed', ...secret.parse(JSON.parse(row.secret)) },
-    breaker: { opens: row.opens, openUntil: row.open_until },
-  };
+  const { name } = row;
+  const to = target.parse(JSON.parse(row.target));
+  const breaker = { opens: row.opens, openUntil: row.open_until };
+  return to.kind === 'postgres'
+    ? { name, target: to, breaker }
+    : { name, target: to, secret: { form: 'sealed', ...secret.parse(JSON.parse(row.secret)) }, breaker };
 }
 
 function infoOf(row: Row, now: number): ConnectionInfo {
   return {
     name: row.name,
     target: target.parse(JSON.parse(row.target)),
-    keyId: row.key_id,
+    keyId: row.key_id === NO_SECRET ? undefined : row.key_id,
     createdAt: row.created_at,
     changedAt: row.changed_at,
     breaker: stateOf({ ...CLOSED, openUntil: row.open_until }, now).kind,

@@ -11,7 +11,14 @@ export interface HttpTarget {
   readonly internal: boolean;
 }
 
-export type ConnectionTarget = HttpTarget;
+/** A database of the deployment that all tenants share. It has no secret of the tenant's. */
+export interface PostgresTarget {
+  readonly kind: 'postgres';
+  /** Its name in the setting `DATABASES`. */
+  readonly database: string;
+}
+
+export type ConnectionTarget = HttpTarget | PostgresTarget;
 
 export const CONNECTION_NAME = /^[a-z][a-z0-9_-]{0,31}$/;
 
@@ -30,25 +37,39 @@ export type StoredSecret =
   | ({ readonly form: 'sealed' } & SealedSecret)
   | { readonly form: 'plain'; readonly value: string };
 
-export interface StoredConnection {
+export interface StoredHttpConnection {
   readonly name: string;
-  readonly target: ConnectionTarget;
+  readonly target: HttpTarget;
   readonly secret: StoredSecret;
 }
 
-/** A connection whose secret was encrypted for one tenant. */
-export interface NewConnection {
+export interface StoredPostgresConnection {
   readonly name: string;
-  readonly target: ConnectionTarget;
-  readonly secret: SealedSecret;
-  readonly instance: string;
+  readonly target: PostgresTarget;
 }
+
+export type StoredConnection = StoredHttpConnection | StoredPostgresConnection;
+
+export const hasSecret = <Connection extends StoredConnection>(
+  connection: Connection,
+): connection is Connection & StoredHttpConnection => connection.target.kind === 'http';
+
+/** A connection whose secret was encrypted for one tenant, or that has none. */
+export type NewConnection =
+  | {
+      readonly name: string;
+      readonly target: HttpTarget;
+      readonly secret: SealedSecret;
+      readonly instance: string;
+    }
+  | StoredPostgresConnection;
 
 /** What is shown of a connection. */
 export interface ConnectionInfo {
   readonly name: string;
   readonly target: ConnectionTarget;
-  readonly keyId: string;
+  /** Which key has encrypted its secret; undefined if it has none. */
+  readonly keyId: string | undefined;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly changedAt: number;
@@ -61,11 +82,11 @@ export type Gate =
   | { readonly admits: false; readonly reason: 'busy' | 'failing'; readonly retryAfterMs: number };
 
 /** A connection as it is given to one call. */
-export interface ConnectionGrant extends StoredConnection {
+export type ConnectionGrant = StoredConnection & {
   /** Which tenant it belongs to: an id that is never used again, also not for a tenant of the same name. */
   readonly instance: string;
   readonly gate: Gate;
-}
+};
 
 /** What became of the requests that a call has sent through a connection. */
 export interface ConnectionUse {

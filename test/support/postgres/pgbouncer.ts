@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { accountOf, freePort, type PostgresServer } from './server.ts';
+import { accountOf, freePort, LOGIN_PASSWORD, type PostgresServer } from './server.ts';
 
 const PROGRAM = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'].find((path) => existsSync(path));
 
@@ -20,7 +20,7 @@ export async function startPgbouncer(server: PostgresServer): Promise<Pool> {
   const file = join(server.folder, 'pgbouncer.ini');
   const settings = [
     '[databases]',
-    `shop = host=127.0.0.1 port=${server.port} user=bulkhead_tools`,
+    `shop = host=127.0.0.1 port=${server.port} user=bulkhead_tools password=${LOGIN_PASSWORD}`,
     '[pgbouncer]',
     'listen_addr = 127.0.0.1',
     `listen_port = ${port}`,

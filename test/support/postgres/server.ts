@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,13 +14,18 @@ export const hasPostgres = BIN !== undefined;
 
 export interface PostgresServer {
   readonly port: number;
-  /** The folder of its data and of its Unix socket. */
+  /** A folder for its data, and for what is started beside it. */
   readonly folder: string;
   url(role: string, database?: string): string;
   stop(): Promise<void>;
 }
 
-/** Starts a server in a temporary folder, on loopback and on a Unix socket. Any role logs in without a password. */
+/** The password of the role that tools log in as, which the tests give it. */
+export const LOGIN_PASSWORD = 'password-of-the-login';
+/** That role logs in with its password, as it does in production; the others without one. */
+const HBA = 'host all bulkhead_tools 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n';
+
+/** Starts a server in a temporary folder, on loopback. */
 export async function startPostgres(): Promise<PostgresServer> {
   const bin = dirname(BIN ?? '');
   const folder = mkdtempSync(join(tmpdir(), 'bulkhead-postgres-'));
@@ -29,6 +34,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const data = join(folder, 'data');
   const options = ['--pgdata', data, '--username=postgres', '--auth=trust', '--no-sync', '--encoding=UTF8'];
   execFileSync(join(bin, 'initdb'), [...options, '--locale=C.UTF-8'], { ...account, cwd: folder });
+  writeFileSync(join(data, 'pg_hba.conf'), HBA);
   const port = await freePort();
   const settings = ['listen_addresses=127.0.0.1', 'fsync=off', 'autovacuum=off', 'max_connections=200'];
   const server = spawn(
@@ -40,7 +46,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   return {
     port,
     folder,
-    url: (role, database = 'shop') => `postgres://${role}@127.0.0.1:${port}/${database}`,
+    url: (role, database = 'shop') => `postgres://${role}:${LOGIN_PASSWORD}@127.0.0.1:${port}/${database}`,
     stop: async () => {
       const ended = once(server, 'exit');
       server.kill('SIGQUIT');

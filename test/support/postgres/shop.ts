@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Client } from 'pg';
 import { parseDatabases, type SharedDatabase } from '../../../src/postgres/databases.ts';
-import { type PostgresServer, startPostgres } from './server.ts';
+import { type OpenSql, openerOf } from '../../../src/postgres/session.ts';
+import { LOGIN_PASSWORD, type PostgresServer, startPostgres } from './server.ts';
 
 const script = (name: string) => readFileSync(`docs/postgres/${name}`, 'utf8');
 
@@ -9,6 +10,10 @@ const script = (name: string) => readFileSync(`docs/postgres/${name}`, 'utf8');
 export interface Shop {
   readonly server: PostgresServer;
   readonly database: SharedDatabase;
+  /** The key that signs tenants in, as `DATABASES` has it. */
+  readonly key: string;
+  /** How a call gets `sql`. */
+  readonly open: OpenSql;
   /** Where tools log in. */
   readonly url: string;
   /** Runs statements as a superuser, whom no policy holds. */
@@ -39,6 +44,7 @@ export async function openShop(): Promise<Shop> {
   await admin.query(script('install.sql'));
   await admin.query(OWNER);
   await admin.query(`SET ROLE shop_owner; ${script('tickets.sql')}; RESET ROLE;`);
+  await admin.query(`ALTER ROLE bulkhead_tools PASSWORD '${LOGIN_PASSWORD}'`);
   const { rows } = await admin.query("SELECT bulkhead.add_key('k1') AS key");
   const url = server.url('bulkhead_tools');
   const [database] = parseDatabases(JSON.stringify({ orders: { url, key: rows[0].key } })) ?? [];
@@ -46,6 +52,8 @@ export async function openShop(): Promise<Shop> {
   return {
     server,
     database,
+    open: openerOf({ database, url }),
+    key: String(rows[0].key),
     url,
     asAdmin: async (text) => {
       const result = await admin.query(text);
