@@ -1,7 +1,7 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { fail, type Result, succeed } from '../../result.ts';
 import { randomHex } from '../../telemetry/trace.ts';
-import { ALL_SCOPES, type Scope } from '../../tools/tool.ts';
+import type { Scope } from '../../tools/tool.ts';
 import type { TokenId } from '../contract/call.ts';
 import type {
   CodeRedemption,
@@ -15,6 +15,15 @@ import type {
 } from '../contract/sign-in.ts';
 import type { Database } from '../storage/database.ts';
 import type { Token } from '../storage/tokens.ts';
+import {
+  codeSecret,
+  type GrantRow,
+  grantOf,
+  issuedOf,
+  refreshSecret,
+  scopesOf,
+  toolsOf,
+} from './grant-rows.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -37,38 +46,7 @@ export const MAX_LISTED = 1000;
 /** Grants in memory. */
 const MAX_CACHED = 1000;
 
-interface GrantRow extends Record<string, string | number | null> {
-  id: string;
-  member_id: string;
-  client_digest: string;
-  client_name: string;
-  client_host: string;
-  redirect_uri: string;
-  challenge: string;
-  scopes: string;
-  tools: string | null;
-  seed: string;
-  created_at: number;
-  code_expires_at: number;
-  redeemed_at: number | null;
-  generation: number;
-  rotated_at: number;
-  retries: number;
-  expires_at: number;
-  ends_at: number;
-  ended_at: number | null;
-}
-
 const LIVE = 'ended_at IS NULL AND expires_at > ?1 AND (redeemed_at IS NOT NULL OR code_expires_at > ?1)';
-
-const isScope = (text: string): text is Scope => ALL_SCOPES.some((scope) => scope === text);
-const toolsOf = (row: GrantRow) => row.tools?.split(' ');
-const scopesOf = (row: GrantRow) => row.scopes.split(' ').filter(isScope);
-
-const derive = (seed: string, purpose: string) =>
-  createHmac('sha256', Buffer.from(seed, 'hex')).update(purpose).digest('base64url');
-const codeSecret = (row: GrantRow) => derive(row.seed, 'code');
-const refreshSecret = (row: GrantRow, generation: number) => derive(row.seed, `refresh ${generation}`);
 
 function isSame(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)];
@@ -278,31 +256,6 @@ export class Grants {
     const [row] = this.#db.exec<GrantRow>('SELECT * FROM grants WHERE id = ?', id);
     return row;
   }
-}
-
-function issuedOf(row: GrantRow, generation: number): Issued {
-  return {
-    scopes: scopesOf(row),
-    expiresAt: row.expires_at,
-    generation,
-    secret: refreshSecret(row, generation),
-    repeated: false,
-  };
-}
-
-function grantOf(row: GrantRow): Grant {
-  return {
-    id: row.id as TokenId,
-    member: row.member_id,
-    clientName: row.client_name,
-    clientHost: row.client_host,
-    scopes: scopesOf(row),
-    tools: toolsOf(row),
-    createdAt: row.created_at,
-    refreshedAt: row.rotated_at,
-    expiresAt: row.expires_at,
-    endedAt: row.ended_at ?? undefined,
-  };
 }
 
 /** Deletes grants that have ended long enough ago. */
