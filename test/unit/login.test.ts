@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { browserCommand } from '../../src/bridge/login/browser.ts';
@@ -35,6 +35,7 @@ const fileOf = () => {
 /** A bridge process with its own memory; the person and the clock are the test's. */
 class Process {
   readonly pages: URL[] = [];
+  readonly problems: string[] = [];
   readonly tokens: SignedInTokens;
 
   constructor(person: (page: URL) => unknown, now: () => number = () => 0) {
@@ -46,6 +47,7 @@ class Process {
         void person(page);
       },
       onSignedIn: () => {},
+      onNotKept: (reason) => this.problems.push(reason),
       now,
     });
   }
@@ -293,6 +295,24 @@ describe('a sign-in', () => {
   ] as const)('on %s with %j opens the page with %j', (platform, env, command) => {
     expect(browserCommand(platform, env)).toEqual(command);
   });
+});
+
+test('a sign-in that cannot be stored is good for its own process, and a store that cannot be locked is named', async () => {
+  const process = new Process(says());
+  new SignInStore(directory.path, server.url).write({ state: 'failed', url: 'x', at: 0, reason: 'x' });
+  const file = fileOf();
+  rmSync(file);
+  mkdirSync(join(file, 'in the way'), { recursive: true });
+  expect(await process.tokens.current()).toBe('access-1');
+  expect(process.problems).toEqual([expect.stringMatching(/rename/)]);
+  expect(await process.tokens.current()).toBe('access-1');
+  rmSync(`${file}.lock`);
+  mkdirSync(`${file}.lock`);
+  const next = new Process(says());
+  expect((await failureOf(next.tokens.current())).message).toMatch(
+    /^The sign-in cannot be read or stored: .*Make .*\.lock usable, then try again\.$/,
+  );
+  expect(next.pages).toEqual([]);
 });
 
 describe('a refresh', () => {

@@ -5,7 +5,7 @@ import type { TokenSource } from '../tokens.ts';
 import { AuthorizationServer } from './authorization-server.ts';
 import { AGAIN, isGrantEnded, refreshFailure, signInFailure } from './problems.ts';
 import { RedirectListener } from './redirect-listener.ts';
-import type { SignIn, SignInStore } from './store.ts';
+import type { SignIn, SignInStore, StoredEntry } from './store.ts';
 
 /** How long a page of the sign-in can be answered, and how long this waits for the answer. */
 const SIGN_IN_MS = 600_000;
@@ -16,6 +16,8 @@ export interface SignInOptions {
   /** Shows the person the page: in a browser, and its URL in writing. */
   readonly showPage: (url: URL) => void;
   readonly onSignedIn: () => void;
+  /** The tokens are good, but could not be stored, so that only this process has them. */
+  readonly onNotKept: (reason: string) => void;
   readonly now?: () => number;
 }
 
@@ -113,14 +115,14 @@ export class SignedInTokens implements TokenSource {
 
   /** @returns undefined when the grant has ended */
   async #refresh({ client, issuer, refresh_token }: SignIn): Promise<SignIn | undefined> {
-    const { store, url } = this.#options;
+    const { url } = this.#options;
     if (refresh_token === undefined) return undefined;
     try {
       const server = await AuthorizationServer.of(url, this.#closing.signal);
       // The refresh token is shown to nobody but who gave it.
       if (server.issuer !== issuer) return undefined;
       const renewed = await server.refresh(client, refresh_token, this.#now());
-      store.write(renewed);
+      this.#keep(renewed);
       return renewed;
     } catch (error) {
       if (isGrantEnded(error)) return undefined;
@@ -129,18 +131,18 @@ export class SignedInTokens implements TokenSource {
   }
 
   async #signIn(): Promise<SignIn> {
-    const { store, url, onSignedIn } = this.#options;
+    const { url, onSignedIn } = this.#options;
     const listener = await RedirectListener.open();
     try {
       const signIn = await this.#ask(listener);
-      store.write(signIn);
+      this.#keep(signIn);
       onSignedIn();
       return signIn;
     } catch (error) {
       const failure = signInFailure(error, url);
       // Before the person was asked, the next request may try again.
       if (this.#mayAsk || this.#closing.signal.aborted) throw failure;
-      store.write({ state: 'failed', url: url.href, at: this.#now(), reason: failure.message });
+      this.#keep({ state: 'failed', url: url.href, at: this.#now(), reason: failure.message });
       throw this.#fail(failure);
     } finally {
       listener.close();
@@ -164,6 +166,15 @@ export class SignedInTokens implements TokenSource {
     } catch (error) {
       show(false);
       throw error;
+    }
+  }
+
+  /** A full disk takes no tokens away from this process. */
+  #keep(entry: StoredEntry): void {
+    try {
+      this.#options.store.write(entry);
+    } catch (error) {
+      this.#options.onNotKept(error instanceof Error ? error.message : String(error));
     }
   }
 

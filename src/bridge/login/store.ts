@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { FileLock } from '../../files/file-lock.ts';
 import { createPrivateDirectory, replacePrivateFile, touchPrivateFile } from '../../files/private-files.ts';
+import { signedOut } from '../failure.ts';
 
 const MAX_HOST_CHARS = 100;
 const DIRECTORY_MODE = 0o700;
@@ -88,12 +89,23 @@ export class SignInStore {
     }
   }
 
-  async #lock(signal: AbortSignal): Promise<FileLock> {
+  #tryLock(): FileLock | undefined {
     const path = `${this.#path}.lock`;
-    touchPrivateFile(path);
+    try {
+      touchPrivateFile(path);
+      return FileLock.tryAcquire(path);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw signedOut(
+        `The sign-in cannot be read or stored: ${reason}. Make ${path} usable, then try again.`,
+      );
+    }
+  }
+
+  async #lock(signal: AbortSignal): Promise<FileLock> {
     for (;;) {
       signal.throwIfAborted();
-      const lock = FileLock.tryAcquire(path);
+      const lock = this.#tryLock();
       if (lock !== undefined) return lock;
       // An abort is thrown above, with its own reason.
       await delay(LOCK_RETRY_MS, undefined, { signal }).catch(() => {});

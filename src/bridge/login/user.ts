@@ -24,6 +24,8 @@ export function tokensOfUser(url: URL): TokenSource {
       tell(`Sign in to ${url.origin} in the browser. If none opens, open this page: ${page.href}`);
       openBrowser(page, process.platform, process.env);
     },
+    onNotKept: (reason) =>
+      tell(`The sign-in to ${url.origin} could not be stored, so it ends with this process: ${reason}.`),
     onSignedIn: () => tell(`Signed in to ${url.origin}.`),
   });
 }
