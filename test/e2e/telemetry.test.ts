@@ -106,6 +106,30 @@ test('plain HTTP continues the trace of its header', async () => {
   });
 });
 
+test('the tenant has a span below that of the request, with the revision that it made', async () => {
+  const trace = 'e'.repeat(32);
+  const meta = { traceparent: `00-${trace}-${PARENT}-01` };
+  await post('/mcp', callMessage('blackboard_write', { key: 'rev', value: 'not to be told' }, meta));
+  const request = await collector.until(named('tools/call blackboard_write', trace));
+  const tenant = await collector.until(named('tenant blackboard_write', trace));
+  expect(tenant.parentSpanId).toBe(request.spanId);
+  expect(tenant.attributes).toMatchObject({
+    'bulkhead.tenant.id': 'traced',
+    'bulkhead.request.id': request.attributes['bulkhead.request.id'],
+    'bulkhead.wait_ms': '0',
+  });
+  const [from, to] = ['from', 'to'].map((end) => Number(tenant.attributes[`bulkhead.rev.${end}`]));
+  expect((to ?? 0) - (from ?? 0)).toBe(1);
+  await post(
+    '/v1/tools/blackboard_read',
+    { key: 'none' },
+    { traceparent: `00-${'a'.repeat(32)}-${PARENT}-01` },
+  );
+  const read = await collector.until(named('tenant blackboard_read', 'a'.repeat(32)));
+  const served = await collector.until(named('POST /v1/tools/:name', 'a'.repeat(32)));
+  expect(read.parentSpanId).toBe(served.spanId);
+});
+
 test('a refused call is an error with its code and the time to wait', async () => {
   for (let call = 0; call < 4; call++) await post('/mcp', callMessage('blackboard_list', {}));
   const span = await collector.until((spans) =>

@@ -26,6 +26,7 @@ import type { Principal } from '../auth/tokens.ts';
 import type { Isolate } from '../http/isolate.ts';
 import { callPointOf } from './call-point.ts';
 import { logRefusedCall } from './refused-call-log.ts';
+import { tenantSpan } from './tenant-span.ts';
 import { TokenGuard } from './token-guard.ts';
 
 /** The open end of a stream, and what the token that opened it may do, and until when. */
@@ -128,7 +129,13 @@ export function createTenantClient(
     const refused = refuseHere(request.tool, request.caller.trace.traceId);
     if (refused !== undefined) return refused;
     const startedAt = Date.now();
-    const outcome = await callTenant<CallOutcome>(async () => await stub().call(request), CALL_UNAVAILABLE);
+    const isTraced = isolate.spans !== undefined;
+    const outcome = await callTenant<CallOutcome>(
+      async () => await stub().call(isTraced ? { ...request, isTraced } : request),
+      CALL_UNAVAILABLE,
+    );
+    if (outcome.kind === 'answer' && outcome.part !== undefined)
+      isolate.spans?.add(tenantSpan(principal.tenant, request, outcome.part));
     meterCall(request, outcome, startedAt);
     guard.noteOutcome(tokenId, request.tool, outcome);
     return outcome;

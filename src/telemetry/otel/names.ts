@@ -29,6 +29,9 @@ export const ATTRIBUTE = {
   status: 'bulkhead.status',
   retryAfterMs: 'bulkhead.retry_after_ms',
   errorId: 'bulkhead.error.id',
+  waitMs: 'bulkhead.wait_ms',
+  revFrom: 'bulkhead.rev.from',
+  revTo: 'bulkhead.rev.to',
 } as const;
 
 export type AttributeName = (typeof ATTRIBUTE)[keyof typeof ATTRIBUTE];

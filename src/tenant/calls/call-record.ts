@@ -4,7 +4,7 @@ import { type LogPolicies, redactArgs, redactForLog } from '../../telemetry/reda
 import type { AnyTool } from '../../tools/remote-tool.ts';
 import type { Tool } from '../../tools/tool.ts';
 import type { SessionRow } from '../../transport-tools/session-store.ts';
-import type { CallOutcome, CallRequest } from '../contract/call.ts';
+import type { CallOutcome, CallRequest, TenantPart } from '../contract/call.ts';
 import type { CallRecord } from '../records/record.ts';
 
 /** The record of a call: what is said of it in the table of records and in the log. */
@@ -106,6 +106,15 @@ export function recordOf(
     bytesOut: outcome.kind === 'answer' ? outcome.json.length : 0,
   };
 }
+
+/** The tenant's part of a call. Time does not pass in it but while it waits. */
+export const partOf = ({ at, waitMs, revFrom, revTo }: CallRecord): TenantPart => ({
+  startMs: at - waitMs,
+  endMs: at,
+  waitMs,
+  revFrom,
+  revTo,
+});
 
 /** The record of a request that called no tool and was refused. */
 export function refusedRequest(

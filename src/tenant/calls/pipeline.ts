@@ -26,6 +26,7 @@ import {
   type CallFacts,
   factsOf,
   NO_ANSWER,
+  partOf,
   recordOf,
   refusedRequest,
   UNKNOWN_TOOL,
@@ -131,8 +132,11 @@ export class Pipeline {
     const argsSize = sizeOfJson(request.args);
     const ended = this.#pass({ request, session, tool, now, argsSize, retry });
     if (ended.kind === 'waiting') return ended;
-    this.#end(request, tool, ended, retry);
-    return ended.outcome;
+    const record = this.#end(request, tool, ended, retry);
+    const { outcome } = ended;
+    return outcome.kind === 'answer' && asked.isTraced === true
+      ? { ...outcome, part: partOf(record) }
+      : outcome;
   }
 
   /** Frees the slot of a remote tool, records and logs its call. */
@@ -147,7 +151,7 @@ export class Pipeline {
   }
 
   /** Records a call, unless that was done together with its effect, and logs it. */
-  #end(request: CallRequest, tool: AnyTool | undefined, ended: Ended, retry?: Retry): void {
+  #end(request: CallRequest, tool: AnyTool | undefined, ended: Ended, retry?: Retry): CallRecord {
     const { records, log, profile, clock } = this.#parts;
     const { outcome } = ended;
     const facts = this.#facts({ waitMs: retry?.waitedMs ?? 0, work: retry?.work ?? 0, ...ended.facts });
@@ -156,7 +160,7 @@ export class Pipeline {
     if (isRefusal) records.addRefusal(record);
     else if (ended.record === undefined) records.add(record);
     // A remote tool is logged when it has ended.
-    if (outcome.kind === 'deferred') return;
+    if (outcome.kind === 'deferred') return record;
     try {
       log(callLine(profile.id, request, record, ended.thrown));
       const dropped = tool === undefined ? undefined : droppedLine(profile.id, request, tool);
@@ -164,6 +168,7 @@ export class Pipeline {
     } catch {
       // A lost log line must not fail the call.
     }
+    return record;
   }
 
   /** What was learned of a call, with the defaults of one that has changed nothing. */

@@ -45,6 +45,19 @@ export interface CallRequest {
   readonly tool: string;
   readonly args: unknown;
   readonly caller: CallerInfo;
+  /** Asks for the tenant's part of the call's trace in the answer. */
+  readonly isTraced?: boolean;
+}
+
+/** The tenant's part of a call that was answered, for a span that its caller exports; times in milliseconds since the epoch. */
+export interface TenantPart {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** How long it waited for other calls. */
+  readonly waitMs: number;
+  /** The revisions before and after it. */
+  readonly revFrom: number;
+  readonly revTo: number;
 }
 
 /** Why the tenant does not admit a request. */
@@ -94,7 +107,7 @@ export interface Admission {
  * `completeRemoteCall`.
  */
 export type CallOutcome =
-  | { kind: 'answer'; json: string }
+  | { kind: 'answer'; json: string; part?: TenantPart }
   | { kind: 'error'; error: ToolErrorBody }
   | { kind: 'refused'; refusal: Refusal }
   | { kind: 'unknown_tool' }
