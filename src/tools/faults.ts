@@ -1,4 +1,4 @@
-import type * as z from 'zod';
+import * as z from 'zod';
 import { clip } from '../telemetry/redact.ts';
 import { type Fault, invalidInput, type ToolError, type UnknownArgument } from './errors.ts';
 import { jsonSchema } from './json-schema.ts';
@@ -100,7 +100,7 @@ function problemsOf(issue: z.core.$ZodIssue, schema: Schema, args: object): Prob
   const field = pathText(issue.path);
   if (value === undefined) return [{ kind: 'missing', field, text: `${field} is required.` }];
   const node = schemaAt(schema, issue.path);
-  const fault: Fault = { field, ...boundsOf(node), received: typeOf(value) };
+  const fault: Fault = { field, ...boundsOf(node), ...statedBy(issue), received: typeOf(value) };
   // What a schema of ours says of itself begins with "must".
   const own = issue.message.startsWith('must ') ? clip(issue.message, 200) : `must be ${phraseOf(node)}`;
   return [{ kind: 'value', fault, text: `${field} ${own}.` }];
@@ -154,6 +154,14 @@ function typeOf(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
   return typeof value;
+}
+
+const statedFault = z.looseObject({ expected: z.string(), min: z.number(), max: z.number() });
+
+/** What a check of ours says in its issue, where the schema has nothing at that place. */
+function statedBy(issue: z.core.$ZodIssue): Pick<Fault, 'expected' | 'min' | 'max'> {
+  const stated = issue.code === 'custom' ? statedFault.safeParse(issue.params).data : undefined;
+  return stated === undefined ? {} : { expected: stated.expected, min: stated.min, max: stated.max };
 }
 
 const numberIn = (schema: Schema, ...keywords: readonly string[]) =>

@@ -11,7 +11,7 @@
  * and write.
  */
 import * as z from 'zod';
-import { invalidInput, noneOf, notWith } from '../errors.ts';
+import { invalidInput, notWith } from '../errors.ts';
 import {
   anyJson,
   count,
@@ -164,11 +164,10 @@ function respond(args: Args, context: ToolContext): Answer {
 
 function toSingleWrite(args: Args, context: ToolContext): CellWrite {
   if (args.key === undefined)
-    throw noneOf(
-      'key',
-      ['key', 'entries'],
-      'key is missing. Give key and value, or entries to write several cells.',
-    );
+    throw invalidInput('key', 'key is missing. Give key and value, or entries to write several cells.', {
+      missing: args.value === undefined ? ['key', 'value'] : ['key'],
+      exclusive: ['key', 'entries'],
+    });
   if (args.value === undefined)
     throw invalidInput('value', 'value is missing. Give any JSON value; null is allowed.', {
       missing: ['value'],

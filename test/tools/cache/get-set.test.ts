@@ -105,6 +105,29 @@ describe('the question', () => {
   });
 });
 
+test('a usage of the wrong form is refused with the form that it must have', async () => {
+  const tenant = await openTenant();
+  const refusal = (usage: unknown) => tenant.error('cache_set', { ...question, response: 1, usage });
+  expect(await refusal(7)).toMatchObject({ field: 'usage', expected: 'object' });
+  const tokens = await refusal({ input_tokens: '5' });
+  expect(tokens).toMatchObject({
+    field: 'usage.input_tokens',
+    expected: 'integer',
+    min: 0,
+    received: 'string',
+  });
+  expect(tokens.message).toMatch(/must be an integer from 0 to /);
+  expect(await refusal({ cost_usd: 'much' })).toMatchObject({ field: 'usage.cost_usd', expected: 'number' });
+});
+
+test('everything that a call needs is named at once', async () => {
+  const tenant = await openTenant();
+  expect(await tenant.error('cache_get', {})).toMatchObject({ missing: ['messages', 'model'] });
+  expect(await tenant.error('cache_get', { model: 'm' })).toMatchObject({ missing: ['messages'] });
+  expect(await tenant.error('blackboard_write', {})).toMatchObject({ missing: ['key', 'value'] });
+  expect(await tenant.error('blackboard_write', { value: 1 })).toMatchObject({ missing: ['key'] });
+});
+
 describe('the key of a miss', () => {
   test('stores and finds the answer without the messages', async () => {
     const tenant = await openTenant();

@@ -13,13 +13,26 @@ const checkedUsage = z.looseObject({
   cost_usd: z.number().min(0).max(MAX_COST_USD).nullish(),
 });
 
+/** What a member must be, as the refusal says it and as its fields. */
+const TOKENS = {
+  message: `must be an integer from 0 to ${MAX_TOKENS}`,
+  params: { expected: 'integer', min: 0, max: MAX_TOKENS },
+};
+const COST = {
+  message: `must be a number from 0 to ${MAX_COST_USD}`,
+  params: { expected: 'number', min: 0, max: MAX_COST_USD },
+};
+
+const rightFormOf = (member: PropertyKey | undefined) =>
+  member === undefined ? { message: 'must be a JSON object' } : member === 'cost_usd' ? COST : TOKENS;
+
 /** A usage as callers give it. Its members are not published, because each provider has its own. */
 export const usageField = () =>
   z
     .unknown()
     .superRefine((usage, context) => {
-      for (const { path, message } of checkedUsage.safeParse(usage).error?.issues ?? [])
-        context.addIssue({ code: 'custom', path: [...path], message });
+      for (const { path } of checkedUsage.safeParse(usage).error?.issues ?? [])
+        context.addIssue({ code: 'custom', path: [...path], ...rightFormOf(path[0]) });
     })
     .meta({ type: 'object', additionalProperties: true });
 
