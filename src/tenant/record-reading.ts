@@ -2,6 +2,8 @@ import { succeed } from '../result.ts';
 import type { ReportedAnchor } from '../telemetry/metrics/report.ts';
 import { ToolError } from '../tools/errors.ts';
 import type { Administered } from './administration.ts';
+import { refusedRequest, UNKNOWN_TOOL } from './calls/call-record.ts';
+import type { RefusalCount } from './contract/call.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
 import { NO_SUCH_TENANT, type Operation, refused, UNAVAILABLE } from './operation.ts';
 import { type OperatorCall, type OperatorState, operatorRecord, operatorStateOf } from './operator-calls.ts';
@@ -16,6 +18,7 @@ import {
 import { readWith } from './records/reading/reader.ts';
 import { type Question, READERS } from './records/reading/readers.ts';
 import { type TokenUse, tokenUse } from './records/reading/token-use.ts';
+import { MAX_REFUSAL_KINDS } from './records/refusals.ts';
 import { type Checked, type Verified, verifyStep } from './records/verify.ts';
 import { sealing } from './storage/seal.ts';
 
@@ -79,6 +82,24 @@ export class RecordReading {
   /** The next lines of an export. */
   exportStep(range: ExportRange): Operation<ExportStep> {
     return this.#operate(() => succeed(exportStep(this.#tenant.host.db, range)));
+  }
+
+  /** Records what the edge has refused itself. The order among the tenant's own records is that of the reports. */
+  countRefusals(refusals: readonly RefusalCount[]): void {
+    const loaded = this.#tenant.requireLoaded();
+    if (!loaded.ok) return;
+    const { clock, catalogue } = this.#tenant.host;
+    const { records, pipeline } = loaded.value;
+    for (const { tokenId, code, tool, times } of refusals.slice(0, MAX_REFUSAL_KINDS)) {
+      const record = refusedRequest({ tokenId, session: undefined }, code, pipeline.rev, clock());
+      records.addRefusal({
+        ...record,
+        times,
+        transport: 'edge',
+        scope: code === 'too_many_requests' ? 'token' : null,
+        tool: tool === undefined ? record.tool : (catalogue.find(tool)?.name ?? UNKNOWN_TOOL.name),
+      });
+    }
   }
 
   /** What the operator can change; undefined when there is no tenant. */

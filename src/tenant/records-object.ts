@@ -1,4 +1,5 @@
 import type { ReportedAnchor } from '../telemetry/metrics/report.ts';
+import type { RefusalCount } from './contract/call.ts';
 import type { Operation } from './operation.ts';
 import type { OperatorCall, OperatorState } from './operator-calls.ts';
 import type { RecordReading } from './record-reading.ts';
@@ -52,5 +53,9 @@ export class RecordsObject extends SignInObject {
 
   recordOperator(call: OperatorCall): void {
     this.#reading().recordOperator(call);
+  }
+
+  countRefusals(refusals: readonly RefusalCount[]): void {
+    this.#reading().countRefusals(refusals);
   }
 }

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { isIntact } from '../../src/tenant/records/chain.ts';
 import type { RecordRow } from '../../src/tenant/records/record.ts';
 import { admin, HttpTenant, jsonOf, newTenantId, operate, send } from '../support/http.ts';
@@ -378,4 +378,16 @@ describe('what the operator does is recorded in the tenant', () => {
       { what: 'limits.tool.burst', from: 1_000_000, to: 9 },
     ]);
   });
+});
+
+test('what the edge refuses of a known tenant is among its records within a second', async () => {
+  const tenant = await HttpTenant.create();
+  const headers = { authorization: `Bearer ${tenant.token}` };
+  for (let times = 0; times < 3; times++) await send('/v1/tools', { method: 'PUT', headers });
+  const refused = await vi.waitUntil(async () => {
+    const { calls } = await operate('GET', `/tenants/${tenant.id}/calls?outcome=refused`);
+    return calls.reduce((sum: number, { times }: Answer) => sum + times, 0) === 3 && calls;
+  }, 3000);
+  expect(refused[0]).toMatchObject({ tool: 'request', code: 'method_not_allowed', transport: 'edge' });
+  expect(refused[0].token_id).toBe(tenant.tokenId);
 });

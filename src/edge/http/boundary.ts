@@ -23,6 +23,7 @@ export const prepare =
       await next();
       c.var.spans.responded(c.res);
       c.var.isolate.meter.flush((work) => c.executionCtx.waitUntil(work));
+      c.var.isolate.refusals.flush((work) => c.executionCtx.waitUntil(work));
       c.var.isolate.scheduleFlush((work) => c.executionCtx.waitUntil(work));
     } catch (thrown) {
       // Hono passes only errors to its error handler; any other thrown value would leave the Worker.

@@ -20,6 +20,7 @@ import { asksNothing } from '../../tools/remote-tool.ts';
 import { hostnamesOf } from './host.ts';
 import { IsolateMeter } from './isolate-meter.ts';
 import type { RequestSpans } from './request-spans.ts';
+import { TenantRefusals } from './tenant-refusals.ts';
 
 /** What one isolate of the Worker keeps for all of its requests. */
 export interface Isolate {
@@ -40,6 +41,7 @@ export interface Isolate {
   readonly connections: ConnectionAccess;
   /** A database that all tenants share, by its name. */
   readonly findDatabase: (name: string) => LocatedDatabase | undefined;
+  readonly refusals: TenantRefusals;
   /** Signs the request state that a client keeps for a tool. */
   readonly stateKey: Uint8Array;
 }
@@ -87,6 +89,12 @@ export function isolateOf(env: AppEnv['Bindings'], served: Served): Isolate {
         log({ level: 'warn', event: 'telemetry.report_failed', cause: describeCause(cause, undefined, {}) }),
       spans: () => spans?.counts,
       dataset: env.METRICS,
+    }),
+    refusals: new TenantRefusals({
+      clock: () => Date.now(),
+      send: async (tenant, refusals) => env.TENANTS.getByName(tenant).countRefusals(refusals),
+      failed: (cause) =>
+        log({ level: 'warn', event: 'telemetry.report_failed', cause: describeCause(cause, undefined, {}) }),
     }),
     tools: new PublishedTools(served.catalogue.tools),
     restTools: new PublishedTools(served.catalogue.tools.filter(asksNothing)),

@@ -60,13 +60,11 @@ export function createContext(
 ): RequestContext {
   const { isolate, arrival, spans } = c.var;
   spans.credential = principal;
-  const protocolErrors = new ProtocolErrors((status, { arrival, cause }) =>
-    logRefusal(
-      c,
-      { status, code: cause === undefined ? 'protocol' : 'internal' },
-      { caller: principal, arrival, cause },
-    ),
-  );
+  const protocolErrors = new ProtocolErrors((status, { arrival, cause }) => {
+    const code = cause === undefined ? 'protocol' : 'internal';
+    isolate.refusals.count(principal, code);
+    logRefusal(c, { status, code }, { caller: principal, arrival, cause });
+  });
   // The line of a refusal takes the place of the lines of the response that it replaces.
   const refuseRequest = (refusal: HttpRefusal) => {
     protocolErrors.discard();
@@ -92,7 +90,10 @@ export function createContext(
     waitUntil: (work) => c.executionCtx.waitUntil(work),
     toHttpRefusal: (refusal) => toHttpRefusal(c, refusal),
     logRefusedCall: (tool, code) => logRefusedCall(isolate, arrival, principal, { tool, code }),
-    refuse: refuseRequest,
+    refuse: (refusal) => {
+      isolate.refusals.count(principal, refusal.code);
+      return refuseRequest(refusal);
+    },
     deny: (refusal) => refuseRequest(toHttpRefusal(c, refusal)),
     respondRefused: (refusal, traceId) => {
       protocolErrors.discard();

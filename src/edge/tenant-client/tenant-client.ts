@@ -101,7 +101,10 @@ export function createTenantClient(
     beforeCall = false,
   ): Promise<Result<T, Refusal>> => {
     const refusal = guard.check(tokenId);
-    if (refusal !== undefined) return fail(refusal);
+    if (refusal !== undefined) {
+      isolate.refusals.count(principal, refusal.reason);
+      return fail(refusal);
+    }
     const result = await callTenant(request, fail(UNAVAILABLE));
     if (!result.ok) guard.noteRefusal(tokenId, result.error);
     else if (!beforeCall) guard.spend(tokenId);

@@ -81,6 +81,15 @@ export type Refusal =
   | { reason: 'too_many_requests'; retryAfterMs: number }
   | { reason: 'unavailable' };
 
+/** Requests of one token that the edge has refused itself, which are alike. */
+export interface RefusalCount {
+  readonly tokenId: TokenId;
+  readonly code: string;
+  /** undefined for requests that call no tool. */
+  readonly tool: string | undefined;
+  readonly times: number;
+}
+
 /** What a client has stated in its session that applies to all later requests of the session. */
 export interface SessionInfo {
   /** The parameters of `initialize`, as JSON text. */
