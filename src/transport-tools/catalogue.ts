@@ -1,5 +1,6 @@
 import type { Tool } from '../tools/tool.ts';
 import { completionBoards, completionKeys, completionScars } from './completion.ts';
+import { CONSOLE_TOOLS } from './console.ts';
 import { resourcesSubscribe, resourcesUnsubscribe } from './resource-subscribe.ts';
 import { resourcesList, resourcesRead } from './resources.ts';
 import { sessionClose } from './session-close.ts';
@@ -24,4 +25,5 @@ export const TRANSPORT_TOOLS: readonly Tool[] = [
   sessionLogLevel,
   sessionClose,
   streamOpen,
+  ...CONSOLE_TOOLS,
 ];

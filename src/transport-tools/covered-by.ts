@@ -1,9 +1,10 @@
 import type { Scope } from '../tools/tool.ts';
 
-/** The published tool that shows what resources, their notifications and completions of the family show. */
+/** The published tool that shows what resources, their notifications, completions and the console show of the family. */
 const SHOWN_BY: Partial<Record<Scope, string>> = {
   'blackboard:read': 'blackboard_read',
   'scar:read': 'scar_list',
+  'cache:read': 'cache_stats',
 };
 
 /**

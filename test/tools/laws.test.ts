@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
-import { FAMILIES, familyOf, UNSCOPED_FAMILY } from '../../src/tools/families.ts';
+import { FAMILIES, familyOf, SCOPES, UNSCOPED_FAMILY } from '../../src/tools/families.ts';
 import { TRANSPORT_TOOLS } from '../../src/transport-tools/catalogue.ts';
 import { ISOLATION_SCRIPT } from '../support/isolation-script.ts';
 import { LAWS, PUBLISHED_LAWS } from '../support/laws.ts';
@@ -54,7 +54,7 @@ test.each(TRANSPORT_TOOLS.map((tool) => [tool.name, tool] as const))(
     expect([...FAMILIES, UNSCOPED_FAMILY]).not.toContain(familyOf(tool));
     expect(tool.annotations.destructiveHint || tool.grows).toBe(false);
     expect(tool.annotations.readOnlyHint).toBe(!ABOUT_CLIENTS.includes(name));
-    expect(tool.scope).toMatch(/^(blackboard:read|scar:read|any)$/);
+    expect(['any', ...SCOPES.filter((scope) => scope.endsWith(':read'))]).toContain(tool.scope);
     expect(tool.cost).toBeGreaterThanOrEqual(name === 'session_close' ? 0 : 1);
   },
 );

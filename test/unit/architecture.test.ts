@@ -67,7 +67,14 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'registry',
     ...EDGE_HTTP,
   ],
-  'edge/console': ['edge/tenant-client', 'edge/auth', 'edge/http', 'tenant/records', ...EDGE_HTTP],
+  'edge/console': [
+    'transport-tools',
+    'edge/tenant-client',
+    'edge/auth',
+    'edge/http',
+    'tenant/records',
+    ...EDGE_HTTP,
+  ],
   'app.ts': [
     'edge/console',
     'edge/mcp',

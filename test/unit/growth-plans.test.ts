@@ -34,6 +34,7 @@ const SMALL_TABLES: Readonly<Record<string, string>> = {
   storage_totals: 'it has a row for each kind of data',
   scar_states: 'it has a row for each state',
   tokens: 'a tenant has at most 1,000 tokens',
+  grants: 'a member has at most 100 grants',
   sessions: 'a tenant has at most 1,000 sessions and 256 streams',
   cache_leases: 'a tenant has at most 1,000 leases',
   cache_lost_tags: 'at most 500 invalidated tags are stored',
@@ -103,6 +104,12 @@ const BOUNDED: readonly Allowed[] = [
     of: 'SELECT took_ms - wait_ms AS ms FROM records',
     because: 'a summary looks at 25,000 records',
   },
+  ...['SCAN records', 'USE TEMP B-TREE FOR GROUP BY'].map((step) => ({
+    step,
+    of: 'SELECT token_id, max(id) AS id, at, client',
+    because: 'a tenant has at most 100,000 records, and the last use of a token is asked for seldom',
+  })),
+  { step: 'USE TEMP B-TREE FOR ORDER BY', of: 'FROM grants', because: 'a member has at most 100 grants' },
   ...['GROUP', 'ORDER'].map((by) => ({
     step: `USE TEMP B-TREE FOR ${by} BY`,
     of: 'max(coalesce(retry_after_ms, 0)) AS retry_after_ms FROM records',

@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { pagesFor } from '../../src/edge/console/layout.tsx';
+import { ALL_SCOPES } from '../../src/tools/families.ts';
 import { ConsoleBrowser } from '../support/console-browser.ts';
-import { admin, HttpTenant, operate, send } from '../support/http.ts';
+import { admin, HttpTenant, jsonOf, operate, send } from '../support/http.ts';
 import { bearer, call } from '../support/v1.ts';
 
 /** The console as a browser without scripts meets it. */
@@ -217,6 +219,9 @@ describe('calls and runs', () => {
     await call(planner.token, 'cache_stats', {}, traced);
   });
 
+  /** Creating the tenant, setting its two limits, and issuing its token. */
+  const OPERATOR_ACTIONS = 4;
+
   const rowsOf = (page: string) =>
     [...page.matchAll(/<tr>(?:(?!<\/tr>).)*c-tool.*?<\/tr>/gs)].map(([row]) =>
       [/c-tool[^>]*>(.*?)<\/td>/s, /c-status[^>]*>(.*?)<\/td>/s].map((part) =>
@@ -231,6 +236,7 @@ describe('calls and runs', () => {
       ...Array(6).fill(['blackboard_read', 'ok']),
       ['blackboard_write', 'conflict'],
       ['blackboard_write', 'created'],
+      ...Array(OPERATOR_ACTIONS).fill(['admin', 'ok']),
     ]);
     expect(page).toContain('run_id=release key=plan');
     expect(page).toMatch(/<time datetime="\d{4}-\d\d-\d\dT[\d:.]+Z"/);
@@ -281,6 +287,137 @@ describe('calls and runs', () => {
   });
 });
 
+describe('what agents know', () => {
+  let id: string;
+  let writer: HttpTenant;
+  let person: ConsoleBrowser;
+
+  /** The path of the first link that matches. */
+  const linkIn = (page: string, pattern: RegExp) => (pattern.exec(page)?.[1] ?? '').replaceAll('&amp;', '&');
+  const ROW = /data-row[^>]*href="([^"]+)"/;
+
+  beforeAll(async () => {
+    writer = await HttpTenant.create({ scopes: [...ALL_SCOPES] });
+    id = writer.id;
+    person = new ConsoleBrowser();
+    await person.signIn(writer.token);
+  });
+
+  test('every page without data says what makes it show some', async () => {
+    expect(await person.page(`/console/${id}/boards`)).toMatch(
+      /No agent has written to a board.*curl https/s,
+    );
+    expect(await person.page(`/console/${id}/failures`)).toMatch(
+      /No agent has recorded a failure.*scar_record/s,
+    );
+    expect(await person.page(`/console/${id}/cache`)).toMatch(/Nothing was looked up.*cache_get/s);
+    expect(await person.page(`/console/${id}/runs`)).toMatch(/No agent has called yet.*traceparent/s);
+    expect(await person.page(`/console/${id}/limits`)).toContain('the tenant');
+    expect(await person.page(`/console/${id}/tokens`)).toContain(writer.tokenId.slice(0, 8));
+  });
+
+  test('a cell with who holds it, its history with the runs, and what changed between two revisions', async () => {
+    const cell = { run_id: 'release 42/ä', key: 'job/1' };
+    await call(writer.token, 'blackboard_write', { ...cell, value: { steps: ['notes'] }, by: 'ann' });
+    await call(writer.token, 'blackboard_write', {
+      ...cell,
+      value: { steps: ['tag'] },
+      by: 'ben',
+      tags: ['t1'],
+    });
+    await call(writer.token, 'blackboard_claim', { ...cell, by: 'cleo' });
+    const cells = await person.page(linkIn(await person.page(`/console/${id}/boards`), ROW));
+    expect(cells).toMatch(/job\/1.*held.*cleo.*ben/s);
+    const page = await person.page(linkIn(cells, ROW));
+    expect(page).toMatch(/Revision 2.*ben.*t1.*<strong>Held<\/strong> by <bdi>cleo<\/bdi>, until <time/s);
+    expect(page).toMatch(/rev 2<.*\/runs\/\d+">run \d+<.*compare with rev 1<.*rev 1</s);
+    const diff = await person.page(linkIn(page, /href="([^"]+)#diff"/));
+    expect(diff).toMatch(/<del>- {5}&quot;notes&quot;\n<\/del><ins>\+ {5}&quot;tag&quot;\n<\/ins>/);
+    expect(await person.page(`/console/${id}/cell?board=none&key=none`)).toContain('was never written');
+  });
+
+  test('large values are cut, and boards of many cells have pages', async () => {
+    const value = `"<b>${'x'.repeat(1_048_000)}`;
+    await call(writer.token, 'blackboard_write', { run_id: 'large', key: 'mib', value });
+    const page = await person.page(`/console/${id}/cell?board=large&key=mib`);
+    expect(page.length).toBeLessThan(40_000);
+    expect(page).toMatch(/The first 8,192 of 1,048,\d{3} bytes/);
+    for (let from = 0; from < 1024; from += 16) {
+      const entries = Array.from({ length: 16 }, (_, n) => ({ key: `k/${from + n}`, value: n }));
+      await call(writer.token, 'blackboard_write', { run_id: 'many', entries });
+    }
+    const first = await person.page(`/console/${id}/board?board=many`);
+    expect(first).toMatch(/1,0\d\d/);
+    expect([...first.matchAll(/data-row/g)]).toHaveLength(50);
+    const second = await person.page(linkIn(first, /class="older"><a href="([^"]+)"/));
+    expect([...second.matchAll(/data-row/g)]).toHaveLength(50);
+    expect((await person.get(`/console/${id}/board?board=many&cursor=x`)).status).toBe(400);
+  });
+
+  test('failures with what fixed them, and what the cache has saved', async () => {
+    const failure = { tool: 'deploy', error_type: 'LockTimeout', error_message: 'gave up after 20 s' };
+    const resolution = 'Set lock_timeout.';
+    const { scar_id } = await jsonOf(await call(writer.token, 'scar_record', { ...failure, resolution }));
+    await call(writer.token, 'scar_resolve', { scar_id, outcome: 'worked', resolution });
+    expect(await person.page(`/console/${id}/failures`)).toMatch(
+      /LockTimeout.*deploy.*resolved.*Set lock_timeout\..*worked 1×, failed 0×/s,
+    );
+    expect(await person.page(`/console/${id}/failures?tool=other`)).toContain('No failure is like this');
+    const prompt = { model: 'model-x', prompt: 'Summarise' };
+    await call(writer.token, 'cache_get', prompt);
+    await call(writer.token, 'cache_set', {
+      ...prompt,
+      response: 'x',
+      usage: { input_tokens: 10, cost_usd: 0.25 },
+    });
+    await call(writer.token, 'cache_get', prompt);
+    expect(await person.page(`/console/${id}/cache`)).toMatch(
+      /50 %.*\$0\.2500.*By day.*50 %.*By model.*model-x.*50 %/s,
+    );
+  });
+
+  test('limits that refuse are suggested to be raised', async () => {
+    const tenant = await HttpTenant.create({ scopes: ['records:read', 'blackboard:read'] });
+    await operate('PATCH', `/tenants/${tenant.id}/limits`, { tool: 'blackboard_list', rate: 0.01, burst: 2 });
+    const watcher = new ConsoleBrowser();
+    await watcher.signIn(tenant.token);
+    for (let times = 0; times < 4; times++) await call(tenant.token, 'blackboard_list');
+    const page = await watcher.page(`/console/${tenant.id}/limits`);
+    expect(page).toMatch(/<strong>blackboard_list<\/strong> was refused \d times in the last hour/);
+    expect(page).toContain(`limits ${tenant.id} --tool blackboard_list --set rate=0.02 burst=4`);
+    expect(page).toMatch(/blackboard_list<\/td>.*?0 of 2/s);
+    const refused = await watcher.get(`/console/${tenant.id}/boards`);
+    expect([refused.status, await refused.text()]).toEqual([
+      429,
+      expect.stringContaining('Too many requests'),
+    ]);
+  });
+
+  test('tokens show who used them last, and which of them have ended', async () => {
+    const issued = await HttpTenant.issue(id, { scopes: ['blackboard:read'] });
+    await call(issued.token, 'blackboard_list');
+    await operate('DELETE', `/tenants/${id}/tokens/${issued.tokenId}`);
+    const page = await person.page(`/console/${id}/tokens`);
+    const row = page.split('<tr>').find((one) => one.includes(issued.tokenId)) ?? '';
+    expect(row).toMatch(/revoked.*blackboard:read.*<time datetime.*>1<span class="unit"> calls/s);
+  });
+
+  test('each page needs its scope, and the navigation has those alone that may be seen', async () => {
+    const shown = pagesFor(ALL_SCOPES).filter(({ scope }) => scope !== 'any');
+    expect(shown).toHaveLength(6);
+    for (const scope of ALL_SCOPES.filter((one) => one.endsWith(':read'))) {
+      const one = await HttpTenant.issue(id, { scopes: [scope] });
+      const holder = new ConsoleBrowser();
+      await holder.signIn(one.token);
+      const limits = await holder.page(`/console/${id}/limits`);
+      for (const { path, scope: needed } of shown) {
+        expect(limits.includes(`href="/console/${id}/${path}"`)).toBe(scope === needed);
+        expect((await holder.get(`/console/${id}/${path}`)).status).toBe(scope === needed ? 200 : 403);
+      }
+    }
+  });
+});
+
 describe('texts of agents', () => {
   const HOSTILE = [
     '<script>alert(1)</script>',
@@ -303,34 +440,51 @@ describe('texts of agents', () => {
     'e\u0301\u0323'.repeat(20),
   ];
 
-  test('are shown as text, with codes for what nobody sees', async () => {
-    const tenant = await HttpTenant.create({ scopes: ['records:read', 'blackboard:write'] });
-    for (const text of HOSTILE)
+  test('are shown as text on every page, with codes for what nobody sees', async () => {
+    const tenant = await HttpTenant.create({ scopes: [...ALL_SCOPES] });
+    const keyOf = (text: string) => text.replaceAll('/', '|');
+    for (const text of HOSTILE) {
+      const tags = [text.slice(0, 60)];
       await call(tenant.token, 'blackboard_write', {
         run_id: text,
-        key: 'k',
+        key: keyOf(text),
         by: text,
         value: text,
-        tags: [text.slice(0, 60)],
+        tags,
       });
+      const said = { tool: text, error_type: text, error_message: text, cause: text, agent: text };
+      await call(tenant.token, 'scar_record', { ...said, resolution: text, tags });
+      await call(tenant.token, 'cache_get', { model: text, prompt: text });
+    }
     const person = new ConsoleBrowser();
     await person.signIn(tenant.token);
-    for (const path of [
+    const boards = HOSTILE.slice(-6).map((board) => `board?${new URLSearchParams({ board })}`);
+    const cells = HOSTILE.map(
+      (board) => `cell?${new URLSearchParams({ board, key: keyOf(board), from: '1', to: '4' })}`,
+    );
+    const lists = [
       'calls',
       'runs',
       'runs/1',
-      `calls?client=${encodeURIComponent(HOSTILE.join(''))}`.slice(0, 900),
-    ]) {
+      'boards',
+      'failures?sort=frequent',
+      'cache',
+      'limits',
+      'tokens',
+    ];
+    for (const path of [...lists, ...boards, ...cells]) {
       const page = await (await person.get(`/console/${tenant.id}/${path}`)).text();
+      expect(page).toContain('<h1>');
       expect(page).not.toMatch(
         /<script(?! src="\/console\/assets\/)|<img|<svg\/|<style|<b>|<a href="javascript/i,
       );
-      expect(page).not.toMatch(/[\p{Cf}\p{Zl}\p{Zp}\uFFFD]/u);
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what is looked for
-      expect(page).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f]/);
+      expect(page).not.toMatch(/[\p{Cf}\p{Zl}\p{Zp}]/u);
+      expect(page.replace(/[\n\t]/g, '')).not.toMatch(/\p{Cc}/u);
     }
     const page = await person.page(`/console/${tenant.id}/calls`);
     expect(page).toContain('⟨U+202E⟩gnp.exe⟨U+202C⟩');
     expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+    const scars = await person.page(`/console/${tenant.id}/failures`);
+    expect(scars).toContain('⟨U+2028⟩separator');
   });
 });

@@ -34,11 +34,17 @@ const HEADERS = {
 export const PAGES = [
   { path: 'calls', title: 'Calls', scope: 'records:read' },
   { path: 'runs', title: 'Runs', scope: 'records:read' },
+  { path: 'boards', title: 'Boards', scope: 'blackboard:read' },
+  { path: 'failures', title: 'Failures', scope: 'scar:read' },
+  { path: 'cache', title: 'Cache', scope: 'cache:read' },
+  { path: 'limits', title: 'Limits', scope: 'any' },
+  { path: 'tokens', title: 'Tokens', scope: 'records:read' },
 ] as const satisfies readonly { path: string; title: string; scope: Scope | 'any' }[];
 export type PagePath = (typeof PAGES)[number]['path'];
 
 /** Which pages a token may see. */
-export const pagesFor = (scopes: readonly Scope[]) => PAGES.filter(({ scope }) => scopes.includes(scope));
+export const pagesFor = (scopes: readonly Scope[]) =>
+  PAGES.filter(({ scope }) => scope === 'any' || scopes.includes(scope));
 
 /** Who looks at a page: a person who is signed in to a tenant. */
 export interface Viewer {

@@ -31,6 +31,33 @@ export function duration(ms: number): string {
   return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 }
 
+/** How long ago something was. */
+export const age = (seconds: number) => (seconds < 1 ? 'just now' : `${duration(seconds * 1000)} ago`);
+
+export const percent = (part: number) => `${(part * 100).toFixed(part > 0 && part < 0.1 ? 1 : 0)} %`;
+export const usd = (value: number) => `$${value.toFixed(value > 0 && value < 1 ? 4 : 2)}`;
+
+const SIZES = [
+  ['GB', 1e9],
+  ['MB', 1e6],
+  ['kB', 1e3],
+] as const;
+
+export function size(bytes: number): string {
+  const unit = SIZES.find(([, one]) => bytes >= one);
+  return unit === undefined
+    ? `${bytes} B`
+    : `${(bytes / unit[1]).toFixed(bytes < 10 * unit[1] ? 1 : 0)} ${unit[0]}`;
+}
+
+/** A part of a whole as a bar, beside a text that says the same. */
+export const Meter = ({ part, whole }: { part: number; whole: number }) => (
+  <svg class="meter" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">
+    <rect class="gap" x="0" y="0" width="100" height="10" />
+    {whole > 0 && <rect x="0" y="0" width={Math.round((Math.min(part, whole) / whole) * 100)} height="10" />}
+  </svg>
+);
+
 export const count = (value: number) => value.toLocaleString('en');
 
 export function Tiles({
@@ -103,12 +130,12 @@ export function query(parameters: Readonly<Record<string, string | number | unde
 }
 
 /** The end of a page of a list. */
-export function Older({ href }: { href: string | undefined }) {
+export function Older({ href, text = 'Older' }: { href: string | undefined; text?: string }) {
   if (href === undefined) return null;
   return (
     <p class="older">
       <a href={href} rel="next">
-        Older
+        {text}
       </a>
     </p>
   );

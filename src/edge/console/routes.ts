@@ -4,11 +4,17 @@ import { methodNotAllowed, problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { refuse } from '../http/refusal-log.ts';
 import { getScript, getStyle, SCRIPT_PATH, STYLE_PATH } from './assets.ts';
-import { PAGES, type PagePath, pagesFor } from './layout.tsx';
+import { type PagePath, pagesFor } from './layout.tsx';
 import { nothingHere, notShownPage } from './not-shown.tsx';
+import { boardPage, boardsPage } from './pages/boards.tsx';
+import { cachePage } from './pages/cache.tsx';
 import { callsPage } from './pages/calls.tsx';
+import { cellPage } from './pages/cell.tsx';
+import { failuresPage } from './pages/failures.tsx';
+import { limitsPage } from './pages/limits.tsx';
 import { runPage } from './pages/run.tsx';
 import { runsPage } from './pages/runs.tsx';
+import { tokensPage } from './pages/tokens.tsx';
 import { sessionOf } from './session.ts';
 import { askAnew, askToSignIn, signIn, signInPage, signOut } from './sign-in.tsx';
 import { startVisit, type Visit } from './visit.ts';
@@ -23,6 +29,13 @@ const ROUTES: readonly (readonly [path: string, at: PagePath, page: Page])[] = [
   ['/calls', 'calls', callsPage],
   ['/runs', 'runs', runsPage],
   ['/runs/:run', 'runs', runPage],
+  ['/boards', 'boards', boardsPage],
+  ['/board', 'boards', boardPage],
+  ['/cell', 'boards', cellPage],
+  ['/failures', 'failures', failuresPage],
+  ['/cache', 'cache', cachePage],
+  ['/limits', 'limits', limitsPage],
+  ['/tokens', 'tokens', tokensPage],
 ];
 
 const only =
@@ -58,6 +71,5 @@ async function visited(c: Context<AppEnv>, at: PagePath | undefined, page: Page)
 
 /** The first page that the token may see. */
 async function firstPage({ c, viewer }: Visit): Promise<Response> {
-  const [first = PAGES[0]] = pagesFor(viewer.scopes);
-  return c.redirect(`/console/${viewer.tenant}/${first.path}`, 303);
+  return c.redirect(`/console/${viewer.tenant}/${pagesFor(viewer.scopes)[0]?.path}`, 303);
 }

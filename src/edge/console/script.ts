@@ -3,6 +3,7 @@ export const SCRIPT = `'use strict';
 for (const time of document.querySelectorAll('time[datetime]')) {
   time.title = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 }
+document.querySelector('header [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
 const rows = [...document.querySelectorAll('[data-row]')];
 const move = (by) => {
   const at = rows.indexOf(document.activeElement);

@@ -38,7 +38,6 @@ kbd { font: 0.75rem var(--mono); padding: 0.05rem 0.35rem; border: 1px solid var
 .skip { position: absolute; left: -99rem; }
 .skip:focus { left: 0.5rem; top: 0.5rem; z-index: 1; padding: 0.5rem 0.75rem; background: var(--card); }
 h1 { margin: 0 0 0.75rem; font-size: 1.375rem; line-height: 1.25; letter-spacing: -0.01em; }
-h1 bdi { font-weight: 400; }
 h2 { margin: 1.75rem 0 0.6rem; font-size: 1.0625rem; }
 p { margin: 0.5rem 0; }
 .lead { max-width: 46rem; margin-top: -0.25rem; }
@@ -100,6 +99,7 @@ button:hover { border-color: var(--text); }
 .times { font-weight: 600; font-variant-numeric: tabular-nums; }
 .tag { margin-left: 0.5rem; padding: 0 0.4rem; border: 1px solid var(--line); border-radius: 0.25rem; font-size: 0.75rem; color: var(--soft); }
 .older { margin: 1rem 0; }
+.empty + table { margin-top: 1rem; }
 .empty { padding: 1.5rem 1.25rem; border: 1px dashed var(--edge); border-radius: 0.5rem; background: var(--card); }
 .empty p:first-child { margin-top: 0; }
 .waterfall { list-style: none; margin: 0.6rem 0 0; padding: 0; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); overflow: hidden; }
@@ -123,6 +123,34 @@ rect.waited { fill: var(--card); opacity: 0.55; }
 .steps details ul { list-style: none; margin: 0.4rem 0 0; padding: 0; }
 .steps summary { cursor: pointer; }
 .effect::before { content: "→ "; color: var(--soft); }
+.meter { display: block; width: 100%; min-width: 6rem; height: 0.6rem; border-radius: 0.3rem; overflow: hidden; }
+.crumbs { margin: 0 0 0.25rem; font-size: 0.875rem; }
+h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
+.b-key { width: 26%; } .b-value { width: 34%; }
+.b-claim { width: 16%; }
+.b-claim .clip { font-size: 0.875rem; }
+.claim { display: inline-block; margin: 0.25rem 0 0.5rem; padding: 0.4rem 0.8rem; border: 1px solid var(--line); border-left: 3px solid var(--ok-bar); border-radius: 0.3rem; background: var(--card); }
+.claim.dead { border-left-color: var(--bad); } .claim.free { border-left-color: var(--warn); } .claim.done { border-left-color: var(--ok); }
+.value, .diff { max-height: 32rem; overflow: auto; }
+.diff ins, .diff del { display: block; text-decoration: none; }
+.diff ins { background: light-dark(#e2f4e8, #16321f); } .diff del { background: var(--bad-soft); }
+.diff span { display: block; color: var(--soft); }
+.history .h-op { white-space: nowrap; }
+.cards { list-style: none; margin: 0; padding: 0; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
+.cards > li { padding: 0.75rem 0.9rem; border-top: 1px solid var(--line); }
+.cards > li:first-child { border-top: 0; }
+.cards p { margin: 0.15rem 0; }
+.card-head { display: flex; flex-wrap: wrap; gap: 0.15rem 0.75rem; align-items: baseline; }
+.card-head .tag { margin-left: 0; }
+.card-head .status { order: 1; margin-left: auto; }
+.clip.long { -webkit-line-clamp: 4; }
+.fixes { list-style: none; margin: 0.4rem 0 0; padding: 0; }
+.fixes li { display: grid; grid-template-columns: 6rem 1fr; gap: 0.75rem; padding: 0.15rem 0; align-items: baseline; }
+.fixes .meter { min-width: 0; }
+.d-bar { width: 34%; }
+.days .d-day { width: 24%; white-space: nowrap; }
+.notice { margin: 0 0 1rem; padding: 0.5rem 0.9rem; border: 1px solid var(--line); border-left: 3px solid var(--warn); border-radius: 0.4rem; background: var(--warn-soft); }
+.t-scopes { width: 26%; font-size: 0.8125rem; } .t-label { width: 22%; } .t-state { white-space: nowrap; }
 @media (max-width: 46rem) {
   header { flex-wrap: wrap; padding-top: 0.6rem; }
   header nav { order: 3; flex-basis: 100%; margin: 0 -0.6rem; }
@@ -138,6 +166,7 @@ rect.waited { fill: var(--card); opacity: 0.55; }
   .rows tbody tr:first-child { border-top: 0; }
   .rows td, .rows td:first-child, .rows td:last-child { padding: 0; border: 0; width: auto; min-width: 0; text-align: left; }
   .rows td:empty { display: none; }
+  .rows .number, .history .h-op, .c-status, .c-tool, .t-state { white-space: normal; }
   .calls tr { grid-template-columns: 1fr auto; grid-template-areas: "tool status" "args args" "time took" "caller changed"; }
   .c-time { grid-area: time; } .c-tool { grid-area: tool; font-weight: 600; } .c-status { grid-area: status; } .c-args { grid-area: args; }
   .c-changed { grid-area: changed; } .rows .c-took { grid-area: took; text-align: right; color: var(--soft); font-size: 0.8125rem; } .c-caller { grid-area: caller; color: var(--soft); }
@@ -145,6 +174,19 @@ rect.waited { fill: var(--card); opacity: 0.55; }
   .runs tr { grid-template-columns: auto 1fr auto; grid-template-areas: "run client token" "began began lasted" "calls bad changed"; }
   .r-run { grid-area: run; font-weight: 600; } .r-client { grid-area: client; } .r-began { grid-area: began; } .rows .r-lasted { grid-area: lasted; text-align: right; color: var(--soft); font-size: 0.8125rem; }
   .r-calls { grid-area: calls; } .rows .r-bad { grid-area: bad; } .rows .r-changed { grid-area: changed; text-align: right; } .r-token { grid-area: token; }
+  .boards tr { grid-template-columns: 1fr auto auto; }
+  .boards td:first-child { font-weight: 600; }
+  .cells tr { grid-template-columns: 1fr auto; grid-template-areas: "key claim" "value value" "by age" "rev rev"; }
+  .b-key { grid-area: key; font-weight: 600; } .b-value { grid-area: value; } .b-claim { grid-area: claim; } .rows .b-rev { grid-area: age; text-align: right; color: var(--soft); font-size: 0.8125rem; } .b-by { grid-area: by; font-size: 0.875rem; }
+  .rows .b-age { grid-area: rev; font-size: 0.8125rem; }
+  .history tr { grid-template-columns: auto 1fr auto; grid-template-areas: "rev op age" "by by bytes" "run diff diff"; }
+  .h-rev { grid-area: rev; font-weight: 600; } .h-op { grid-area: op; } .h-by { grid-area: by; } .rows .h-bytes { grid-area: bytes; text-align: right; } .rows .h-age { grid-area: age; text-align: right; } .h-run { grid-area: run; } .h-diff { grid-area: diff; text-align: right; }
+  .days tr, .buckets tr { grid-template-columns: 1fr auto auto; grid-template-areas: "day day rate" "bar bar bar" "lookups refused saved"; }
+  .days .d-day, .d-day { grid-area: day; font-weight: 600; white-space: normal; } .d-bar { grid-area: bar; } .rows .d-rate { grid-area: rate; text-align: right; } .rows .d-lookups { grid-area: lookups; text-align: left; color: var(--soft); font-size: 0.8125rem; } .rows .d-saved { grid-area: saved; text-align: right; font-size: 0.8125rem; } .rows .d-refused { grid-area: refused; font-size: 0.8125rem; }
+  .tokens tr { grid-template-columns: 1fr auto; grid-template-areas: "label state" "used used" "scopes scopes" "calls id" "refused refused"; }
+  .t-label { grid-area: label; font-weight: 600; } .t-state { grid-area: state; } .t-scopes { grid-area: scopes; } .t-used { grid-area: used; } .t-calls { grid-area: calls; } .t-refused { grid-area: refused; } .t-id { grid-area: id; }
+  .card-head .status { margin-left: 0; }
+  .fixes li { grid-template-columns: 4rem 1fr; }
   .unit { display: inline; }
   .status.ok { padding-right: 0; }
   .waterfall li { grid-template-columns: auto 1fr auto; gap: 0.1rem 0.75rem; padding: 0.45rem 0.9rem; }

@@ -57,6 +57,7 @@ export async function callsPage(visit: Visit): Promise<Response> {
   const { calls, next_cursor: next } = list.value;
   const home = `/console/${viewer.tenant}/calls`;
   const isFiltered = Object.keys(filters).length > 0;
+  const isOnlyOperator = next === undefined && calls.every(({ transport }) => transport === 'admin');
   const tiles = [
     { name: 'Calls, last hour', value: count(summary.value.calls) },
     {
@@ -92,11 +93,10 @@ export async function callsPage(visit: Visit): Promise<Response> {
           ))}
         </nav>
         <FilterForm visit={visit} filters={filters} home={home} />
-        {calls.length === 0 ? (
+        {(calls.length === 0 || (isOnlyOperator && !isFiltered)) && (
           <NoCalls visit={visit} isFiltered={isFiltered} hasMore={next !== undefined} home={home} />
-        ) : (
-          <CallTable calls={calls} tenant={viewer.tenant} now={now} />
         )}
+        {calls.length > 0 && <CallTable calls={calls} tenant={viewer.tenant} now={now} />}
         <Older href={next && home + query({ ...filters, cursor: next })} />
       </>
     ),
@@ -117,7 +117,7 @@ function FilterForm({ visit, filters, home }: { visit: Visit; filters: Filters; 
         Tool
         <select name="tool">
           <option value="">any</option>
-          {[...names, 'unknown'].map((name) => (
+          {[...names, 'unknown', 'admin'].map((name) => (
             <option value={name} selected={name === filters.tool}>
               {name}
             </option>

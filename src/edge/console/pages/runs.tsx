@@ -13,7 +13,9 @@ export async function runsPage(visit: Visit): Promise<Response> {
   );
   const list = await visit.read(runsList, { ...filters, ...(cursor === undefined ? {} : { cursor }) });
   if (!list.ok) return notShown(visit, 'runs', list.error);
-  const { runs, next_cursor: next } = list.value;
+  const { next_cursor: next } = list.value;
+  // What the operator does is on the page of calls.
+  const runs = list.value.runs.filter(({ token_id }) => token_id !== 'operator');
   const home = `/console/${viewer.tenant}/runs`;
   return respondPage(c, {
     title: 'Runs',

@@ -74,7 +74,15 @@ const OF_OUTCOME: Readonly<Record<NonNullable<Filter['outcome']>, string>> = {
 };
 
 /** The first words of the names of internal tools: what they do is shown when it went wrong, or when it is asked for. */
-export const INTERNAL_FAMILIES = ['session', 'stream', 'resources', 'completion', 'records', 'runs'];
+export const INTERNAL_FAMILIES = [
+  'session',
+  'stream',
+  'resources',
+  'completion',
+  'records',
+  'runs',
+  'console',
+];
 const IS_PUBLISHED = INTERNAL_FAMILIES.map((family) => `tool NOT GLOB '${family}_*'`).join(' AND ');
 /** What agents did: no work of the transports, and nothing that a person has looked at in the console. */
 export const SHOWN = `(transport <> 'console' AND (${IS_PUBLISHED} OR outcome NOT IN ('answer', 'deferred')))`;

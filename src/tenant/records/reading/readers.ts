@@ -3,6 +3,7 @@ import { recordsExplain } from './explain.ts';
 import type { Reader } from './reader.ts';
 import { runsList, runsShow, runsTrace } from './run-list.ts';
 import { recordsSummary } from './summary.ts';
+import { recordsTokens } from './token-list.ts';
 import { recordsUsage } from './usage.ts';
 
 /** Everything that can be asked of the records, by what the operator's API and the tenant's own call it. */
@@ -14,5 +15,6 @@ export const READERS = {
   explain: recordsExplain,
   summary: recordsSummary,
   usage: recordsUsage,
+  tokens: recordsTokens,
 } as const satisfies Readonly<Record<string, Reader>>;
 export type Question = keyof typeof READERS;

@@ -33,12 +33,15 @@ const output = z.strictObject({
     .describe('What was refused, the most frequent first.'),
 });
 
+/** Of the agents: what the operator does is not counted. */
+const COUNTED = `${SHOWN} AND transport <> 'admin'`;
+
 const COUNTS = `
   SELECT coalesce(sum(iif(outcome = 'deferred', 0, times)), 0) AS calls, coalesce(sum(iif(${OK}, 0, times)), 0) AS not_ok,
     coalesce(sum(iif(${REFUSED}, times, 0)), 0) AS refused, coalesce(sum(outcome IN ('answer', 'error')), 0) AS timed
-  FROM records WHERE id >= ? AND id <= ? AND ${SHOWN}`;
+  FROM records WHERE id >= ? AND id <= ? AND ${COUNTED}`;
 const TOOK = `
-  SELECT took_ms - wait_ms AS ms FROM records WHERE id >= ? AND id <= ? AND ${SHOWN} AND outcome IN ('answer', 'error')
+  SELECT took_ms - wait_ms AS ms FROM records WHERE id >= ? AND id <= ? AND ${COUNTED} AND outcome IN ('answer', 'error')
   ORDER BY ms LIMIT 1 OFFSET ?`;
 const REASONS = `
   SELECT tool, coalesce(code, outcome) AS code, scope, sum(times) AS times, max(coalesce(retry_after_ms, 0)) AS retry_after_ms

@@ -1,0 +1,162 @@
+import type * as z from 'zod';
+import { consoleCache } from '../../../transport-tools/console.ts';
+import { respondPage } from '../layout.tsx';
+import { notShown } from '../not-shown.tsx';
+import { count, Empty, Meter, percent, size, Tiles, usd } from '../parts.tsx';
+import type { Visit } from '../visit.ts';
+
+/** What the cache of model answers has saved. */
+
+type Stats = z.output<typeof consoleCache.output>;
+
+/** Lookups, and those of them that the cache has answered. */
+function lookupsOf({ hits, misses, stale = 0, negative = 0 }: Omit<Stats['by_model'][number], 'model'>) {
+  const answered = hits + stale + negative;
+  return { answered, lookups: answered + misses };
+}
+
+const RANGES = [
+  [undefined, '7 days'],
+  ['30', '30 days'],
+] as const;
+
+export async function cachePage(visit: Visit): Promise<Response> {
+  const { c, viewer } = visit;
+  const days = c.req.query('days') || undefined;
+  const read = await visit.read(consoleCache, { days });
+  if (!read.ok) return notShown(visit, 'cache', read.error);
+  const stats = read.value;
+  const home = `/console/${viewer.tenant}/cache`;
+  const { lookups } = lookupsOf(stats);
+  const tiles = [
+    { name: 'Answered from the cache', value: percent(stats.hit_rate) },
+    { name: 'Saved', value: usd(stats.usd_saved ?? 0) },
+    { name: 'Tokens saved', value: count(stats.tokens_saved ?? 0) },
+    { name: 'Lookups', value: count(lookups) },
+    { name: 'Stored', value: `${size(stats.bytes)} of ${size(stats.quota_bytes)}` },
+  ];
+  return respondPage(c, {
+    title: 'Cache',
+    viewer,
+    at: 'cache',
+    body: (
+      <>
+        <h1>Cache</h1>
+        <nav class="tabs" aria-label="Time">
+          {RANGES.map(([value, name]) => (
+            <a
+              href={value === undefined ? home : `${home}?days=${value}`}
+              aria-current={value === days ? 'true' : undefined}
+            >
+              {name}
+            </a>
+          ))}
+        </nav>
+        <Tiles tiles={tiles} />
+        {lookups === 0 ? (
+          <Empty title="Nothing was looked up in this time.">
+            <p>
+              A program asks <code>cache_get</code> with a model and a prompt before it asks the model, and
+              stores the answer with <code>cache_set</code>.
+            </p>
+          </Empty>
+        ) : (
+          <>
+            <h2>By day</h2>
+            <Days days={stats.by_day} />
+            <h2>By model</h2>
+            <Models models={stats.by_model} />
+            <p class="soft">
+              {count(stats.coalesced ?? 0)} lookups waited for another caller's answer,{' '}
+              {count(stats.rejected ?? 0)} answers were not good enough to store, {count(stats.evicted ?? 0)}{' '}
+              entries made room, {count(stats.entries)} can be served now.
+            </p>
+          </>
+        )}
+      </>
+    ),
+  });
+}
+
+const Days = ({ days }: { days: Stats['by_day'] }) => (
+  <table class="rows days">
+    <thead>
+      <tr>
+        <th scope="col">Day (UTC)</th>
+        <th scope="col">From the cache</th>
+        <th scope="col" class="number">
+          Hit rate
+        </th>
+        <th scope="col" class="number">
+          Lookups
+        </th>
+        <th scope="col" class="number">
+          Saved
+        </th>
+      </tr>
+    </thead>
+    <tbody>
+      {days.toReversed().map(({ day, answered, lookups, usd_saved: saved }) => (
+        <tr>
+          <td class="d-day">
+            <time datetime={day}>{day}</time>
+          </td>
+          <td class="d-bar">
+            <Meter part={answered} whole={lookups} />
+          </td>
+          <td class="d-rate number">{lookups === 0 ? '–' : percent(answered / lookups)}</td>
+          <td class="d-lookups number">
+            {count(lookups)}
+            <span class="unit"> lookups</span>
+          </td>
+          <td class="d-saved number">{usd(saved)}</td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
+);
+
+const Models = ({ models }: { models: Stats['by_model'] }) => (
+  <table class="rows days">
+    <thead>
+      <tr>
+        <th scope="col">Model</th>
+        <th scope="col">From the cache</th>
+        <th scope="col" class="number">
+          Hit rate
+        </th>
+        <th scope="col" class="number">
+          Lookups
+        </th>
+        <th scope="col" class="number">
+          Saved
+        </th>
+      </tr>
+    </thead>
+    <tbody>
+      {models.map((counters) => (
+        <ModelRow counters={counters} />
+      ))}
+    </tbody>
+  </table>
+);
+
+function ModelRow({ counters }: { counters: Stats['by_model'][number] }) {
+  const { answered, lookups } = lookupsOf(counters);
+  return (
+    <tr>
+      <td class="d-day">
+        <bdi class="clip">{counters.model}</bdi>
+      </td>
+      <td class="d-bar">
+        <Meter part={answered} whole={lookups} />
+      </td>
+      <td class="d-rate number">{percent(counters.hit_rate)}</td>
+      <td class="d-lookups number">
+        {count(lookups)}
+        <span class="unit"> lookups</span>
+      </td>
+      <td class="d-saved number">{usd(counters.usd_saved ?? 0)}</td>
+    </tr>
+  );
+}
