@@ -21,7 +21,11 @@ describe.runIf(canRun)('tickets of all tenants in one table', () => {
     await shop.asAdmin(`INSERT INTO tickets (tenant_id, subject)
       VALUES ('acme', 'The printer is on fire'), ('globex', 'canary 50% off')`);
     const { key } = shop;
-    const databases = { orders: { url: shop.url, key }, pooled: { hyperdrive: 'ORDERS', key } };
+    const databases = {
+      orders: { url: shop.url, key },
+      pooled: { hyperdrive: 'ORDERS', key },
+      gone: { url: 'postgres://bulkhead_tools@127.0.0.1:1/shop', key },
+    };
     const binding = [
       '[[hyperdrive]]',
       'binding = "ORDERS"',
@@ -115,6 +119,12 @@ describe.runIf(canRun)('tickets of all tenants in one table', () => {
     const refused = await call('initech', 'tickets_list');
     expect(refused).toMatchObject({ code: 'forbidden', detail: expect.stringContaining('not set up') });
     await expect(link('initech', 'nowhere')).rejects.toThrow('DATABASES');
+  });
+
+  test('a database that is gone is unavailable, to its tools and to the operator', async () => {
+    await link('initech', 'gone');
+    expect(await call('initech', 'tickets_list')).toMatchObject({ code: 'unavailable', status: 503 });
+    expect(await operate('test', 'initech', 'tickets')).toContain('cannot be reached');
   });
 
   test('the operator sees what a connection is, and whether its database is safe to share', async () => {
