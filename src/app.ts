@@ -3,6 +3,7 @@ import { cors } from 'hono/cors';
 import { admin } from './edge/admin/admin.ts';
 import { operatorOnly } from './edge/admin/guard.ts';
 import { deepHealth, healthOfSettings, openHealth } from './edge/admin/health.ts';
+import { memberConnections } from './edge/admin/member-connections.ts';
 import { openApi } from './edge/api/openapi.ts';
 import { recordsApi } from './edge/api/records.ts';
 import { toolsApi } from './edge/api/tools.ts';
@@ -52,6 +53,7 @@ export function createApp(served: Served) {
   app.all('/messages', allowOrigin(['POST', 'OPTIONS'], rpcRefusal), handleMessages);
   app.route('/v1', toolsApi);
   app.route('/v1', recordsApi);
+  app.route('/v1', memberConnections);
   app.route('/admin', admin);
   app.route('/console', consolePages);
   return app;

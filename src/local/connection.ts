@@ -6,11 +6,10 @@ import type { ServerBinding } from '../mcp/server-binding.ts';
 import { continueTrace, randomHex } from '../telemetry/trace.ts';
 import type { CallOutcome, CallRequest, SessionId } from '../tenant/contract/call.ts';
 import type { Listener, ResourceChange, StreamEvent, StreamState } from '../tenant/streams/stream.ts';
-import { ALL_SCOPES } from '../tools/tool.ts';
 import type { ListenSubscriptions } from './listen-subscriptions.ts';
 import { NotificationQueue } from './notification-queue.ts';
 import type { LocalSpans } from './spans.ts';
-import type { LocalTenant } from './tenant.ts';
+import { LOCAL_SCOPES, type LocalTenant } from './tenant.ts';
 
 /** Attempts to open a session that rate limits refuse, each after the time that they name. */
 const MAX_OPEN_ATTEMPTS = 20;
@@ -81,7 +80,7 @@ export class Connection {
       tokenId: tenant.tokenId,
       tools,
       toolFilter: undefined,
-      scopes: ALL_SCOPES,
+      scopes: LOCAL_SCOPES,
       stateKey: STATE_KEY,
       connections: tenant.connections,
       get sessionId() {

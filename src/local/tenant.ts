@@ -18,7 +18,7 @@ import {
 import type { Host } from '../tenant/host.ts';
 import type { Operation } from '../tenant/operation.ts';
 import { StorageFailure } from '../tenant/storage/database.ts';
-import { ALL_SCOPES } from '../tools/families.ts';
+import { RECORDS_SCOPE, SCOPES, type Scope } from '../tools/families.ts';
 import { isRemoteTool } from '../tools/remote-tool.ts';
 import { type LocalConnections, NO_CONNECTIONS } from './connections.ts';
 import type { LocalDatabase } from './database.ts';
@@ -28,6 +28,8 @@ import { readMigrations } from './migrations.ts';
 import { isOtherRunningProcess } from './processes.ts';
 
 const TENANT = 'local';
+/** Its connections are in a file, which its user writes. */
+export const LOCAL_SCOPES: readonly Scope[] = [...SCOPES, RECORDS_SCOPE];
 /** Each data file has one token with all scopes: access to the file is the authorization. */
 const TOKEN_LABEL = 'stdio';
 const TOKEN_TTL_MS = 100 * 365 * 86_400_000;
@@ -128,12 +130,12 @@ export class LocalTenant {
     const known = requireValue(this.compartment.administration.tokens()).find(
       ({ label, revokedAt, expiresAt }) => label === TOKEN_LABEL && revokedAt === null && now < expiresAt,
     );
-    const token = { label: TOKEN_LABEL, scopes: ALL_SCOPES, ttlMs: TOKEN_TTL_MS };
+    const token = { label: TOKEN_LABEL, scopes: LOCAL_SCOPES, ttlMs: TOKEN_TTL_MS };
     if (known === undefined) return requireValue(this.compartment.administration.issueToken(token)).id;
-    if (ALL_SCOPES.every((scope) => known.scopes.includes(scope))) return known.id;
+    if (LOCAL_SCOPES.every((scope) => known.scopes.includes(scope))) return known.id;
     // An older release issued the token without the scopes of families that it did not have.
     return requireValue(
-      this.compartment.administration.changeScopes(known.id, { add: ALL_SCOPES, remove: [] }),
+      this.compartment.administration.changeScopes(known.id, { add: LOCAL_SCOPES, remove: [] }),
     ).id;
   }
 

@@ -31,8 +31,11 @@ export type Family = keyof typeof FAMILY_TEXTS;
 /** Reading what every agent of the tenant did. It is nobody's by default, and no document or list of scopes names it. */
 export const RECORDS_SCOPE = 'records:read';
 
-/** What a token may be allowed to do: read or write the data of one family, or read the records. */
-export type Scope = `${Family}:${'read' | 'write'}` | typeof RECORDS_SCOPE;
+/** Managing the tenant's connections to its own systems. Nobody has it by default either. */
+export const CONNECTIONS_SCOPE = 'connections:write';
+
+/** What a token may be allowed to do: read or write the data of one family, or administer a part of the tenant. */
+export type Scope = `${Family}:${'read' | 'write'}` | typeof RECORDS_SCOPE | typeof CONNECTIONS_SCOPE;
 
 /** The family of tools about the tenant itself. It has no scopes, because every valid token may call its tools. */
 export const UNSCOPED_FAMILY = 'tenant';
@@ -46,7 +49,7 @@ export const SCOPES: readonly Scope[] = FAMILIES.flatMap(
 );
 
 /** Every scope that a token can have. */
-export const ALL_SCOPES: readonly Scope[] = [...SCOPES, RECORDS_SCOPE];
+export const ALL_SCOPES: readonly Scope[] = [...SCOPES, RECORDS_SCOPE, CONNECTIONS_SCOPE];
 
 /** The description of a family for API documents; undefined for a family that is not declared here. */
 export function describeFamily(family: string): string | undefined {

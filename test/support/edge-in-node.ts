@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Hono } from 'hono';
 import { admin } from '../../src/edge/admin/admin.ts';
+import { memberConnections } from '../../src/edge/admin/member-connections.ts';
 import { toolsApi } from '../../src/edge/api/tools.ts';
 import { signToken } from '../../src/edge/auth/tokens.ts';
 import { boundary, prepare } from '../../src/edge/http/boundary.ts';
@@ -33,6 +34,7 @@ function edgeApp(catalogue: Catalogue) {
   app.use(prepare({ catalogue, serve: createServer }));
   app.all('/mcp', handleMcp);
   app.route('/v1', toolsApi);
+  app.route('/v1', memberConnections);
   app.route('/admin', admin);
   return app;
 }

@@ -57,6 +57,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'edge/api': ['tenant/records', 'remote', 'edge/tenant-client', 'edge/auth', 'edge/http', ...EDGE_HTTP],
   'edge/oauth': ['edge/auth', 'edge/http', ...EDGE_HTTP],
   'edge/admin': [
+    'edge/tenant-client',
     'connections',
     'edge/oauth',
     'edge/auth',

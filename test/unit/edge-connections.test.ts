@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { LOCAL_SCOPES } from '../../src/local/tenant.ts';
+import { SCOPES } from '../../src/tools/families.ts';
 import { text } from '../../src/tools/fields.ts';
 import { defineRemoteTool } from '../../src/tools/remote-tool.ts';
 import { openEdge } from '../support/edge-in-node.ts';
@@ -134,6 +136,78 @@ describe('the operator', () => {
     for (let n = 0; n < 64; n++) await edge.operate('PUT', `/connections/c${n}`, crm());
     expect(await edge.operate('PUT', '/connections/more', crm())).toMatchObject({ status: 409 });
     expect(await edge.operate('PUT', '/connections/c1', crm())).toMatchObject({ status: 200 });
+  });
+});
+
+describe('a token of the tenant', () => {
+  const manager =
+    (edge: Awaited<ReturnType<typeof openEdge>>) => async (method: string, path: string, body?: unknown) => {
+      const response = await edge.send(`/v1/connections${path}`, {
+        method,
+        headers: { 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, body: await response.json() };
+    };
+
+  test('with connections:write manages connections, but not those to addresses that are not public', async () => {
+    const scopes = ['connections:write', 'scar:read'] as const;
+    const edge = await openEdge([reads], { ...DEVELOPMENT, scopes });
+    const ask = manager(edge);
+    expect(await ask('PUT', '/crm', crm())).toMatchObject({ status: 200, body: { name: 'crm' } });
+    expect(await edge.v1('scar_fetch', { path: 'ok' })).toMatchObject({ status: 200 });
+    expect(await ask('POST', '/crm/test')).toMatchObject({ body: { reachable: true } });
+    expect(await ask('POST', '/crm/secret', { secret: `${CANARY}-2` })).toMatchObject({ status: 200 });
+    const inside = { ...crm(), url: 'https://10.0.0.1/', allow_internal: true };
+    expect(await ask('PUT', '/inside', inside)).toMatchObject({
+      status: 403,
+      body: { field: 'allow_internal' },
+    });
+    expect(await ask('PUT', '/orders', { kind: 'postgres', database: 'x' })).toMatchObject({ status: 403 });
+    await edge.operate('PUT', '/connections/inside', inside);
+    for (const [method, path] of [
+      ['PUT', ''],
+      ['POST', '/test'],
+      ['DELETE', ''],
+    ] as const)
+      expect(await ask(method, `/inside${path}`, crm())).toMatchObject({ status: 403 });
+    expect(await ask('POST', '/inside/secret', { secret: CANARY })).toMatchObject({ status: 403 });
+    const listed = await ask('GET', '');
+    expect(listed).toMatchObject({
+      status: 200,
+      body: { connections: [{ name: 'crm' }, { name: 'inside' }] },
+    });
+    expect(await ask('DELETE', '/crm')).toMatchObject({ status: 200 });
+    expect(await ask('DELETE', '/crm')).toMatchObject({ status: 404 });
+    expect(await ask('PUT', '/crm', { ...crm(), header: 'Host' })).toMatchObject({
+      status: 400,
+      body: { field: 'header' },
+    });
+    expect(JSON.stringify([listed, edge.test.lines])).not.toContain('CANARY');
+  });
+
+  test('without it manages none, whatever else it has', async () => {
+    const edge = await openEdge([], DEVELOPMENT);
+    const ask = manager(edge);
+    for (const [method, path, body] of [
+      ['GET', ''],
+      ['PUT', '/crm', crm()],
+      ['POST', '/crm/secret', { secret: CANARY }],
+      ['POST', '/crm/test'],
+      ['POST', '/rewrap'],
+      ['DELETE', '/crm'],
+    ] as const)
+      expect(await ask(method, path, body)).toMatchObject({
+        status: 403,
+        body: { code: 'insufficient_scope' },
+      });
+    const response = await edge.send('/v1/connections', { headers: { authorization: 'Bearer x' } });
+    expect(response.status).toBe(401);
+  });
+
+  test('has it only if it is named', () => {
+    expect(SCOPES).not.toContain('connections:write');
+    expect(LOCAL_SCOPES).not.toContain('connections:write');
   });
 });
 

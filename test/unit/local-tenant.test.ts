@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS, DEFAULT_STORAGE_QUOTA_BYTES } from '../../src/config.ts';
 import { type LocalDatabase, openDatabase } from '../../src/local/database.ts';
+import { LOCAL_SCOPES } from '../../src/local/tenant.ts';
 import { SLICE_PAUSE_MS } from '../../src/tenant/streams/fan-out.ts';
-import { ALL_SCOPES } from '../../src/tools/families.ts';
 import { FakeTime, START } from '../support/fake-time.ts';
 import { listening, openLocal, TemporaryDirectory, type TestLocal } from '../support/local.ts';
 
@@ -46,7 +46,7 @@ test('a file has one tenant and one token with every scope, found again by whoev
     value: { id: 'local', status: 'active' },
   });
   const { token } = await second.answer('tenant_limits');
-  expect(token).toMatchObject({ scopes: [...ALL_SCOPES] });
+  expect(token).toMatchObject({ scopes: [...LOCAL_SCOPES] });
 });
 
 test('a token from a release with fewer families gets the scopes of the others when the file is opened', async () => {
@@ -56,9 +56,9 @@ test('a token from a release with fewer families gets the scopes of the others w
   expect(second.tenant.tokenId).toBe(first.tenant.tokenId);
   expect(await second.answer('scar_list')).toMatchObject({ scars: [] });
   const { token } = await second.answer('tenant_limits');
-  expect(token).toMatchObject({ scopes: [...ALL_SCOPES] });
+  expect(token).toMatchObject({ scopes: [...LOCAL_SCOPES] });
   const [row] = second.db.exec<{ scopes: string }>('SELECT scopes FROM tokens');
-  expect(row?.scopes.split(' ').sort()).toEqual([...ALL_SCOPES, 'future:read'].sort());
+  expect(row?.scopes.split(' ').sort()).toEqual([...LOCAL_SCOPES, 'future:read'].sort());
 });
 
 test('a token that is no longer good is replaced by the next process', () => {

@@ -6,6 +6,7 @@ import { canCarrySecret, isSecretValue } from '../../connections/http/headers.ts
 import { type ConnectionKey, rewrapSecret, sealSecret } from '../../connections/seal.ts';
 import { examineDatabase } from '../../postgres/check.ts';
 import type { StoredConnections } from '../../tenant/connection-administration.ts';
+import type { TenantId } from '../../tenant/contract/call.ts';
 import {
   CONNECTION_NAME,
   type ConnectionInfo,
@@ -21,7 +22,19 @@ import { ToolError } from '../../tools/errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { AdminRefusal, bodyOf, type Ctx, isoTime, resultOf, tenantOf } from './refusals.ts';
 
-/** The connections of one tenant to its own systems. A secret arrives here, is encrypted here, and is never shown again. */
+/**
+ * The connections of one tenant to its own systems, for the operator and for tokens with `connections:write`. A secret
+ * arrives here, is encrypted here, and is never shown again.
+ */
+
+/** The tenant whose connections a request is about. */
+export interface ConnectionOwner {
+  readonly id: TenantId;
+  readonly tenant: ReturnType<typeof tenantOf>['tenant'];
+  /** Only the operator manages what leads to addresses that are not public, or to a shared database. */
+  readonly isOperator: boolean;
+}
+type OwnerOf = (c: Ctx) => Promise<ConnectionOwner>;
 
 /** How long the service behind a connection may take to answer a test, in milliseconds. */
 const TEST_MS = 10_000;
@@ -81,7 +94,15 @@ function keysOf(c: Ctx): readonly [ConnectionKey, ...ConnectionKey[]] {
 function httpTargetOf(
   c: Ctx,
   { kind, url, header, allow_internal: internal }: z.output<typeof newHttpConnection>,
+  { isOperator }: ConnectionOwner,
 ): HttpTarget {
+  if (internal && !isOperator)
+    throw new AdminRefusal(
+      403,
+      'forbidden',
+      'allow_internal: only the operator can allow an address that is not public.',
+      'allow_internal',
+    );
   const destination = parseDestination(url, internal, c.var.isolate.connections.policy);
   if (destination.ok) return { kind, url: destination.value, header, internal };
   throw new AdminRefusal(400, 'invalid_input', `url: ${destination.error}.`, 'url');
@@ -96,46 +117,51 @@ function postgresTargetOf(
   throw new AdminRefusal(400, 'invalid_input', message, 'database');
 }
 
+/** @throws AdminRefusal when only the operator may change what leads there */
+function requireManageable({ isOperator }: ConnectionOwner, target: ConnectionTarget | undefined): void {
+  if (isOperator || target === undefined || (target.kind === 'http' && !target.internal)) return;
+  const message =
+    'Only the operator manages connections to shared databases and to addresses that are not public.';
+  throw new AdminRefusal(403, 'forbidden', message);
+}
+
 /** What is stored of one connection, and whose it is. */
-async function storedOf(c: Ctx): Promise<{ instance: string; connection: StoredConnection }> {
+async function storedOf(
+  c: Ctx,
+  { tenant }: ConnectionOwner,
+): Promise<{ instance: string; connection: StoredConnection }> {
   const name = nameOf(c);
-  const { instance, connections } = await resultOf<StoredConnections>(
-    c,
-    tenantOf(c).tenant.storedConnections(),
-  );
+  const { instance, connections } = await resultOf<StoredConnections>(c, tenant.storedConnections());
   const connection = connections.find((stored) => stored.name === name);
   if (connection !== undefined) return { instance, connection };
   throw new AdminRefusal(404, 'not_found', 'The tenant has no such connection.');
 }
 
-export const connections = new Hono<AppEnv>();
-
-connections.get('/tenants/:id/connections', async (c) => {
-  const listed = await resultOf<ConnectionInfo[]>(c, tenantOf(c).tenant.connections());
+async function list(c: Ctx, { tenant }: ConnectionOwner): Promise<Response> {
+  const listed = await resultOf<ConnectionInfo[]>(c, tenant.connections());
   return c.json({ connections: listed.map(connectionJson) });
-});
+}
 
-connections.put('/tenants/:id/connections/:name', async (c) => {
-  const { id, tenant } = tenantOf(c);
+async function set(c: Ctx, owner: ConnectionOwner): Promise<Response> {
+  const { id, tenant } = owner;
   const name = nameOf(c);
   const asked = await bodyOf(c, newConnection);
+  const { instance, connections } = await resultOf<StoredConnections>(c, tenant.storedConnections());
+  requireManageable(owner, connections.find((stored) => stored.name === name)?.target);
   if (asked.kind === 'postgres') {
-    const linked = tenant.setConnection({ name, target: postgresTargetOf(c, asked) });
+    requireManageable(owner, asked);
+    const target = postgresTargetOf(c, asked);
+    const linked = tenant.setConnection({ name, target });
     return c.json(connectionJson(await resultOf<ConnectionInfo>(c, linked)));
   }
-  const target = httpTargetOf(c, asked);
+  const target = httpTargetOf(c, asked, owner);
   const [key] = keysOf(c);
-  const { instance } = await resultOf<StoredConnections>(c, tenant.storedConnections());
   const sealed = await sealSecret(key, { tenant: id, instance, name, target }, asked.secret);
-  const set = await resultOf<ConnectionInfo>(
-    c,
-    tenant.setConnection({ name, target, secret: sealed, instance }),
-  );
-  return c.json(connectionJson(set));
-});
+  const connection = { name, target, secret: sealed, instance };
+  return c.json(connectionJson(await resultOf<ConnectionInfo>(c, tenant.setConnection(connection))));
+}
 
-connections.post('/tenants/:id/connections/rewrap', async (c) => {
-  const { id, tenant } = tenantOf(c);
+async function rewrap(c: Ctx, { id, tenant }: ConnectionOwner): Promise<Response> {
   const keys = keysOf(c);
   const { instance, connections: stored } = await resultOf<StoredConnections>(c, tenant.storedConnections());
   const left: string[] = [];
@@ -148,50 +174,55 @@ connections.post('/tenants/:id/connections/rewrap', async (c) => {
     else if (await resultOf<boolean>(c, tenant.rewrapConnection(name, sealed, after))) rewrapped++;
   }
   return c.json({ rewrapped, left });
-});
+}
 
-connections.post('/tenants/:id/connections/:name/secret', async (c) => {
-  const { id, tenant } = tenantOf(c);
+async function rotate(c: Ctx, owner: ConnectionOwner): Promise<Response> {
+  const { id, tenant } = owner;
   const { secret: entered } = await bodyOf(c, newSecret);
   const [key] = keysOf(c);
-  const { instance, connection } = await storedOf(c);
+  const { instance, connection } = await storedOf(c, owner);
   if (!hasSecret(connection)) {
     const message = 'The connection has no secret: the key of its database is in the setting DATABASES.';
     throw new AdminRefusal(409, 'conflict', message);
   }
   const { name, target } = connection;
+  requireManageable(owner, target);
   const sealed = await sealSecret(key, { tenant: id, instance, name, target }, entered);
   return c.json(
     connectionJson(await resultOf<ConnectionInfo>(c, tenant.rotateConnection(name, target, sealed))),
   );
-});
+}
 
-connections.post('/tenants/:id/connections/:name/test', async (c) => {
-  const { connection, instance } = await storedOf(c);
+async function tryOut(c: Ctx, owner: ConnectionOwner): Promise<Response> {
+  const { connection, instance } = await storedOf(c, owner);
+  requireManageable(owner, connection.target);
   const { name } = connection;
   const signal = AbortSignal.timeout(TEST_MS);
   const startedAt = Date.now();
   try {
     const answer = hasSecret(connection)
-      ? { status: await statusOf(c, connection, instance, signal) }
+      ? { status: await statusOf(c, owner, { connection, instance, signal }) }
       : { problems: await problemsOf(c, connection, signal) };
     return c.json({ name, reachable: true, ...answer, took_ms: Date.now() - startedAt });
   } catch (cause) {
     if (!(cause instanceof ToolError)) throw cause;
     return c.json({ name, reachable: false, problem: cause.message, took_ms: Date.now() - startedAt });
   }
-});
+}
 
 /** What the service behind a connection answers to `GET`. */
 async function statusOf(
   c: Ctx,
-  connection: StoredHttpConnection,
-  instance: string,
-  signal: AbortSignal,
+  { id }: ConnectionOwner,
+  {
+    connection,
+    instance,
+    signal,
+  }: { connection: StoredHttpConnection; instance: string; signal: AbortSignal },
 ): Promise<number> {
   const { name } = connection;
   const { trace } = c.var.arrival;
-  const call = { tenant: tenantOf(c).id, signal, trace, writes: false, now: Date.now() };
+  const call = { tenant: id, signal, trace, writes: false, now: Date.now() };
   const opened = new CallConnections(c.var.isolate.connections, call, [
     { ...connection, instance, gate: ADMITTED },
   ]);
@@ -210,7 +241,27 @@ async function problemsOf(
   throw new ToolError('unavailable', 'The database is not declared in the setting DATABASES any more.');
 }
 
-connections.delete('/tenants/:id/connections/:name', async (c) => {
-  const { tenant } = tenantOf(c);
-  return c.json(connectionJson(await resultOf<ConnectionInfo>(c, tenant.removeConnection(nameOf(c)))));
-});
+async function remove(c: Ctx, owner: ConnectionOwner): Promise<Response> {
+  const { connection } = await storedOf(c, owner);
+  requireManageable(owner, connection.target);
+  return c.json(
+    connectionJson(await resultOf<ConnectionInfo>(c, owner.tenant.removeConnection(connection.name))),
+  );
+}
+
+/** The routes, below `path`, for whoever `ownerOf` admits. */
+export function connectionRoutes(path: string, ownerOf: OwnerOf): Hono<AppEnv> {
+  const routes = new Hono<AppEnv>();
+  routes.get(path, async (c) => list(c, await ownerOf(c)));
+  routes.post(`${path}/rewrap`, async (c) => rewrap(c, await ownerOf(c)));
+  routes.put(`${path}/:name`, async (c) => set(c, await ownerOf(c)));
+  routes.post(`${path}/:name/secret`, async (c) => rotate(c, await ownerOf(c)));
+  routes.post(`${path}/:name/test`, async (c) => tryOut(c, await ownerOf(c)));
+  routes.delete(`${path}/:name`, async (c) => remove(c, await ownerOf(c)));
+  return routes;
+}
+
+export const connections = connectionRoutes('/tenants/:id/connections', async (c) => ({
+  ...tenantOf(c),
+  isOperator: true,
+}));
