@@ -169,6 +169,7 @@ describe('a request that fails', () => {
 
   test.each([
     ['seconds', '120', 120_000],
+    ['more seconds than anybody waits', '9'.repeat(400), 86_400_000],
     ['a date', new Date(Date.UTC(2026, 0, 1) + 90_000).toUTCString(), 90_000],
   ])(
     'tells the caller to wait when the service asks for long, in %s',

@@ -12,6 +12,8 @@ const PUBLIC_CONTRACTS = [
   ['src/tools/tool.ts', 'Sql'],
   ['src/tools/errors.ts', 'ToolError'],
   ['src/tools/remote-tool.ts', 'defineRemoteTool'],
+  ['src/tools/remote-tool.ts', 'RemoteContext'],
+  ['src/tools/connection.ts', 'HttpConnection'],
   ['src/tenant/contract/call.ts', 'CallHandler'],
   ['src/tenant/storage/database.ts', 'Database'],
   ['src/tenant/host.ts', 'Host'],

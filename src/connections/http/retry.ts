@@ -3,6 +3,8 @@
 export const MAX_ATTEMPTS = 3;
 const BASE_MS = 200;
 const MAX_WAIT_MS = 5000;
+/** What a service asks for beyond a day is read as a day. */
+const MAX_RETRY_AFTER_MS = 86_400_000;
 /** Methods that have the same effect when they are repeated (RFC 9110, section 9.2.2). */
 const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 /** Statuses after which the same request can succeed. */
@@ -13,9 +15,8 @@ export const isTransient = (status: number) => TRANSIENT.includes(status);
 /** How long a service asks to wait, in milliseconds (RFC 9110, section 10.2.3); undefined when it does not say. */
 export function retryAfterOf(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);
 }
 
 /**
