@@ -149,3 +149,41 @@ export const Empty = ({ title, children }: { title: string; children?: Child }) 
     {children}
   </div>
 );
+
+/** The head of a table. @param columns the names; one that begins with # is of numbers, which stand at the right */
+export const Head = ({ columns }: { columns: readonly string[] }) => (
+  <thead>
+    <tr>
+      {columns.map((name) => (
+        <th scope="col" class={name.startsWith('#') ? 'number' : undefined}>
+          {name.replace('#', '')}
+        </th>
+      ))}
+    </tr>
+  </thead>
+);
+
+interface Tab {
+  readonly name: string;
+  readonly href: string;
+  readonly isCurrent: boolean;
+}
+
+/** Filters of which one is chosen by one click. */
+export const Tabs = ({ label, tabs }: { label: string; tabs: readonly Tab[] }) => (
+  <nav class="tabs" aria-label={label}>
+    {tabs.map(({ name, href, isCurrent }) => (
+      <a href={href} aria-current={isCurrent ? 'true' : undefined}>
+        {name}
+      </a>
+    ))}
+  </nav>
+);
+
+/** A text to filter by. */
+export const Field = ({ label, name, value }: { label: string; name: string; value: string | undefined }) => (
+  <label>
+    {label}
+    <input name={name} value={value ?? ''} maxlength={256} placeholder="any" />
+  </label>
+);

@@ -183,8 +183,8 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
   .h-rev { grid-area: rev; font-weight: 600; } .h-op { grid-area: op; } .h-by { grid-area: by; } .rows .h-bytes { grid-area: bytes; text-align: right; } .rows .h-age { grid-area: age; text-align: right; } .h-run { grid-area: run; } .h-diff { grid-area: diff; text-align: right; }
   .days tr, .buckets tr { grid-template-columns: 1fr auto auto; grid-template-areas: "day day rate" "bar bar bar" "lookups refused saved"; }
   .days .d-day, .d-day { grid-area: day; font-weight: 600; white-space: normal; } .d-bar { grid-area: bar; } .rows .d-rate { grid-area: rate; text-align: right; } .rows .d-lookups { grid-area: lookups; text-align: left; color: var(--soft); font-size: 0.8125rem; } .rows .d-saved { grid-area: saved; text-align: right; font-size: 0.8125rem; } .rows .d-refused { grid-area: refused; font-size: 0.8125rem; }
-  .tokens tr { grid-template-columns: 1fr auto; grid-template-areas: "label state" "used used" "scopes scopes" "calls id" "refused refused"; }
-  .t-label { grid-area: label; font-weight: 600; } .t-state { grid-area: state; } .t-scopes { grid-area: scopes; } .t-used { grid-area: used; } .t-calls { grid-area: calls; } .t-refused { grid-area: refused; } .t-id { grid-area: id; }
+  .tokens tr { grid-template-columns: 1fr auto; grid-template-areas: "label state" "used used" "scopes scopes" "calls id"; }
+  .t-label { grid-area: label; font-weight: 600; } .t-state { grid-area: state; } .t-scopes { grid-area: scopes; } .t-used { grid-area: used; } .rows .t-calls { grid-area: calls; text-align: left; font-size: 0.8125rem; } .rows .t-refused { grid-area: calls; justify-self: center; font-size: 0.8125rem; } .t-id { grid-area: id; }
   .card-head .status { margin-left: 0; }
   .fixes li { grid-template-columns: 4rem 1fr; }
   .unit { display: inline; }

@@ -3,7 +3,7 @@ import { blackboardList } from '../../../tools/blackboard/list.ts';
 import { ownOrigin } from '../../http/host.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { age, count, Empty, Older, query } from '../parts.tsx';
+import { age, count, Empty, Field, Head, Older, query, Tabs } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** The boards of the tenant, and the cells of one of them. */
@@ -45,17 +45,7 @@ export async function boardsPage(visit: Visit): Promise<Response> {
 
 const BoardTable = ({ boards, home }: { boards: readonly Board[]; home: string }) => (
   <table class="rows boards">
-    <thead>
-      <tr>
-        <th scope="col">Board</th>
-        <th scope="col" class="number">
-          Cells
-        </th>
-        <th scope="col" class="number">
-          Last write
-        </th>
-      </tr>
-    </thead>
+    <Head columns={['Board', '#Cells', '#Last write']} />
     <tbody>
       {boards.map(({ run_id: board, cells, age_s }) => (
         <tr>
@@ -109,23 +99,18 @@ export async function boardPage(visit: Visit): Promise<Response> {
             {isMinimum && ' or more'} {total === 1 ? 'cell' : 'cells'}
           </span>
         </h1>
-        <nav class="tabs" aria-label="Claims">
-          {STATES.map(([state, name]) => (
-            <a
-              href={here + query({ board, prefix, claimed: state })}
-              aria-current={filters.claimed === state ? 'true' : undefined}
-            >
-              {name}
-            </a>
-          ))}
-        </nav>
+        <Tabs
+          label="Claims"
+          tabs={STATES.map(([state, name]) => ({
+            name,
+            href: here + query({ board, prefix, claimed: state }),
+            isCurrent: filters.claimed === state,
+          }))}
+        />
         <form class="filters" method="get" action={here}>
           <input type="hidden" name="board" value={board} />
           {filters.claimed !== undefined && <input type="hidden" name="claimed" value={filters.claimed} />}
-          <label>
-            Keys that begin with
-            <input name="prefix" value={prefix ?? ''} maxlength={256} placeholder="any" />
-          </label>
+          <Field label="Keys that begin with" name="prefix" value={prefix} />
           <button type="submit">Filter</button>
         </form>
         {entries.length === 0 ? (
@@ -145,20 +130,7 @@ export async function boardPage(visit: Visit): Promise<Response> {
 
 const CellTable = ({ cells, board, home }: { cells: readonly Cell[]; board: string; home: string }) => (
   <table class="rows cells">
-    <thead>
-      <tr>
-        <th scope="col">Cell</th>
-        <th scope="col">Value</th>
-        <th scope="col">Claim</th>
-        <th scope="col" class="number">
-          Revision
-        </th>
-        <th scope="col">By</th>
-        <th scope="col" class="number">
-          Written
-        </th>
-      </tr>
-    </thead>
+    <Head columns={['Cell', 'Value', 'Claim', '#Revision', 'By', '#Written']} />
     <tbody>
       {cells.map((cell) => (
         <tr>

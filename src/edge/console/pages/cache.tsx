@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { consoleCache } from '../../../transport-tools/console.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { count, Empty, Meter, percent, size, Tiles, usd } from '../parts.tsx';
+import { count, Empty, Head, Meter, percent, size, Tabs, Tiles, usd } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** What the cache of model answers has saved. */
@@ -42,16 +42,14 @@ export async function cachePage(visit: Visit): Promise<Response> {
     body: (
       <>
         <h1>Cache</h1>
-        <nav class="tabs" aria-label="Time">
-          {RANGES.map(([value, name]) => (
-            <a
-              href={value === undefined ? home : `${home}?days=${value}`}
-              aria-current={value === days ? 'true' : undefined}
-            >
-              {name}
-            </a>
-          ))}
-        </nav>
+        <Tabs
+          label="Time"
+          tabs={RANGES.map(([value, name]) => ({
+            name,
+            href: value === undefined ? home : `${home}?days=${value}`,
+            isCurrent: value === days,
+          }))}
+        />
         <Tiles tiles={tiles} />
         {lookups === 0 ? (
           <Empty title="Nothing was looked up in this time.">
@@ -80,21 +78,7 @@ export async function cachePage(visit: Visit): Promise<Response> {
 
 const Days = ({ days }: { days: Stats['by_day'] }) => (
   <table class="rows days">
-    <thead>
-      <tr>
-        <th scope="col">Day (UTC)</th>
-        <th scope="col">From the cache</th>
-        <th scope="col" class="number">
-          Hit rate
-        </th>
-        <th scope="col" class="number">
-          Lookups
-        </th>
-        <th scope="col" class="number">
-          Saved
-        </th>
-      </tr>
-    </thead>
+    <Head columns={['Day (UTC)', 'From the cache', '#Hit rate', '#Lookups', '#Saved']} />
     <tbody>
       {days.toReversed().map(({ day, answered, lookups, usd_saved: saved }) => (
         <tr>
@@ -118,21 +102,7 @@ const Days = ({ days }: { days: Stats['by_day'] }) => (
 
 const Models = ({ models }: { models: Stats['by_model'] }) => (
   <table class="rows days">
-    <thead>
-      <tr>
-        <th scope="col">Model</th>
-        <th scope="col">From the cache</th>
-        <th scope="col" class="number">
-          Hit rate
-        </th>
-        <th scope="col" class="number">
-          Lookups
-        </th>
-        <th scope="col" class="number">
-          Saved
-        </th>
-      </tr>
-    </thead>
+    <Head columns={['Model', 'From the cache', '#Hit rate', '#Lookups', '#Saved']} />
     <tbody>
       {models.map((counters) => (
         <ModelRow counters={counters} />

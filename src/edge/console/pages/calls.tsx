@@ -11,9 +11,12 @@ import {
   count,
   duration,
   Empty,
+  Field,
+  Head,
   Older,
   query,
   Status,
+  Tabs,
   Tiles,
   Time,
 } from '../parts.tsx';
@@ -82,16 +85,14 @@ export async function callsPage(visit: Visit): Promise<Response> {
       <>
         <h1>Calls</h1>
         <Tiles tiles={tiles} />
-        <nav class="tabs" aria-label="Outcome">
-          {OUTCOMES.map(([outcome, name]) => (
-            <a
-              href={home + query({ ...filters, outcome })}
-              aria-current={filters.outcome === outcome ? 'true' : undefined}
-            >
-              {name}
-            </a>
-          ))}
-        </nav>
+        <Tabs
+          label="Outcome"
+          tabs={OUTCOMES.map(([outcome, name]) => ({
+            name,
+            href: home + query({ ...filters, outcome }),
+            isCurrent: filters.outcome === outcome,
+          }))}
+        />
         <FilterForm visit={visit} filters={filters} home={home} />
         {(calls.length === 0 || (isOnlyOperator && !isFiltered)) && (
           <NoCalls visit={visit} isFiltered={isFiltered} hasMore={next !== undefined} home={home} />
@@ -124,14 +125,8 @@ function FilterForm({ visit, filters, home }: { visit: Visit; filters: Filters; 
           ))}
         </select>
       </label>
-      <label>
-        Cell
-        <input name="key" value={filters.key ?? ''} maxlength={256} placeholder="any key" />
-      </label>
-      <label>
-        Client
-        <input name="client" value={filters.client ?? ''} maxlength={64} placeholder="any" />
-      </label>
+      <Field label="Cell" name="key" value={filters.key} />
+      <Field label="Client" name="client" value={filters.client} />
       <label>
         Within
         <select name="since">
@@ -155,19 +150,7 @@ function FilterForm({ visit, filters, home }: { visit: Visit; filters: Filters; 
 export function CallTable({ calls, tenant, now }: { calls: readonly Entry[]; tenant: string; now: number }) {
   return (
     <table class="rows calls">
-      <thead>
-        <tr>
-          <th scope="col">Time (UTC)</th>
-          <th scope="col">Tool</th>
-          <th scope="col">Status</th>
-          <th scope="col">Arguments</th>
-          <th scope="col">Changed</th>
-          <th scope="col" class="number">
-            Took
-          </th>
-          <th scope="col">Caller</th>
-        </tr>
-      </thead>
+      <Head columns={['Time (UTC)', 'Tool', 'Status', 'Arguments', 'Changed', '#Took', 'Caller']} />
       <tbody>
         {calls.map((call) => (
           <tr>

@@ -4,7 +4,7 @@ import { blackboardRead } from '../../../tools/blackboard/read.ts';
 import { diffLines } from '../diff.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { age, count, duration, Empty, query, Time } from '../parts.tsx';
+import { age, count, duration, Empty, Head, query, Time } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** One cell: its value as text, who holds it, its history, and what changed between two revisions. */
@@ -182,21 +182,7 @@ function History({
   const { board, key, home } = place;
   return (
     <table class="rows history">
-      <thead>
-        <tr>
-          <th scope="col">Revision</th>
-          <th scope="col">What</th>
-          <th scope="col">By</th>
-          <th scope="col" class="number">
-            Bytes
-          </th>
-          <th scope="col" class="number">
-            When
-          </th>
-          <th scope="col">Run</th>
-          <th scope="col">Change</th>
-        </tr>
-      </thead>
+      <Head columns={['Revision', 'What', 'By', '#Bytes', '#When', 'Run', 'Change']} />
       <tbody>
         {versions.map(({ rev, op, by, age_s, bytes }, index) => {
           const before = versions[index + 1]?.rev;

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { consoleFailures } from '../../../transport-tools/console.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { age, count, Empty, Meter, Older, query } from '../parts.tsx';
+import { age, count, Empty, Field, Meter, Older, query, Tabs } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** The failures that agents have recorded, with what fixed them. */
@@ -50,22 +50,17 @@ export async function failuresPage(visit: Visit): Promise<Response> {
           What went wrong once, so that no agent repeats it: agents ask here before a risky action and after a
           failure, and report which fix worked.
         </p>
-        <nav class="tabs" aria-label="State">
-          {STATES.map(([state, name]) => (
-            <a
-              href={home + query({ ...filters, status: state })}
-              aria-current={filters.status === state ? 'true' : undefined}
-            >
-              {name}
-            </a>
-          ))}
-        </nav>
+        <Tabs
+          label="State"
+          tabs={STATES.map(([state, name]) => ({
+            name,
+            href: home + query({ ...filters, status: state }),
+            isCurrent: filters.status === state,
+          }))}
+        />
         <form class="filters" method="get" action={home}>
           {filters.status !== undefined && <input type="hidden" name="status" value={filters.status} />}
-          <label>
-            Tool
-            <input name="tool" value={tool ?? ''} maxlength={128} placeholder="any" />
-          </label>
+          <Field label="Tool" name="tool" value={tool} />
           <label>
             Order
             <select name="sort">

@@ -3,7 +3,7 @@ import { recordsSummary } from '../../../tenant/records/reading/summary.ts';
 import { consoleLimits } from '../../../transport-tools/console.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { count, duration, Meter, size, Tiles, Time } from '../parts.tsx';
+import { count, duration, Head, Meter, size, Tiles, Time } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** What may still be called and stored, and which limits have refused calls in the last hour. */
@@ -111,26 +111,16 @@ const BucketTable = ({
   home: string;
 }) => (
   <table class="rows buckets">
-    <thead>
-      <tr>
-        <th scope="col">Bucket</th>
-        <th scope="col">Level</th>
-        <th scope="col" class="number">
-          Left
-        </th>
-        <th scope="col" class="number">
-          Refill a second
-        </th>
-        <th scope="col" class="number">
-          Full in
-        </th>
-        {hasRefusals && (
-          <th scope="col" class="number">
-            Refused, last hour
-          </th>
-        )}
-      </tr>
-    </thead>
+    <Head
+      columns={[
+        'Bucket',
+        'Level',
+        '#Left',
+        '#Refill a second',
+        '#Full in',
+        ...(hasRefusals ? ['#Refused, last hour'] : []),
+      ]}
+    />
     <tbody>
       {rows.map(
         ({ bucket: { tool, remaining, capacity, refill_per_s: rate, resets_in_ms: ms }, refused }) => (

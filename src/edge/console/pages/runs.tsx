@@ -1,7 +1,7 @@
 import { type RunEntry, runsList } from '../../../tenant/records/reading/run-list.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { count, duration, Empty, Older, query, Time } from '../parts.tsx';
+import { count, duration, Empty, Field, Head, Older, query, Time } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** What single agents did, newest first. */
@@ -29,14 +29,8 @@ export async function runsPage(visit: Visit): Promise<Response> {
           else a token and client without ten idle minutes.
         </p>
         <form class="filters" method="get" action={home}>
-          <label>
-            Client
-            <input name="client" value={client ?? ''} maxlength={64} placeholder="any" />
-          </label>
-          <label>
-            Token
-            <input name="token" value={token ?? ''} maxlength={64} placeholder="any id" />
-          </label>
+          <Field label="Client" name="client" value={client} />
+          <Field label="Token" name="token" value={token} />
           <button type="submit">Filter</button>
           {Object.keys(filters).length > 0 && (
             <a class="clear" href={home}>
@@ -67,26 +61,7 @@ export async function runsPage(visit: Visit): Promise<Response> {
 function RunTable({ runs, home, now }: { runs: readonly RunEntry[]; home: string; now: number }) {
   return (
     <table class="rows runs">
-      <thead>
-        <tr>
-          <th scope="col">Run</th>
-          <th scope="col">Client</th>
-          <th scope="col">Began (UTC)</th>
-          <th scope="col" class="number">
-            Lasted
-          </th>
-          <th scope="col" class="number">
-            Calls
-          </th>
-          <th scope="col" class="number">
-            Not ok
-          </th>
-          <th scope="col" class="number">
-            Changed
-          </th>
-          <th scope="col">Token</th>
-        </tr>
-      </thead>
+      <Head columns={['Run', 'Client', 'Began (UTC)', '#Lasted', '#Calls', '#Not ok', '#Changed', 'Token']} />
       <tbody>
         {runs.map((run) => (
           <tr>

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { recordsTokens } from '../../../tenant/records/reading/token-list.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { count, duration, Empty, query, Time } from '../parts.tsx';
+import { count, duration, Empty, Head, query, Time } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** The tokens of the tenant, and the clients that members have let in. */
@@ -30,21 +30,7 @@ export async function tokensPage(visit: Visit): Promise<Response> {
           <Empty title="There are no tokens." />
         ) : (
           <table class="rows tokens">
-            <thead>
-              <tr>
-                <th scope="col">Label</th>
-                <th scope="col">State</th>
-                <th scope="col">Scopes</th>
-                <th scope="col">Last used (UTC)</th>
-                <th scope="col" class="number">
-                  Calls
-                </th>
-                <th scope="col" class="number">
-                  Refused
-                </th>
-                <th scope="col">Token</th>
-              </tr>
-            </thead>
+            <Head columns={['Label', 'State', 'Scopes', 'Last used (UTC)', '#Calls', '#Refused', 'Token']} />
             <tbody>
               {tokens.map((token) => (
                 <TokenRow token={token} now={now} home={home} />
