@@ -117,3 +117,35 @@ test('an answer that does not fit the question is refused in a sentence', async 
     structuredContent: { error: { code: 'invalid_input' } },
   });
 });
+
+test('a call of a remote tool in a batch is refused, and the rest of the batch is answered', async () => {
+  let ran = 0;
+  const edge = await openEdge([
+    quiet(async () => {
+      ran++;
+      return { said: 'it' };
+    }),
+  ]);
+  const called = (id: number) => ({
+    jsonrpc: '2.0',
+    id,
+    method: 'tools/call',
+    params: { name: 'scar_quiet', arguments: { what: 'it' } },
+  });
+  const response = await edge.send('/mcp', {
+    method: 'POST',
+    body: JSON.stringify([called(1), called(2), { jsonrpc: '2.0', id: 3, method: 'ping' }]),
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      'mcp-protocol-version': '2025-03-26',
+    },
+  });
+  const refused = { isError: true, structuredContent: { error: { code: 'invalid_input' } } };
+  expect(await response.json()).toMatchObject([
+    { id: 1, result: refused },
+    { id: 2, result: refused },
+    { id: 3, result: {} },
+  ]);
+  expect(ran).toBe(0);
+});

@@ -21,6 +21,10 @@ export function inSequence(context: RequestContext, binding: BoundServer): Bound
   };
   const run: BoundServer['call'] = async (request) => {
     const { traceId } = request.caller.trace;
+    if (isRemote(context, request.tool)) {
+      context.logRefusedCall(request.tool, 'invalid_input');
+      return runsAlone(traceId);
+    }
     if (answered >= MAX_RESULT_BYTES) return refuse(request.tool, traceId);
     // A chain of calls without a pause would keep the isolate from reading its other connections.
     await new Promise((resolve) => setTimeout(resolve, 0));
@@ -38,6 +42,17 @@ export function inSequence(context: RequestContext, binding: BoundServer): Bound
       return outcome;
     },
   };
+}
+
+function isRemote({ isolate, toolFilter }: RequestContext, name: string): boolean {
+  const tool = isolate.tools.find(name, toolFilter);
+  return tool !== undefined && isRemoteTool(tool);
+}
+
+/** What a remote tool answers is known only after the other calls of the batch, so its size could not be counted. */
+function runsAlone(trace_id: string): CallOutcome {
+  const message = 'This tool reaches other systems and cannot be called in a batch. Send its call alone.';
+  return { kind: 'error', error: { code: 'invalid_input', message, retryable: false, trace_id } };
 }
 
 /** Whether an answer can be withheld: the call has changed nothing but counters, or a lease that ends by itself. */
