@@ -36,12 +36,18 @@ export class AdminRequests {
   }
 
   /** A document that is sent as it is read. @returns its bytes */
-  async download(path: string): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#fetch(
-      path,
-      { headers: this.#headers },
-      AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS),
-    );
+  download(path: string): Promise<ReadableStream<Uint8Array>> {
+    return this.#open(path, {}, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS));
+  }
+
+  /** A stream of server-sent events, which has no end of its own. @param lastEventId where it resumes */
+  events(path: string, lastEventId?: string): Promise<ReadableStream<Uint8Array>> {
+    const resumes = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId };
+    return this.#open(path, { Accept: 'text/event-stream', ...resumes });
+  }
+
+  async #open(path: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal) {
+    const response = await this.#fetch(path, { headers: { ...this.#headers, ...headers } }, signal);
     if (response.ok && response.body !== null) return response.body;
     throw this.#failure(response.status, parseJson(await response.text()));
   }
@@ -55,9 +61,13 @@ export class AdminRequests {
     );
   }
 
-  async #fetch(path: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
+  async #fetch(path: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
     try {
-      return await fetch(`${this.#server.url}/admin${path}`, { ...init, redirect: 'manual', signal });
+      return await fetch(`${this.#server.url}/admin${path}`, {
+        ...init,
+        redirect: 'manual',
+        signal: signal ?? null,
+      });
     } catch (error) {
       throw this.#unreachable(error);
     }

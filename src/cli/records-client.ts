@@ -95,6 +95,12 @@ export class RecordsClient {
     return this.#get(id, 'verify', {}, verifiedSchema);
   }
 
+  /** Calls as they end, as server-sent events. @param after the id of the call after which it begins */
+  follow(id: string, filters: Filters, after: number | undefined): Promise<ReadableStream<Uint8Array>> {
+    const lastEventId = after === undefined ? undefined : String(after);
+    return this.#admin.events(`${tenantPath(id)}/calls${searchOf(filters)}`, lastEventId);
+  }
+
   /** The records as NDJSON, gzip. */
   export(id: string, filters: Filters): Promise<ReadableStream<Uint8Array>> {
     return this.#admin.download(`${tenantPath(id)}/export${searchOf(filters)}`);

@@ -4,7 +4,14 @@ import { usageError } from './terminal.ts';
 /** The commands about what the agents of a tenant did. */
 
 export type RecordCommand =
-  | { name: 'calls' | 'runs'; id: string; filters: Readonly<Record<string, string>>; limit: number }
+  | {
+      name: 'calls';
+      id: string;
+      filters: Readonly<Record<string, string>>;
+      limit: number;
+      follow: boolean;
+    }
+  | { name: 'runs'; id: string; filters: Readonly<Record<string, string>>; limit: number }
   | { name: 'trace'; id: string; of: { run: number } | { trace: string }; limit: number }
   | { name: 'explain'; id: string; call: string }
   | { name: 'export'; id: string; filters: Readonly<Record<string, string>>; file: string }
@@ -20,6 +27,7 @@ export const RUN_FILTERS = ['since', 'until', 'token', 'client'] as const;
 export type RecordOptions = Partial<Record<(typeof CALL_FILTERS)[number] | 'limit' | 'out', string>> & {
   tool?: readonly string[];
   internal?: boolean;
+  follow?: boolean;
 };
 
 const LISTED = 50;
@@ -38,7 +46,13 @@ export function recordCommand(
   const limit = (fallback: number) => (given.limit === undefined ? fallback : parseCount(given.limit));
   switch (name) {
     case 'calls':
-      return { name, id, filters: callFilters(given, now), limit: limit(LISTED) };
+      return {
+        name,
+        id,
+        filters: callFilters(given, now),
+        limit: limit(LISTED),
+        follow: given.follow === true,
+      };
     case 'runs':
       return { name, id, filters: filtersOf(given, RUN_FILTERS, now), limit: limit(LISTED) };
     case 'trace':

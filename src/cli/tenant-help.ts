@@ -180,13 +180,14 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     summary: 'encrypt all secrets with the first key of CONNECTION_KEYS',
   },
   calls: {
-    usage: 'ID [--since TIME] [--until TIME] [--outcome OUTCOME] [--tool NAME] [--key KEY] ...',
+    usage: 'ID [--since TIME] [--until TIME] [--outcome OUTCOME] [--tool NAME] [--key KEY] [--follow] ...',
     summary: 'show what was called and refused, and how it ended',
     details: [
       ...TIME_DETAILS,
       'OUTCOME is ok, bad, answer, error, refused or started; bad is all that went wrong, conflicts included.',
       '--key KEY shows who read or changed a cell. --token and --client show one caller, --code CODE one reason,',
       '--run RUN one run. --internal shows as well what transports do for their clients, such as opening sessions.',
+      '--follow goes on with each call when it has ended; with --json it prints one call a line.',
       'The newest 50 are shown, the newest last; --limit COUNT shows more. With --json the newest comes first.',
     ],
   },

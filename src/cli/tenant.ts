@@ -13,6 +13,7 @@ import { MemberClient } from './member-client.ts';
 import { isMemberCommand, type MemberCommand } from './member-command.ts';
 import { RecordsClient } from './records-client.ts';
 import { isRecordCommand, type RecordCommand } from './records-command.ts';
+import { followCalls } from './records-follow.ts';
 import { adminKey, serverAddress } from './server-address.ts';
 import { actingAs, parseTenantCommand, type TenantCommand } from './tenant-command.ts';
 import { performForConnections } from './tenant-connections.ts';
@@ -205,6 +206,9 @@ async function main(): Promise<void> {
     const admin = new AdminRequests(server, adminKey(process.env), actingAs(argv));
     if (command.name === 'list') {
       brokenOff = await printList(new AdminClient(admin), command.query, json, stdoutWriter());
+    } else if (command.name === 'calls' && command.follow) {
+      const paint = painter(process.stdout.isTTY, process.env);
+      await followCalls(new RecordsClient(admin), command, { json, paint, write: stdoutWriter() });
     } else {
       const output = await outputOf(admin, command);
       if (json) print(output.document);

@@ -27,6 +27,7 @@ import type { Host } from './host.ts';
 import { type LoadedTenant, loadTenant } from './loaded-tenant.ts';
 import { TenantMeter } from './meter.ts';
 import { RecordReading } from './record-reading.ts';
+import { RecordWatch } from './record-watch.ts';
 import { RefusalCounter } from './records/refusals.ts';
 import { SignIn } from './sign-in.ts';
 import { hasSchema } from './storage/migrate.ts';
@@ -78,6 +79,7 @@ export class Compartment implements CallHandler {
   readonly #gates = new ConnectionGates();
   readonly #refusals = new RefusalCounter();
   readonly #flushTimer: FlushTimer;
+  readonly #watch: RecordWatch;
   readonly #meter: TenantMeter | undefined;
   #loaded: LoadedTenant | undefined;
   /** Topics that committed calls have touched and that are not announced yet. */
@@ -96,6 +98,7 @@ export class Compartment implements CallHandler {
     );
     const report = (cause: unknown) => this.#report('tenant.notify_failed', cause);
     this.#listeners = new Listeners({ db, later, wakeWithin, report }, listeners);
+    this.#watch = new RecordWatch(later, this.#listeners);
     const administered = {
       host,
       listeners: this.#listeners,
@@ -240,6 +243,11 @@ export class Compartment implements CallHandler {
       const loaded = this.#requireLoaded();
       if (!loaded.ok) return loaded;
       const { pipeline } = loaded.value;
+      // Only the operator's own API asks for it.
+      if (purpose.kind === 'calls') {
+        const watching = this.#listeners.initialState({ tokenId, session, purpose }, false, pipeline.rev);
+        return succeed({ state: watching, scopes: [], expiresAt: Number.MAX_SAFE_INTEGER, tools: [] });
+      }
       const admission = pipeline.admit(tokenId, session);
       if (!admission.ok) return admission;
       const { scopes, expiresAt, tools } = admission.value;
@@ -252,6 +260,9 @@ export class Compartment implements CallHandler {
   /** Adds an admitted stream and sends what its session has missed. */
   attach(listener: Listener): void {
     this.#listeners.attach(listener, this.#loaded?.pipeline.rev ?? 0);
+    if (listener.state.purpose.kind !== 'calls' || this.#loaded === undefined) return;
+    this.#loaded.records.flush();
+    listener.send({ kind: 'calls', last: this.#loaded.records.lastId });
   }
 
   /** Removes a closed stream. A session that exists for this stream alone ends with it if the client closed it. */
@@ -373,7 +384,8 @@ export class Compartment implements CallHandler {
       remoteCalls: this.#remoteCalls,
       gates: this.#gates,
       refusals: this.#refusals,
-      flushWithin: (ms) => this.#flushTimer.set(ms),
+      flushWithin: (ms) => this.#flushTimer.set(this.#watch.flushMs(ms)),
+      recorded: (last) => this.#watch.recorded(last),
       dropped: (count) => this.#meter?.recordsDropped(count),
       attached: this.#listeners.sessions(),
       mayWait: () => !this.#waiters.full,

@@ -41,6 +41,8 @@ interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
   readonly refusals: RefusalCounter;
   /** Has the records flushed within this time in milliseconds. */
   readonly flushWithin: (ms: number) => void;
+  /** Told of the newest record that is written. */
+  readonly recorded: (last: number) => void;
   /** Told of records that could not be written. */
   readonly dropped: (count: number) => void;
   /** The sessions that have a stream open here. */
@@ -53,7 +55,7 @@ interface Lasting extends Pick<PipelineParts, 'mayWait' | 'committed'> {
  */
 export function loadTenant(
   host: Host,
-  { attached, refusals, flushWithin, dropped, gates, ...lasting }: Lasting,
+  { attached, refusals, flushWithin, recorded, dropped, gates, ...lasting }: Lasting,
 ): LoadedTenant {
   const { db, clock, monotonic, log, catalogue, limits, storageQuotaBytes } = host;
   const moment = () => ({ wall: clock(), monotonic: monotonic() });
@@ -65,7 +67,17 @@ export function loadTenant(
   const ledger = readLedger(db);
   const limiter = new Limiter(limits, profile.overrides, ledger.buckets, moment());
   const state = () => ({ rev: pipeline.rev, buckets: limiter.save(moment()) });
-  const records = new RecordWriter({ db, clock, log, ledger, refusals, state, flushWithin, dropped });
+  const records = new RecordWriter({
+    db,
+    clock,
+    log,
+    ledger,
+    refusals,
+    state,
+    flushWithin,
+    recorded,
+    dropped,
+  });
   const callQuota = new CallQuota(profile.callQuotas, (days) => {
     records.flush();
     return chargedOn(db, days);

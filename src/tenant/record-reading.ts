@@ -15,6 +15,7 @@ import {
   exportRange,
   exportStep,
 } from './records/reading/export.ts';
+import { recordsFollow } from './records/reading/follow.ts';
 import { readWith } from './records/reading/reader.ts';
 import { type Question, READERS } from './records/reading/readers.ts';
 import { type TokenUse, tokenUse } from './records/reading/token-use.ts';
@@ -47,13 +48,15 @@ export class RecordReading {
   }
 
   /** Answers a question about the records. @returns the answer as JSON text */
-  ask(question: Question, args: unknown): Operation<string> {
+  ask(question: Question | 'follow', args: unknown): Operation<string> {
     const { db, clock } = this.#tenant.host;
     return this.#operate(({ records, profile }) => {
       records.flush();
       try {
         const context = { sql: db, now: clock(), ...sealing(profile) };
-        return succeed(JSON.stringify(readWith(READERS[question], args, context)));
+        return succeed(
+          JSON.stringify(readWith(question === 'follow' ? recordsFollow : READERS[question], args, context)),
+        );
       } catch (cause) {
         if (cause instanceof ToolError) return refused(cause);
         throw cause;

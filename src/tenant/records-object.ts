@@ -31,7 +31,7 @@ export class RecordsObject extends SignInObject {
   }
 
   /** Answers a question about the records, as JSON text. */
-  ask(question: Question, args: unknown): Operation<string> {
+  ask(question: Question | 'follow', args: unknown): Operation<string> {
     return this.#reading().ask(question, args);
   }
 

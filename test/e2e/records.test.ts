@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { gunzipSync } from 'node:zlib';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -118,8 +120,9 @@ const runOf = async (label: string): Promise<string> => {
 };
 
 test('1: why was an agent refused at that time? The bucket of a tool was empty', async () => {
-  const text = await tenant('calls', 'acme', '--outcome', 'refused', '--since', '10m', '--until', '0s');
-  expect(text).toMatch(/blackboard_list +rate_limited ×\d+ .*runaway/);
+  // Refusals that are alike are counted for half a second.
+  const refused = () => tenant('calls', 'acme', '--outcome', 'refused', '--since', '10m', '--until', '0s');
+  await expect.poll(refused, { timeout: 5000 }).toMatch(/blackboard_list +rate_limited ×\d+ .*runaway/);
   const { calls } = JSON.parse(await tenant('calls', 'acme', '--code', 'rate_limited', '--json'));
   expect(await tenant('explain', 'acme', calls.at(-1).request_id)).toMatch(
     /It was refused: the bucket of\s+blackboard_list\s+is\s+empty\s+\(rate_limited\)\./,
@@ -195,4 +198,25 @@ test('12: has anybody touched the records? Nobody has, and an export shows it wi
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ kind: 'export', tenant: 'acme', first_record: 1 });
   const again = await checkout.run(cli('tenant', 'export', 'acme', '--out', 'records.ndjson.gz'));
   expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already') });
+});
+
+test('and what happens now is shown as it happens', async () => {
+  const child = spawn(
+    'node',
+    ['src/cli/run.mjs', 'tenant', 'calls', 'acme', '--follow', '--json', '--limit', '1'],
+    {
+      cwd: checkout.dir,
+    },
+  );
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  try {
+    const before = JSON.parse((await lines.next()).value ?? '');
+    const planner = await agent('alpha-ide', tokenOf('planner'));
+    await planner('blackboard_read', { run_id: 'release-42', key: 'plan' });
+    const call = JSON.parse((await lines.next()).value ?? '');
+    expect(call).toMatchObject({ tool: 'blackboard_read', token_label: 'planner', client: 'alpha-ide' });
+    expect(call.id).toBeGreaterThan(before.id);
+  } finally {
+    child.kill();
+  }
 });

@@ -64,6 +64,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'edge/http',
     'tenant',
     'tenant/records',
+    'tenant/streams',
     'tenant/storage',
     'registry',
     ...EDGE_HTTP,

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { isIntact } from '../../src/tenant/records/chain.ts';
 import type { RecordRow } from '../../src/tenant/records/record.ts';
+import { MAX_WATCHERS } from '../../src/tenant/streams/listeners.ts';
 import { admin, HttpTenant, jsonOf, newTenantId, operate, send } from '../support/http.ts';
 import { TEST_SECRETS } from '../support/secrets.ts';
 import type { Answer } from '../support/tenant.ts';
@@ -390,4 +391,62 @@ test('what the edge refuses of a known tenant is among its records within a seco
   }, 3000);
   expect(refused[0]).toMatchObject({ tool: 'request', code: 'method_not_allowed', transport: 'edge' });
   expect(refused[0].token_id).toBe(tenant.tokenId);
+});
+
+describe('a stream of calls', () => {
+  /** The events of a stream, as they come. */
+  async function* eventsOf(response: Response): AsyncGenerator<{ id: number; call: Answer }> {
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk, { stream: true });
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const [, id, data] = /^event: call\nid: (\d+)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
+        text = text.slice(end + 2);
+        if (data !== undefined) yield { id: Number(id), call: JSON.parse(data) };
+      }
+    }
+  }
+  const follow = (tenant: string, query = '', headers: Record<string, string> = {}) =>
+    send(`/admin/tenants/${tenant}/calls${query}`, {
+      headers: { authorization: `Bearer ${TEST_SECRETS.ADMIN_KEY}`, accept: 'text/event-stream', ...headers },
+    });
+
+  test('sends each call when it has ended, reads too, and resumes after the last one that was seen', async () => {
+    const tenant = await HttpTenant.create();
+    const response = await follow(tenant.id, '?tool=blackboard_list');
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    const events = eventsOf(response);
+    await tenant.call('blackboard_write', { key: 'k', value: 1 });
+    await tenant.call('blackboard_list');
+    const first = (await events.next()).value;
+    expect(first).toMatchObject({ call: { tool: 'blackboard_list', outcome: 'answer' } });
+    expect(first?.id).toBe(first?.call.id);
+    await events.return(undefined);
+    await tenant.call('blackboard_list');
+    await tenant.call('blackboard_read', { key: 'k' });
+    const resumed = eventsOf(await follow(tenant.id, '', { 'last-event-id': String(first?.id) }));
+    expect((await resumed.next()).value?.call.tool).toBe('blackboard_list');
+    expect((await resumed.next()).value?.call.tool).toBe('blackboard_read');
+    await resumed.return(undefined);
+  });
+
+  test.each([
+    ['?outcome=wrong', {}, 'outcome'],
+    ['?limit=1000', {}, 'limit'],
+    ['', { 'last-event-id': 'x' }, 'Last-Event-ID'],
+  ])('refuses %s %j', async (query, headers, field) => {
+    const problem = await problemOf(await follow(id, query, headers));
+    expect(problem).toMatchObject({ status: 400, field });
+  });
+
+  test('of a tenant that does not exist is not found, and watchers of one are bounded', async () => {
+    expect((await follow('no-such-tenant')).status).toBe(404);
+    const { id: tenant } = await HttpTenant.create();
+    const watching = [];
+    for (let watcher = 0; watcher <= MAX_WATCHERS; watcher++) watching.push(await follow(tenant));
+    const ended = await new Response(watching.at(-1)?.body ?? null).text();
+    expect(ended).not.toContain('event: call');
+    for (const response of watching.slice(0, -1)) await response.body?.cancel();
+  });
 });

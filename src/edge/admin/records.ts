@@ -6,6 +6,7 @@ import type { ExportRange, ExportStep } from '../../tenant/records/reading/expor
 import type { Question } from '../../tenant/records/reading/readers.ts';
 import type { Checked, Verified } from '../../tenant/records/verify.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { followCalls } from './follow.ts';
 import { momentSchema } from './moments.ts';
 import { type Ctx, checked, isoTime, resultOf, tenantOf } from './refusals.ts';
 
@@ -27,7 +28,11 @@ async function ask(
   return c.body(json, 200, { 'content-type': 'application/json' });
 }
 
-records.get('/tenants/:id/calls', (c) => ask(c, 'calls'));
+records.get('/tenants/:id/calls', (c) => {
+  const { follow, ...filter } = c.req.query();
+  const isStream = c.req.header('accept')?.includes('text/event-stream') === true || follow !== undefined;
+  return isStream ? followCalls(c, filter) : ask(c, 'calls');
+});
 records.get('/tenants/:id/runs', (c) => ask(c, 'runs'));
 records.get('/tenants/:id/runs/:run', (c) => ask(c, 'run', { run: c.req.param('run') }));
 records.get('/tenants/:id/traces/:trace_id', (c) => ask(c, 'trace', { trace_id: c.req.param('trace_id') }));

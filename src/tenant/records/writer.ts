@@ -34,6 +34,8 @@ export interface WriterParts {
   readonly state: () => Pick<Ledger, 'rev' | 'buckets'>;
   /** Has `flush` called within this time in milliseconds. */
   readonly flushWithin: (ms: number) => void;
+  /** Called when records are committed, with the newest. */
+  readonly recorded: (last: number) => void;
   /** Told of records that could not be written. */
   readonly dropped: (count: number) => void;
 }
@@ -61,6 +63,11 @@ export class RecordWriter {
     this.#usage = new Usage(parts.db);
     this.#chain = parts.ledger;
     this.#replay();
+  }
+
+  /** The newest record that is written. */
+  get lastId(): number {
+    return this.#chain.lastId;
   }
 
   /** Writes a record behind. */
@@ -160,6 +167,7 @@ export class RecordWriter {
       this.#saved++;
       this.#chain = { lastId, head };
       if (this.#pending === pending) this.#pending = [];
+      this.#parts.recorded(lastId);
       for (const row of rows) this.#derive(row);
     };
   }

@@ -12,6 +12,8 @@ import { isChangeStreamOf, type Listener, type StreamEnd, type StreamState } fro
 
 /** Streams that one tenant can have open at once, including those of requests that wait for a client's response. */
 export const MAX_LISTENERS = 1024;
+/** Operators that can watch one tenant at once. */
+export const MAX_WATCHERS = 16;
 
 /**
  * The tenant's open streams: notification streams, and those on which a request receives its client's responses.
@@ -28,13 +30,28 @@ export class Listeners {
   readonly #db: Database;
   readonly #open = new Map<string, Listener>();
   readonly #fanOut: FanOut;
+  /** Those who are told of new records. */
+  readonly #watchers = new Set<Listener>();
 
   /** @param open the streams that have survived a hibernation of the host */
   constructor(options: FanOutOptions, open: readonly Listener[]) {
     this.#db = options.db;
-    for (const listener of open) this.#open.set(listener.state.id, listener);
+    for (const listener of open) {
+      this.#open.set(listener.state.id, listener);
+      if (listener.state.purpose.kind === 'calls') this.#watchers.add(listener);
+    }
     const streams = open.filter(({ state }) => state.purpose.kind === 'changes');
     this.#fanOut = new FanOut(options, streams);
+  }
+
+  /** Whether somebody waits for new records. */
+  get isWatched(): boolean {
+    return this.#watchers.size > 0;
+  }
+
+  /** @param last the newest record that is written */
+  announceRecords(last: number): void {
+    for (const watcher of this.#watchers) watcher.send({ kind: 'calls', last });
   }
 
   get count(): number {
@@ -74,7 +91,8 @@ export class Listeners {
     if (purpose.kind === 'changes')
       this.#endWhere(({ state }) => isChangeStreamOf(state, session), 'replaced');
     this.#open.set(id, listener);
-    if (this.#open.size > MAX_LISTENERS) {
+    if (purpose.kind === 'calls') this.#watchers.add(listener);
+    if (this.#open.size > MAX_LISTENERS || this.#watchers.size > MAX_WATCHERS) {
       this.#endWhere(({ state }) => state.id === id, 'full');
       return;
     }
@@ -88,6 +106,7 @@ export class Listeners {
     const { id, session, purpose } = listener.state;
     const rev = this.#fanOut.positionOf(listener);
     this.#fanOut.remove(listener);
+    this.#forget(id);
     if (!this.#open.delete(id) || purpose.kind !== 'changes') return;
     if (!byClient || !deleteStreamSession(this.#db, session)) detachSession(this.#db, session, rev, now);
   }
@@ -143,7 +162,13 @@ export class Listeners {
       if (!ends(listener)) continue;
       this.#open.delete(listener.state.id);
       this.#fanOut.remove(listener);
+      this.#forget(listener.state.id);
       listener.end(end);
     }
+  }
+
+  /** A host may make another listener of the same socket. */
+  #forget(id: string): void {
+    for (const watcher of this.#watchers) if (watcher.state.id === id) this.#watchers.delete(watcher);
   }
 }

@@ -36,6 +36,7 @@ const streamRequest = z.object({
   session: z.string().transform((id) => id as SessionId),
   purpose: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('changes'), since: z.int().min(0).optional() }),
+    z.object({ kind: z.literal('calls') }),
     z.object({ kind: z.literal('replies'), key: z.string(), cancelKey: z.string() }),
   ]),
   // Made by this program at the other end of the binding, which nobody else can reach.

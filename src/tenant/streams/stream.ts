@@ -25,6 +25,8 @@ export type StreamEvent =
   | { readonly kind: 'changes'; readonly rev: number; readonly changes: readonly ResourceChange[] }
   /** A message that the client has POSTed in another request. */
   | { readonly kind: 'message'; readonly message: unknown }
+  /** Records up to this one are written. */
+  | { readonly kind: 'calls'; readonly last: number }
   /** The client has cancelled the request that this stream belongs to. */
   | { readonly kind: 'cancelled' };
 
@@ -37,6 +39,8 @@ export type StreamPurpose =
       /** Send every change, whatever the session subscribed to: the transport filters. */
       readonly all?: boolean | undefined;
     }
+  /** Is told of every new record: the operator watches. */
+  | { readonly kind: 'calls' }
   /** Receives the client's responses while one of its requests is served. */
   | { readonly kind: 'replies'; readonly key: string; readonly cancelKey: string };
 

@@ -11,7 +11,7 @@ export interface TokenUse {
   readonly tokenId: string;
   /** When it was last used, or tried and refused, in milliseconds since the epoch. */
   readonly at: number;
-  /** What the client called itself then. */
+  /** What its client called itself when it last gave a name. */
   readonly client: string | undefined;
   readonly calls: number;
   readonly refused: number;
@@ -21,12 +21,14 @@ type Row = { token_id: string; at: number; client: string | null; calls: number;
 
 /** One pass over the records, of which there are at most 100,000. */
 export function tokenUse(sql: Sql): TokenUse[] {
-  // Beside `max(id)`, SQLite takes the other columns from the row that has it.
-  const rows = sql.exec<Row & { id: number }>(
-    `SELECT token_id, max(id) AS id, at, client,
-       sum(iif(outcome IN ('refused', 'unknown_tool') OR scope IS NOT NULL, 0, times)) AS calls,
-       sum(iif(outcome IN ('refused', 'unknown_tool') OR scope IS NOT NULL, times, 0)) AS refused
-     FROM records GROUP BY token_id LIMIT ?`,
+  // What the edge refuses of a token comes without the name of its client.
+  const rows = sql.exec<Row>(
+    `SELECT token_id, calls, refused, (SELECT at FROM records WHERE id = used.last) AS at,
+       (SELECT client FROM records WHERE id = used.named) AS client
+     FROM (SELECT token_id, max(id) AS last, max(iif(client IS NULL, NULL, id)) AS named,
+         sum(iif(outcome IN ('refused', 'unknown_tool') OR scope IS NOT NULL, 0, times)) AS calls,
+         sum(iif(outcome IN ('refused', 'unknown_tool') OR scope IS NOT NULL, times, 0)) AS refused
+       FROM records GROUP BY token_id LIMIT ?) AS used`,
     MAX_TOKENS,
   );
   return rows.map(({ token_id, at, client, calls, refused }) => ({
