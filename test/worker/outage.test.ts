@@ -276,7 +276,7 @@ describe('GET /health?deep', () => {
         parts: {
           settings: { status: 'ok' },
           registry: { status: 'ok' },
-          tenants: { status: 'ok', checked: 1 },
+          tenants: { status: 'ok' },
         },
       },
     });
@@ -292,9 +292,9 @@ describe('GET /health?deep', () => {
     await evictDurableObject(env.TENANTS.getByName(id));
     const broken = await quietly(() => deep());
     expect(broken.status).toBe(503);
-    expect(broken.body.parts.tenants).toEqual({
+    // Tenants of other tests tell the list meanwhile that they exist.
+    expect(broken.body.parts.tenants).toMatchObject({
       status: 'broken',
-      checked: 1,
       problems: [expect.stringMatching(new RegExp(`^${id} cannot load its storage.*delete the tenant`))],
     });
     await runInDurableObject(env.TENANTS.getByName(id), (_, state) => state.storage.deleteAll());
