@@ -24,6 +24,7 @@ const GUARANTEES = [
 
 const LINKS = [
   ...Object.entries(DOCUMENTS).map(([name, { title }]) => ({ path: `/docs/${name}`, title })),
+  { path: '/console', title: 'Console' },
   { path: '/openapi.json', title: 'OpenAPI description' },
   { path: '/health', title: 'Health' },
 ];
@@ -70,7 +71,7 @@ const page = (mcpUrl: string) => html`<!doctype html>
 <main>
 <h1>Bulkhead</h1>
 <p>${SUMMARY}</p>
-<p class="soft">Version ${VERSION}. This address serves programs; there is nothing to read or to fill in here.</p>
+<p class="soft">Version ${VERSION}. This address serves programs; people look at what theirs do in the console.</p>
 <h2>Connect</h2>
 <p>Give your MCP client this URL, and sign in when it asks you to. A client that cannot sign in needs a token from the operator of this server:</p>
 <pre tabindex="0"><code>${mcpUrl}
