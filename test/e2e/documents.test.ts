@@ -24,6 +24,7 @@ const NOT_RUN: readonly (readonly [command: string, reason: string])[] = [
   ['npm run bench', 'it takes minutes, and its figures need a quiet machine'],
   ['npm run torture', 'it takes minutes, and its figures need a quiet machine'],
   ['npm run bench:scar', 'test/unit/scar-figures.test.ts measures the same'],
+  ['npm run screenshots', 'it draws the pictures anew, in a browser that npm does not bring'],
   ['npm run bench:growth', 'it takes minutes, and its figures need a quiet machine'],
   ['npm run bench:stdio', 'it takes minutes, and its figures need a quiet machine'],
   ['node test/bench/bridges.ts', 'it takes minutes'],

@@ -146,6 +146,9 @@ describe('two processes on one data file', () => {
     one.send({ id: 1000, ...INITIALIZE }, { method: 'notifications/initialized' });
     other.send(increment(1));
     await other.answerOf(1);
+    const db = openDatabase(join(directory.path, 'bulkhead.db'));
+    const session = () => db.exec('SELECT attached FROM sessions WHERE id LIKE ?', `${one.child.pid}-%`);
+    await expect.poll(session).toEqual([{ attached: 1 }]);
     for (let id = 1; id <= 50; id++) one.send(increment(id, 'killed'));
     await one.answerOf(5);
     one.child.kill('SIGKILL');
@@ -155,7 +158,6 @@ describe('two processes on one data file', () => {
     expect(answerIn(await other.answerOf(2))).toMatchObject({ status: 'updated' });
     const [{ value }] = answerIn(await other.answerOf(3)).entries;
     expect(value).toBeGreaterThanOrEqual(acknowledged);
-    const db = openDatabase(join(directory.path, 'bulkhead.db'));
     expect(db.exec('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
     const records = openCompartment({ db }).compartment.reading.verify();
     expect(records).toMatchObject({ ok: true, value: { broken: undefined, last: expect.any(Number) } });
@@ -164,9 +166,7 @@ describe('two processes on one data file', () => {
     const next = start();
     next.send(increment(1, 'next'));
     await next.answerOf(1);
-    expect(db.exec(`SELECT attached FROM sessions WHERE id LIKE ?`, `${one.child.pid}-%`)).toEqual([
-      { attached: 0 },
-    ]);
+    expect(session()).toEqual([{ attached: 0 }]);
     db.close();
   });
 });
