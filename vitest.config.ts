@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { TEST_SECRETS } from './test/support/secrets.ts';
 
 /** A guard against what hangs, generous enough for a slow machine; nothing is asserted about time. */
@@ -11,12 +12,38 @@ const WORKERS = 2;
 const SERVERS = 4;
 /** Races of creations with deletions: `RACES=1000 npx vitest run --project worker test/worker/lifecycle.test.ts` runs as many. */
 const RACES = Number(process.env.RACES ?? 100);
+/** Files that take longest. They start first, so that none of them is alone at the end. */
+const LONGEST = [
+  'e2e/documents',
+  'e2e/cli',
+  'e2e/third-party',
+  'e2e/tutorial',
+  'e2e/cli-processes',
+  'e2e/push-vanish',
+  'conformance/conformance',
+  'e2e/push-eviction',
+  'e2e/sign-in-programs',
+  'unit/linear-time',
+  'unit/storage-bounds',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const place = LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+      return place < 0 ? LONGEST.length : place;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
+
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   test: {
     // The server's own log lines: shown for a test that fails, and only then.
     silent: 'passed-only',
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         resolve: { alias: { '#host': at('./test/support/host-node.ts') } },

@@ -7,9 +7,9 @@ const KIB = 1024;
 const START_KIB = 64;
 const END_KIB = 1024;
 /** Longer than the clock's steps and than pauses of the collector; from here on a ratio means something. */
-const ENOUGH_MS = 32;
+const ENOUGH_MS = 20;
 /** The shortest time that is taken for measured. */
-const FLOOR_MS = 3;
+const FLOOR_MS = 2;
 const STEP = 4;
 /** Four times the text takes 4 times as long when time is linear, 16 times when it is quadratic. */
 export const MAX_GROWTH = 9;
@@ -25,9 +25,9 @@ function milliseconds(run: () => unknown): number {
 }
 
 /**
- * Doubles the text from 64 KiB up to 1 MiB, or until one call takes 32 ms, and compares the last call with that of a text a
+ * Doubles the text from 64 KiB up to 1 MiB, or until one call takes 20 ms, and compares the last call with that of a text a
  * quarter as long.
- * @returns how many times longer the last call took; a call too short to be measured counts as 3 ms
+ * @returns how many times longer the last call took; a call too short to be measured counts as 2 ms
  */
 export function growthOf(run: (text: string) => unknown, seed: string, tail = ''): number {
   const times: number[] = [];
