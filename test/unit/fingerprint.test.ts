@@ -91,7 +91,8 @@ const VARIABLE: readonly (readonly [string, fc.Arbitrary<string>])[] = [
   ['an id of a request', hex(30).map((digits) => `req_z9${digits.join('')}`)],
   [
     'a quoted value that is no name in code',
-    fc.string({ maxLength: 60 }).map((value) => `'%${value.replace(/['"`‘“\\\n\d]/g, '')}'`),
+    // With a slash it may be the name of a class, such as com/acme/Cart.
+    fc.string({ maxLength: 60 }).map((value) => `'%${value.replace(/['"`‘“\\\n\d/]/g, '')}'`),
   ],
   ['a key', hex(32).map((digits) => `sk-${digits.join('')}`)],
 ];

@@ -38,7 +38,8 @@ async function linesOf(act: () => Promise<unknown>): Promise<Line[]> {
   await act();
   const lines = text();
   for (const line of lines) expect(line).not.toContain('\n');
-  return lines.map((line) => JSON.parse(line));
+  // Tenants sign the heads of their records when it is time, whatever is called.
+  return lines.map((line) => JSON.parse(line)).filter(({ event }) => event !== 'records.anchored');
 }
 
 const HEX = (digits: number) => expect.stringMatching(new RegExp(`^[0-9a-f]{${digits}}$`));
