@@ -50,6 +50,8 @@ export const pagesFor = (scopes: readonly Scope[]) =>
 export interface Viewer {
   readonly tenant: TenantId;
   readonly scopes: readonly Scope[];
+  /** The path below which they see the pages of the tenant. */
+  readonly home: string;
 }
 
 interface PageOptions {
@@ -112,12 +114,12 @@ function Header({ viewer, at }: Pick<PageOptions, 'viewer' | 'at'>) {
       <span class="tenant">{viewer.tenant}</span>
       <nav aria-label="Pages">
         {pagesFor(viewer.scopes).map(({ path, title }) => (
-          <a href={`/console/${viewer.tenant}/${path}`} aria-current={path === at ? 'page' : undefined}>
+          <a href={`${viewer.home}/${path}`} aria-current={path === at ? 'page' : undefined}>
             {title}
           </a>
         ))}
       </nav>
-      <form method="post" action={`/console/${viewer.tenant}/sign-out`}>
+      <form method="post" action={`${viewer.home}/sign-out`}>
         <button type="submit">Sign out</button>
       </form>
     </header>

@@ -71,5 +71,5 @@ async function visited(c: Context<AppEnv>, at: PagePath | undefined, page: Page)
 
 /** The first page that the token may see. */
 async function firstPage({ c, viewer }: Visit): Promise<Response> {
-  return c.redirect(`/console/${viewer.tenant}/${pagesFor(viewer.scopes)[0]?.path}`, 303);
+  return c.redirect(`${viewer.home}/${pagesFor(viewer.scopes)[0]?.path}`, 303);
 }

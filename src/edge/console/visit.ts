@@ -43,7 +43,11 @@ export async function startVisit(c: Context<AppEnv>, principal: Principal): Prom
   if (!admission.ok) return fail({ kind: 'refused', refusal: admission.error });
   return succeed({
     c,
-    viewer: { tenant: principal.tenant, scopes: admission.value.scopes },
+    viewer: {
+      tenant: principal.tenant,
+      scopes: admission.value.scopes,
+      home: `/console/${principal.tenant}`,
+    },
     now: c.var.arrival.receivedAt,
     read: async (tool, args) => {
       const call = internalCall(context, tool, { ...args });

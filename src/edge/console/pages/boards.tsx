@@ -18,7 +18,7 @@ export async function boardsPage(visit: Visit): Promise<Response> {
   const list = await visit.read(blackboardList, cursor === undefined ? {} : { cursor });
   if (!list.ok) return notShown(visit, 'boards', list.error);
   const { boards = [], next_cursor: next } = list.value;
-  const home = `/console/${viewer.tenant}`;
+  const { home } = viewer;
   return respondPage(c, {
     title: 'Boards',
     viewer,
@@ -81,7 +81,7 @@ export async function boardPage(visit: Visit): Promise<Response> {
   const list = await visit.read(blackboardList, { run_id: board, ...filters, cursor });
   if (!list.ok) return notShown(visit, 'boards', list.error);
   const { entries = [], total, total_is_minimum: isMinimum, next_cursor: next } = list.value;
-  const home = `/console/${viewer.tenant}`;
+  const { home } = viewer;
   const here = `${home}/board`;
   return respondPage(c, {
     title: `Board ${board}`,

@@ -26,7 +26,7 @@ export async function cachePage(visit: Visit): Promise<Response> {
   const read = await visit.read(consoleCache, { days });
   if (!read.ok) return notShown(visit, 'cache', read.error);
   const stats = read.value;
-  const home = `/console/${viewer.tenant}/cache`;
+  const home = `${viewer.home}/cache`;
   const { lookups } = lookupsOf(stats);
   const tiles = [
     { name: 'Answered from the cache', value: percent(stats.hit_rate) },

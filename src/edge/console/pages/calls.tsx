@@ -58,7 +58,7 @@ export async function callsPage(visit: Visit): Promise<Response> {
   if (!list.ok) return notShown(visit, 'calls', list.error);
   if (!summary.ok) return notShown(visit, 'calls', summary.error);
   const { calls, next_cursor: next } = list.value;
-  const home = `/console/${viewer.tenant}/calls`;
+  const home = `${viewer.home}/calls`;
   const isFiltered = Object.keys(filters).length > 0;
   const isOnlyOperator = next === undefined && calls.every(({ transport }) => transport === 'admin');
   const tiles = [
@@ -97,7 +97,7 @@ export async function callsPage(visit: Visit): Promise<Response> {
         {(calls.length === 0 || (isOnlyOperator && !isFiltered)) && (
           <NoCalls visit={visit} isFiltered={isFiltered} hasMore={next !== undefined} home={home} />
         )}
-        {calls.length > 0 && <CallTable calls={calls} tenant={viewer.tenant} now={now} />}
+        {calls.length > 0 && <CallTable calls={calls} home={viewer.home} now={now} />}
         <Older href={next && home + query({ ...filters, cursor: next })} />
       </>
     ),
@@ -147,7 +147,7 @@ function FilterForm({ visit, filters, home }: { visit: Visit; filters: Filters; 
   );
 }
 
-export function CallTable({ calls, tenant, now }: { calls: readonly Entry[]; tenant: string; now: number }) {
+export function CallTable({ calls, home, now }: { calls: readonly Entry[]; home: string; now: number }) {
   return (
     <table class="rows calls">
       <Head columns={['Time (UTC)', 'Tool', 'Status', 'Arguments', 'Changed', '#Took', 'Caller']} />
@@ -159,7 +159,7 @@ export function CallTable({ calls, tenant, now }: { calls: readonly Entry[]; ten
             </td>
             <td class="c-tool">
               {call.run > 0 ? (
-                <a data-row href={`/console/${tenant}/runs/${call.run}#call-${call.id}`}>
+                <a data-row href={`${home}/runs/${call.run}#call-${call.id}`}>
                   {call.tool}
                 </a>
               ) : (

@@ -25,7 +25,7 @@ interface Place {
 export async function cellPage(visit: Visit): Promise<Response> {
   const { c, viewer } = visit;
   const { board = '', key = '', from, to } = c.req.query();
-  const place = { board, key, home: `/console/${viewer.tenant}` };
+  const place = { board, key, home: viewer.home };
   const read = await visit.read(blackboardRead, {
     run_id: board,
     key,

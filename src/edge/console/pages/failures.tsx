@@ -31,7 +31,7 @@ export async function failuresPage(visit: Visit): Promise<Response> {
   const list = await visit.read(consoleFailures, { ...filters, cursor });
   if (!list.ok) return notShown(visit, 'failures', list.error);
   const { scars, total, total_is_minimum: isMinimum, next_cursor: next } = list.value;
-  const home = `/console/${viewer.tenant}/failures`;
+  const home = `${viewer.home}/failures`;
   const isFiltered = filters.status !== undefined || filters.tool !== undefined;
   return respondPage(c, {
     title: 'Failures',

@@ -61,7 +61,7 @@ export async function limitsPage(visit: Visit): Promise<Response> {
           .map(({ bucket, refused }) => (
             <Suggestion bucket={bucket} refused={refused} calls={hour?.calls ?? 0} tenant={viewer.tenant} />
           ))}
-        <BucketTable rows={rows} hasRefusals={hour !== undefined} home={`/console/${viewer.tenant}`} />
+        <BucketTable rows={rows} hasRefusals={hour !== undefined} home={viewer.home} />
       </>
     ),
   });

@@ -27,7 +27,7 @@ export async function runPage(visit: Visit): Promise<Response> {
   const shown = await visit.read(runsShow, { run: id, ...(cursor === undefined ? {} : { cursor }) });
   if (!shown.ok) return notShown(visit, 'runs', shown.error);
   const { run, calls, next_cursor: next } = shown.value;
-  const home = `/console/${viewer.tenant}`;
+  const { home } = viewer;
   const bad = run.not_ok > 0;
   const tiles = [
     { name: 'Calls', value: count(run.calls), href: `${home}/calls?run=${run.run}` },

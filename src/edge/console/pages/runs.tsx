@@ -16,7 +16,7 @@ export async function runsPage(visit: Visit): Promise<Response> {
   const { next_cursor: next } = list.value;
   // What the operator does is on the page of calls.
   const runs = list.value.runs.filter(({ token_id }) => token_id !== 'operator');
-  const home = `/console/${viewer.tenant}/runs`;
+  const home = `${viewer.home}/runs`;
   return respondPage(c, {
     title: 'Runs',
     viewer,

@@ -14,7 +14,7 @@ export async function tokensPage(visit: Visit): Promise<Response> {
   const read = await visit.read(recordsTokens, {});
   if (!read.ok) return notShown(visit, 'tokens', read.error);
   const { tokens } = read.value;
-  const home = `/console/${viewer.tenant}`;
+  const { home } = viewer;
   return respondPage(c, {
     title: 'Tokens',
     viewer,
