@@ -119,6 +119,11 @@ export interface ToolContext {
    */
   readonly answerBytes: number;
   /**
+   * For a tool that computes much before it writes: fails as writing that many more characters would.
+   * @throws ToolError `too_large`
+   */
+  requireWritable(chars: number): void;
+  /**
    * True if the tool may return `NotYet`. False if the caller's `wait_s` has elapsed or was not given: the tool must
    * then answer with the data that it has.
    */

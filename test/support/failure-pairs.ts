@@ -34,6 +34,7 @@ function openMemory(): ToolContext {
     headRev: () => rev,
     mayWait: false,
     answerBytes: ANSWER_BYTES,
+    requireWritable: () => undefined,
     waited: false,
     allowance: notNeeded,
     touch: notNeeded,

@@ -81,6 +81,17 @@ test('one call does not read and write without a bound, and changes nothing then
   await tenant.ok('blackboard_write', { entries: entries.slice(0, 3), mode: 'merge' });
 });
 
+test('a call that would write too much ends as soon as that is known, before it has worked on the rest', async () => {
+  const tenant = await openTenant({ rate: 1, burst: 10_000 });
+  const keys = [...Array(8).keys()].map((n) => `k${n}`);
+  for (const key of keys) await tenant.ok('blackboard_write', { key, value: { text: text(512) } });
+  const before = await taken(tenant, 'blackboard_write');
+  const entries = keys.map((key) => ({ key, value: { seen: true }, mode: 'merge' }));
+  expect(await tenant.error('blackboard_write', { entries })).toMatchObject({ code: 'too_large' });
+  // Four of the cells were read: the fourth is one too many. All eight would cost 256.
+  expect((await taken(tenant, 'blackboard_write')) - before).toBeLessThan(150);
+});
+
 test('a value that is replaced is neither read nor charged, however large it is', async () => {
   const tenant = await openTenant({ rate: 1, burst: 10_000 });
   const keys = [...Array(8).keys()].map((n) => `k${n}`);

@@ -97,6 +97,9 @@ export function heavyRequests(rev: number): HeavyRequest[] {
     ...both('blackboard_write', 'merge into 5 objects of 90,000 members', {
       entries: named('terse', 5).map((key) => ({ key, value: { a: Math.random() }, mode: 'merge' })),
     }),
+    ...both('blackboard_write', 'merge what is there already into 5 objects of 90,000 members', {
+      entries: named('terse', 5).map((key) => ({ key, value: { m1: 1 }, mode: 'merge' })),
+    }),
     ...both('blackboard_write', 'conflicts with 8 cells of 1 MB', {
       entries: named('full', 8).map((key) => ({ key, value: 1, if_rev: 0 })),
     }),

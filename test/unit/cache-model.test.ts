@@ -112,6 +112,7 @@ function both() {
       nextRev: () => ++state.rev,
       headRev: () => state.rev,
       answerBytes: ANSWER_BYTES,
+      requireWritable: () => undefined,
       touch: (topic) => void touched.add(topic),
       allowance: notStubbed,
       seal: notStubbed,

@@ -36,6 +36,7 @@ function open(): { db: Database; context: ToolContext } {
     headRev: () => rev,
     mayWait: false,
     answerBytes: ANSWER_BYTES,
+    requireWritable: () => undefined,
     waited: false,
     allowance: notStubbed,
     touch: notStubbed,

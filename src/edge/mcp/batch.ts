@@ -6,6 +6,11 @@ import type { BoundServer } from './bind-server.ts';
 
 /** A result holds its answer twice, as text and structured. */
 const COPIES = 2;
+/** After a call that took longer, in milliseconds, other requests are given time to reach the tenant before the next. */
+const DEAR_CALL_MS = 10;
+const DEAR_CALL_PAUSE_MS = 10;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * The binding for a JSON-RPC batch: its calls run one after the other, and other requests are served between them. Once
@@ -14,6 +19,7 @@ const COPIES = 2;
  */
 export function inSequence(context: RequestContext, binding: BoundServer): BoundServer {
   let answered = 0;
+  let lastTook = 0;
   let last: Promise<unknown> = Promise.resolve();
   const refuse = (tool: string, traceId: string) => {
     context.logRefusedCall(tool, 'too_large');
@@ -27,8 +33,10 @@ export function inSequence(context: RequestContext, binding: BoundServer): Bound
     }
     if (answered >= MAX_RESULT_BYTES) return refuse(request.tool, traceId);
     // A chain of calls without a pause would keep the isolate from reading its other connections.
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await pause(lastTook > DEAR_CALL_MS ? DEAR_CALL_PAUSE_MS : 0);
+    const started = Date.now();
     const outcome = await binding.call(request);
+    lastTook = Date.now() - started;
     if (outcome.kind !== 'answer') return outcome;
     answered += COPIES * outcome.json.length;
     const isTooLarge = answered > MAX_RESULT_BYTES && isRead(context, request.tool);

@@ -306,6 +306,7 @@ export class Pipeline {
       sql,
       token,
       now,
+      requireWritable: (chars) => meter.requireWritable(chars),
       mayWait,
       waited: retry !== undefined,
       transport: request.caller.transport,

@@ -11,7 +11,7 @@ export interface RunState {
   readonly touched: Set<string>;
 }
 
-export interface Run extends Pick<ToolContext, 'mayWait' | 'waited' | 'now'> {
+export interface Run extends Pick<ToolContext, 'mayWait' | 'waited' | 'now' | 'requireWritable'> {
   readonly state: RunState;
   readonly sql: Sql;
   readonly token: Token;

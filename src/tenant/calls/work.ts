@@ -56,12 +56,17 @@ export class WorkMeter {
     return tokens;
   }
 
+  /** @throws ToolError `too_large` if writing so much more, in UTF-16 units, would end the call */
+  requireWritable(chars: number): void {
+    if (this.#written + chars > this.#maxWritten) throw tooMuch('write', this.#maxWritten);
+  }
+
   /** The same database, measured. */
   measured(sql: Sql): Sql {
     return {
       exec: <Row extends SqlRow>(query: string, ...bindings: SqlValue[]): Row[] => {
         for (const value of bindings) if (typeof value === 'string') this.#written += value.length;
-        if (this.#written > this.#maxWritten) throw tooMuch('write', this.#maxWritten);
+        this.requireWritable(0);
         const rows = sql.exec<Row>(query, ...bindings);
         for (const row of rows) this.#read += sizeOfRow(row);
         if (this.#read > MAX_READ) throw tooMuch('read', MAX_READ);

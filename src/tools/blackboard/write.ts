@@ -41,6 +41,8 @@ import { sweepAfter, sweepBlackboard } from './sweep.ts';
 import { DEFAULT_READ_BYTES } from './value.ts';
 
 const MAX_BATCH = 20;
+/** A value is written to its cell and to its history. */
+const WRITTEN_COPIES = 2;
 
 const cellFields = {
   agent: optionalName(),
@@ -258,6 +260,7 @@ function planAll(writes: readonly CellWrite[], args: Args, context: ToolContext)
     !keys.some((key) => holderOf(cells.get(key), now)?.id === claim_id) &&
     findHeldCell(context, claim_id, undefined, 1) === undefined;
   const lost = isLost ? describeLost(context, claim_id) : undefined;
+  let chars = 0;
   return writes.map((write) => {
     const stored = cells.get(write.key);
     const holder = holderOf(stored, now);
@@ -265,6 +268,10 @@ function planAll(writes: readonly CellWrite[], args: Args, context: ToolContext)
     if (holder !== undefined && holder.id !== claim_id)
       return { write, stored, plan: { status: 'claimed_by_other', holder } };
     const plan = planWrite(write, stored, now, (cell) => wholeValue(sql, cell, DEFAULT_READ_BYTES));
+    if ('next' in plan) {
+      chars += WRITTEN_COPIES * plan.next.json.length;
+      context.requireWritable(chars);
+    }
     return { write, stored, plan };
   });
 }
