@@ -70,6 +70,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...EDGE_HTTP,
   ],
   'edge/console': [
+    'edge/oauth',
     'transport-tools',
     'edge/tenant-client',
     'edge/auth',

@@ -4,6 +4,7 @@ import type { TenantId } from '../../tenant/contract/call.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { SCRIPT_PATH, STYLE_PATH } from './assets.ts';
+import { Notice, noticeOf } from './forms.tsx';
 import { withCodes } from './shown-text.ts';
 
 /** The frame of every page of the console. Nothing is inline, nothing comes from another host, and no page is stored. */
@@ -52,6 +53,8 @@ export interface Viewer {
   readonly scopes: readonly Scope[];
   /** The path below which they see the pages of the tenant. */
   readonly home: string;
+  /** Tells this session from others. Not a secret. */
+  readonly session: string;
 }
 
 interface PageOptions {
@@ -90,6 +93,7 @@ export async function respondPage(
         </a>
         <Header viewer={viewer} at={at} />
         <main id="main" tabindex={-1}>
+          <Notice text={viewer && noticeOf(c, viewer.session)} />
           {body}
         </main>
         {viewer && <Keys />}

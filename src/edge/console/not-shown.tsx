@@ -3,6 +3,7 @@ import { refusalMessage } from '../../tenant/contract/refusal-message.ts';
 import { STATUS_OF_CODE } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { logRefusal } from '../http/refusal-log.ts';
+import type { FormRefusal } from './forms.tsx';
 import { type PagePath, respondPage, type Viewer } from './layout.tsx';
 import type { NotShown, Visit } from './visit.ts';
 
@@ -73,6 +74,27 @@ export function notShownPage(
 /** The same on a page of somebody who is signed in. */
 export const notShown = ({ c, viewer }: Visit, at: PagePath, why: NotShown): Promise<Response> =>
   notShownPage(c, why, { viewer, at });
+
+/** A form that was not taken: nothing has changed. */
+export function formRefusedPage(
+  c: Context<AppEnv>,
+  { status, code, message }: FormRefusal,
+): Promise<Response> {
+  logRefusal(c, { status, code });
+  return respondPage(c, {
+    title: 'Nothing was changed',
+    status,
+    body: (
+      <div class="narrow">
+        <h1>Nothing was changed</h1>
+        <p class="alert">{message}</p>
+        <p>
+          <a href={c.req.path}>Open the page</a> and use its own form.
+        </p>
+      </div>
+    ),
+  });
+}
 
 export function nothingHere(c: Context<AppEnv>): Promise<Response> {
   logRefusal(c, { status: 404, code: 'not_found' });

@@ -4,8 +4,9 @@ import { methodNotAllowed, problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { refuse } from '../http/refusal-log.ts';
 import { getScript, getStyle, SCRIPT_PATH, STYLE_PATH } from './assets.ts';
+import { receiveForm, type SentForm } from './forms.tsx';
 import { type PagePath, pagesFor } from './layout.tsx';
-import { nothingHere, notShownPage } from './not-shown.tsx';
+import { formRefusedPage, nothingHere, notShownPage } from './not-shown.tsx';
 import { boardPage, boardsPage } from './pages/boards.tsx';
 import { cachePage } from './pages/cache.tsx';
 import { callsPage } from './pages/calls.tsx';
@@ -24,8 +25,13 @@ export const consolePages = new Hono<AppEnv>();
 
 type Page = (visit: Visit) => Promise<Response>;
 
+/** Takes a form of a page. It answers with `done`, or with the page, which says what is wrong. */
+type TakeForm = (visit: Visit, form: SentForm) => Promise<Response>;
+
+type Route = readonly [path: string, at: PagePath, page: Page, takeForm?: TakeForm];
+
 /** Each page of the navigation, and the pages that it leads to. */
-const ROUTES: readonly (readonly [path: string, at: PagePath, page: Page])[] = [
+const ROUTES: readonly Route[] = [
   ['/calls', 'calls', callsPage],
   ['/runs', 'runs', runsPage],
   ['/runs/:run', 'runs', runPage],
@@ -51,9 +57,10 @@ consolePages.all('/', only('GET', 'POST'));
 consolePages.post('/:tenant/sign-out', signOut);
 consolePages.all('/:tenant/sign-out', only('POST'));
 consolePages.get('/:tenant', (c) => visited(c, undefined, firstPage));
-for (const [path, at, page] of ROUTES) {
+for (const [path, at, page, takeForm] of ROUTES) {
   consolePages.get(`/:tenant${path}`, (c) => visited(c, at, page));
-  consolePages.all(`/:tenant${path}`, only('GET'));
+  if (takeForm !== undefined) consolePages.post(`/:tenant${path}`, (c) => submitted(c, at, takeForm));
+  consolePages.all(`/:tenant${path}`, takeForm === undefined ? only('GET') : only('GET', 'POST'));
 }
 consolePages.get('/*', nothingHere);
 
@@ -67,6 +74,13 @@ async function visited(c: Context<AppEnv>, at: PagePath | undefined, page: Page)
   if (visit.ok) return page(visit.value);
   const isEnded = visit.error.kind === 'refused' && visit.error.refusal.reason === 'invalid_token';
   return isEnded ? askAnew(c, tenant) : notShownPage(c, visit.error, { at });
+}
+
+/** Hands a form of this server to its page, for a person who is signed in. */
+async function submitted(c: Context<AppEnv>, at: PagePath, takeForm: TakeForm): Promise<Response> {
+  const form = await receiveForm(c);
+  if (!form.ok) return formRefusedPage(c, form.error);
+  return visited(c, at, (visit) => takeForm(visit, form.value));
 }
 
 /** The first page that the token may see. */

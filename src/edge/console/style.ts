@@ -51,6 +51,7 @@ pre { margin: 0.6rem 0; padding: 0.7rem 0.9rem; border: 1px solid var(--line); b
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .unit { display: none; }
 .alert { padding: 0.6rem 0.8rem; border: 1px solid var(--bad); border-radius: 0.4rem; background: var(--bad-soft); color: var(--text); }
+.done { margin: 0 0 1rem; padding: 0.6rem 0.8rem; border: 1px solid var(--line); border-left: 3px solid var(--ok); border-radius: 0.4rem; background: light-dark(#e2f4e8, #16321f); }
 .narrow { max-width: 34rem; margin: 0 auto; padding-top: 1rem; }
 .stack { display: grid; gap: 0.5rem; justify-items: start; margin: 1.25rem 0; }
 .stack p { margin: 0; }

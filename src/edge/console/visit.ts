@@ -47,6 +47,7 @@ export async function startVisit(c: Context<AppEnv>, principal: Principal): Prom
       tenant: principal.tenant,
       scopes: admission.value.scopes,
       home: `/console/${principal.tenant}`,
+      session: principal.tokenId,
     },
     now: c.var.arrival.receivedAt,
     read: async (tool, args) => {

@@ -20,6 +20,7 @@ const PREFIXES = {
   refresh: 'bhr',
   page: 'bhp',
   provider: 'bhu',
+  notice: 'bhn',
 } as const;
 export type Purpose = keyof typeof PREFIXES;
 
