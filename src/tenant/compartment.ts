@@ -98,7 +98,7 @@ export class Compartment implements CallHandler {
     );
     const report = (cause: unknown) => this.#report('tenant.notify_failed', cause);
     this.#listeners = new Listeners({ db, later, wakeWithin, report }, listeners);
-    this.#watch = new RecordWatch(later, this.#listeners);
+    this.#watch = new RecordWatch(host, this.#listeners);
     const administered = {
       host,
       listeners: this.#listeners,
@@ -244,12 +244,15 @@ export class Compartment implements CallHandler {
       if (!loaded.ok) return loaded;
       const { pipeline } = loaded.value;
       // Only the operator's own API asks for it.
-      if (purpose.kind === 'calls') {
+      if (purpose.kind === 'calls' && purpose.by === 'operator') {
         const watching = this.#listeners.initialState({ tokenId, session, purpose }, false, pipeline.rev);
         return succeed({ state: watching, scopes: [], expiresAt: Number.MAX_SAFE_INTEGER, tools: [] });
       }
-      const admission = pipeline.admit(tokenId, session);
+      // A stream of calls belongs to no session; what it may read is decided at each reading.
+      const admission = pipeline.admit(tokenId, purpose.kind === 'calls' ? undefined : session);
       if (!admission.ok) return admission;
+      if (purpose.kind === 'calls' && !this.#listeners.mayWatch(tokenId))
+        return fail({ reason: 'too_many_streams' });
       const { scopes, expiresAt, tools } = admission.value;
       const mayRead = scopes.includes('blackboard:read') && tools?.includes(RESOURCE_TOOL) !== false;
       const state = this.#listeners.initialState({ tokenId, session, purpose }, mayRead, pipeline.rev);

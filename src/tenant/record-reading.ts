@@ -1,9 +1,9 @@
-import { succeed } from '../result.ts';
+import { fail, type Result, succeed } from '../result.ts';
 import type { ReportedAnchor } from '../telemetry/metrics/report.ts';
 import { ToolError } from '../tools/errors.ts';
 import type { Administered } from './administration.ts';
 import { refusedRequest, UNKNOWN_TOOL } from './calls/call-record.ts';
-import type { RefusalCount } from './contract/call.ts';
+import type { Refusal, RefusalCount, TokenId } from './contract/call.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
 import { NO_SUCH_TENANT, type Operation, refused, UNAVAILABLE } from './operation.ts';
 import { type OperatorCall, type OperatorState, operatorRecord, operatorStateOf } from './operator-calls.ts';
@@ -62,6 +62,20 @@ export class RecordReading {
         throw cause;
       }
     });
+  }
+
+  /**
+   * What a stream of a token sends next. Its opening was charged and recorded as a call; if each of these readings were, it
+   * would be news to everybody who watches.
+   * @param args of the reader that follows records
+   */
+  follow(tokenId: TokenId, args: unknown): Result<string, Refusal> {
+    const loaded = this.#tenant.requireLoaded();
+    if (!loaded.ok) return loaded;
+    const allowed = loaded.value.pipeline.allows(tokenId, recordsFollow.name);
+    if (!allowed.ok) return allowed;
+    const answer = this.ask('follow', args);
+    return answer.ok ? answer : fail({ reason: 'unavailable' });
   }
 
   /** When each token was last used, by which client and how often. */

@@ -1,4 +1,4 @@
-import type { Later } from './contract/timer.ts';
+import type { Host } from './host.ts';
 import { WRITE_BEHIND_MS } from './records/writer.ts';
 import type { Listeners } from './streams/listeners.ts';
 
@@ -6,15 +6,18 @@ import type { Listeners } from './streams/listeners.ts';
 export const WATCHED_WRITE_BEHIND_MS = 100;
 /** Records within this time are announced together. */
 const ANNOUNCE_MS = 20;
+/** The time between two announcements, in milliseconds: after each, everybody who watches reads once. */
+const ANNOUNCE_EVERY_MS = 100;
 
 /** Tells those who watch a tenant of its new records, and has these written sooner while somebody watches. */
 export class RecordWatch {
-  readonly #later: Later;
+  readonly #host: Pick<Host, 'later' | 'monotonic'>;
   readonly #listeners: Listeners;
   #last: number | undefined;
+  #announcedAt = 0;
 
-  constructor(later: Later, listeners: Listeners) {
-    this.#later = later;
+  constructor(host: Pick<Host, 'later' | 'monotonic'>, listeners: Listeners) {
+    this.#host = host;
     this.#listeners = listeners;
   }
 
@@ -29,9 +32,11 @@ export class RecordWatch {
     const isScheduled = this.#last !== undefined;
     this.#last = last;
     if (isScheduled) return;
-    this.#later(ANNOUNCE_MS, () => {
+    const untilNext = this.#announcedAt + ANNOUNCE_EVERY_MS - this.#host.monotonic();
+    this.#host.later(Math.max(ANNOUNCE_MS, untilNext), () => {
       const upTo = this.#last;
       this.#last = undefined;
+      this.#announcedAt = this.#host.monotonic();
       if (upTo !== undefined) this.#listeners.announceRecords(upTo);
     });
   }

@@ -1,5 +1,6 @@
+import type { Result } from '../result.ts';
 import type { ReportedAnchor } from '../telemetry/metrics/report.ts';
-import type { RefusalCount } from './contract/call.ts';
+import type { Refusal, RefusalCount, TokenId } from './contract/call.ts';
 import type { Operation } from './operation.ts';
 import type { OperatorCall, OperatorState } from './operator-calls.ts';
 import type { RecordReading } from './record-reading.ts';
@@ -33,6 +34,10 @@ export class RecordsObject extends SignInObject {
   /** Answers a question about the records, as JSON text. */
   ask(question: Question | 'follow', args: unknown): Operation<string> {
     return this.#reading().ask(question, args);
+  }
+
+  follow(tokenId: TokenId, args: unknown): Result<string, Refusal> {
+    return this.#reading().follow(tokenId, args);
   }
 
   tokenUse(): Operation<TokenUse[]> {

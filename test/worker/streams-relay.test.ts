@@ -66,6 +66,7 @@ class StreamsOnly implements TenantClient {
   }
 
   call = unexpected;
+  follow = unexpected;
   completeRemoteCall = unexpected;
   cancel = unexpected;
   deliver = unexpected;

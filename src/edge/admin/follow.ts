@@ -1,24 +1,23 @@
-import { toJsonLine } from '../../json/json-line.ts';
 import type { SessionId, TokenId } from '../../tenant/contract/call.ts';
-import type { StreamEvent } from '../../tenant/streams/stream.ts';
-import { encodeStreamRequest, NORMAL_CLOSURE } from '../../tenant/streams/stream-protocol.ts';
+import type { Entry } from '../../tenant/records/reading/entry.ts';
+import { encodeStreamRequest } from '../../tenant/streams/stream-protocol.ts';
+import { callWriter, lastEventOf } from '../http/call-events.ts';
 import { EventStream } from '../http/event-stream.ts';
+import { type FollowedPage, followRecords } from '../tenant-client/record-follower.ts';
 import { AdminRefusal, type Ctx, reached, resultOf, tenantOf } from './refusals.ts';
 
 /**
- * Calls as they end, as server-sent events: `id` is that of the record, and `Last-Event-ID` resumes after it.
- *
- * The tenant says on a WebSocket up to which record there are new ones, and is asked for those that match. The stream ends when
- * its client leaves or reads too slowly, or when the tenant ends it; a client opens it again with the last id that it has seen.
+ * Calls as they end, as server-sent events, for the operator. The stream ends when its client leaves or reads too slowly, or
+ * when the tenant ends it; a client opens it again with the last id that it has seen.
  */
 export async function followCalls(c: Ctx, filter: Readonly<Record<string, string>>): Promise<Response> {
   const { tenant } = tenantOf(c);
-  const ask = async (after?: number): Promise<Page> =>
+  const ask = async (after?: number): Promise<FollowedPage<Entry>> =>
     JSON.parse(
       await resultOf(c, tenant.ask('follow', { ...filter, ...(after === undefined ? {} : { after }) })),
     );
-  const lastEvent = c.req.header('last-event-id');
-  if (lastEvent !== undefined && !/^\d{1,15}$/.test(lastEvent))
+  const lastEvent = lastEventOf(c.req.header('last-event-id'));
+  if (lastEvent === 'invalid')
     throw new AdminRefusal(
       400,
       'invalid_input',
@@ -27,42 +26,19 @@ export async function followCalls(c: Ctx, filter: Readonly<Record<string, string
     );
   // The arguments are checked before the stream begins, and the newest record is where it begins.
   const { up_to: newest } = await ask();
-  let after = lastEvent === undefined ? newest : Number(lastEvent);
+  const after = lastEvent ?? newest;
   const socket = await openSocket(c);
-  const stream = new EventStream(c.req.raw.signal, () => socket.close(NORMAL_CLOSURE));
-  let announced = after;
-  let isBusy = false;
-  const pump = async () => {
-    if (isBusy) return;
-    isBusy = true;
-    try {
-      while (after < announced) {
-        const { calls, up_to } = await ask(after);
-        stream.send(...calls.map((call) => ({ event: 'call', id: String(call.id), data: toJsonLine(call) })));
-        if (up_to <= after) break;
-        after = up_to;
-      }
-    } catch {
-      // The cause is in the log; the client opens the stream again.
-      stream.end();
-    }
-    isBusy = false;
-  };
-  socket.addEventListener('message', ({ data }) => {
-    const event: StreamEvent = JSON.parse(String(data));
-    if (event.kind !== 'calls') return;
-    announced = Math.max(announced, event.last);
-    void pump();
+  let close = () => {};
+  const stream = new EventStream(c.req.raw.signal, () => close());
+  close = followRecords({
+    socket,
+    after,
+    expiresAt: Number.POSITIVE_INFINITY,
+    read: ask,
+    page: callWriter(stream, after),
+    ended: () => stream.end(),
   });
-  socket.addEventListener('close', () => stream.end());
-  socket.addEventListener('error', () => stream.end());
-  socket.accept();
   return stream.response;
-}
-
-interface Page {
-  readonly calls: readonly { readonly id: number }[];
-  readonly up_to: number;
 }
 
 async function openSocket(c: Ctx): Promise<WebSocket> {
@@ -70,7 +46,7 @@ async function openSocket(c: Ctx): Promise<WebSocket> {
   const request = encodeStreamRequest({
     tokenId: 'operator' as TokenId,
     session: crypto.randomUUID() as SessionId,
-    purpose: { kind: 'calls' },
+    purpose: { kind: 'calls', by: 'operator' },
   });
   if (request === undefined) throw new Error('the request for a stream is too large');
   const opened = await reached(

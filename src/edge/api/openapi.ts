@@ -7,7 +7,7 @@ import { jsonSchema } from '../../tools/json-schema.ts';
 import { type AnyTool, asksNothing, isRemoteTool } from '../../tools/remote-tool.ts';
 import { VERSION } from '../../version.ts';
 import { STATUS_OF_CODE } from '../http/http-errors.ts';
-import { recordPaths } from './records-openapi.ts';
+import { LAST_EVENT_ID, recordPaths } from './records-openapi.ts';
 
 /** The OpenAPI 3.1 description of the plain HTTP interface, derived from the schemas that validate its calls. */
 
@@ -33,7 +33,7 @@ const REFUSALS = {
   408: ['request_timeout'],
   413: [],
   415: ['media_type'],
-  429: ['quota_exceeded', 'too_many_requests'],
+  429: ['quota_exceeded', 'too_many_requests', 'too_many_streams'],
   500: [],
   503: ['misconfigured'],
   507: [],
@@ -177,7 +177,7 @@ function document() {
           description: 'A token of one tenant. Each operation names the scope that it needs.',
         },
       },
-      parameters: { traceparent: TRACEPARENT },
+      parameters: { traceparent: TRACEPARENT, lastEventId: LAST_EVENT_ID },
       responses: Object.fromEntries(STATUSES.map((status) => [`Problem${status}`, refusal(status)])),
       schemas: { Problem: jsonSchema(problemSchema, 'output'), Tool: LISTED_TOOL },
     },

@@ -21,11 +21,25 @@ function parametersOf(schema: Described, named: string | undefined) {
   }));
 }
 
+/** From where a stream of calls resumes. */
+export const LAST_EVENT_ID = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  description: 'Of a stream: the id of the last record that the client has. It resumes after that one.',
+  schema: { type: 'string', pattern: '^\\d{1,15}$' },
+};
+
+const STREAM =
+  'With `Accept: text/event-stream`, or `?follow`, each call that matches as soon as it has ended, as server-sent events: `call`, ' +
+  'whose `id` is that of the record and whose data is one entry, and `end` with the `reason` when the token or the tenant ends the stream. ' +
+  'One that ends otherwise broke: open it again with Last-Event-ID.';
+
 /** @param refusals the responses of a request that is refused */
 export const recordPaths = (refusals: object) =>
   Object.fromEntries(
     RECORD_PATHS.map(({ path, question, named }) => {
       const { name, title, description, input, output } = READERS[question];
+      const isFollowed = question === 'calls';
       const operation = {
         operationId: name,
         tags: ['records'],
@@ -34,12 +48,16 @@ export const recordPaths = (refusals: object) =>
         security: [{ token: [RECORDS_SCOPE] }],
         parameters: [
           { $ref: '#/components/parameters/traceparent' },
+          ...(isFollowed ? [{ $ref: '#/components/parameters/lastEventId' }] : []),
           ...parametersOf(jsonSchema(input, 'input'), named),
         ],
         responses: {
           200: {
-            description: 'The answer.',
-            content: { 'application/json': { schema: jsonSchema(output, 'output') } },
+            description: isFollowed ? `The answer. ${STREAM}` : 'The answer.',
+            content: {
+              'application/json': { schema: jsonSchema(output, 'output') },
+              ...(isFollowed ? { 'text/event-stream': { schema: { type: 'string' } } } : {}),
+            },
           },
           ...refusals,
         },

@@ -5,6 +5,7 @@ import type { AppEnv } from '../http/isolate.ts';
 import { allowOrigin } from '../http/origin.ts';
 import { failedCall, internalCall } from '../tenant-client/internal-call.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
+import { followCalls, wantsStream } from './follow.ts';
 import { RECORD_PATHS } from './record-paths.ts';
 import { serve } from './tools.ts';
 
@@ -17,7 +18,11 @@ for (const { path, question, named } of RECORD_PATHS) {
     ...(named === undefined ? {} : { [named]: c.req.param(named) ?? '' }),
   });
   recordsApi.all(path, allowOrigin(['GET', 'OPTIONS'], problem), (c) =>
-    serve(c, ['GET', 'HEAD'], (context) => ask(context, question, argsOf(c))),
+    serve(c, ['GET', 'HEAD'], (context) =>
+      question === 'calls' && wantsStream(c.req.raw, c.req.query())
+        ? followCalls(context, c.req.query())
+        : ask(context, question, argsOf(c)),
+    ),
   );
 }
 

@@ -8,6 +8,8 @@ import { challenge } from './resource-metadata.ts';
 
 /** How long a client should wait before it tries a tenant again that could not be reached. */
 const RETRY_UNAVAILABLE_MS = 1000;
+/** In about this time it is noticed that the client of a stream is gone. */
+const RETRY_STREAM_MS = 3000;
 
 /** A request without any credential: RFC 6750, section 3.1, asks for a challenge without an error code. */
 export function missingToken(c: Context<AppEnv>): HttpRefusal {
@@ -47,6 +49,8 @@ export function toHttpRefusal(c: Context<AppEnv>, refusal: Refusal): HttpRefusal
         message,
         headers: retryAfter(refusal.retryAfterMs),
       };
+    case 'too_many_streams':
+      return { status: 429, code: 'too_many_streams', message, headers: retryAfter(RETRY_STREAM_MS) };
     case 'unavailable':
       return { status: 503, code: 'unavailable', message, headers: retryAfter(RETRY_UNAVAILABLE_MS) };
   }

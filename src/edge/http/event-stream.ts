@@ -65,6 +65,11 @@ export class EventStream {
     if (events.length > 0) this.#write(events.map(frameOf).join(''));
   }
 
+  /** Says from where the client resumes; it is told of no event. */
+  sendId(id: string): void {
+    this.#write(`id: ${id}\n\n`);
+  }
+
   end(): void {
     const controller = this.#controller;
     if (controller === undefined) return;

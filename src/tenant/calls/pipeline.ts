@@ -119,6 +119,11 @@ export class Pipeline {
     return succeed({ scopes, expiresAt, isGrant, justRefreshed, tools, session: info });
   }
 
+  /** Whether a token may call a tool now. Nothing is charged or recorded. */
+  allows(tokenId: TokenId, tool: string): Result<unknown, Refusal> {
+    return this.#admit(tokenId, undefined, this.#parts.catalogue.find(tool), this.#parts.clock());
+  }
+
   /**
    * Runs one call.
    * @param retry given for a call that has waited: it is admitted again and charged nothing

@@ -79,6 +79,8 @@ export type Refusal =
   | { reason: 'unknown_session' }
   /** The token sends too many requests that are not charged to its tenant. Decided at the edge. */
   | { reason: 'too_many_requests'; retryAfterMs: number }
+  /** The token, or the tokens of its tenant, have as many streams of calls open as they may. */
+  | { reason: 'too_many_streams' }
   | { reason: 'unavailable' };
 
 /** Requests of one token that the edge has refused itself, which are alike. */

@@ -27,6 +27,8 @@ export function refusalMessage(refusal: Refusal): string {
       return 'This session does not exist or has ended. Send initialize to open a new one.';
     case 'too_many_requests':
       return `This token sends too many requests that are refused or only list things. Wait ${refusal.retryAfterMs} ms.`;
+    case 'too_many_streams':
+      return 'This token follows calls on 8 streams already, or the tokens of its tenant do on 32. Close one, then repeat.';
     case 'unavailable':
       return 'The tenant cannot be reached now. Try again shortly.';
   }

@@ -12,8 +12,10 @@ import { isChangeStreamOf, type Listener, type StreamEnd, type StreamState } fro
 
 /** Streams that one tenant can have open at once, including those of requests that wait for a client's response. */
 export const MAX_LISTENERS = 1024;
-/** Operators that can watch one tenant at once. */
+/** Streams on which operators can watch one tenant at once. */
 export const MAX_WATCHERS = 16;
+/** Streams on which tokens of the tenant can watch it, all of them and one alone. */
+export const MAX_TOKEN_WATCHERS = { tenant: 32, token: 8 } as const;
 
 /**
  * The tenant's open streams: notification streams, and those on which a request receives its client's responses.
@@ -54,6 +56,13 @@ export class Listeners {
     for (const watcher of this.#watchers) watcher.send({ kind: 'calls', last });
   }
 
+  /** Whether a token may watch on one more stream. */
+  mayWatch(tokenId: string): boolean {
+    const streams = [...this.#watchers].filter((watcher) => isWatcher(watcher, 'token'));
+    const own = streams.filter(({ state }) => state.tokenId === tokenId);
+    return streams.length < MAX_TOKEN_WATCHERS.tenant && own.length < MAX_TOKEN_WATCHERS.token;
+  }
+
   get count(): number {
     return this.#open.size;
   }
@@ -92,7 +101,8 @@ export class Listeners {
       this.#endWhere(({ state }) => isChangeStreamOf(state, session), 'replaced');
     this.#open.set(id, listener);
     if (purpose.kind === 'calls') this.#watchers.add(listener);
-    if (this.#open.size > MAX_LISTENERS || this.#watchers.size > MAX_WATCHERS) {
+    const operators = [...this.#watchers].filter((watcher) => isWatcher(watcher, 'operator'));
+    if (this.#open.size > MAX_LISTENERS || operators.length > MAX_WATCHERS) {
       this.#endWhere(({ state }) => state.id === id, 'full');
       return;
     }
@@ -172,3 +182,6 @@ export class Listeners {
     for (const watcher of this.#watchers) if (watcher.state.id === id) this.#watchers.delete(watcher);
   }
 }
+
+const isWatcher = ({ state: { purpose } }: Listener, by: 'operator' | 'token') =>
+  purpose.kind === 'calls' && purpose.by === by;

@@ -35,8 +35,12 @@ const streamRequest = z.object({
   tokenId: z.string().transform((id) => id as TokenId),
   session: z.string().transform((id) => id as SessionId),
   purpose: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('changes'), since: z.int().min(0).optional() }),
-    z.object({ kind: z.literal('calls') }),
+    z.object({
+      kind: z.literal('changes'),
+      since: z.int().min(0).optional(),
+      all: z.boolean().optional(),
+    }),
+    z.object({ kind: z.literal('calls'), by: z.enum(['operator', 'token']) }),
     z.object({ kind: z.literal('replies'), key: z.string(), cancelKey: z.string() }),
   ]),
   // Made by this program at the other end of the binding, which nobody else can reach.

@@ -39,8 +39,8 @@ export type StreamPurpose =
       /** Send every change, whatever the session subscribed to: the transport filters. */
       readonly all?: boolean | undefined;
     }
-  /** Is told of every new record: the operator watches. */
-  | { readonly kind: 'calls' }
+  /** Is told of every new record: the operator watches, or a token that may read the records. */
+  | { readonly kind: 'calls'; readonly by: 'operator' | 'token' }
   /** Receives the client's responses while one of its requests is served. */
   | { readonly kind: 'replies'; readonly key: string; readonly cancelKey: string };
 

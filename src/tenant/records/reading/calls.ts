@@ -4,6 +4,7 @@ import { limit } from '../../../tools/fields.ts';
 import type { RecordRow } from '../record.ts';
 import { entriesOf, entrySchema } from './entry.ts';
 import { conditionOf, filterFields, filterLog, idsOf } from './filter.ts';
+import { keptIds } from './moments.ts';
 import { defineReader } from './reader.ts';
 
 /** Records that one page looks at, which takes some 10 ms: a page may have fewer entries than were asked for. */
@@ -17,7 +18,13 @@ export const nextCursor = () =>
   z.string().optional().describe('There are older entries, or may be: a page can be short, or empty.');
 
 const input = z.strictObject({ ...filterFields, limit: limit(50, MAX_PAGE), cursor: cursorField() });
-const output = z.strictObject({ calls: z.array(entrySchema), next_cursor: nextCursor() });
+const output = z.strictObject({
+  calls: z.array(entrySchema),
+  newest: z
+    .int()
+    .describe('The newest record there was: a stream that resumes after it continues the first page.'),
+  next_cursor: nextCursor(),
+});
 
 /** The calls and refusals, newest first. */
 export const recordsList = defineReader({
@@ -44,6 +51,7 @@ export const recordsList = defineReader({
     const next = (rows.length === wanted ? (rows.at(-1)?.id ?? 0) : floor) - 1;
     return {
       calls: entriesOf(context.sql, rows),
+      newest: keptIds(context.sql).last,
       next_cursor: next < range.first ? undefined : CURSORS.encode(context, filter, next),
     };
   },

@@ -1,5 +1,6 @@
 import { RECORDS_SCOPE } from '../../../tools/families.ts';
 import { defineTool, type Tool } from '../../../tools/tool.ts';
+import { recordsFollow } from './follow.ts';
 import type { Reader } from './reader.ts';
 import { READERS } from './readers.ts';
 
@@ -18,4 +19,4 @@ const toolOf = (reader: Reader): Tool =>
     run: (args, context) => reader.read(args, context),
   });
 
-export const RECORD_TOOLS: readonly Tool[] = Object.values<Reader>(READERS).map(toolOf);
+export const RECORD_TOOLS: readonly Tool[] = [...Object.values<Reader>(READERS), recordsFollow].map(toolOf);
