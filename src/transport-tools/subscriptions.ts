@@ -65,8 +65,10 @@ export function subscriptionsOf(sql: Sql, sessionId: string): Subscription[] {
 /** The subscriptions of a session whose cells have changed after revision `since`, as far as events are kept. */
 export function changedSubscriptions(sql: Sql, sessionId: string, since: number): Subscription[] {
   return sql.exec<Subscription>(
-    `SELECT run_id, key, uri, rev FROM subscriptions AS s WHERE session_id = ? AND EXISTS (
-       SELECT 1 FROM board_events AS e WHERE e.run_id = s.run_id AND e.key = s.key AND e.rev > max(s.rev, ?)
+    `SELECT run_id, key, uri, rev FROM subscriptions AS s WHERE session_id = ?1 AND EXISTS (
+       SELECT 1 FROM board_versions AS v WHERE v.run_id = s.run_id AND v.key = s.key AND v.rev > max(s.rev, ?2)
+       UNION ALL SELECT 1 FROM board_events AS e
+       WHERE e.rev > max(s.rev, ?2, (SELECT rev FROM board_indexed)) AND e.run_id = s.run_id AND e.key = s.key
      ) ORDER BY run_id, key`,
     sessionId,
     since,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { countWritePages } from '../support/write-pages.ts';
 import { measureChecked } from './checks.ts';
 import { type CheckedLane, ourLane, rivalWrites } from './lanes.ts';
 import { busyReason, describeMachine, describeUse, fileSystemOf, isBusy, MachineWatch } from './machine.ts';
@@ -13,6 +14,8 @@ import { AGAINST, OURS, ourSource, RIVALS, type Rival, Servers, TOOL_NAMES, UNLI
 
 const MEMORY = '/dev/shm';
 const RIVAL_NAMES = Object.keys(RIVALS) as Rival[];
+const PAGES_WARM = 6000;
+const PAGES_COUNTED = 3200;
 const WRITES = [
   { name: 'write, 16 connections', connections: 16 },
   { name: 'write, 1 connection', connections: 1 },
@@ -120,6 +123,10 @@ async function runSections(options: Options, directory: string, memory: string):
     if (sections.includes('writes')) {
       reports.push(await measureWrites(servers, directory, options));
       if (options.tmpfs) reports.push(await measureWrites(servers, memory, options));
+      const { pages } = countWritePages(PAGES_WARM, PAGES_COUNTED);
+      reports.push(() =>
+        console.log(`\nA guarded write dirties ${pages.toFixed(2)} database pages (npm run bench:pages).`),
+      );
     }
     if (sections.includes('workloads')) reports.push(await measureWorkloads(servers, directory, options));
     let endedSeconds = 0;

@@ -23,6 +23,7 @@ const NOT_RUN: readonly (readonly [command: string, reason: string])[] = [
   ['npm install -g bulkhead-0.1.0.tgz', 'test/e2e/package.test.ts packs, installs and starts the package'],
   ['npm run bench', 'it takes minutes, and its figures need a quiet machine'],
   ['npm run torture', 'it takes minutes, and its figures need a quiet machine'],
+  ['npm run bench:pages', 'test/unit/write-pages.test.ts counts the same'],
   ['npm run bench:scar', 'test/unit/scar-figures.test.ts measures the same'],
   ['npm run screenshots', 'it draws the pictures anew, in a browser that npm does not bring'],
   ['npm run bench:growth', 'it takes minutes, and its figures need a quiet machine'],

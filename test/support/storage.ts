@@ -12,7 +12,8 @@ export function tablesOf(tenant: string): Promise<string[]> {
 }
 
 /** What every call changes, its record with the buckets that it was charged to; and the index that a search completes. */
-const NOT_CONTENT = /^(records|runs|ledger|board_indexed|board_entries|board_(words|grams)(_.*)?)$/;
+const NOT_CONTENT =
+  /^(records|runs|ledger|board_indexed|board_entries|board_versions|board_log|board_(words|grams)(_.*)?)$/;
 
 /** All that a tenant has stored, but for the record and the charge of its calls and the search index of its cells. */
 export function storedBy(tenant: string): Promise<Record<string, unknown[]>> {

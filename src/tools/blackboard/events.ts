@@ -6,7 +6,7 @@ import type { Mode } from './plan-write.ts';
 import { LOG_FLOOR } from './sweep.ts';
 import { PREVIEW_SOURCE_CHARS } from './value.ts';
 
-/** The most events of a board that one call scans. The rest is left to the next call, however few of them matched. */
+/** The most listed events of a board that one call scans. The rest is left to the next call, however few of them matched. */
 const MAX_SCANNED = 10_000;
 
 export type BoardEvent = {
@@ -42,23 +42,28 @@ export function eventsSince(
   const { runId, prefix, since } = query;
   const { where, bindings } = keyCondition(runId, prefix);
   const [lastScanned] = sql.exec<{ rev: number }>(
-    'SELECT rev FROM board_events WHERE run_id = ? AND rev > ? ORDER BY rev LIMIT 1 OFFSET ?',
+    'SELECT rev FROM board_log WHERE run_id = ? AND rev > ? ORDER BY rev LIMIT 1 OFFSET ?',
     runId,
     since,
     MAX_SCANNED - 1,
   );
-  const range = [...bindings, since, lastScanned?.rev ?? Number.MAX_SAFE_INTEGER, now - VERSION_MS];
-  const chosen = `${where} AND rev > ? AND rev <= ? AND at > ?`;
+  const last = lastScanned?.rev ?? Number.MAX_SAFE_INTEGER;
+  const oldest = now - VERSION_MS;
+  const event = `${EVENT_OP} AS op, key, author, principal, coalesce(expired_at, at) AS at, expires_at,
+    substr(value, 1, ?) AS value`;
   const rows = sql.exec<BoardEvent>(
-    `SELECT rev, ${EVENT_OP} AS op, key, author, principal, coalesce(expired_at, at) AS at, expires_at,
-       substr(value, 1, ?) AS value FROM board_events WHERE ${chosen}
+    `SELECT logged AS rev, ${event} FROM (SELECT rev AS logged FROM board_log WHERE ${where} AND rev > ? AND rev <= ?)
+       CROSS JOIN board_events ON board_events.rev = logged WHERE at > ?
+     UNION ALL
+     SELECT rev, ${event} FROM board_events
+     WHERE ${where} AND rev > max(?, (SELECT rev FROM board_indexed)) AND rev <= ? AND at > ?
      UNION ALL
      SELECT rev, iif(ended IS NULL, op, 'claim_expired'), key, author, principal, coalesce(expired_at, at), NULL, NULL
-     FROM board_marks WHERE ${chosen} AND (ended IS NULL OR ended = 'expired')
+     FROM board_marks WHERE ${where} AND rev > ? AND rev <= ? AND at > ? AND (ended IS NULL OR ended = 'expired')
      ORDER BY rev LIMIT ?`,
-    PREVIEW_SOURCE_CHARS,
-    ...range,
-    ...range,
+    ...[PREVIEW_SOURCE_CHARS, ...bindings, since, last, oldest],
+    ...[PREVIEW_SOURCE_CHARS, ...bindings, since, last, oldest],
+    ...[...bindings, since, last, oldest],
     limit + 1,
   );
   const events = rows.slice(0, limit);

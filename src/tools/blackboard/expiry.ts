@@ -12,6 +12,7 @@ import { deleteCellRows } from './cell-rows.ts';
 import { logClaimEvent } from './claim-log.ts';
 import { END_CLAIM, FOREVER, IS_DUE } from './claim-state.ts';
 import { boardTopic, queueTopic } from './fields.ts';
+import { indexIfBehind } from './search-index.ts';
 
 /** What is logged of a cell that has expired, or whose claim has. */
 export type ClaimedRow = Pick<
@@ -54,6 +55,7 @@ export const boardExpiry: Expiry = {
       limit,
     );
     recordExpiries(context, cells, claims);
+    indexIfBehind(context.sql);
     return cells.length + claims.length;
   },
 };

@@ -4,7 +4,8 @@
  *
  * Guarantees: a version is readable for 7 days unless 20 newer ones of the same key exist. Reads apply both limits
  * themselves, so answers do not depend on when rows are deleted.
- * Memory: at most 20 + 12 rows per key (surplus rows are deleted together, to save work); older rows go with the sweep.
+ * Memory: at most 20 + 12 rows per key, and those that were written since the last batch of 64 revisions: surplus rows are
+ * deleted together with that batch, because a row at a time dirties a database page at a time. Older rows go with the sweep.
  * Deleted rows leave a floor in `board_floors`: the highest revision deleted for that key. A watcher that asks for events
  * below a floor gets `reset`, so a gap is never silent.
  */
@@ -14,7 +15,10 @@ import type { Sql } from '../tool.ts';
 export const MAX_VERSIONS = 20;
 export const VERSION_MS = 7 * DAY_MS;
 /** How many surplus versions of a key may wait, unreadable, until they are deleted together. */
-export const VERSION_SLACK = 12;
+const VERSION_SLACK = 12;
+
+/** SQL: the events that `board_versions` and `board_log` do not list yet. */
+export const UNLISTED = 'rev > (SELECT rev FROM board_indexed)';
 
 /** SQL: the operation of a row of `board_events`; an expired cell is stored as deleted. */
 export const EVENT_OP = "iif(expired_at IS NULL, op, 'expired')";
@@ -35,13 +39,17 @@ export type Version = {
 export function listVersions(sql: Sql, runId: string, key: string, now: number): Version[] {
   return sql
     .exec<Version>(
-      `SELECT rev, ${EVENT_OP} AS op, author, principal, coalesce(expired_at, at) AS at, expires_at, bytes, tags FROM board_events
-       WHERE run_id = ? AND key = ? ORDER BY rev DESC LIMIT ?`,
+      `SELECT rev, ${EVENT_OP} AS op, author, principal, coalesce(expired_at, at) AS at, expires_at, bytes, tags
+       FROM (SELECT rev AS version FROM board_versions WHERE run_id = ?1 AND key = ?2
+         UNION ALL SELECT rev FROM board_events WHERE ${UNLISTED} AND run_id = ?1 AND key = ?2
+         ORDER BY version DESC LIMIT ?3)
+       CROSS JOIN board_events ON rev = version`,
       runId,
       key,
       MAX_VERSIONS,
     )
-    .filter((version) => version.at > now - VERSION_MS);
+    .filter((version) => version.at > now - VERSION_MS)
+    .sort((a, b) => b.rev - a.rev);
 }
 
 /** The first `maxChars` characters of a version's value; undefined for a deletion. */
@@ -54,28 +62,49 @@ export function versionValue(sql: Sql, rev: number, maxChars: number): string | 
   return row?.value ?? undefined;
 }
 
+/** The stored events of a key, without those of the present batch. */
 export function countVersions(sql: Sql, runId: string, key: string): number {
   const [row] = sql.exec<{ n: number }>(
-    'SELECT count(*) AS n FROM board_events WHERE run_id = ? AND key = ?',
+    'SELECT count(*) AS n FROM board_versions WHERE run_id = ? AND key = ?',
     runId,
     key,
   );
   return row?.n ?? 0;
 }
 
+/** Lists the events after a revision by key and by board, and deletes surplus versions of the keys that they are of. */
+export function listEvents(sql: Sql, after: number): void {
+  sql.exec(
+    'INSERT INTO board_versions (run_id, key, rev) SELECT run_id, key, rev FROM board_events WHERE rev > ?',
+    after,
+  );
+  sql.exec(
+    'INSERT INTO board_log (run_id, rev, key) SELECT run_id, rev, key FROM board_events WHERE rev > ?',
+    after,
+  );
+  const full = sql.exec<{ run_id: string; key: string }>(
+    `SELECT run_id, key FROM board_events AS e WHERE rev > ? AND ? <= coalesce(
+       (SELECT versions FROM board_cells AS c WHERE c.run_id = e.run_id AND c.key = e.key),
+       (SELECT count(*) FROM board_versions AS v WHERE v.run_id = e.run_id AND v.key = e.key))`,
+    after,
+    MAX_VERSIONS + VERSION_SLACK,
+  );
+  const cells = new Map(full.map(({ run_id, key }) => [JSON.stringify([run_id, key]), { run_id, key }]));
+  for (const { run_id, key } of cells.values()) pruneVersions(sql, run_id, key);
+}
+
 /** Deletes all but the newest 20 versions of a key. */
-export function pruneVersions(sql: Sql, runId: string, key: string): void {
+function pruneVersions(sql: Sql, runId: string, key: string): void {
   const deleted = sql.exec<{ rev: number }>(
-    `DELETE FROM board_events WHERE run_id = ? AND key = ? AND rev <=
-       (SELECT rev FROM board_events WHERE run_id = ? AND key = ? ORDER BY rev DESC LIMIT 1 OFFSET ?)
+    `DELETE FROM board_events WHERE rev IN (SELECT rev FROM board_versions WHERE run_id = ?1 AND key = ?2 AND rev <=
+       (SELECT rev FROM board_versions WHERE run_id = ?1 AND key = ?2 ORDER BY rev DESC LIMIT 1 OFFSET ?3))
      RETURNING rev`,
-    runId,
-    key,
     runId,
     key,
     MAX_VERSIONS,
   );
   raiseFloor(sql, runId, key, deleted);
+  sql.exec('UPDATE board_cells SET versions = ? WHERE run_id = ? AND key = ?', MAX_VERSIONS, runId, key);
 }
 
 /** Records that these events were deleted: the floor of the key becomes the highest of their revisions. */

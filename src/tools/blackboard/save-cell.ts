@@ -1,10 +1,10 @@
-/** Stores a planned write: the cell, its tags and its event. The search index is updated later: see `indexPending`. */
+/** Stores a planned write: the cell, its tags and its event. The indexes of events and texts are updated later: see `indexPending`. */
 import type { ToolContext } from '../tool.ts';
 import { type Cell, isExpired } from './cell.ts';
 import { clearClaim, hasClaimHistory, holderOf, NEW_WORK } from './claim-state.ts';
 import { endOverdueClaims, expireCell } from './expiry.ts';
 import { boardTopic, queueTopic } from './fields.ts';
-import { countVersions, MAX_VERSIONS, pruneVersions, VERSION_SLACK } from './history.ts';
+import { countVersions } from './history.ts';
 import type { CellWrite, PlannedCell } from './plan-write.ts';
 
 interface Save {
@@ -32,11 +32,8 @@ export function saveCell(
   if (stored !== undefined) endOverdueClaims(context, [stored]);
   const rev = context.nextRev();
   const versions = 1 + (stored?.versions ?? countVersions(context.sql, runId, write.key));
-  const full = versions >= MAX_VERSIONS + VERSION_SLACK;
-  const row = { rev, versions: full ? MAX_VERSIONS : versions };
-  putCell(context, { runId, write, next, stored }, row);
+  putCell(context, { runId, write, next, stored }, { rev, versions });
   addEvent(context, runId, write, next, { rev, listed: stored === undefined });
-  if (full) pruneVersions(context.sql, runId, write.key);
   if (stored?.tags !== next.tags) saveTags(context, runId, write.key, stored?.tags ?? '[]', next.tags);
   context.touch(boardTopic(runId));
   if (holderOf(stored, context.now) !== undefined) {
