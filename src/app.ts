@@ -9,6 +9,8 @@ import { recordsApi } from './edge/api/records.ts';
 import { toolsApi } from './edge/api/tools.ts';
 import { limitAnonymous } from './edge/auth/authenticate.ts';
 import { RESOURCE_METADATA_PATH, RESOURCES, resourceMetadata } from './edge/auth/resource-metadata.ts';
+import { OPERATOR_HOME } from './edge/console/layout.tsx';
+import { operatorPages } from './edge/console/operator/routes.ts';
 import { consolePages } from './edge/console/routes.ts';
 import { boundary, notFound, prepare } from './edge/http/boundary.ts';
 import { getDocument } from './edge/http/documents.ts';
@@ -55,6 +57,7 @@ export function createApp(served: Served) {
   app.route('/v1', recordsApi);
   app.route('/v1', memberConnections);
   app.route('/admin', admin);
+  app.route(OPERATOR_HOME, operatorPages);
   app.route('/console', consolePages);
   return app;
 }

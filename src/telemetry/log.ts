@@ -24,6 +24,7 @@ export type LogEvent =
   | 'telemetry.dropped'
   | 'telemetry.report_failed'
   | 'console.signed_in'
+  | 'console.operator_signed_in'
   | 'oauth.registered'
   | 'oauth.signed_in'
   | 'oauth.granted'

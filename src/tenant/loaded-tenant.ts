@@ -1,6 +1,7 @@
 import { detachSessionsExcept } from '../transport-tools/session-store.ts';
 import { CallQuota } from './calls/call-quota.ts';
 import { Limiter } from './calls/limiter.ts';
+import { OperatorReads } from './calls/operator-reads.ts';
 import { Pipeline } from './calls/pipeline.ts';
 import type { PipelineParts } from './calls/pipeline-parts.ts';
 import type { RemoteCallSlots } from './calls/remote-call-slots.ts';
@@ -32,6 +33,8 @@ export interface LoadedTenant {
   readonly records: RecordWriter;
   readonly quota: StorageQuota;
   readonly callQuota: CallQuota;
+  /** What the operator reads on the pages of the tenant. */
+  readonly operatorReads: OperatorReads;
 }
 
 /** What stays when the storage is read again. */
@@ -87,7 +90,7 @@ export function loadTenant(
   );
   const store = new ConnectionStore(db);
   const connections = new TenantConnections(store, gates, profile.sealKey, host.keptConnections);
-  const pipeline: Pipeline = new Pipeline({
+  const parts = {
     db,
     clock,
     monotonic,
@@ -100,9 +103,9 @@ export function loadTenant(
     quota,
     callQuota,
     connections,
-    rev: ledger.rev,
     ...lasting,
-  });
+  };
+  const pipeline: Pipeline = new Pipeline({ ...parts, rev: ledger.rev });
   return {
     profile,
     tokens,
@@ -114,5 +117,6 @@ export function loadTenant(
     records,
     quota,
     callQuota,
+    operatorReads: new OperatorReads(parts, () => pipeline.rev),
   };
 }

@@ -1,13 +1,11 @@
 import { redactForLog } from '../telemetry/redact.ts';
 import type { TraceContext } from '../telemetry/trace.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
+import { OPERATOR_TOKEN, OPERATOR_TOOL, OPERATOR_TRANSPORT } from './records/operator.ts';
 import type { CallRecord } from './records/record.ts';
 
 /** What the operator does to a tenant, as records: who says to have done it, and what it has changed from what to what. */
 
-export const OPERATOR_TOOL = 'admin';
-/** The credential of these calls: there is one admin key, so nobody is told apart by it. */
-const OPERATOR = 'operator';
 /** Changes that one record names. */
 const MAX_CHANGES = 20;
 const MAX_NAME_CHARS = 64;
@@ -101,12 +99,12 @@ export function operatorRecord(
     spanId: call.trace.spanId,
     parentSpanId: call.trace.parentSpanId ?? null,
     requestId: call.requestId,
-    tokenId: OPERATOR,
+    tokenId: OPERATOR_TOKEN,
     session: null,
     client: null,
     clientVersion: null,
     protocol: null,
-    transport: 'admin',
+    transport: OPERATOR_TRANSPORT,
     args: {
       action: redactForLog(call.action, MAX_VALUE_CHARS),
       ...(as !== undefined && { by: as }),

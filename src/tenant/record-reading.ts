@@ -3,7 +3,8 @@ import type { ReportedAnchor } from '../telemetry/metrics/report.ts';
 import { ToolError } from '../tools/errors.ts';
 import type { Administered } from './administration.ts';
 import { refusedRequest, UNKNOWN_TOOL } from './calls/call-record.ts';
-import type { Refusal, RefusalCount, TokenId } from './contract/call.ts';
+import type { OperatorRead } from './calls/operator-reads.ts';
+import type { CallOutcome, Refusal, RefusalCount, TokenId } from './contract/call.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
 import { NO_SUCH_TENANT, type Operation, refused, UNAVAILABLE } from './operation.ts';
 import { type OperatorCall, type OperatorState, operatorRecord, operatorStateOf } from './operator-calls.ts';
@@ -117,6 +118,11 @@ export class RecordReading {
         tool: tool === undefined ? record.tool : (catalogue.find(tool)?.name ?? UNKNOWN_TOOL.name),
       });
     }
+  }
+
+  /** Answers what a page shows to the operator. See `OperatorReads`. */
+  readAsOperator(read: OperatorRead): Operation<CallOutcome> {
+    return this.#operate(({ operatorReads }) => succeed(operatorReads.read(read)));
   }
 
   /** What the operator can change; undefined when there is no tenant. */

@@ -1,6 +1,7 @@
 import type { Result } from '../result.ts';
 import type { ReportedAnchor } from '../telemetry/metrics/report.ts';
-import type { Refusal, RefusalCount, TokenId } from './contract/call.ts';
+import type { OperatorRead } from './calls/operator-reads.ts';
+import type { CallOutcome, Refusal, RefusalCount, TokenId } from './contract/call.ts';
 import type { Operation } from './operation.ts';
 import type { OperatorCall, OperatorState } from './operator-calls.ts';
 import type { RecordReading } from './record-reading.ts';
@@ -50,6 +51,10 @@ export class RecordsObject extends SignInObject {
 
   exportStep(range: ExportRange): Operation<ExportStep> {
     return this.#reading().exportStep(range);
+  }
+
+  readAsOperator(read: OperatorRead): Operation<CallOutcome> {
+    return this.#reading().readAsOperator(read);
   }
 
   operatorState(): OperatorState | undefined {

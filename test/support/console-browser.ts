@@ -1,6 +1,8 @@
 import { type Sent, send } from './http.ts';
+import { TEST_SECRETS } from './secrets.ts';
 
 const ORIGIN = 'https://mcp.test';
+const OPERATOR_COOKIE = '__Host-bulkhead-operator';
 
 /** A browser in front of the console, inside workerd: it keeps cookies, and follows nothing by itself. */
 export class ConsoleBrowser {
@@ -12,6 +14,12 @@ export class ConsoleBrowser {
     headers: Sent['headers'] = {},
   ): Promise<Response> {
     return this.post('/console', new URLSearchParams({ token, ...fields }).toString(), headers);
+  }
+
+  /** Signs in with the admin key. */
+  signInAsOperator(fields: Record<string, string> = {}, headers: Sent['headers'] = {}): Promise<Response> {
+    const form = new URLSearchParams({ key: TEST_SECRETS.ADMIN_KEY, ...fields });
+    return this.post('/console/@operator', form.toString(), headers);
   }
 
   get(path: string): Promise<Response> {
@@ -52,6 +60,15 @@ export class ConsoleBrowser {
   /** The session of a tenant. */
   cookie(tenant: string): string {
     return this.#cookies.get(`__Host-bulkhead-console-${tenant}`) ?? '';
+  }
+
+  /** The session of the operator. */
+  get operatorCookie(): string {
+    return this.#cookies.get(OPERATOR_COOKIE) ?? '';
+  }
+
+  keepOperator(value: string): void {
+    this.#cookies.set(OPERATOR_COOKIE, value);
   }
 
   keep(tenant: string, value: string): void {

@@ -9,10 +9,13 @@ import { AdminRefusal, type Ctx } from './refusals.ts';
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
-/** Whether a request has the admin key. Compares in constant time. */
-export function hasAdminKey(request: Request, adminKey: string): boolean {
-  return timingSafeEqual(digest(bearerOf(request) ?? ''), digest(adminKey));
-}
+/** Compares in constant time. */
+export const isAdminKey = (text: string, adminKey: string): boolean =>
+  timingSafeEqual(digest(text), digest(adminKey));
+
+/** Whether a request has the admin key. */
+export const hasAdminKey = (request: Request, adminKey: string): boolean =>
+  isAdminKey(bearerOf(request) ?? '', adminKey);
 
 const NO_KEY: HttpRefusal = {
   status: 401,

@@ -55,7 +55,12 @@ export interface Viewer {
   readonly home: string;
   /** Tells this session from others. Not a secret. */
   readonly session: string;
+  /** The operator, who has no token of the tenant. */
+  readonly isOperator: boolean;
 }
+
+/** Where the operator's own pages stand. No tenant's do: its id cannot have an @. */
+export const OPERATOR_HOME = '/console/@operator';
 
 interface PageOptions {
   readonly title: string;
@@ -64,15 +69,18 @@ interface PageOptions {
   readonly viewer?: Viewer | undefined;
   /** The page of the navigation that this one belongs to. */
   readonly at?: PagePath | undefined;
+  /** In place of the header of a tenant's pages, and what tells the session from others. */
+  readonly frame?: { readonly header: Child; readonly session: string };
   readonly body: Child;
 }
 
 export async function respondPage(
   c: Context<AppEnv>,
-  { title, status = 200, viewer, at, body }: PageOptions,
+  { title, status = 200, viewer, at, frame, body }: PageOptions,
 ): Promise<Response> {
   // The platform logs an error when a request is answered whose body was not read.
   if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
+  const session = frame?.session ?? viewer?.session;
   const page = (
     <html lang="en">
       <head>
@@ -91,12 +99,12 @@ export async function respondPage(
         <a class="skip" href="#main">
           Skip to the page
         </a>
-        <Header viewer={viewer} at={at} />
+        {frame?.header ?? <Header viewer={viewer} at={at} />}
         <main id="main" tabindex={-1}>
-          <Notice text={viewer && noticeOf(c, viewer.session)} />
+          <Notice text={session && noticeOf(c, session)} />
           {body}
         </main>
-        {viewer && <Keys />}
+        {session !== undefined && <Keys />}
       </body>
     </html>
   );
@@ -112,7 +120,7 @@ function Header({ viewer, at }: Pick<PageOptions, 'viewer' | 'at'>) {
     );
   return (
     <header>
-      <a class="brand" href="/console">
+      <a class="brand" href={viewer.isOperator ? OPERATOR_HOME : '/console'}>
         Bulkhead
       </a>
       <span class="tenant">{viewer.tenant}</span>
@@ -122,8 +130,9 @@ function Header({ viewer, at }: Pick<PageOptions, 'viewer' | 'at'>) {
             {title}
           </a>
         ))}
+        {viewer.isOperator && <a href={`${viewer.home}/manage`}>Manage</a>}
       </nav>
-      <form method="post" action={`${viewer.home}/sign-out`}>
+      <form method="post" action={`${viewer.isOperator ? OPERATOR_HOME : viewer.home}/sign-out`}>
         <button type="submit">Sign out</button>
       </form>
     </header>

@@ -23,15 +23,15 @@ import { startVisit, type Visit } from './visit.ts';
 /** The console: pages for people on what the agents of one tenant do. They only read. */
 export const consolePages = new Hono<AppEnv>();
 
-type Page = (visit: Visit) => Promise<Response>;
+export type TenantPage = (visit: Visit) => Promise<Response>;
 
 /** Takes a form of a page. It answers with `done`, or with the page, which says what is wrong. */
 type TakeForm = (visit: Visit, form: SentForm) => Promise<Response>;
 
-type Route = readonly [path: string, at: PagePath, page: Page, takeForm?: TakeForm];
+type Route = readonly [path: string, at: PagePath, page: TenantPage, takeForm?: TakeForm];
 
 /** Each page of the navigation, and the pages that it leads to. */
-const ROUTES: readonly Route[] = [
+export const TENANT_PAGES: readonly Route[] = [
   ['/calls', 'calls', callsPage],
   ['/runs', 'runs', runsPage],
   ['/runs/:run', 'runs', runPage],
@@ -57,7 +57,7 @@ consolePages.all('/', only('GET', 'POST'));
 consolePages.post('/:tenant/sign-out', signOut);
 consolePages.all('/:tenant/sign-out', only('POST'));
 consolePages.get('/:tenant', (c) => visited(c, undefined, firstPage));
-for (const [path, at, page, takeForm] of ROUTES) {
+for (const [path, at, page, takeForm] of TENANT_PAGES) {
   consolePages.get(`/:tenant${path}`, (c) => visited(c, at, page));
   if (takeForm !== undefined) consolePages.post(`/:tenant${path}`, (c) => submitted(c, at, takeForm));
   consolePages.all(`/:tenant${path}`, takeForm === undefined ? only('GET') : only('GET', 'POST'));
@@ -65,7 +65,7 @@ for (const [path, at, page, takeForm] of ROUTES) {
 consolePages.get('/*', nothingHere);
 
 /** Shows a page to a person who is signed in to its tenant, or lets them sign in. */
-async function visited(c: Context<AppEnv>, at: PagePath | undefined, page: Page): Promise<Response> {
+async function visited(c: Context<AppEnv>, at: PagePath | undefined, page: TenantPage): Promise<Response> {
   const tenant = parseTenantId(c.req.param('tenant') ?? '');
   if (tenant === undefined) return nothingHere(c);
   const session = await sessionOf(c, tenant);

@@ -9,7 +9,7 @@ import { FENCED } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { isOwnForm } from '../http/origin.ts';
 import { logRefusal, requestFields } from '../http/refusal-log.ts';
-import { respondPage } from './layout.tsx';
+import { OPERATOR_HOME, respondPage } from './layout.tsx';
 import { endSession, startSession, tenantsOf } from './session.ts';
 import { startVisit } from './visit.ts';
 
@@ -67,6 +67,9 @@ export async function signInPage(
         <pre>
           <code>npm run -s tenant -- token ID --label console {READING_SCOPES}</code>
         </pre>
+        <p class="soft">
+          With the admin key, <a href={OPERATOR_HOME}>sign in as operator</a>.
+        </p>
         {tenants.length > 0 && (
           <>
             <h2>You are signed in</h2>

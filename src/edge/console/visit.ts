@@ -44,6 +44,7 @@ export async function startVisit(c: Context<AppEnv>, principal: Principal): Prom
   return succeed({
     c,
     viewer: {
+      isOperator: false,
       tenant: principal.tenant,
       scopes: admission.value.scopes,
       home: `/console/${principal.tenant}`,

@@ -19,7 +19,10 @@ export interface Run extends Pick<ToolContext, 'mayWait' | 'waited' | 'now' | 'r
 }
 
 /** All that a tool can see and do in one run. */
-export function toolContext(parts: PipelineParts, { state, token, transport, ...run }: Run): ToolContext {
+export function toolContext(
+  parts: Omit<PipelineParts, 'rev'>,
+  { state, token, transport, ...run }: Run,
+): ToolContext {
   const { profile } = parts;
   return {
     ...run,
@@ -35,7 +38,7 @@ export function toolContext(parts: PipelineParts, { state, token, transport, ...
 }
 
 function allowanceOf(
-  { limiter, catalogue, quota, callQuota, monotonic }: PipelineParts,
+  { limiter, catalogue, quota, callQuota, monotonic }: Omit<PipelineParts, 'rev'>,
   token: Token,
   now: number,
 ): Allowance {

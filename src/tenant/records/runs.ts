@@ -1,4 +1,5 @@
 import type { Sql } from '../../tools/tool.ts';
+import { isOperatorRead } from './operator.ts';
 import { isOk, isSetback, type RecordRow } from './record.ts';
 
 /** Calls of one token and client that come later than this after the last one are another run. */
@@ -47,6 +48,7 @@ interface RunIdentity {
   readonly session: string | null;
   readonly client: string | null;
   readonly transport: string;
+  readonly tool: string;
 }
 
 /** What a person looks at in the console is a run of its own, and no agent's. */
@@ -64,8 +66,9 @@ export function runKeyOf({
   session,
   client,
   transport,
+  tool,
 }: RunIdentity): string {
-  if (transport === 'console') return `${BY_CONSOLE}${tokenId}`;
+  if (transport === 'console' || isOperatorRead({ transport, tool })) return `${BY_CONSOLE}${tokenId}`;
   if (parentSpanId !== null) return runKeyOfTrace(traceId);
   if (session !== null) return `s:${tokenId}:${session}`;
   return `c:${tokenId}:${client ?? ''}`;
@@ -103,8 +106,8 @@ export class Runs {
 
   /** Counts a record that was saved. */
   add(row: RecordRow): void {
-    const { trace_id: traceId, parent_span_id: parentSpanId, token_id: tokenId, session, client } = row;
-    const key = runKeyOf({ traceId, parentSpanId, tokenId, session, client, transport: row.transport });
+    const { trace_id: traceId, parent_span_id: parentSpanId, token_id: tokenId } = row;
+    const key = runKeyOf({ ...row, traceId, parentSpanId, tokenId });
     const known = this.newest(key);
     const run = known?.id === row.run ? known : startOf(row, key);
     run.lastAt = Math.max(run.lastAt, row.at);

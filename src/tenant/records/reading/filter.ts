@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { redactForLog } from '../../../telemetry/redact.ts';
 import { optionalName } from '../../../tools/fields.ts';
 import type { Sql, SqlValue } from '../../../tools/tool.ts';
+import { OPERATOR_TOOL, OPERATOR_TRANSPORT } from '../operator.ts';
 import { SETBACKS } from '../record.ts';
 import { OUTCOMES } from './entry.ts';
 import { firstIdAt, type IdRange, keptIds, moment, timeOf } from './moments.ts';
@@ -28,7 +29,7 @@ export const filterFields = {
     .boolean()
     .default(false)
     .describe(
-      'Also what transports do for their clients, such as opening a session, and what people read in the console.',
+      'Also what transports do for their clients, such as opening a session, and what people and the operator read in the console.',
     ),
 };
 export const filterLog = {
@@ -84,8 +85,8 @@ export const INTERNAL_FAMILIES = [
   'console',
 ];
 const IS_PUBLISHED = INTERNAL_FAMILIES.map((family) => `tool NOT GLOB '${family}_*'`).join(' AND ');
-/** What agents did: no work of the transports, and nothing that a person has looked at in the console. */
-export const SHOWN = `(transport <> 'console' AND (${IS_PUBLISHED} OR outcome NOT IN ('answer', 'deferred')))`;
+/** What agents did: no work of the transports, and nothing that a person or the operator has looked at in the console. */
+export const SHOWN = `(transport <> 'console' AND (transport <> '${OPERATOR_TRANSPORT}' OR tool = '${OPERATOR_TOOL}') AND (${IS_PUBLISHED} OR outcome NOT IN ('answer', 'deferred')))`;
 
 /** A key that a call names in its arguments, as the log shows them, or that one of its revisions has changed. */
 const NAMES_KEY = `(iif(json_valid(args), json_extract(args, '$.key') = ?

@@ -1,0 +1,52 @@
+import { type Context, Hono } from 'hono';
+import { parseTenantId } from '../../../tenant/contract/call.ts';
+import { methodNotAllowed, problem } from '../../http/http-errors.ts';
+import type { AppEnv } from '../../http/isolate.ts';
+import { refuse } from '../../http/refusal-log.ts';
+import { nothingHere } from '../not-shown.tsx';
+import { TENANT_PAGES, type TenantPage } from '../routes.ts';
+import { tenantsPage } from './pages/tenants.tsx';
+import { type OperatorSession, operatorSessionOf } from './session.ts';
+import { askOperatorToSignIn, operatorHome, operatorSignIn, operatorSignOut } from './sign-in.tsx';
+import { operatorVisit, tenantHome } from './visit.ts';
+
+/** The operator's console: all tenants, and the pages of each, for who has the admin key. */
+export const operatorPages = new Hono<AppEnv>();
+
+type Ctx = Context<AppEnv>;
+type Page = (c: Ctx, session: OperatorSession) => Promise<Response>;
+
+const only =
+  (...methods: readonly string[]) =>
+  (c: Ctx) =>
+    refuse(c, problem, methodNotAllowed(methods));
+
+operatorPages.get('/', operatorHome);
+operatorPages.post('/', operatorSignIn);
+operatorPages.all('/', only('GET', 'POST'));
+operatorPages.post('/sign-out', operatorSignOut);
+operatorPages.all('/sign-out', only('POST'));
+serve('/tenants', tenantsPage);
+serve('/tenants/:tenant', async (c) => {
+  const tenant = parseTenantId(c.req.param('tenant') ?? '');
+  return tenant === undefined ? nothingHere(c) : c.redirect(`${tenantHome(tenant)}/calls`, 303);
+});
+for (const [path, , page] of TENANT_PAGES)
+  serve(`/tenants/:tenant${path}`, (c, session) => ofTenant(c, session, page));
+
+/** Serves a page that only reads. */
+function serve(path: string, page: Page): void {
+  operatorPages.get(path, (c) => signedIn(c, page));
+  operatorPages.all(path, only('GET'));
+}
+
+async function signedIn(c: Ctx, page: Page): Promise<Response> {
+  const session = await operatorSessionOf(c);
+  return session === undefined ? askOperatorToSignIn(c) : page(c, session);
+}
+
+/** A page of a tenant, as the tenant sees it. */
+async function ofTenant(c: Ctx, session: OperatorSession, page: TenantPage): Promise<Response> {
+  const tenant = parseTenantId(c.req.param('tenant') ?? '');
+  return tenant === undefined ? nothingHere(c) : page(operatorVisit(c, tenant, session));
+}

@@ -1,0 +1,81 @@
+import type { Context } from 'hono';
+import { fail, succeed } from '../../../result.ts';
+import { describeCause } from '../../../telemetry/redact.ts';
+import type { CallerInfo, CallOutcome, TenantId } from '../../../tenant/contract/call.ts';
+import type { Operation } from '../../../tenant/operation.ts';
+import { ALL_SCOPES } from '../../../tools/tool.ts';
+import type { AppEnv } from '../../http/isolate.ts';
+import { requestFields } from '../../http/refusal-log.ts';
+import { OPERATOR_HOME } from '../layout.tsx';
+import type { NotShown, Visit } from '../visit.ts';
+import { type OperatorSession, sessionName } from './session.ts';
+
+export const tenantHome = (tenant: TenantId) => `${OPERATOR_HOME}/tenants/${tenant}`;
+
+const UNAVAILABLE = { kind: 'refused', refusal: { reason: 'unavailable' } } as const;
+
+/** A page of a tenant that the operator looks at: without a token, charged to nobody, and recorded as the operator's. */
+export function operatorVisit(c: Context<AppEnv>, tenant: TenantId, session: OperatorSession): Visit {
+  const { arrival } = c.var;
+  const { name } = session;
+  const caller: CallerInfo = {
+    requestId: arrival.id,
+    trace: arrival.trace,
+    receivedAt: arrival.receivedAt,
+    clientName: undefined,
+    clientVersion: undefined,
+    protocolVersion: undefined,
+    transport: 'console',
+  };
+  return {
+    c,
+    viewer: {
+      tenant,
+      scopes: ALL_SCOPES,
+      home: tenantHome(tenant),
+      isOperator: true,
+      session: sessionName(session),
+    },
+    now: arrival.receivedAt,
+    read: async (tool, args) => {
+      // RPC sends no object without a prototype, which a query is.
+      const read = { tool: tool.name, args: { ...args }, as: name === '' ? undefined : name, caller };
+      const outcome = await answerOf(c, async () => c.env.TENANTS.getByName(tenant).readAsOperator(read));
+      if (outcome.kind === 'deferred') return fail(UNAVAILABLE);
+      if (outcome.kind !== 'answer') return fail(outcome);
+      // The tenant's Durable Object may still run another release.
+      const answer = tool.output.safeParse(JSON.parse(outcome.json));
+      return answer.success ? succeed(answer.data) : fail(UNAVAILABLE);
+    },
+  };
+}
+
+async function answerOf(
+  c: Context<AppEnv>,
+  ask: () => Promise<Operation<CallOutcome>>,
+): Promise<CallOutcome> {
+  try {
+    const read = await ask();
+    if (read.ok) return read.value;
+    return read.error.reason === 'not_found' ? noSuchTenant(c) : UNAVAILABLE;
+  } catch (cause) {
+    c.var.isolate.log({
+      level: 'error',
+      event: 'edge.error',
+      code: 'unavailable',
+      cause: describeCause(cause, undefined, {}),
+      ...requestFields(c),
+    });
+    return UNAVAILABLE;
+  }
+}
+
+const noSuchTenant = (c: Context<AppEnv>): NotShown => ({
+  kind: 'error',
+  error: {
+    code: 'unknown_handle',
+    message: 'There is no tenant of this name. It may have been erased.',
+    retryable: false,
+    trace_id: c.var.arrival.trace.traceId,
+  },
+});
