@@ -20,6 +20,7 @@ export type KeyedAnswer = z.infer<typeof keyedSchema>;
 
 const grantSchema = z.object({
   token_id: z.string(),
+  kind: z.enum(['client', 'console']).default('client'),
   member_id: z.string(),
   client_name: z.string(),
   client_host: z.string(),

@@ -66,8 +66,8 @@ function membersOutput(answer: { members: MemberAnswer[] }): Output {
 function grantsOutput(answer: { grants: GrantAnswer[] }): Output {
   const rows = answer.grants.map((grant) => [
     grant.token_id,
-    grant.client_host,
-    grant.client_name,
+    grant.kind === 'console' ? 'the console' : grant.client_host,
+    grant.kind === 'console' ? '' : grant.client_name,
     grant.member_id,
     grant.refreshed_at,
     grant.expires_at,

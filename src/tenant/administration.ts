@@ -95,6 +95,9 @@ export class Administration {
 
   setStatus(status: TenantStatus): Operation<TenantInfo> {
     if (status === 'suspended') this.#tenant.listeners.endAll('suspended');
+    const loaded = this.#tenant.requireLoaded();
+    // Members sign in anew when the tenant is resumed.
+    if (status === 'suspended' && loaded.ok) loaded.value.grants.endSessions(this.#tenant.host.clock());
     return this.#change((profile) => ({ ...profile, status }));
   }
 

@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { Result } from '../result.ts';
 import type {
   CodeRedemption,
+  ConsoleSession,
   Grant,
   GrantRefusal,
   GrantRequest,
@@ -10,6 +11,7 @@ import type {
   KeyedMember,
   Member,
   MemberProof,
+  Person,
   RefreshRequest,
   SignedIn,
   SignInRefusal,
@@ -65,6 +67,14 @@ export class SignInObject extends DurableObject<Env> {
 
   signedIn(proof: MemberProof): Result<SignedIn, SignInRefusal> {
     return this.#signIn().signedIn(proof);
+  }
+
+  openConsoleSession(proof: MemberProof): Result<ConsoleSession, SignInRefusal> {
+    return this.#signIn().openSession(proof);
+  }
+
+  endConsoleSession(id: string): Person | undefined {
+    return this.#signIn().endSession(id);
   }
 
   allow(request: GrantRequest): Result<GrantSecret, SignInRefusal | 'no_scope'> {

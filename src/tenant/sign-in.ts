@@ -3,6 +3,7 @@ import { deleteSessionsOfToken } from '../transport-tools/session-store.ts';
 import type { Administered } from './administration.ts';
 import type {
   CodeRedemption,
+  ConsoleSession,
   Grant,
   GrantProblem,
   GrantRefusal,
@@ -12,6 +13,7 @@ import type {
   KeyedMember,
   Member,
   MemberProof,
+  Person,
   RefreshRequest,
   SignedIn,
   SignInRefusal,
@@ -47,8 +49,9 @@ export class SignIn {
   }
 
   renewMemberKey(id: string): Operation<KeyedMember> {
-    return this.#operate(({ members }) => {
+    return this.#operate(({ members, grants }, now) => {
       const renewed = members.renewKey(id);
+      grants.endSessions(now, id);
       return renewed === undefined ? NO_SUCH_MEMBER : succeed(renewed);
     });
   }
@@ -79,6 +82,21 @@ export class SignIn {
   /** The member of an earlier sign-in, as the tenant knows the member now. */
   signedIn(proof: MemberProof): Result<SignedIn, SignInRefusal> {
     return this.#signedIn(({ members }, now) => members.signedIn(proof, now));
+  }
+
+  /** Signs a member in to the console, with every scope that the member has now. */
+  openSession(proof: MemberProof): Result<ConsoleSession, SignInRefusal> {
+    const signedIn = this.signedIn(proof);
+    if (!signedIn.ok) return signedIn;
+    return this.#withLoaded<Result<ConsoleSession, SignInRefusal>>(fail('unavailable'), (loaded, now) => {
+      const member = loaded.members.find(proof.member);
+      return member === undefined ? fail('unknown_member') : succeed(loaded.grants.openSession(member, now));
+    });
+  }
+
+  /** Signs a member out of the console. @returns the member; undefined when it is no session in the console */
+  endSession(id: string): Person | undefined {
+    return this.#withLoaded<Person | undefined>(undefined, ({ grants }, now) => grants.endSession(id, now));
   }
 
   /** Grants what the member has allowed, of the scopes that the member has now. */

@@ -72,6 +72,10 @@ export class ConsoleBrowser {
   }
 
   keep(tenant: string, value: string): void {
-    this.#cookies.set(`__Host-bulkhead-console-${tenant}`, value);
+    this.keepCookie(`__Host-bulkhead-console-${tenant}`, value);
+  }
+
+  keepCookie(name: string, value: string): void {
+    this.#cookies.set(name, value);
   }
 }

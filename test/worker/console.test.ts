@@ -90,7 +90,7 @@ describe('signing in', () => {
   );
 
   test('too large a form is refused', async () => {
-    expect((await new ConsoleBrowser().signIn('x'.repeat(20_000))).status).toBe(413);
+    expect((await new ConsoleBrowser().signIn('x'.repeat(40_000))).status).toBe(413);
   });
 
   test('guessing is fenced by address', async () => {

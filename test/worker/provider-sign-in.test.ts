@@ -77,6 +77,62 @@ async function signInAs(account: Record<string, unknown>) {
   return { ...at, callback, back: await at.browser.open(callback) };
 }
 
+describe('the console', () => {
+  const wanted = (tenant: string) => `/console/${tenant}/limits`;
+  const startUrl = (to: string) => `${ORIGIN}/oauth/sign-in?${new URLSearchParams({ console: to })}`;
+
+  test('is opened by somebody who comes back from the provider, at the page that was asked for', async () => {
+    const { tenant, id, account } = await newAccount();
+    const browser = new Browser(ORIGIN, here);
+    const page = await browser.open(`${ORIGIN}${wanted(tenant)}`);
+    expect([page.status, linkOf(page).href]).toEqual([401, startUrl(wanted(tenant))]);
+    const sent = await browser.open(linkOf(page));
+    const callback = provider.signIn(sent.headers.get('location') ?? '', account);
+    // What comes back is worth nothing in another browser.
+    expect((await new Browser(ORIGIN, here).open(callback)).title).toBe('This cannot go on');
+    const back = await browser.open(callback);
+    const chooser = `/console?${new URLSearchParams({ to: wanted(tenant) })}`;
+    expect([back.status, back.headers.get('location')]).toEqual([303, chooser]);
+    const choice = await browser.open(`${ORIGIN}${chooser}`);
+    expect([choice.status, choice.values('as'), choice.values('to')[0]]).toEqual([
+      200,
+      [`${tenant}/${id}`],
+      wanted(tenant),
+    ]);
+    const entered = await here(`${ORIGIN}/console`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        action: 'enter',
+        as: `${tenant}/${id}`,
+        to: wanted(tenant),
+      }).toString(),
+      redirect: 'manual',
+      headers: {
+        origin: ORIGIN,
+        'content-type': 'application/x-www-form-urlencoded',
+        cookie: [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+      },
+    });
+    expect([entered.status, entered.headers.get('location')]).toEqual([303, wanted(tenant)]);
+    expect(entered.headers.getSetCookie()[0]).toMatch(`__Host-bulkhead-console-${tenant}=eyJ`);
+  });
+
+  test('is closed to a stranger, who is told which name to give the operator, and back to the console', async () => {
+    const browser = new Browser(ORIGIN, here);
+    const sent = await browser.open(startUrl('/console/acme/calls'));
+    const email = `ben-${crypto.randomUUID()}@example.com`;
+    const back = await browser.open(
+      provider.signIn(sent.headers.get('location') ?? '', { ...ANN, sub: email, email }),
+    );
+    expect([back.status, back.text]).toEqual([403, expect.stringContaining(`email ${email}`)]);
+    expect(back.links).toEqual(['/console?to=%2Fconsole%2Facme%2Fcalls']);
+  });
+
+  test('refuses too long a path', async () => {
+    expect((await new Browser(ORIGIN, here).open(startUrl(`/console/${'x'.repeat(2048)}`))).status).toBe(400);
+  });
+});
+
 describe('the way', () => {
   test('leads to the provider by a link, with PKCE, a nonce and a sealed state, and back to the consent', async () => {
     const { tenant, id, account } = await newAccount();

@@ -61,6 +61,7 @@ class StreamsOnly implements TenantClient {
           isGrant: true,
           justRefreshed: false,
           tools: undefined,
+          person: undefined,
           session: undefined,
         });
   }

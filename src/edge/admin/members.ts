@@ -88,6 +88,7 @@ function keyedJson(c: Ctx, tenant: TenantId, { member, secret }: KeyedMember) {
 function grantJson(grant: Grant) {
   return {
     token_id: grant.id,
+    kind: grant.kind,
     member_id: grant.member,
     client_name: grant.clientName,
     client_host: grant.clientHost,

@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import type { Child } from 'hono/jsx';
 import type { TenantId } from '../../tenant/contract/call.ts';
+import type { Person } from '../../tenant/contract/sign-in.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { SCRIPT_PATH, STYLE_PATH } from './assets.ts';
@@ -53,6 +54,8 @@ export interface Viewer {
   readonly scopes: readonly Scope[];
   /** The path below which they see the pages of the tenant. */
   readonly home: string;
+  /** The member who acts in person; undefined for whoever is signed in with a token, who only reads. */
+  readonly person: Person | undefined;
   /** Tells this session from others. Not a secret. */
   readonly session: string;
   /** The operator, who has no token of the tenant. */
@@ -124,6 +127,9 @@ function Header({ viewer, at }: Pick<PageOptions, 'viewer' | 'at'>) {
         Bulkhead
       </a>
       <span class="tenant">{viewer.tenant}</span>
+      <span class="soft who">
+        {viewer.person === undefined ? 'with a token' : <bdi>{viewer.person.name}</bdi>}
+      </span>
       <nav aria-label="Pages">
         {pagesFor(viewer.scopes).map(({ path, title }) => (
           <a href={`${viewer.home}/${path}`} aria-current={path === at ? 'page' : undefined}>

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { refusalMessage } from '../../tenant/contract/refusal-message.ts';
+import type { Principal } from '../auth/tokens.ts';
 import { STATUS_OF_CODE } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { logRefusal } from '../http/refusal-log.ts';
@@ -37,7 +38,7 @@ function sayingOf(why: NotShown): Said {
       case 'unavailable':
         return { status: 503, title: 'The tenant cannot be reached', text };
       default:
-        return { status: 403, title: 'This token may not see this', text };
+        return { status: 403, title: 'You may not see this', text };
     }
   }
   const { code, message } = why.error;
@@ -79,11 +80,14 @@ export const notShown = ({ c, viewer }: Visit, at: PagePath, why: NotShown): Pro
 export function formRefusedPage(
   c: Context<AppEnv>,
   { status, code, message }: FormRefusal,
+  { viewer, at, principal }: Where & { readonly principal?: Principal | undefined } = {},
 ): Promise<Response> {
-  logRefusal(c, { status, code });
+  logRefusal(c, { status, code }, { caller: principal });
   return respondPage(c, {
     title: 'Nothing was changed',
     status,
+    viewer,
+    at,
     body: (
       <div class="narrow">
         <h1>Nothing was changed</h1>

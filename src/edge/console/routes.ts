@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { parseTenantId } from '../../tenant/contract/call.ts';
+import type { Scope } from '../../tools/tool.ts';
 import { methodNotAllowed, problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { refuse } from '../http/refusal-log.ts';
@@ -16,8 +17,9 @@ import { limitsPage } from './pages/limits.tsx';
 import { runPage } from './pages/run.tsx';
 import { runsPage } from './pages/runs.tsx';
 import { tokensPage } from './pages/tokens.tsx';
+import { barredMessage } from './person.tsx';
 import { sessionOf } from './session.ts';
-import { askAnew, askToSignIn, signIn, signInPage, signOut } from './sign-in.tsx';
+import { askAnew, askToSignIn, showSignIn, signIn, signOut } from './sign-in.tsx';
 import { startVisit, type Visit } from './visit.ts';
 
 /** The console: pages for people on what the agents of one tenant do. They only read. */
@@ -25,10 +27,14 @@ export const consolePages = new Hono<AppEnv>();
 
 export type TenantPage = (visit: Visit) => Promise<Response>;
 
-/** Takes a form of a page. It answers with `done`, or with the page, which says what is wrong. */
-type TakeForm = (visit: Visit, form: SentForm) => Promise<Response>;
+/** The forms of a page, for members who have the scope and act in person. */
+interface Forms {
+  readonly scope: Scope;
+  /** Answers with `done`, or with the page, which says what is wrong. */
+  readonly take: (visit: Visit, form: SentForm) => Promise<Response>;
+}
 
-type Route = readonly [path: string, at: PagePath, page: TenantPage, takeForm?: TakeForm];
+type Route = readonly [path: string, at: PagePath, page: TenantPage, forms?: Forms];
 
 /** Each page of the navigation, and the pages that it leads to. */
 export const TENANT_PAGES: readonly Route[] = [
@@ -51,16 +57,16 @@ const only =
 
 consolePages.get(STYLE_PATH.slice('/console'.length), getStyle);
 consolePages.get(SCRIPT_PATH.slice('/console'.length), getScript);
-consolePages.get('/', (c) => signInPage(c));
+consolePages.get('/', showSignIn);
 consolePages.post('/', signIn);
 consolePages.all('/', only('GET', 'POST'));
 consolePages.post('/:tenant/sign-out', signOut);
 consolePages.all('/:tenant/sign-out', only('POST'));
 consolePages.get('/:tenant', (c) => visited(c, undefined, firstPage));
-for (const [path, at, page, takeForm] of TENANT_PAGES) {
+for (const [path, at, page, forms] of TENANT_PAGES) {
   consolePages.get(`/:tenant${path}`, (c) => visited(c, at, page));
-  if (takeForm !== undefined) consolePages.post(`/:tenant${path}`, (c) => submitted(c, at, takeForm));
-  consolePages.all(`/:tenant${path}`, takeForm === undefined ? only('GET') : only('GET', 'POST'));
+  if (forms !== undefined) consolePages.post(`/:tenant${path}`, (c) => submitted(c, at, forms));
+  consolePages.all(`/:tenant${path}`, forms === undefined ? only('GET') : only('GET', 'POST'));
 }
 consolePages.get('/*', nothingHere);
 
@@ -76,11 +82,15 @@ async function visited(c: Context<AppEnv>, at: PagePath | undefined, page: Tenan
   return isEnded ? askAnew(c, tenant) : notShownPage(c, visit.error, { at });
 }
 
-/** Hands a form of this server to its page, for a person who is signed in. */
-async function submitted(c: Context<AppEnv>, at: PagePath, takeForm: TakeForm): Promise<Response> {
+/** Hands a form of this server to its page, for a member who acts in person. */
+async function submitted(c: Context<AppEnv>, at: PagePath, { scope, take }: Forms): Promise<Response> {
   const form = await receiveForm(c);
   if (!form.ok) return formRefusedPage(c, form.error);
-  return visited(c, at, (visit) => takeForm(visit, form.value));
+  return visited(c, at, async (visit) => {
+    const message = barredMessage(visit.viewer, scope);
+    if (message === undefined) return take(visit, form.value);
+    return formRefusedPage(c, { status: 403, code: 'forbidden', message }, { ...visit, at });
+  });
 }
 
 /** The first page that the token may see. */

@@ -1,107 +1,112 @@
 import type { Context } from 'hono';
+import { fail, type Result, succeed } from '../../result.ts';
+import { describeCause } from '../../telemetry/redact.ts';
 import { parseTenantId, type Refusal, type TenantId } from '../../tenant/contract/call.ts';
-import { RECORDS_SCOPE, SCOPES } from '../../tools/families.ts';
+import type {
+  ConsoleSession,
+  MemberProof,
+  Person,
+  SignedIn,
+  SignInRefusal,
+} from '../../tenant/contract/sign-in.ts';
 import { toHttpRefusal } from '../auth/refusals.ts';
 import { type Principal, verifyToken } from '../auth/tokens.ts';
-import { readForm } from '../http/body.ts';
 import { clientAddress } from '../http/client-address.ts';
 import { FENCED } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import { isOwnForm } from '../http/origin.ts';
 import { logRefusal, requestFields } from '../http/refusal-log.ts';
-import { OPERATOR_HOME, respondPage } from './layout.tsx';
-import { endSession, startSession, tenantsOf } from './session.ts';
+import { forgetMember, sessionOf as signedInSession } from '../oauth/browser.ts';
+import { decodeMemberKey } from '../oauth/member-keys.ts';
+import { ask } from '../oauth/present-members.ts';
+import { receiveForm, type SentForm } from './forms.tsx';
+import { endSession, sessionOf, startSession } from './session.ts';
+import { type SignInOptions, signInPage } from './sign-in-page.tsx';
 import { startVisit } from './visit.ts';
 
-/** Signing in to the console with a token of a tenant, and out again. */
+/**
+ * Signing in to the console and out again: as a member, whose session is a grant of its own in the tenant, or with a token of the
+ * tenant, whose session is that token's.
+ */
 
 type Ctx = Context<AppEnv>;
 
-const MAX_FORM_BYTES = 8192;
 const MAX_PATH_CHARS = 2048;
 
-interface SignInOptions {
-  readonly problem?: string;
-  readonly status?: 401 | 403 | 408 | 413 | 415 | 429 | 503;
-  /** Where the person wanted to go. */
-  readonly to?: string;
+const INVALID = 'This token is not valid here. Copy the whole of it, or ask the operator for a new one.';
+const UNAVAILABLE = 'The tenant cannot be reached now. Try again shortly.';
+const SUSPENDED = 'This tenant is suspended. Ask the operator.';
+
+interface RefusedSignIn {
+  readonly status: NonNullable<Exclude<SignInOptions['status'], 200>>;
+  readonly code: string;
+  readonly problem: string;
+  /** The token that was refused. */
+  readonly caller?: Principal;
 }
 
-export async function signInPage(
-  c: Ctx,
-  { problem, status = 401, to = '' }: SignInOptions = {},
-): Promise<Response> {
-  const tenants = await tenantsOf(c);
-  return respondPage(c, {
-    title: 'Sign in',
-    status: problem === undefined && to === '' ? 200 : status,
-    body: (
-      <div class="narrow">
-        <h1>Sign in to the console</h1>
-        <p class="soft">See what agents do, what they know, and what they are refused.</p>
-        {problem !== undefined && (
-          <p class="alert" role="alert">
-            {problem}
-          </p>
-        )}
-        <form method="post" action="/console" class="stack">
-          <input type="hidden" name="to" value={to} />
-          <label for="token">Token</label>
-          <input
-            id="token"
-            name="token"
-            type="password"
-            autocomplete="current-password"
-            aria-describedby="about-token"
-            required
-          />
-          <p class="soft" id="about-token">
-            The token of a client, which begins with eyJ. The pages that you see are those that its scopes
-            allow. You stay signed in for twelve hours, or until the token ends.
-          </p>
-          <button type="submit" class="first">
-            Sign in
-          </button>
-        </form>
-        <p class="soft">An operator makes a token that sees everything and changes nothing with:</p>
-        <pre>
-          <code>npm run -s tenant -- token ID --label console {READING_SCOPES}</code>
-        </pre>
-        <p class="soft">
-          With the admin key, <a href={OPERATOR_HOME}>sign in as operator</a>.
-        </p>
-        {tenants.length > 0 && (
-          <>
-            <h2>You are signed in</h2>
-            <ul>
-              {tenants.map((tenant) => (
-                <li>
-                  <a href={`/console/${tenant}`}>{tenant}</a>
-                </li>
-              ))}
-            </ul>
-          </>
-        )}
-      </div>
-    ),
+/** Whom the browser is signed in as. */
+interface Admitted {
+  readonly principal: Principal;
+  /** The member, for a session of a member. */
+  readonly member: string | undefined;
+}
+
+/** `GET /console` */
+export const showSignIn = (c: Ctx): Promise<Response> =>
+  signInPage(c, { to: c.req.query('to')?.slice(0, MAX_PATH_CHARS) ?? '', status: 200 });
+
+/** `POST /console` */
+export async function signIn(c: Ctx): Promise<Response> {
+  const form = await receiveForm(c);
+  if (!form.ok) return refuse(c, { ...form.error, problem: form.error.message }, '');
+  const to = form.value.typed('to');
+  const admitted = await admit(c, form.value);
+  if (!admitted.ok) return refuse(c, admitted.error, to);
+  const { principal, member } = admitted.value;
+  const before = await sessionOf(c, principal.tenant);
+  await startSession(c, principal);
+  if (before !== undefined) await leave(c, before);
+  c.var.isolate.log({
+    level: 'info',
+    event: 'console.signed_in',
+    tenant: principal.tenant,
+    member,
+    ...requestFields(c),
+    token_id: principal.tokenId,
+  });
+  return c.redirect(ownPath(to, principal.tenant), 303);
+}
+
+function admit(c: Ctx, form: SentForm): Promise<Result<Admitted, RefusedSignIn>> {
+  const isOn = c.var.isolate.config.oauth !== undefined;
+  if (isOn && form.action === 'key') return admitKey(c, form.typed('key'));
+  if (isOn && form.action === 'enter') return admitMember(c, form.typed('as'));
+  return admitToken(c, form.typed('token').trim());
+}
+
+async function admitToken(c: Ctx, token: string): Promise<Result<Admitted, RefusedSignIn>> {
+  const { config } = c.var.isolate;
+  const principal = await verifyToken(config.tokenKeys, config.audiences, token, c.var.arrival.receivedAt);
+  if (principal === undefined) return guessed(c, INVALID);
+  const visit = await startVisit(c, principal);
+  if (visit.ok) return succeed({ principal, member: undefined });
+  if (visit.error.kind !== 'refused') throw new Error('an admission was not answered');
+  const { refusal } = visit.error;
+  return fail({
+    status: statusOf(refusal),
+    code: toHttpRefusal(c, refusal).code,
+    problem: wordsOf(refusal),
+    caller: principal,
   });
 }
-
-/** What the operator types: every scope that reads. */
-const READING_SCOPES = [RECORDS_SCOPE, ...SCOPES.filter((scope) => scope.endsWith(':read'))]
-  .map((scope) => `--scope ${scope}`)
-  .join(' ');
-
-const INVALID = 'This token is not valid here. Copy the whole of it, or ask the operator for a new one.';
-const FOREIGN = 'This form was sent by a page of another site. Sign in here.';
 
 /** Words for a person, who did not send a request of their own. */
 function wordsOf(refusal: Refusal): string {
   switch (refusal.reason) {
     case 'suspended':
-      return 'This tenant is suspended. Ask the operator.';
+      return SUSPENDED;
     case 'unavailable':
-      return 'The tenant cannot be reached now. Try again shortly.';
+      return UNAVAILABLE;
     case 'too_many_requests':
       return `This token sends too many requests. Wait ${Math.ceil(refusal.retryAfterMs / 1000)} s, then sign in again.`;
     default:
@@ -109,45 +114,66 @@ function wordsOf(refusal: Refusal): string {
   }
 }
 
-/** `POST /console` */
-export async function signIn(c: Ctx): Promise<Response> {
-  if (!isOwnForm(c)) return refuse(c, { status: 403, code: 'foreign_form', problem: FOREIGN });
-  const form = await readForm(c.req.raw, MAX_FORM_BYTES);
-  if (!form.ok) {
-    const { status, code, message } = form.error;
-    return refuse(c, { status: status === 400 ? 403 : status, code, problem: message });
-  }
-  const to = form.value.get('to') ?? '';
-  const { config } = c.var.isolate;
-  const token = (form.value.get('token') ?? '').trim();
-  const principal = await verifyToken(config.tokenKeys, config.audiences, token, c.var.arrival.receivedAt);
-  if (principal === undefined) {
-    const { success } = await c.env.ANONYMOUS_FENCE.limit({ key: `console ${clientAddress(c)}` });
-    if (!success) return refuse(c, { status: 429, code: FENCED.code, problem: FENCED.message, to });
-    return refuse(c, { status: 401, code: 'invalid_token', problem: INVALID, to });
-  }
-  const visit = await startVisit(c, principal);
-  if (!visit.ok) {
-    if (visit.error.kind !== 'refused') throw new Error('an admission was not answered');
-    const { refusal } = visit.error;
-    const { code } = toHttpRefusal(c, refusal);
-    return refuse(c, { status: statusOf(refusal), code, problem: wordsOf(refusal), to, principal });
-  }
-  await startSession(c, principal);
-  c.var.isolate.log({
-    level: 'info',
-    event: 'console.signed_in',
-    tenant: principal.tenant,
-    ...requestFields(c),
-    token_id: principal.tokenId,
-  });
-  return c.redirect(ownPath(to, principal.tenant), 303);
-}
-
 function statusOf({ reason }: Refusal): 401 | 403 | 429 | 503 {
   if (reason === 'suspended') return 403;
   if (reason === 'too_many_requests') return 429;
   return reason === 'unavailable' ? 503 : 401;
+}
+
+/** Something that proves nothing, which an address may send only so often. */
+async function guessed(c: Ctx, problem: string): Promise<Result<never, RefusedSignIn>> {
+  const { success } = await c.env.ANONYMOUS_FENCE.limit({ key: `console ${clientAddress(c)}` });
+  return fail(
+    success
+      ? { status: 401, code: 'invalid_token', problem }
+      : { status: 429, code: FENCED.code, problem: FENCED.message },
+  );
+}
+
+const UNKNOWN_KEY = 'This key is not valid. Ask the operator for a new one.';
+
+async function admitKey(c: Ctx, text: string): Promise<Result<Admitted, RefusedSignIn>> {
+  const key = decodeMemberKey(c.var.isolate.config, text);
+  if (key === undefined) return guessed(c, UNKNOWN_KEY);
+  const signedIn = await ask<SignedIn, SignInRefusal>(
+    async () => await c.env.TENANTS.getByName(key.tenant).signInWithKey(key.member, key.secret),
+  );
+  return signedIn.ok
+    ? openSession(c, key.tenant, signedIn.value.proof)
+    : notAdmitted(c, signedIn.error, UNKNOWN_KEY);
+}
+
+const NOT_SIGNED_IN = 'You are not signed in any more. Sign in again.';
+
+/** @param as `tenant/member`, as whom this browser has signed in */
+async function admitMember(c: Ctx, as: string): Promise<Result<Admitted, RefusedSignIn>> {
+  const known = signedInSession(c).find(({ tenant, member }) => `${tenant}/${member}` === as);
+  if (known === undefined) return guessed(c, NOT_SIGNED_IN);
+  const { tenant, ...proof } = known;
+  return openSession(c, tenant, proof);
+}
+
+async function openSession(
+  c: Ctx,
+  tenant: TenantId,
+  proof: MemberProof,
+): Promise<Result<Admitted, RefusedSignIn>> {
+  const opened = await ask<ConsoleSession, SignInRefusal>(
+    async () => await c.env.TENANTS.getByName(tenant).openConsoleSession(proof),
+  );
+  if (!opened.ok) return notAdmitted(c, opened.error, NOT_SIGNED_IN);
+  const { id: tokenId, expiresAt, person } = opened.value;
+  return succeed({ principal: { tenant, tokenId, expiresAt }, member: person.member });
+}
+
+async function notAdmitted(
+  c: Ctx,
+  refusal: SignInRefusal,
+  unknown: string,
+): Promise<Result<Admitted, RefusedSignIn>> {
+  if (refusal === 'suspended') return fail({ status: 403, code: 'suspended', problem: SUSPENDED });
+  if (refusal === 'unavailable') return fail({ status: 503, code: 'unavailable', problem: UNAVAILABLE });
+  return guessed(c, unknown);
 }
 
 /** A page of the tenant that was signed in to: nobody is sent anywhere else. */
@@ -157,26 +183,40 @@ function ownPath(to: string, tenant: TenantId): string {
   return isOwn ? to : home;
 }
 
-interface RefusedSignIn {
-  readonly status: 401 | 403 | 408 | 413 | 415 | 429 | 503;
-  readonly code: string;
-  readonly problem: string;
-  readonly to?: string;
-  readonly principal?: Principal;
-}
-
-function refuse(c: Ctx, { status, code, problem, to = '', principal }: RefusedSignIn): Promise<Response> {
-  logRefusal(c, { status, code }, { caller: principal });
+function refuse(c: Ctx, { status, code, problem, caller }: RefusedSignIn, to: string): Promise<Response> {
+  logRefusal(c, { status, code }, { caller });
   return signInPage(c, { status, problem, to });
 }
 
 /** `POST /console/:tenant/sign-out` */
 export async function signOut(c: Ctx): Promise<Response> {
-  if (!isOwnForm(c)) return refuse(c, { status: 403, code: 'foreign_form', problem: FOREIGN });
+  const form = await receiveForm(c);
+  if (!form.ok) return refuse(c, { ...form.error, problem: form.error.message }, '');
   const tenant = parseTenantId(c.req.param('tenant') ?? '');
-  if (tenant !== undefined) endSession(c, tenant);
-  if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
+  if (tenant === undefined) return c.redirect('/console', 303);
+  const session = await sessionOf(c, tenant);
+  endSession(c, tenant);
+  const person = session && (await leave(c, session));
+  if (person !== undefined) forgetMember(c, tenant, person.member);
   return c.redirect('/console', 303);
+}
+
+/** Ends the session of a member; the session of a token ends with its cookie. */
+async function leave(c: Ctx, { tenant, tokenId }: Principal): Promise<Person | undefined> {
+  try {
+    return await c.env.TENANTS.getByName(tenant).endConsoleSession(tokenId);
+  } catch (cause) {
+    // The browser has lost it all the same, and nobody else has it.
+    c.var.isolate.log({
+      level: 'error',
+      event: 'edge.error',
+      tenant,
+      code: 'unavailable',
+      cause: describeCause(cause, undefined, {}),
+      ...requestFields(c),
+    });
+    return undefined;
+  }
 }
 
 /** Asks to sign in, for a page that somebody wanted to see. */
@@ -185,11 +225,11 @@ export function askToSignIn(c: Ctx, problem?: string): Promise<Response> {
   return signInPage(c, { to: pathname + search, ...(problem === undefined ? {} : { problem }) });
 }
 
-/** The session has ended with its token. */
+/** The session has ended. */
 export function askAnew(c: Ctx, tenant: TenantId): Promise<Response> {
   endSession(c, tenant);
   return askToSignIn(
     c,
-    `You are signed out of ${tenant}: the token has ended, or was revoked. Sign in with another one.`,
+    `You are signed out of ${tenant}: your session has ended, or its token was revoked. Sign in again.`,
   );
 }

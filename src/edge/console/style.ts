@@ -52,6 +52,13 @@ pre { margin: 0.6rem 0; padding: 0.7rem 0.9rem; border: 1px solid var(--line); b
 .unit { display: none; }
 .alert { padding: 0.6rem 0.8rem; border: 1px solid var(--bad); border-radius: 0.4rem; background: var(--bad-soft); color: var(--text); }
 .done { margin: 0 0 1rem; padding: 0.6rem 0.8rem; border: 1px solid var(--line); border-left: 3px solid var(--ok); border-radius: 0.4rem; background: light-dark(#e2f4e8, #16321f); }
+.aside { max-width: 46rem; margin: 0 0 1.25rem; padding: 0.5rem 0.9rem; border: 1px solid var(--line); border-left: 3px solid var(--link); border-radius: 0.4rem; background: var(--card); }
+.choices { list-style: none; margin: 1.25rem 0; padding: 0; display: grid; gap: 0.5rem; }
+a.button { display: inline-flex; align-items: center; min-height: 2.75rem; padding: 0.3rem 1.25rem; border: 1px solid var(--edge); border-radius: 0.4rem; color: inherit; background: var(--card); text-decoration: none; font-weight: 500; }
+a.first { border-color: transparent; background: light-dark(#0b57b5, #8dbbff); color: light-dark(#fff, #10151b); font-weight: 600; }
+.other { margin: 1.5rem 0; padding-top: 0.75rem; border-top: 1px solid var(--line); }
+.other summary { min-height: 1.75rem; color: var(--link); cursor: pointer; }
+header .who { font-size: 0.8125rem; max-width: 12rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .narrow { max-width: 34rem; margin: 0 auto; padding-top: 1rem; }
 .stack { display: grid; gap: 0.5rem; justify-items: start; margin: 1.25rem 0; }
 .stack p { margin: 0; }

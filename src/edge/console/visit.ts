@@ -22,6 +22,8 @@ export interface Asked<Output extends z.ZodType> {
 export interface Visit {
   readonly c: Context<AppEnv>;
   readonly viewer: Viewer;
+  /** Whose token or session it is; undefined for the operator, who has none of the tenant. */
+  readonly principal?: Principal;
   /** Milliseconds since the epoch. */
   readonly now: number;
   /**
@@ -43,10 +45,12 @@ export async function startVisit(c: Context<AppEnv>, principal: Principal): Prom
   if (!admission.ok) return fail({ kind: 'refused', refusal: admission.error });
   return succeed({
     c,
+    principal,
     viewer: {
       isOperator: false,
       tenant: principal.tenant,
       scopes: admission.value.scopes,
+      person: admission.value.person,
       home: `/console/${principal.tenant}`,
       session: principal.tokenId,
     },

@@ -88,6 +88,13 @@ export function saveSession(c: Context<AppEnv>, members: readonly SessionMember[
   );
 }
 
+/** Forgets that the browser has signed in as a member. */
+export function forgetMember(c: Context<AppEnv>, tenant: TenantId, member: string): void {
+  const known = sessionOf(c);
+  const left = known.filter((each) => each.tenant !== tenant || each.member !== member);
+  if (left.length < known.length) saveSession(c, left);
+}
+
 /** The session with one more member, who takes the place of the member's earlier sign-in. */
 export const withMember = (members: readonly SessionMember[], added: SessionMember): SessionMember[] => [
   added,

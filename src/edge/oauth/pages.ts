@@ -162,16 +162,20 @@ export function donePage(goTo: string, target: RedirectTarget, isAllowed: boolea
   };
 }
 
-/** @param back where the client can be told of it; undefined when it is not known to be the client's address */
-export function problemPage(message: string, status: Page['status'], goTo?: string): Page {
+/** @param back where the person can go; undefined when nothing is known to be the client's address */
+export function problemPage(
+  message: string | Html,
+  status: Page['status'],
+  back?: { readonly href: string; readonly words: string },
+): Page {
   return {
     title: 'This cannot go on',
     status: status ?? 400,
     body: html`<p>${message}</p>
 ${
-  goTo === undefined
+  back === undefined
     ? html`<p class="soft">You can close this page.</p>`
-    : html`<p><a class="button" href="${goTo}">Back to the app</a></p>`
+    : html`<p><a class="button" href="${back.href}">${back.words}</a></p>`
 }`,
   };
 }

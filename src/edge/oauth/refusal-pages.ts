@@ -11,7 +11,8 @@ type Ctx = Context<AppEnv>;
 /** @param goTo a link for the person, never a redirect */
 export async function refuse(c: Ctx, code: string, message: string, goTo?: string): Promise<Response> {
   record(c, 'oauth.refused', undefined, { code, http_status: 400 });
-  return (await countFailure(c)) ? respondPage(c, problemPage(message, 400, goTo)) : refuseTooMany(c);
+  const back = goTo === undefined ? undefined : { href: goTo, words: 'Back to the app' };
+  return (await countFailure(c)) ? respondPage(c, problemPage(message, 400, back)) : refuseTooMany(c);
 }
 
 export const refuseStale = (c: Ctx): Promise<Response> =>

@@ -140,4 +140,5 @@ const operatorToken = (now: number): Token => ({
   isGrant: false,
   refreshedAt: undefined,
   tools: undefined,
+  person: undefined,
 });

@@ -114,9 +114,9 @@ export class Pipeline {
       typeof session === 'object'
         ? { client: session.client, logLevel: session.log_level ?? undefined }
         : undefined;
-    const { scopes, expiresAt, isGrant, tools } = admitted.value;
+    const { scopes, expiresAt, isGrant, tools, person } = admitted.value;
     const justRefreshed = wasJustRefreshed(admitted.value, now);
-    return succeed({ scopes, expiresAt, isGrant, justRefreshed, tools, session: info });
+    return succeed({ scopes, expiresAt, isGrant, justRefreshed, tools, person, session: info });
   }
 
   /** Whether a token may call a tool now. Nothing is charged or recorded. */

@@ -4,6 +4,7 @@ import type { TraceContext } from '../../telemetry/trace.ts';
 import type { ToolErrorBody } from '../../tools/errors.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { ConnectionGrant, ConnectionUse } from './connection.ts';
+import type { Person } from './sign-in.ts';
 
 declare const brand: unique symbol;
 /** A tenant's id. Made only by `parseTenantId` and by the verification of a token. */
@@ -108,6 +109,8 @@ export interface Admission {
   readonly justRefreshed: boolean;
   /** The tools that the token is held to; undefined for all that its scopes allow. */
   readonly tools: readonly string[] | undefined;
+  /** The member who acts in person, in their own session in the console; undefined for every other token. */
+  readonly person: Person | undefined;
   /** The session that the request named. */
   readonly session: SessionInfo | undefined;
 }

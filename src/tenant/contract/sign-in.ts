@@ -36,6 +36,24 @@ export interface SignedIn {
   readonly scopes: readonly Scope[];
 }
 
+/**
+ * A member who acts in person, in their own session in the console. The only way to be one: neither a token that was issued nor
+ * what a member has granted to a client, however much it may do, is a person.
+ */
+export interface Person {
+  /** The id of the member. */
+  readonly member: string;
+  readonly name: string;
+}
+
+/** A session of a member in the console: a grant that no client has. */
+export interface ConsoleSession {
+  readonly id: TokenId;
+  readonly person: Person;
+  /** When it ends, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
 /** Why a tenant does not let a member sign in. */
 export type SignInRefusal = 'unknown_member' | 'suspended' | 'unavailable';
 
@@ -105,9 +123,13 @@ export type GrantRefusal =
   | { readonly reason: 'invalid_grant'; readonly problem: GrantProblem }
   | { readonly reason: 'suspended' | 'unavailable' };
 
+export type GrantKind = 'client' | 'console';
+
 /** A grant as the operator sees it. */
 export interface Grant {
   readonly id: TokenId;
+  /** For a client, or the member's own session in the console. */
+  readonly kind: GrantKind;
   readonly member: string;
   readonly clientName: string;
   readonly clientHost: string;

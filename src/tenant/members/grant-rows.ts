@@ -1,13 +1,14 @@
 import { createHmac } from 'node:crypto';
 import { ALL_SCOPES, type Scope } from '../../tools/tool.ts';
 import type { TokenId } from '../contract/call.ts';
-import type { Grant, Issued } from '../contract/sign-in.ts';
+import type { Grant, GrantKind, Issued, Person } from '../contract/sign-in.ts';
 
 /** A grant as it is stored, and what is made from it. Its secrets are derived from a seed, so none of them is stored. */
 
 export interface GrantRow extends Record<string, string | number | null> {
   id: string;
   member_id: string;
+  kind: GrantKind;
   client_digest: string;
   client_name: string;
   client_host: string;
@@ -46,9 +47,14 @@ export function issuedOf(row: GrantRow, generation: number): Issued {
   };
 }
 
+/** Whose own session it is; undefined for what a client has. */
+export const personOf = (row: GrantRow): Person | undefined =>
+  row.kind === 'console' ? { member: row.member_id, name: row.client_name } : undefined;
+
 export function grantOf(row: GrantRow): Grant {
   return {
     id: row.id as TokenId,
+    kind: row.kind,
     member: row.member_id,
     clientName: row.client_name,
     clientHost: row.client_host,

@@ -5,12 +5,15 @@ import type { Scope } from '../../tools/tool.ts';
 import type { TokenId } from '../contract/call.ts';
 import type {
   CodeRedemption,
+  ConsoleSession,
   Grant,
+  GrantKind,
   GrantProblem,
   GrantRequest,
   GrantSecret,
   Issued,
   Member,
+  Person,
   RefreshRequest,
 } from '../contract/sign-in.ts';
 import type { Database } from '../storage/database.ts';
@@ -20,6 +23,7 @@ import {
   type GrantRow,
   grantOf,
   issuedOf,
+  personOf,
   refreshSecret,
   scopesOf,
   toolsOf,
@@ -27,8 +31,13 @@ import {
 
 const DAY_MS = 86_400_000;
 
-/** Live grants of one member. One more ends the oldest. */
+/** Live grants of one member to clients, and sessions in the console. One more ends the oldest of its kind. */
 export const MAX_GRANTS_PER_MEMBER = 50;
+export const MAX_SESSIONS_PER_MEMBER = 8;
+const MOST: Readonly<Record<GrantKind, number>> = {
+  client: MAX_GRANTS_PER_MEMBER,
+  console: MAX_SESSIONS_PER_MEMBER,
+};
 /** Rows of one member, with those of grants that have ended. */
 const MAX_ROWS_PER_MEMBER = 100;
 /** How long an authorization code can be redeemed. */
@@ -36,6 +45,8 @@ export const CODE_MS = 60_000;
 /** How long a grant lives without being refreshed, and at most. */
 export const GRANT_IDLE_MS = 30 * DAY_MS;
 export const GRANT_MS = 365 * DAY_MS;
+/** How long a member stays signed in to the console, at most. */
+export const SESSION_MS = 12 * 3_600_000;
 /** How long a refresh token may be used again after its successor was made, and how often, always for the same successor. */
 export const REFRESH_GRACE_MS = 120_000;
 export const MAX_REFRESH_RETRIES = 50;
@@ -80,7 +91,7 @@ export class Grants {
   /** Stores a grant whose client has yet to redeem the code. @returns what the code is made from */
   open(request: GrantRequest, member: Member, scopes: readonly Scope[], now: number): GrantSecret {
     return this.#db.transaction(() => {
-      this.#makeRoom(member.id, now);
+      this.#makeRoom(member.id, 'client', now);
       const id = randomHex(12);
       const endsAt = Math.min(now + GRANT_MS, member.expiresAt ?? Number.MAX_SAFE_INTEGER);
       this.#db.exec(
@@ -106,6 +117,37 @@ export class Grants {
       const row = this.#row(id);
       if (row === undefined) throw new Error('the grant was not stored');
       return { grant: id as TokenId, secret: codeSecret(row) };
+    });
+  }
+
+  /**
+   * Opens a session in the console. It has every scope of the member, and no code or refresh token: no client has its secrets.
+   */
+  openSession(member: Member, now: number): ConsoleSession {
+    return this.#db.transaction(() => {
+      this.#makeRoom(member.id, 'console', now);
+      const id = randomHex(12) as TokenId;
+      const endsAt = Math.min(now + SESSION_MS, member.expiresAt ?? Number.MAX_SAFE_INTEGER);
+      // A JWT counts whole seconds: the row and the session's cookie must end at the same moment.
+      const expiresAt = Math.floor(endsAt / 1000) * 1000;
+      this.#db.exec(
+        `INSERT INTO grants (id, member_id, kind, client_digest, client_name, client_host, redirect_uri, challenge, scopes, seed,
+           created_at, code_expires_at, redeemed_at, rotated_at, expires_at, ends_at, forget_at)
+         VALUES (?, ?, 'console', '', ?, '', '', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        id,
+        member.id,
+        member.name,
+        member.scopes.join(' '),
+        randomBytes(32).toString('hex'),
+        now,
+        now,
+        now,
+        now,
+        expiresAt,
+        expiresAt,
+        expiresAt + REMEMBER_MS,
+      );
+      return { id, person: { member: member.id, name: member.name }, expiresAt };
     });
   }
 
@@ -158,6 +200,26 @@ export class Grants {
     return grantOf({ ...row, ended_at: row.ended_at ?? now });
   }
 
+  /** Ends a session in the console; anything else is left as it is. @returns whose it was */
+  endSession(id: string, now: number): Person | undefined {
+    const row = this.#row(id);
+    const person = row && personOf(row);
+    if (row !== undefined && person !== undefined) this.#end(row, now);
+    return person;
+  }
+
+  /** Ends the sessions in the console of a member who got a new key, or of every member. */
+  endSessions(now: number, member?: string): void {
+    this.#db.transaction(() => {
+      const sessions = this.#db.exec<GrantRow>(
+        `SELECT * FROM grants WHERE kind = 'console' AND ended_at IS NULL AND expires_at > ?1 AND (?2 IS NULL OR member_id = ?2)`,
+        now,
+        member ?? null,
+      );
+      for (const row of sessions) this.#end(row, now);
+    });
+  }
+
   /** Ends a grant for the operator, who sees it as a token. */
   revoke(id: string, now: number): Token | undefined {
     this.end(id, now);
@@ -200,6 +262,7 @@ export class Grants {
       isGrant: true,
       refreshedAt: row.generation === 0 ? undefined : row.rotated_at,
       tools: toolsOf(row),
+      person: personOf(row),
     };
     const [oldest] = this.#cached.keys();
     if (this.#cached.size >= MAX_CACHED && oldest !== undefined) this.#cached.delete(oldest);
@@ -234,14 +297,14 @@ export class Grants {
   }
 
   /** Ends the oldest live grants of a member who has too many, and forgets dead ones beyond the bound of rows. */
-  #makeRoom(member: string, now: number): void {
+  #makeRoom(member: string, kind: GrantKind, now: number): void {
     const live = this.#db.exec<GrantRow>(
       `SELECT * FROM grants WHERE member_id = ?2 AND ${LIVE} ORDER BY created_at`,
       now,
       member,
     );
-    for (const row of live.slice(0, Math.max(0, live.length - MAX_GRANTS_PER_MEMBER + 1)))
-      this.#end(row, now);
+    const alike = live.filter((row) => row.kind === kind);
+    for (const row of alike.slice(0, Math.max(0, alike.length - MOST[kind] + 1))) this.#end(row, now);
     const rows = this.#rowsOf(member);
     const dead = rows.filter(({ id }) => !live.some((row) => row.id === id));
     for (const { id } of dead.slice(0, Math.max(0, rows.length - MAX_ROWS_PER_MEMBER + 1)))

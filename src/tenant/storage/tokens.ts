@@ -1,6 +1,7 @@
 import { randomHex } from '../../telemetry/trace.ts';
 import { ALL_SCOPES, type Scope } from '../../tools/families.ts';
 import type { TokenId } from '../contract/call.ts';
+import type { Person } from '../contract/sign-in.ts';
 import type { Database } from './database.ts';
 
 /** Tokens on one tenant's list. Expired and revoked ones are deleted when a new token needs the place. */
@@ -19,6 +20,8 @@ export interface Token {
   readonly refreshedAt: number | undefined;
   /** The tools that it is held to; undefined for all that its scopes allow. */
   readonly tools: readonly string[] | undefined;
+  /** The member whose own session in the console it is; undefined for everything else. */
+  readonly person: Person | undefined;
 }
 
 export interface NewToken {
@@ -75,6 +78,7 @@ export class TokenList {
         isGrant: false,
         refreshedAt: undefined,
         tools: row.tools?.split(' '),
+        person: undefined,
       });
     }
   }
@@ -109,6 +113,7 @@ export class TokenList {
       isGrant: false,
       refreshedAt: undefined,
       tools: options.tools,
+      person: undefined,
     };
     this.#db.exec(
       'INSERT INTO tokens (id, label, scopes, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, NULL)',

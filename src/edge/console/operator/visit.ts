@@ -34,6 +34,7 @@ export function operatorVisit(c: Context<AppEnv>, tenant: TenantId, session: Ope
       scopes: ALL_SCOPES,
       home: tenantHome(tenant),
       isOperator: true,
+      person: undefined,
       session: sessionName(session),
     },
     now: arrival.receivedAt,
