@@ -97,14 +97,14 @@ const CLIENT_FIELDS = [
   ['protocol_version', 64],
 ] as const satisfies readonly (readonly [keyof LogRecord, number])[];
 
-/** Redacts and clips the fields that come from a client, so that no caller of the log has to. */
-function redactClientFields(record: LogRecord): LogRecord {
-  const redacted = { ...record };
+/** The line of a record: fields that come from a client are redacted and clipped, so that no caller of the log has to. */
+function lineOf(record: LogRecord, now: number): LogRecord & { ts: string } {
+  const line = { ts: new Date(now).toISOString(), ...record };
   for (const [field, maxChars] of CLIENT_FIELDS) {
     const text = record[field];
-    if (text !== undefined) redacted[field] = redactForLog(text, maxChars);
+    if (text !== undefined) line[field] = redactForLog(text, maxChars);
   }
-  return redacted;
+  return line;
 }
 
 /**
@@ -122,7 +122,7 @@ export function createLog(
   return (record) => {
     try {
       if (LOG_LEVELS.indexOf(record.level) < threshold) return;
-      const line = { ts: new Date(clock()).toISOString(), ...redactClientFields(record) };
+      const line = lineOf(record, clock());
       sink(options.format === 'json' ? toLogLine(line) : line);
     } catch {
       // A failure of the log itself cannot be reported anywhere.

@@ -38,7 +38,21 @@ export function clip(text: string, max: number): string {
  * @example redactForLog(path, 256)
  */
 export function redactForLog(text: string, maxChars: number): string {
-  return redactRead(partOf(text), maxChars);
+  if (harmless.has(text)) return clip(text, maxChars);
+  const redacted = redactRead(partOf(text), maxChars);
+  if (redacted === text) remember(text);
+  return redacted;
+}
+
+/** Texts without a credential, such as the name of a client, that is logged with every call: they are not examined again. */
+const harmless = new Set<string>();
+const MAX_REMEMBERED = 256;
+const MAX_REMEMBERED_CHARS = 128;
+
+function remember(text: string): void {
+  if (text.length > MAX_REMEMBERED_CHARS) return;
+  if (harmless.size >= MAX_REMEMBERED) harmless.clear();
+  harmless.add(text);
 }
 
 /** The examined beginning of a text. `shown` is logged after redaction; `ahead` only helps to recognise what `shown` ends with. */

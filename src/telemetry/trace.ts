@@ -42,6 +42,21 @@ export function randomHex(count: number): string {
   return hex;
 }
 
+const POOL_BYTES = 1024;
+let pool = new Uint8Array(0);
+let taken = 0;
+
+/** The same for identifiers that are no secret, from bytes that were drawn in advance, which takes less time. */
+export function randomId(count: number): string {
+  if (taken + count > pool.length) {
+    pool = crypto.getRandomValues(new Uint8Array(POOL_BYTES));
+    taken = 0;
+  }
+  let hex = '';
+  for (const end = taken + count; taken < end; taken++) hex += HEX[pool[taken] ?? 0];
+  return hex;
+}
+
 function parse(traceparent: unknown): ParentSpan | undefined {
   if (typeof traceparent !== 'string' || traceparent.length > 512) return undefined;
   const [, version, traceId, parentSpanId, , rest] = TRACEPARENT.exec(traceparent) ?? [];
@@ -59,13 +74,13 @@ function parse(traceparent: unknown): ParentSpan | undefined {
  * @example continueTrace({ traceparent: request.headers.get('traceparent') })
  */
 export function continueTrace(...candidates: readonly TraceHeaders[]): TraceContext {
-  const spanId = randomHex(8);
+  const spanId = randomId(8);
   const parents = candidates.flatMap(({ traceparent, tracestate }) => {
     const parent = parse(traceparent);
     return parent === undefined ? [] : [{ parent, tracestate }];
   });
   const [first] = parents;
-  if (first === undefined) return { traceId: randomHex(16), spanId, parentSpanId: undefined };
+  if (first === undefined) return { traceId: randomId(16), spanId, parentSpanId: undefined };
   const linked = parents.find(({ parent }) => parent.parentSpanId !== first.parent.parentSpanId)?.parent;
   const traceState = toTraceState(first.tracestate);
   return {

@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { ConfigError } from '../../config.ts';
 import { createLog } from '../../telemetry/log.ts';
 import { describeCause } from '../../telemetry/redact.ts';
-import { continueTrace, randomHex, traceHeadersOf } from '../../telemetry/trace.ts';
+import { continueTrace, randomHex, randomId, traceHeadersOf } from '../../telemetry/trace.ts';
 import { problem } from './http-errors.ts';
 import { type AppEnv, isolateOf, type Served } from './isolate.ts';
 import { refuse, requestFields } from './refusal-log.ts';
@@ -13,7 +13,7 @@ export const prepare =
   (served: Served): MiddlewareHandler<AppEnv> =>
   async (c, next) => {
     c.set('arrival', {
-      id: randomHex(8),
+      id: randomId(8),
       trace: continueTrace(traceHeadersOf(c.req.raw.headers)),
       receivedAt: Date.now(),
     });

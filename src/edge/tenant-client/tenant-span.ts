@@ -1,6 +1,6 @@
 import { ATTRIBUTE } from '../../telemetry/otel/names.ts';
 import type { Span } from '../../telemetry/otel/span.ts';
-import { randomHex } from '../../telemetry/trace.ts';
+import { randomId } from '../../telemetry/trace.ts';
 import type { CallRequest, TenantId, TenantPart } from '../../tenant/contract/call.ts';
 
 /**
@@ -11,7 +11,7 @@ export function tenantSpan(tenant: TenantId, { tool, tokenId, caller }: CallRequ
   const { traceId, spanId } = caller.trace;
   const { startMs, endMs, waitMs, revFrom, revTo } = part;
   return {
-    trace: { traceId, spanId: randomHex(8), parentSpanId: spanId },
+    trace: { traceId, spanId: randomId(8), parentSpanId: spanId },
     name: `tenant ${tool}`,
     kind: 'internal',
     startMs,

@@ -33,14 +33,14 @@ export const CLAIM_COLUMNS =
 
 export const boardExpiry: Expiry = {
   next(sql) {
-    const [cell] = sql.exec<{ at: number }>(
-      'SELECT expires_at AS at FROM board_cells WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT 1',
+    const [next] = sql.exec<{ cell: number | null; claim: number | null }>(
+      `SELECT
+         (SELECT expires_at FROM board_cells WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT 1) AS cell,
+         (SELECT claim_until FROM board_cells INDEXED BY board_cells_due WHERE ${IS_DUE} ORDER BY claim_until LIMIT 1)
+           AS claim`,
     );
-    const [claim] = sql.exec<{ at: number }>(
-      `SELECT claim_until AS at FROM board_cells INDEXED BY board_cells_due WHERE ${IS_DUE} ORDER BY claim_until LIMIT 1`,
-    );
-    const next = Math.min(cell?.at ?? FOREVER, claim?.at ?? FOREVER);
-    return next === FOREVER ? undefined : next;
+    const at = Math.min(next?.cell ?? FOREVER, next?.claim ?? FOREVER);
+    return at === FOREVER ? undefined : at;
   },
   record(context, limit) {
     const cells = context.sql.exec<ClaimedRow>(
