@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createLog, type LogRecord } from '../../src/telemetry/log.ts';
-import { describeCause, redactArgs } from '../../src/telemetry/redact.ts';
+import { describeCause, redactArgs, redactForLog } from '../../src/telemetry/redact.ts';
 import { redactSecrets } from '../../src/telemetry/secrets.ts';
 
 describe('known shapes of credentials', () => {
@@ -205,4 +205,20 @@ describe('the log', () => {
     expect(() => log({ ...record, args: circular })).not.toThrow();
     expect(() => log(record)).not.toThrow();
   });
+});
+
+test('a text is shown in the same way whatever was logged before it, and however often', () => {
+  const text = fc.oneof(
+    fc.constantFrom('claude-code', 'password=hunter2', 'key sk-proj-abcDEF1234567890abcdef', 'plan/step-1'),
+    fc.string({ maxLength: 200 }),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(text, fc.integer({ min: 1, max: 160 })), { maxLength: 40 }), (logged) => {
+      for (const [one, max] of [...logged, ...logged]) {
+        const { text: redacted } = redactSecrets(one);
+        const expected = redacted.length <= max ? redacted : `${redacted.slice(0, max).toWellFormed()}…`;
+        expect(redactForLog(one, max)).toBe(expected);
+      }
+    }),
+  );
 });
