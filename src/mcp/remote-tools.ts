@@ -1,5 +1,5 @@
 import type { InputRequiredResult, ServerContext } from '@modelcontextprotocol/server';
-import { type DeferredCall, type RemoteEnd, runRemoteTool } from '../remote/run-remote-tool.ts';
+import { callToRun, type DeferredCall, type RemoteEnd, runRemoteTool } from '../remote/run-remote-tool.ts';
 import type { CallRequest } from '../tenant/contract/call.ts';
 import { isRemoteTool } from '../tools/remote-tool.ts';
 import { type ClientAccess, ClientQuestions } from './ask-client.ts';
@@ -12,12 +12,15 @@ type Run =
 /** Runs a call that the tenant has deferred for a client of MCP. */
 export async function runForClient(
   binding: ServerBinding,
-  request: CallRequest,
+  asked: CallRequest,
   call: DeferredCall,
   context: ServerContext,
   access: ClientAccess,
 ): Promise<Run> {
-  const tool = binding.tools.find(request.tool, binding.toolFilter);
+  const request = callToRun(asked, call);
+  // What was held was offered to the client that called it.
+  const filter = request === asked ? binding.toolFilter : undefined;
+  const tool = binding.tools.find(request.tool, filter);
   if (tool === undefined || !isRemoteTool(tool))
     throw new Error('the tenant has admitted a remote tool that this program does not have');
   const { mcpReq } = context;

@@ -10,6 +10,7 @@ import {
 import type { AnswersTo, Questions } from '../tools/ask.ts';
 import { ToolError } from '../tools/errors.ts';
 import type { RemoteContext, RemoteTool } from '../tools/remote-tool.ts';
+import { redeemedAnswer } from '../tools/tenant/approval.ts';
 
 /** A call that the tenant has admitted, charged and validated, and that must be run here. */
 export type DeferredCall = Extract<CallOutcome, { kind: 'deferred' }>;
@@ -36,7 +37,16 @@ export type RemoteEnd = Extract<CallOutcome, { kind: 'answer' | 'error' }> | { r
 /** Thrown through a tool that has asked something to which the client has not answered yet. */
 class Unanswered extends Error {}
 
-/** Runs a remote tool within its deadline and inside the error boundary, and reports its end to the tenant. */
+/** The call that is to be run: the held one, if the request redeems one. */
+export function callToRun(request: CallRequest, { redeems }: DeferredCall): CallRequest {
+  if (redeems === undefined) return request;
+  return { ...request, tool: redeems.tool, args: redeems.args, redeems: redeems.id };
+}
+
+/**
+ * Runs a remote tool within its deadline and inside the error boundary, and reports its end to the tenant.
+ * @param request what `callToRun` returns
+ */
 export async function runRemoteTool(
   tool: RemoteTool,
   request: CallRequest,
@@ -52,7 +62,7 @@ export async function runRemoteTool(
     { tenant, signal, trace, now, writes: !tool.annotations.readOnlyHint },
     grants,
   );
-  const complete = async (end: Pick<RemoteCompletion, 'error' | 'thrown'>) => {
+  const complete = async (end: Omit<RemoteCompletion, 'slot' | 'uses'>) => {
     await connections.close();
     await transport.complete({ slot, uses: connections.uses(), ...end });
   };
@@ -77,11 +87,12 @@ export async function runRemoteTool(
   try {
     const answered = await Promise.race([tool.run(args, context), whenAborted(signal)]);
     const json = toJson(tool.output.parse(answered));
-    await complete({ error: undefined, thrown: undefined });
-    return { kind: 'answer', json };
+    const isHeld = request.redeems !== undefined;
+    await complete({ error: undefined, thrown: undefined, ...(isHeld && { answer: json }) });
+    return { kind: 'answer', json: isHeld ? redeemedAnswer(json) : json };
   } catch (cause) {
     if (isPending) {
-      await complete({ error: undefined, thrown: undefined });
+      await complete({ error: undefined, thrown: undefined, isAsking: true });
       return { kind: 'pending' };
     }
     const isExpected = cause instanceof ToolError;

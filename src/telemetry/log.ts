@@ -23,6 +23,10 @@ export type LogEvent =
   | 'edge.error'
   | 'telemetry.dropped'
   | 'telemetry.report_failed'
+  | 'approval.held'
+  | 'approval.decided'
+  | 'approval.redeemed'
+  | 'approval.expired'
   | 'console.signed_in'
   | 'console.operator_signed_in'
   | 'oauth.registered'
@@ -50,6 +54,9 @@ export interface LogRecord {
   code?: string | undefined;
   /** What refused a call: a bucket, or the scope that the token lacks. */
   scope?: string | undefined;
+  /** The held call that a call was held as, or ran as; and who has approved it. */
+  approval_id?: string | undefined;
+  decided_by?: string | undefined;
   /** The last revision that the call has made. */
   rev?: number | undefined;
   error_id?: string | undefined;

@@ -4,6 +4,7 @@ import type { Scope } from '../tools/tool.ts';
 import { RESOURCE_TOOL } from '../transport-tools/covered-by.ts';
 import { closedSessions } from '../transport-tools/session-store.ts';
 import { Administration } from './administration.ts';
+import { ApprovalAdministration } from './approval-administration.ts';
 import { unloadedLine } from './calls/call-log.ts';
 import type { Retry, Waiting } from './calls/ending.ts';
 import { RemoteCallSlots } from './calls/remote-call-slots.ts';
@@ -72,6 +73,8 @@ export class Compartment implements CallHandler {
   readonly reading: RecordReading;
   /** The tenant's connections to its own systems. */
   readonly connections: ConnectionAdministration;
+  /** The calls that a person must approve. */
+  readonly approvals: ApprovalAdministration;
   readonly #host: Host;
   readonly #waiters: Waiters;
   readonly #listeners: Listeners;
@@ -110,6 +113,7 @@ export class Compartment implements CallHandler {
     this.administration = new Administration(administered);
     this.signIn = new SignIn(administered);
     this.reading = new RecordReading(administered);
+    this.approvals = new ApprovalAdministration(administered);
     this.connections = new ConnectionAdministration(administered, this.#gates);
     // Streams that have survived a hibernation may not have been sent everything before it.
     if (listeners.length > 0) later(0, () => this.#resumeStreams());
@@ -138,6 +142,8 @@ export class Compartment implements CallHandler {
         this.#gates.release(completion.slot);
       } else pipeline.completeRemoteCall(request, completion);
     });
+    // Whoever asks for the answer of a held call may wait for it.
+    this.#announce();
   }
 
   cancel(_tokenId: TokenId, cancelKey: string): void {

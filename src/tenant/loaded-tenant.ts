@@ -1,4 +1,5 @@
 import { detachSessionsExcept } from '../transport-tools/session-store.ts';
+import { HeldCalls } from './approvals/held-calls.ts';
 import { CallQuota } from './calls/call-quota.ts';
 import { Limiter } from './calls/limiter.ts';
 import { OperatorReads } from './calls/operator-reads.ts';
@@ -28,6 +29,7 @@ export interface LoadedTenant {
   readonly members: Members;
   readonly grants: Grants;
   readonly connections: ConnectionStore;
+  readonly heldCalls: HeldCalls;
   readonly pipeline: Pipeline;
   readonly limiter: Limiter;
   readonly records: RecordWriter;
@@ -90,6 +92,7 @@ export function loadTenant(
   );
   const store = new ConnectionStore(db);
   const connections = new TenantConnections(store, gates, profile.sealKey, host.keptConnections);
+  const heldCalls = new HeldCalls(db);
   const parts = {
     db,
     clock,
@@ -103,6 +106,7 @@ export function loadTenant(
     quota,
     callQuota,
     connections,
+    heldCalls,
     ...lasting,
   };
   const pipeline: Pipeline = new Pipeline({ ...parts, rev: ledger.rev });
@@ -112,6 +116,7 @@ export function loadTenant(
     members: new Members(db),
     grants,
     connections: store,
+    heldCalls,
     pipeline,
     limiter,
     records,

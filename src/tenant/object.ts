@@ -4,9 +4,9 @@ import { coalescingLog } from '../telemetry/coalesce.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
 import type { Sweeper } from '../tools/tool.ts';
+import { ApprovalsObject } from './approvals-object.ts';
 import type { Compacted } from './compact.ts';
 import { Compartment } from './compartment.ts';
-import { ConnectionsObject } from './connections-object.ts';
 import type {
   Admission,
   CallHandler,
@@ -60,7 +60,7 @@ const metersOf = (env: Env) => env.METERS.getByName('meters');
  * The Durable Object that hosts one tenant's compartment. Its methods return refusals as values, because an error that is
  * thrown over RPC loses its class.
  */
-export class TenantObject extends ConnectionsObject implements CallHandler {
+export class TenantObject extends ApprovalsObject implements CallHandler {
   readonly #compartment: Compartment;
   readonly #lifecycle: Lifecycle;
 
@@ -70,6 +70,7 @@ export class TenantObject extends ConnectionsObject implements CallHandler {
       report: () => this.#lifecycle.report(),
       reading: () => this.#compartment.reading,
       connections: () => this.#compartment.connections,
+      approvals: () => this.#compartment.approvals,
     });
     const config = parseConfig({ ...env });
     const clock = () => Date.now();

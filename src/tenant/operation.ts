@@ -52,7 +52,7 @@ export function tenantInfo(
 
 /** Why an operator's action was not done. */
 export interface OperationProblem {
-  readonly reason: 'not_found' | 'conflict' | 'full' | 'invalid' | 'unavailable';
+  readonly reason: 'not_found' | 'forbidden' | 'conflict' | 'full' | 'invalid' | 'unavailable';
   readonly message: string;
   /** The argument that is wrong. */
   readonly field?: string | undefined;
@@ -72,6 +72,7 @@ export const refused = ({ code, message, detail }: ToolError) =>
 const problem = (reason: OperationProblem['reason'], message: string) => fail({ reason, message });
 
 export const notFound = (message: string) => problem('not_found', message);
+export const forbidden = (message: string) => problem('forbidden', message);
 export const conflict = (message: string) => problem('conflict', message);
 export const full = (message: string) => problem('full', message);
 export const invalid = (message: string) => problem('invalid', message);

@@ -1,4 +1,6 @@
 import { describeCause } from '../telemetry/redact.ts';
+import { expireHeldCalls, sweepApprovals } from './approvals/held-calls.ts';
+import { approvalLine } from './calls/approval-log.ts';
 import { sweepIdempotency } from './calls/idempotency.ts';
 import type { TenantId } from './contract/call.ts';
 import type { Host } from './host.ts';
@@ -24,16 +26,18 @@ export function sweepExpired(
   limit: number,
 ): number[] {
   const recorded = recordExpiries(limit);
-  const deleted = [sweepIdempotency, sweepGrants, pruneRecords, pruneUsage, ...sweepers].map((sweeper) => {
-    try {
-      return db.transaction(() => sweeper(db, clock(), limit));
-    } catch (cause) {
-      // The whole transaction is undone then, not only this step.
-      if (cause instanceof StorageFailure) throw cause;
-      log({ level: 'error', event: 'tenant.sweep_failed', cause: describeCause(cause, undefined, {}) });
-      return 0;
-    }
-  });
+  const deleted = [sweepIdempotency, sweepApprovals, sweepGrants, pruneRecords, pruneUsage, ...sweepers].map(
+    (sweeper) => {
+      try {
+        return db.transaction(() => sweeper(db, clock(), limit));
+      } catch (cause) {
+        // The whole transaction is undone then, not only this step.
+        if (cause instanceof StorageFailure) throw cause;
+        log({ level: 'error', event: 'tenant.sweep_failed', cause: describeCause(cause, undefined, {}) });
+        return 0;
+      }
+    },
+  );
   return [recorded, ...deleted];
 }
 
@@ -42,6 +46,8 @@ export function sweepStep(host: Host, tenant: TenantId, recordExpiries: RecordEx
   const deleted = sweepExpired(host, recordExpiries, SWEEP_STEP);
   const rows = deleted.reduce((sum, count) => sum + count, 0);
   if (rows > 0) host.log({ level: 'info', event: 'tenant.swept', tenant, rows });
+  const expired = host.db.transaction(() => expireHeldCalls(host.db, host.clock(), SWEEP_STEP));
+  for (const row of expired) host.log(approvalLine('approval.expired', tenant, row));
   anchor(host, tenant);
   return deleted.some((count) => count >= SWEEP_STEP) ? 'more' : 'done';
 }

@@ -8,6 +8,7 @@ export const ERROR_CODES = [
   'rate_limited',
   'forbidden',
   'unknown_handle',
+  'pending_approval',
   'unavailable',
   'internal',
 ] as const;
@@ -52,6 +53,11 @@ export const toolErrorSchema = z.strictObject({
   retry_after_ms: z.int().optional().describe('How long to wait before the next attempt.'),
   resets_at: z.iso.datetime().optional().describe('When the quota of calls that is used up begins anew.'),
   scope: z.string().optional().describe('The scope that the token lacks.'),
+  approval_id: z
+    .string()
+    .optional()
+    .describe('The held call, for tenant_approval: a person must approve it first.'),
+  expires_at: z.iso.datetime().optional().describe('Until when a person can approve it.'),
   trace_id: z.string(),
   error_id: z.string().optional().describe('Identifies the cause in the logs of the operator.'),
   hint: z.string().optional(),
@@ -61,7 +67,16 @@ export type ToolErrorBody = z.infer<typeof toolErrorSchema>;
 /** The optional fields of an error: `limit` in the unit that the message names, `retry_after_ms` in milliseconds. */
 export type ToolErrorDetail = Pick<
   ToolErrorBody,
-  keyof Fault | 'missing' | 'unknown' | 'faults' | 'current' | 'limit' | 'retry_after_ms' | 'hint'
+  | keyof Fault
+  | 'missing'
+  | 'unknown'
+  | 'faults'
+  | 'current'
+  | 'limit'
+  | 'retry_after_ms'
+  | 'approval_id'
+  | 'expires_at'
+  | 'hint'
 >;
 
 /**

@@ -20,4 +20,5 @@ export { scarLookup } from './scar/lookup.ts';
 export { scarRecord } from './scar/record.ts';
 export { scarResolve } from './scar/resolve.ts';
 export { scarUpdate } from './scar/update.ts';
+export { tenantApproval } from './tenant/approval.ts';
 export { tenantLimits } from './tenant/limits.ts';

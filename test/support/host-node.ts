@@ -4,6 +4,7 @@ import type { BucketLimit } from '../../src/tenant/contract/limit-settings.ts';
 import { forwardOnly } from '../../src/tenant/contract/timer.ts';
 import { ALL_SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { GENEROUS } from './compartment.ts';
+import { decisionRequest, OPERATOR } from './decision.ts';
 import { FakeTime } from './fake-time.ts';
 import { TestTenant } from './tenant.ts';
 
@@ -48,6 +49,11 @@ export async function openTenant(
       const changed = local.exclusively(() => local.compartment.administration.changeCallQuotas(change));
       if (!changed.ok) throw new Error(changed.error.message);
     },
+    changePolicy: async (change) => local.compartment.approvals.changePolicy(change),
+    decide: async (id, decision) =>
+      local.compartment.approvals.decide(OPERATOR, id, decision, decisionRequest(time.now)),
+    changeScopes: async (token, change) => local.compartment.administration.changeScopes(token, change),
+    approval: async (id) => local.compartment.approvals.show(id),
     ask: async (question, args) => {
       const answer = local.exclusively(() => local.compartment.reading.ask(question, args));
       if (!answer.ok) throw new Error(answer.error.message);

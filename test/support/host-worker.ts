@@ -4,6 +4,7 @@ import { vi } from 'vitest';
 import { type CallRequest, parseTenantId } from '../../src/tenant/contract/call.ts';
 import type { BucketLimit } from '../../src/tenant/contract/limit-settings.ts';
 import { ALL_SCOPES, type Scope } from '../../src/tools/tool.ts';
+import { decisionRequest, OPERATOR } from './decision.ts';
 import { TestTenant } from './tenant.ts';
 
 const START = Date.UTC(2026, 0, 1);
@@ -55,6 +56,12 @@ export async function openTenant(
       const changed = await stub.changeCallQuotas(change);
       if (!changed.ok) throw new Error(changed.error.message);
     },
+    changePolicy: async (change) => await stub.changePolicy(change),
+    decide: async (id, decision) =>
+      await stub.decideApproval(OPERATOR, id, decision, decisionRequest(Date.now())),
+    changeScopes: async (token, { add, remove }) =>
+      await stub.changeScopes(token, { add: [...add], remove: [...remove] }),
+    approval: async (id) => await stub.approval(id),
     ask: async (question, args) => {
       const answer = await stub.ask(question, args);
       if (!answer.ok) throw new Error(answer.error.message);

@@ -9,7 +9,9 @@ export interface IsolationStep {
   services?(mark: string): Readonly<Record<string, TestService>>;
   /** For a remote tool: what is behind its connections to databases, by name. */
   databases?(mark: string, answering: DatabaseAnswering): Readonly<Record<string, OpenSql>>;
-  /** @param before the answers of the previous steps */
+  /** Sets before the call whether the tool needs a person's approval; if it does, the call is held. */
+  readonly needsApproval?: boolean;
+  /** @param before the answers of the previous steps, and the error of one whose call was held */
   args(mark: string, before: readonly Answer[]): Record<string, unknown>;
 }
 
@@ -144,6 +146,20 @@ export const ISOLATION_SCRIPT: readonly IsolationStep[] = [
   { tool: 'cache_stats', args: () => ({}) },
   { tool: 'blackboard_delete', args: () => ({ ...board, keys: ['counter'] }) },
   { tool: 'blackboard_list', args: () => ({ ...board }) },
+  {
+    tool: 'blackboard_write',
+    needsApproval: true,
+    args: (mark) => ({ ...board, key: 'held', value: { owner: mark } }),
+  },
+  {
+    tool: 'tenant_approval',
+    args: (_mark, before) => ({ approval_id: handle(before, 'approval_id') ?? 'ap_none' }),
+  },
+  {
+    tool: 'blackboard_write',
+    needsApproval: false,
+    args: (mark) => ({ ...board, key: 'free', value: { owner: mark } }),
+  },
   { tool: 'tenant_limits', args: () => ({}) },
   { tool: 'console_failures', args: () => ({}) },
   { tool: 'console_cache', args: () => ({}) },

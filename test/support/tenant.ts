@@ -2,6 +2,7 @@ import { catalogue } from '../../src/catalogue.ts';
 import type { OpenSql } from '../../src/postgres/session.ts';
 import { runRemoteTool } from '../../src/remote/run-remote-tool.ts';
 import type { StoredConnections } from '../../src/tenant/connection-administration.ts';
+import type { Decision, HeldCallDetail, PolicyChange } from '../../src/tenant/contract/approval.ts';
 import type {
   CallOutcome,
   CallRequest,
@@ -14,6 +15,7 @@ import type { CallQuotaChange } from '../../src/tenant/contract/limit-settings.t
 import type { Operation } from '../../src/tenant/operation.ts';
 import type { Question } from '../../src/tenant/records/reading/readers.ts';
 import type { Verified } from '../../src/tenant/records/verify.ts';
+import type { ScopeChange } from '../../src/tenant/storage/tokens.ts';
 import { type ToolErrorBody, toolErrorSchema } from '../../src/tools/errors.ts';
 import { isRemoteTool } from '../../src/tools/remote-tool.ts';
 import type { Scope } from '../../src/tools/tool.ts';
@@ -34,6 +36,12 @@ export interface TestHost {
   verify(): Promise<Verified>;
   /** Sets or removes quotas of calls. */
   setCallQuotas(change: CallQuotaChange): Promise<void>;
+  changePolicy(change: PolicyChange): Promise<Operation<unknown>>;
+  /** The operator decides a held call. */
+  decide(id: string, decision: Decision): Promise<Operation<unknown>>;
+  changeScopes(token: string, change: ScopeChange): Promise<Operation<unknown>>;
+  /** A held call in full. */
+  approval(id: string): Promise<Operation<HeldCallDetail>>;
   /** The answer to a question about the records, as JSON. */
   ask(question: Question, args: Readonly<Record<string, string>>): Promise<string>;
   /** The host stops and starts: what is in memory only is lost. */
@@ -95,6 +103,33 @@ export class TestTenant {
       await this.#host.ask('usage', { by, since: from ?? '', until: until ?? '' }),
     );
     return answer.usage;
+  }
+
+  /** Every call of the tool needs a person's approval from now on, or none. */
+  async requireApproval(tool: string, approval = true): Promise<void> {
+    const changed = await this.#host.changePolicy({ tool, approval });
+    if (!changed.ok) throw new Error(changed.error.message);
+  }
+
+  async changeScopes(token: string, add: readonly Scope[], remove: readonly Scope[] = []): Promise<void> {
+    const changed = await this.#host.changeScopes(token, { add, remove });
+    if (!changed.ok) throw new Error(changed.error.message);
+  }
+
+  /** The operator decides. */
+  decide(id: string, decision: Partial<Decision>): Promise<Operation<unknown>> {
+    return this.#host.decide(id, { approve: true, standing: false, reason: undefined, ...decision });
+  }
+
+  async approval(id: string): Promise<HeldCallDetail> {
+    const shown = await this.#host.approval(id);
+    if (!shown.ok) throw new Error(shown.error.message);
+    return shown.value;
+  }
+
+  /** What the records say of calls, the newest first. */
+  async records(args: Readonly<Record<string, string>> = {}): Promise<Answer[]> {
+    return JSON.parse(await this.#host.ask('calls', args)).calls;
   }
 
   restart(): Promise<void> {

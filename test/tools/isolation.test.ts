@@ -12,7 +12,7 @@ const FLOOD_TIMEOUT_MS = 30_000;
 function withoutRandomness(transcript: readonly string[], mark: string): string[] {
   const seen = new Map<string, string>();
   return transcript.map((json) =>
-    json.replaceAll(mark, '<mark>').replaceAll(/\b[0-9a-f]{16,64}\b/g, (id) => {
+    json.replaceAll(mark, '<mark>').replaceAll(/\b(?:ap_)?[0-9a-f]{16,64}\b/g, (id) => {
       const known = seen.get(id) ?? `<id ${seen.size + 1}>`;
       seen.set(id, known);
       return known;
@@ -34,7 +34,10 @@ async function step(
     await tenant.connect(name, service);
   for (const [name, open] of Object.entries(entry.databases?.(mark, answering) ?? {}))
     await tenant.connectDatabase(name, open);
-  const answer = await tenant.ok(tool, args(mark, answers));
+  const { needsApproval } = entry;
+  if (needsApproval !== undefined) await tenant.requireApproval(tool, needsApproval);
+  const ask = needsApproval === true ? tenant.error : tenant.ok;
+  const answer = await ask.call(tenant, tool, args(mark, answers));
   answers.push(answer);
   // What is stored of the tenant's own calls is taken off the size of its file, and their texts differ in length.
   transcript.push(JSON.stringify(answer).replace(/"storage":\{"bytes":\d+/, '"storage":{"bytes":0'));

@@ -11,6 +11,7 @@ const CONTRACT = ['tenant/contract', 'tools', ...GROUND];
 const EDGE_HTTP = ['mcp', 'connections', 'postgres', 'tenant/calls', 'catalogue.ts', ...CONTRACT];
 const TENANT = [
   'tenant',
+  'tenant/approvals',
   'tenant/calls',
   'tenant/connections',
   'tenant/records',
@@ -35,7 +36,15 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'tenant/streams': ['tenant/storage', 'transport-tools', ...CONTRACT],
   'tenant/records': ['tenant/storage', ...CONTRACT],
   'tenant/connections': ['tenant/storage', ...CONTRACT],
-  'tenant/calls': ['tenant/connections', 'tenant/records', 'tenant/storage', 'transport-tools', ...CONTRACT],
+  'tenant/approvals': ['tenant/records', 'tenant/storage', ...CONTRACT],
+  'tenant/calls': [
+    'tenant/approvals',
+    'tenant/connections',
+    'tenant/records',
+    'tenant/storage',
+    'transport-tools',
+    ...CONTRACT,
+  ],
   'tenant/members': ['tenant/storage', ...CONTRACT],
   tenant: [...TENANT, 'transport-tools', ...CONTRACT],
   registry: ['tenant/storage', ...CONTRACT],
@@ -121,6 +130,7 @@ const PLATFORM = [
   'src/tenant/object.ts',
   'src/tenant/sign-in-object.ts',
   'src/tenant/records-object.ts',
+  'src/tenant/approvals-object.ts',
   'src/tenant/connections-object.ts',
   'src/tenant/storage/durable-database.ts',
   'src/tenant/streams/durable-listener.ts',

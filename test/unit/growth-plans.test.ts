@@ -36,6 +36,8 @@ const SMALL_TABLES: Readonly<Record<string, string>> = {
   tokens: 'a tenant has at most 1,000 tokens',
   grants: 'a member has at most 100 grants',
   sessions: 'a tenant has at most 1,000 sessions and 256 streams',
+  held_calls: 'a tenant has at most 400 held calls',
+  standing_approvals: 'a tenant has at most 100 approvals that stand',
   cache_leases: 'a tenant has at most 1,000 leases',
   cache_lost_tags: 'at most 500 invalidated tags are stored',
   cache_invalidations: 'about 500 invalidations can be pending',

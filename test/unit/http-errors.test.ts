@@ -18,6 +18,7 @@ const STATUS = {
   rate_limited: 429,
   forbidden: 403,
   unknown_handle: 404,
+  pending_approval: 409,
   unavailable: 503,
   internal: 500,
 };

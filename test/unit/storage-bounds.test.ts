@@ -53,6 +53,7 @@ const WRITES: readonly (readonly [tool: string, args: Args])[] = [
   ['cache_get', (n) => ({ ...question(n), lease_s: 600 })],
   ['cache_set', (n) => ({ ...question(n), response: 'x'.repeat(500), tags: [wide(n, 64)] })],
   ['cache_invalidate', (n) => ({ tag: wide(n, 64) })],
+  ['tenant_approval', () => ({ approval_id: 'ap_none' })],
   ['session_open', (n) => ({ session_id: `session-${n}`, kind: 'session' })],
   ['session_log_level', (n) => ({ session_id: `session-${n}`, level: 'error' })],
   ['resources_subscribe', (n) => ({ session_id: `session-${n}`, uri: 'u', ...board(n) })],

@@ -62,9 +62,17 @@ export function tenantOf(c: Ctx) {
   return { id, tenant: c.env.TENANTS.getByName(id) };
 }
 
-const STATUS = { not_found: 404, conflict: 409, full: 409, invalid: 400, unavailable: 503 } as const;
+const STATUS = {
+  not_found: 404,
+  forbidden: 403,
+  conflict: 409,
+  full: 409,
+  invalid: 400,
+  unavailable: 503,
+} as const;
 const CODE = {
   not_found: 'not_found',
+  forbidden: 'forbidden',
   conflict: 'conflict',
   full: 'conflict',
   invalid: 'invalid_input',

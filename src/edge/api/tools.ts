@@ -2,9 +2,10 @@ import { type Context, Hono } from 'hono';
 import { outcomeOfCall } from '../../mcp/message-end.ts';
 import { narrowed } from '../../mcp/published-tools.ts';
 import { unknownTool } from '../../mcp/unknown-tool.ts';
-import { type DeferredCall, runRemoteTool } from '../../remote/run-remote-tool.ts';
+import { callToRun, type DeferredCall, runRemoteTool } from '../../remote/run-remote-tool.ts';
 import type { CallOutcome, CallRequest } from '../../tenant/contract/call.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
+import { tenantApproval } from '../../tools/tenant/approval.ts';
 import { authenticate } from '../auth/authenticate.ts';
 import { readCalls } from '../http/body.ts';
 import { methodNotAllowed, problem, toolErrorProblem } from '../http/http-errors.ts';
@@ -73,7 +74,7 @@ async function callTool(context: RequestContext, toolName: string): Promise<Resp
 /** Whether the call may take long: that of a remote tool, or one whose arguments, which the tool validates, ask it to wait. */
 function mayWait({ isolate }: RequestContext, toolName: string, args: unknown): boolean {
   const tool = isolate.restTools.find(toolName, undefined);
-  if (tool !== undefined && isRemoteTool(tool)) return true;
+  if (tool !== undefined && (isRemoteTool(tool) || tool.name === tenantApproval.name)) return true;
   const waitS = typeof args === 'object' && args !== null && 'wait_s' in args ? args.wait_s : undefined;
   // As text it waits as well.
   return Number(waitS) > 0;
@@ -94,10 +95,11 @@ async function respond(
 /** Runs a remote tool that asks nothing. Nobody receives its messages. */
 async function runHere(
   { isolate, tenant, waitUntil }: RequestContext,
-  call: CallRequest,
+  asked: CallRequest,
   deferred: DeferredCall,
   signal: AbortSignal,
 ): Promise<CallOutcome> {
+  const call = callToRun(asked, deferred);
   const tool = isolate.restTools.find(call.tool, undefined);
   // The tenant's Durable Object still runs another release.
   if (tool === undefined || !isRemoteTool(tool)) return { kind: 'unknown_tool' };

@@ -72,6 +72,7 @@ export const STATUS_OF_CODE: Readonly<Record<ErrorCode, HttpRefusal['status']>> 
   rate_limited: 429,
   forbidden: 403,
   unknown_handle: 404,
+  pending_approval: 409,
   unavailable: 503,
   internal: 500,
 };

@@ -35,7 +35,7 @@ export function inSequence(context: RequestContext, binding: BoundServer): Bound
     // A chain of calls without a pause would keep the isolate from reading its other connections.
     await pause(lastTook > DEAR_CALL_MS ? DEAR_CALL_PAUSE_MS : 0);
     const started = Date.now();
-    const outcome = await binding.call(request);
+    const outcome = await binding.call({ ...request, isBatched: true });
     lastTook = Date.now() - started;
     if (outcome.kind !== 'answer') return outcome;
     answered += COPIES * outcome.json.length;

@@ -1,6 +1,7 @@
 import { instructionsFor } from '../../mcp/instructions.ts';
 import type { SessionId } from '../../tenant/contract/call.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
+import { tenantApproval } from '../../tools/tenant/approval.ts';
 import { sessionLogLevel } from '../../transport-tools/session-log-level.ts';
 import { sessionOpen } from '../../transport-tools/session-open.ts';
 import { callInternal } from '../tenant-client/internal-call.ts';
@@ -35,11 +36,12 @@ export async function handle2025(context: RequestContext, message: unknown): Pro
   return plain === undefined ? callFirst(context, respond) : answerPlainCall(context, plain);
 }
 
-/** Whether it is a call of a remote tool, which may ask its client something while it runs. */
+/** Whether it may run a remote tool, also one whose call was held, which may ask its client something while it runs. */
 function callsRemoteTool({ isolate, toolFilter }: RequestContext, message: unknown): boolean {
   const name = toolNameOf(message);
   const tool = name === undefined ? undefined : isolate.tools.find(name, toolFilter);
-  return tool !== undefined && isRemoteTool(tool);
+  if (tool === undefined) return false;
+  return isRemoteTool(tool) || (tool.name === tenantApproval.name && isolate.tools.hasRemoteTools);
 }
 
 /** A notification is answered without a body. */

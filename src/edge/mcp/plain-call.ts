@@ -17,6 +17,7 @@ import type { TraceHeaders } from '../../telemetry/trace.ts';
 import type { CallOutcome } from '../../tenant/contract/call.ts';
 import { isForModel } from '../../tenant/contract/refusal-message.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
+import { tenantApproval } from '../../tools/tenant/approval.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import { bindServer } from './bind-server.ts';
 
@@ -143,7 +144,8 @@ function isPlainTool(
   filter: RequestContext['toolFilter'],
 ): boolean {
   const tool = tools.find(name, filter);
-  return tool !== undefined && !isRemoteTool(tool);
+  // What was held can be a call of a remote tool.
+  return tool !== undefined && !isRemoteTool(tool) && name !== tenantApproval.name;
 }
 
 /** Whether the standard headers of the revision state exactly what the message does, and none of its parameters. */

@@ -8,6 +8,7 @@ const WORDS: Partial<Record<Scope, string>> = {
   'scar:write': 'Record failures and what fixed them',
   'cache:read': 'Read stored answers of language models',
   'cache:write': 'Store answers of language models, and delete them',
+  'approvals:write': 'See the calls that wait for approval, and decide them in the console',
   'connections:write': 'Set up how tools reach systems of the tenant, and with which secrets',
   'records:read': 'See what every agent of the tenant did',
 };

@@ -25,6 +25,8 @@ export function callLine(
     status: record.status ?? undefined,
     code: code ?? undefined,
     scope: record.scope ?? undefined,
+    approval_id: record.approval,
+    decided_by: record.decidedBy,
     rev: record.revTo > record.revFrom ? record.revTo : undefined,
     error_id: record.errorId ?? undefined,
     retry_after_ms: record.retryAfterMs ?? undefined,

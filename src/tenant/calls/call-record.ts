@@ -6,6 +6,7 @@ import type { Tool } from '../../tools/tool.ts';
 import type { SessionRow } from '../../transport-tools/session-store.ts';
 import type { CallOutcome, CallRequest, TenantPart } from '../contract/call.ts';
 import type { CallRecord } from '../records/record.ts';
+import { runKeyOf } from '../records/runs.ts';
 
 /** The record of a call: what is said of it in the table of records and in the log. */
 
@@ -30,12 +31,25 @@ export interface CallFacts {
   readonly revFrom: number;
   readonly revTo: number;
   readonly work: number;
+  readonly approval?: string | undefined;
+  readonly decidedBy?: string | undefined;
 }
 
 /** What an answer says of itself. */
 export type AnswerFacts = Pick<CallFacts, 'status' | 'savedMicroUsd'>;
 
 export const NO_ANSWER: AnswerFacts = { status: null, savedMicroUsd: 0 };
+
+/** What was learned of a call, with the defaults of one that has changed nothing. */
+export const factsWith = (rev: number, known: Partial<CallFacts>): CallFacts => ({
+  ...NO_ANSWER,
+  scope: null,
+  waitMs: 0,
+  work: 0,
+  revFrom: rev,
+  revTo: rev,
+  ...known,
+});
 
 const ownStatuses = new WeakMap<Tool, ReadonlySet<unknown>>();
 
@@ -69,6 +83,21 @@ const argsOf = (request: CallRequest, tool: AnyTool | undefined) =>
 const shown = (text: string | undefined) =>
   text === undefined ? null : redactForLog(text, MAX_CLIENT_CHARS);
 
+/** The beginning of the session's id that records show. */
+const sessionOf = ({ session }: Pick<CallRequest, 'session'>) => session?.slice(0, SESSION_CHARS) ?? null;
+
+/** The key of the run that a call belongs to. */
+export const runKeyOfRequest = (request: CallRequest) =>
+  runKeyOf({
+    traceId: request.caller.trace.traceId,
+    parentSpanId: request.caller.trace.parentSpanId ?? null,
+    tokenId: request.tokenId,
+    session: sessionOf(request),
+    client: shown(request.caller.clientName),
+    transport: request.caller.transport,
+    tool: request.tool,
+  });
+
 /** @param now when the call ended, in milliseconds since the epoch */
 export function recordOf(
   request: CallRequest,
@@ -96,7 +125,7 @@ export function recordOf(
     parentSpanId: caller.trace.parentSpanId ?? null,
     requestId: caller.requestId,
     tokenId: request.tokenId,
-    session: request.session?.slice(0, SESSION_CHARS) ?? null,
+    session: sessionOf(request),
     client: shown(caller.clientName),
     clientVersion: shown(caller.clientVersion),
     protocol: shown(caller.protocolVersion),

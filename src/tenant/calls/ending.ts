@@ -37,6 +37,8 @@ export interface Ended {
   readonly record?: CallRecord;
   readonly facts?: Partial<CallFacts>;
   readonly thrown?: Cause;
+  /** The held call that was redeemed, which is recorded in place of the call that has redeemed it. */
+  readonly ran?: { readonly request: CallRequest; readonly tool: AnyTool | undefined };
 }
 
 export const ending = (outcome: CallOutcome, facts: Partial<CallFacts> = {}): Ended => ({

@@ -20,20 +20,11 @@ const argument = (args: Record<string, unknown>) =>
  * @returns the answer as JSON text
  * @throws ToolError `invalid_input` when the key was used with other arguments
  */
-export function runIdempotent(
-  db: Sql,
-  call: { tool: string; args: Record<string, unknown>; now: number },
-  act: () => string,
-): string {
+export function runIdempotent(db: Sql, call: Keyed, act: () => string): string {
   const key = argument(call.args);
   if (key === undefined) return act();
   const digest = createHash('sha256').update(canonicalJson(call.args)).digest('hex');
-  const [known] = db.exec<{ digest: string; answer: string }>(
-    'SELECT digest, answer FROM idempotency WHERE tool = ? AND key = ? AND expires_at > ?',
-    call.tool,
-    key,
-    call.now,
-  );
+  const known = find(db, call, key);
   if (known !== undefined) {
     if (known.digest === digest) return known.answer;
     throw invalidInput(
@@ -54,6 +45,28 @@ export function runIdempotent(
   sweepIdempotency(db, call.now, EXPIRED_DROPPED_PER_CALL);
   keepWithinShare(db);
   return answer;
+}
+
+interface Keyed {
+  readonly tool: string;
+  readonly args: Record<string, unknown>;
+  readonly now: number;
+}
+
+/** Whether the call's key was used, so that the call runs nothing. */
+export function isAnswered(db: Sql, call: Keyed): boolean {
+  const key = argument(call.args);
+  return key !== undefined && find(db, call, key) !== undefined;
+}
+
+function find(db: Sql, { tool, now }: Pick<Keyed, 'tool' | 'now'>, key: string) {
+  const [known] = db.exec<{ digest: string; answer: string }>(
+    'SELECT digest, answer FROM idempotency WHERE tool = ? AND key = ? AND expires_at > ?',
+    tool,
+    key,
+    now,
+  );
+  return known;
 }
 
 /** Drops the oldest answers until all of them take no more than they may. */

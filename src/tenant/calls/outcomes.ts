@@ -1,6 +1,8 @@
 import { printJson } from '../../json/raw-json.ts';
 import { randomHex } from '../../telemetry/trace.ts';
 import { ToolError, type ToolErrorBody } from '../../tools/errors.ts';
+import { POLL_MS, tenantApproval } from '../../tools/tenant/approval.ts';
+import type { HeldRow } from '../approvals/held-row.ts';
 import type { CallOutcome, CallRequest } from '../contract/call.ts';
 import type { UsedUp } from './call-quota.ts';
 import type { Shortage } from './limiter.ts';
@@ -63,6 +65,20 @@ function usedUp(request: CallRequest, { scope, retryAfterMs, quota, resetsAt }: 
     limit: quota,
     retry_after_ms: retryAfterMs,
     resets_at: moment,
+    trace_id: request.caller.trace.traceId,
+  });
+}
+
+/** What an agent is told whose call was held: a model must be able to go on with nothing but this sentence. */
+export function pendingApproval(request: CallRequest, { id, expires_at }: HeldRow): CallOutcome {
+  const until = new Date(expires_at).toISOString();
+  return failed({
+    code: 'pending_approval',
+    message: `A person must approve this call first, so it was held and nothing was done yet. Do not repeat it: call ${tenantApproval.name} with approval_id ${id} and wait_s 25, and again while it answers pending; once it is approved, that runs the call and gives its answer. A person can decide until ${until}.`,
+    retryable: false,
+    retry_after_ms: POLL_MS,
+    approval_id: id,
+    expires_at: until,
     trace_id: request.caller.trace.traceId,
   });
 }

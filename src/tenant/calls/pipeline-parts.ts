@@ -1,5 +1,6 @@
 import type { Log } from '../../telemetry/log.ts';
 import type { Catalogue } from '../../tools/catalogue.ts';
+import type { HeldCalls } from '../approvals/held-calls.ts';
 import type { TenantConnections } from '../connections/tenant-connections.ts';
 import type { RecordWriter } from '../records/writer.ts';
 import type { Database } from '../storage/database.ts';
@@ -24,6 +25,7 @@ export interface PipelineParts {
   readonly records: RecordWriter;
   readonly remoteCalls: RemoteCallSlots;
   readonly connections: TenantConnections;
+  readonly heldCalls: HeldCalls;
   readonly quota: StorageQuota;
   readonly callQuota: CallQuota;
   /** The last revision that was committed. */

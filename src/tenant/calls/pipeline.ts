@@ -1,13 +1,13 @@
 import { sizeOfJson } from '../../json/size.ts';
 import { fail, type Result, succeed } from '../../result.ts';
-import { describeCause } from '../../telemetry/redact.ts';
 import { parseArguments } from '../../tools/arguments.ts';
 import { ToolError } from '../../tools/errors.ts';
-import { RECORDS_SCOPE } from '../../tools/families.ts';
 import { type AnyTool, isRemoteTool, type RemoteTool } from '../../tools/remote-tool.ts';
-import { NotYet, type Tool } from '../../tools/tool.ts';
+import { tenantApproval } from '../../tools/tenant/approval.ts';
 import { coveredBy } from '../../transport-tools/covered-by.ts';
 import { findSession, recordSessionUse, type SessionRow } from '../../transport-tools/session-store.ts';
+import type { HeldRow } from '../approvals/held-row.ts';
+import type { DryRun } from '../contract/approval.ts';
 import type {
   Admission,
   CallOutcome,
@@ -20,45 +20,24 @@ import type {
 import type { CallRecord } from '../records/record.ts';
 import { StorageFailure } from '../storage/database.ts';
 import type { Token } from '../storage/tokens.ts';
+import { ApprovalGate, notHere } from './approval-gate.ts';
+import { approvalLine } from './approval-log.ts';
+import type { Approval, Attempt } from './attempt.ts';
 import { callLine, droppedLine } from './call-log.ts';
-import {
-  type AnswerFacts,
-  type CallFacts,
-  factsOf,
-  NO_ANSWER,
-  partOf,
-  recordOf,
-  refusedRequest,
-  UNKNOWN_TOOL,
-  withClientName,
-} from './call-record.ts';
+import { partOf, recordOf, refusedRequest, UNKNOWN_TOOL, withClientName } from './call-record.ts';
+import { dryRun } from './dry-run.ts';
 import { type Ended, ending, failed, type Retry, type Waiting } from './ending.ts';
-import { Expiries } from './expiries.ts';
-import { runIdempotent } from './idempotency.ts';
-import { type NotCharged, notCharged, toJson, tooManyWaiting, waitOf } from './outcomes.ts';
+import { LocalRuns } from './local-runs.ts';
+import { type NotCharged, notCharged, pendingApproval } from './outcomes.ts';
 import type { PipelineParts } from './pipeline-parts.ts';
 import { MAX_REMOTE_CALLS } from './remote-call-slots.ts';
-import { growthOf } from './storage-quota.ts';
-import { toolContext } from './tool-context.ts';
-import { withholdStored } from './withhold.ts';
-import { priceOf, WorkMeter } from './work.ts';
+import { priceOf } from './work.ts';
 
-/** Expired entries that a call records at most before it runs. The sweep records the others. */
-const EXPIRIES_IN_CALL = 64;
 /** A client that refreshes in answer to a refusal repeats the call at once. */
 export const JUST_REFRESHED_MS = 10_000;
 
 const wasJustRefreshed = ({ refreshedAt }: Token, now: number) =>
   refreshedAt !== undefined && now - refreshedAt < JUST_REFRESHED_MS;
-
-interface Attempt {
-  readonly request: CallRequest;
-  readonly session: SessionRow | 'unknown' | undefined;
-  readonly tool: AnyTool | undefined;
-  readonly now: number;
-  readonly argsSize: number;
-  readonly retry: Retry | undefined;
-}
 
 /**
  * The only way to run a tool of a tenant: admit, charge, validate, run, record, log.
@@ -71,34 +50,28 @@ interface Attempt {
  */
 export class Pipeline {
   readonly #parts: PipelineParts;
-  readonly #expiries: Expiries;
-  #rev: number;
+  readonly #local: LocalRuns;
+  readonly #approvals: ApprovalGate;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
-    this.#rev = parts.rev;
-    this.#expiries = new Expiries(parts, (cause) =>
-      parts.log({ level: 'error', event: 'tenant.sweep_failed', cause: describeCause(cause, undefined, {}) }),
-    );
+    this.#local = new LocalRuns(parts);
+    this.#approvals = new ApprovalGate(parts);
   }
 
   /** The last revision that was committed. */
   get rev(): number {
-    return this.#rev;
+    return this.#local.rev;
   }
 
   /** When the next entry expires whose expiry is an event, in milliseconds since the epoch. */
   get nextExpiry(): number | undefined {
-    return this.#expiries.next();
+    return this.#local.nextExpiry;
   }
 
   /** Records what has expired, at most `limit` entries of each kind. @returns how many it has recorded */
   recordExpiries(limit: number): number {
-    const recorded = this.#expiries.record(this.#rev, this.#parts.clock(), limit);
-    if (recorded === undefined) return 0;
-    this.#rev = recorded.rev;
-    this.#parts.committed(recorded.touched);
-    return recorded.count;
+    return this.#local.recordExpiries(limit);
   }
 
   admit(tokenId: TokenId, sessionId: SessionId | undefined): Result<Admission, Refusal> {
@@ -106,7 +79,7 @@ export class Pipeline {
     const session = this.#sessionOf({ tokenId, session: sessionId }, now);
     const admitted = this.#admit(tokenId, session, undefined, now);
     if (!admitted.ok) {
-      const refused = refusedRequest({ tokenId, session: sessionId }, admitted.error.reason, this.#rev, now);
+      const refused = refusedRequest({ tokenId, session: sessionId }, admitted.error.reason, this.rev, now);
       this.#parts.records.addRefusal(refused);
       return admitted;
     }
@@ -137,7 +110,8 @@ export class Pipeline {
     const argsSize = sizeOfJson(request.args);
     const ended = this.#pass({ request, session, tool, now, argsSize, retry });
     if (ended.kind === 'waiting') return ended;
-    const record = this.#end(request, tool, ended, retry);
+    const { ran = { request, tool } } = ended;
+    const record = this.#end(ran.request, ran.tool, ended, retry);
     const { outcome } = ended;
     return outcome.kind === 'answer' && asked.isTraced === true
       ? { ...outcome, part: partOf(record) }
@@ -145,21 +119,27 @@ export class Pipeline {
   }
 
   /** Frees the slot of a remote tool, records and logs its call. */
-  completeRemoteCall(request: CallRequest, { slot, uses, error, thrown }: RemoteCompletion): void {
+  completeRemoteCall(request: CallRequest, completion: RemoteCompletion): void {
+    const { slot, uses, error, thrown } = completion;
     const tool = this.#parts.catalogue.find(request.tool);
+    const now = this.#parts.clock();
     this.#parts.remoteCalls.release(slot);
-    this.#parts.connections.settle(slot, uses, this.#parts.clock());
+    this.#parts.connections.settle(slot, uses, now);
     if (tool === undefined) return;
+    const { redeems: approval } = request;
+    const decidedBy =
+      approval === undefined ? undefined : this.#approvals.complete(approval, completion, now);
     const outcome: CallOutcome =
       error === undefined ? { kind: 'answer', json: '' } : { kind: 'error', error };
-    this.#end(request, tool, { kind: 'ended', outcome, ...(thrown && { thrown }) });
+    const facts = { approval, decidedBy };
+    this.#end(request, tool, { kind: 'ended', outcome, facts, ...(thrown && { thrown }) });
   }
 
   /** Records a call, unless that was done together with its effect, and logs it. */
   #end(request: CallRequest, tool: AnyTool | undefined, ended: Ended, retry?: Retry): CallRecord {
     const { records, log, profile, clock } = this.#parts;
     const { outcome } = ended;
-    const facts = this.#facts({ waitMs: retry?.waitedMs ?? 0, work: retry?.work ?? 0, ...ended.facts });
+    const facts = this.#local.facts({ waitMs: retry?.waitedMs ?? 0, work: retry?.work ?? 0, ...ended.facts });
     const record = ended.record ?? recordOf(request, tool, outcome, facts, clock());
     const isRefusal = outcome.kind === 'refused' || outcome.kind === 'unknown_tool' || facts.scope !== null;
     if (isRefusal) records.addRefusal(record);
@@ -176,11 +156,6 @@ export class Pipeline {
     return record;
   }
 
-  /** What was learned of a call, with the defaults of one that has changed nothing. */
-  #facts(known: Partial<CallFacts>): CallFacts {
-    return { ...NO_ANSWER, scope: null, waitMs: 0, work: 0, revFrom: this.#rev, revTo: this.#rev, ...known };
-  }
-
   #pass(attempt: Attempt): Ended | Waiting {
     const { request, session, tool, now, argsSize, retry } = attempt;
     const admitted = this.#admit(request.tokenId, session, tool, now);
@@ -192,23 +167,108 @@ export class Pipeline {
     }
     const work = retry?.work ?? price;
     if (tool === undefined) return ending({ kind: 'unknown_tool' }, { work });
-    if (isRemoteTool(tool)) return this.#defer({ ...attempt, tool }, work);
-    return this.#bounded({ ...attempt, tool }, admitted.value, work);
+    const approval = this.#approvals.redeemable(request, now);
+    if (approval?.held !== undefined) return this.#redeem(attempt, approval, approval.held, work);
+    return this.#runOrHold({ ...attempt, tool }, admitted.value, work);
+  }
+
+  /** Runs a call, or holds it until a person approves it. */
+  #runOrHold(attempt: Attempt & { tool: AnyTool }, token: Token, work: number): Ended | Waiting {
+    const { request, tool, now } = attempt;
+    try {
+      if (!this.#approvals.isNeeded(tool, request, token)) return this.#run(attempt, token, work);
+      const args = parseArguments(tool, request.args);
+      const given = this.#approvals.given(request, tool, args, now);
+      if (given === undefined) return this.#hold(attempt, args, work);
+      return given === 'repeat'
+        ? this.#run(attempt, token, work)
+        : withApproval(this.#run({ ...attempt, approval: given }, token, work), given);
+    } catch (cause) {
+      if (cause instanceof StorageFailure) throw cause;
+      return failed(cause, request, tool, work);
+    }
+  }
+
+  /** Holds a call, in one transaction with its charge and its record. */
+  #hold(
+    { request, tool, now }: Attempt & { tool: AnyTool },
+    args: Record<string, unknown>,
+    work: number,
+  ): Ended {
+    const { db, limiter, monotonic, records, log, profile } = this.#parts;
+    const [held, outcome, record, saved] = db.transaction(() => {
+      const held = this.#approvals.hold(request, tool, args, now);
+      const outcome = pendingApproval(request, held.row);
+      const facts = this.#local.facts({ work, approval: held.row.id });
+      const record = recordOf(request, tool, outcome, facts, now);
+      const buckets = limiter.save({ wall: now, monotonic: monotonic() });
+      return [held, outcome, record, records.save(record, { rev: this.rev, buckets })] as const;
+    });
+    saved();
+    if (held.isNew) log(approvalLine('approval.held', profile.id, held.row));
+    return { kind: 'ended', outcome, record };
+  }
+
+  /** What a held call would do if it ran now; undefined where that cannot be tried. */
+  dryRun(held: HeldRow): DryRun | undefined {
+    return dryRun(this.#parts, this.rev, held, this.#parts.clock());
+  }
+
+  #run(attempt: Attempt & { tool: AnyTool }, token: Token, work: number): Ended | Waiting {
+    const { tool } = attempt;
+    return isRemoteTool(tool)
+      ? this.#defer({ ...attempt, tool }, work)
+      : this.#local.run({ ...attempt, tool }, token, work);
+  }
+
+  /** Runs a held call that was approved. It is checked again as if it were made now; its price was charged when it was held. */
+  #redeem(attempt: Attempt, approval: Approval, held: HeldRow, work: number): Ended {
+    const { now, retry } = attempt;
+    const { db, heldCalls, catalogue, log, profile } = this.#parts;
+    const args: unknown = JSON.parse(held.args);
+    const request = { ...attempt.request, tool: held.tool, args };
+    const tool = catalogue.find(held.tool);
+    const ran = { request, tool };
+    const admitted = this.#admit(request.tokenId, attempt.session, tool, now);
+    if (!admitted.ok) return { ...ending({ kind: 'refused', refusal: admitted.error }), ran };
+    if (tool === undefined) return { ...ending({ kind: 'unknown_tool' }, { work }), ran };
+    const problem = notHere(tool, request);
+    if (problem !== undefined) return { ...failed(problem, request, tool, work), ran };
+    const once = { mayWait: false, waitedMs: retry?.waitedMs ?? 0, work };
+    const argsSize = sizeOfJson(args);
+    const ended = this.#run(
+      { ...attempt, request, tool, argsSize, approval, retry: once },
+      admitted.value,
+      work,
+    );
+    if (ended.kind === 'waiting') throw new Error('a held call waits');
+    const { outcome } = ended;
+    // One that may succeed later stays approved.
+    const isOver = outcome.kind === 'error' && !outcome.error.retryable;
+    if (isOver)
+      db.transaction(() =>
+        heldCalls.finish(held, JSON.stringify({ error: outcome.error }), approval.by, now),
+      );
+    if (isOver || outcome.kind !== 'error')
+      log(approvalLine('approval.redeemed', profile.id, { ...held, decided_by: approval.by }));
+    return { ...withApproval(ended, approval), ran };
   }
 
   /** Validates a call of a remote tool and returns it to the caller to be run, unless too many are running. */
-  #defer({ request, tool, now }: Attempt & { tool: RemoteTool }, work: number): Ended {
+  #defer({ request, tool, now, approval }: Attempt & { tool: RemoteTool }, work: number): Ended {
+    const { profile, remoteCalls, connections, monotonic } = this.#parts;
     try {
       const args = parseArguments(tool, request.args);
-      const { id: tenant } = this.#parts.profile;
-      const slot = this.#parts.remoteCalls.reserve(this.#parts.monotonic());
-      if (slot !== undefined) {
-        const connections = this.#parts.connections.grant(tool, slot, now);
-        return ending({ kind: 'deferred', args, slot, tenant, now, connections }, { work });
-      }
-      const message = 'Too many long calls are running. Try again shortly.';
-      throw new ToolError('unavailable', message, { limit: MAX_REMOTE_CALLS });
+      const slot = remoteCalls.reserve(monotonic());
+      if (slot === undefined) throw tooManyRemoteCalls();
+      const granted = connections.grant(tool, slot, now);
+      const call = { kind: 'deferred', args, slot, tenant: profile.id, now, connections: granted } as const;
+      if (approval?.held === undefined) return ending(call, { work });
+      this.#approvals.begin(approval, slot, now);
+      const redeems = { id: approval.id, tool: tool.name, args: request.args };
+      return ending({ ...call, redeems }, { work });
     } catch (cause) {
+      if (cause instanceof StorageFailure) throw cause;
       return failed(cause, request, tool, work);
     }
   }
@@ -230,13 +290,6 @@ export class Pipeline {
     return undefined;
   }
 
-  /** Charges the work that the call turned out to do. A free tool stays free. @returns the tokens */
-  #chargeWork(tool: Tool, meter: WorkMeter, answerSize: number): number {
-    const tokens = tool.cost === 0 ? 0 : meter.settle(answerSize);
-    if (tokens > 0) this.#parts.limiter.chargeExtra(tool, tokens, this.#parts.monotonic());
-    return tokens;
-  }
-
   /** The session that a call names; `unknown` when it does not exist or belongs to another token. */
   #sessionOf({ tokenId, session: id }: Pick<CallRequest, 'tokenId' | 'session'>, now: number) {
     if (id === undefined) return undefined;
@@ -245,6 +298,8 @@ export class Pipeline {
 
   /** The tool that a token must be allowed for a call of this one; undefined when every token may make it. */
   #allowedAs(tool: AnyTool): string | undefined {
+    // It runs what was held for the same token, which is checked then.
+    if (tool.name === tenantApproval.name) return undefined;
     if (this.#parts.catalogue.tools.some(({ name }) => name === tool.name)) return tool.name;
     return coveredBy(tool);
   }
@@ -271,82 +326,16 @@ export class Pipeline {
     if (session !== undefined) recordSessionUse(this.#parts.db, session, now);
     return succeed(token);
   }
+}
 
-  /** The error boundary: anything thrown inside undoes the transaction and becomes an error of the closed list. */
-  #bounded(attempt: Attempt & { tool: Tool }, token: Token, charged: number): Ended | Waiting {
-    const { request, tool, now, retry } = attempt;
-    const meter = new WorkMeter(attempt.argsSize);
-    let waitMs = 0;
-    this.recordExpiries(EXPIRIES_IN_CALL);
-    // Who reads the records reads those of the last half second as well.
-    if (tool.scope === RECORDS_SCOPE) this.#parts.records.flush();
-    try {
-      const args = parseArguments(tool, request.args);
-      if (!tool.annotations.readOnlyHint) this.#parts.quota.requireRoom(growthOf(tool, args));
-      waitMs = retry === undefined ? waitOf(args) : 0;
-      const mayWait = retry?.mayWait ?? waitMs > 0;
-      return this.#transact(attempt, args, { token, mayWait, meter, charged });
-    } catch (cause) {
-      // The host undoes the transaction and answers, because it knows what its storage needs.
-      if (cause instanceof StorageFailure) throw cause;
-      const work = charged + this.#chargeWork(tool, meter, 0);
-      if (!(cause instanceof NotYet)) return failed(cause, request, tool, work);
-      // Only now: a call that can be answered at once does not depend on how many others wait.
-      if (retry === undefined && !this.#parts.mayWait()) return failed(tooManyWaiting(), request, tool, work);
-      const retryInMs = cause.until === undefined ? undefined : Math.max(0, cause.until - now);
-      return { kind: 'waiting', topic: cause.topic, retryInMs, waitMs, work };
-    }
-  }
+const tooManyRemoteCalls = () =>
+  new ToolError('unavailable', 'Too many long calls are running. Try again shortly.', {
+    limit: MAX_REMOTE_CALLS,
+  });
 
-  #transact(
-    { request, tool, now, retry }: Attempt & { tool: Tool },
-    args: Record<string, unknown>,
-    { token, mayWait, meter, charged }: { token: Token; mayWait: boolean; meter: WorkMeter; charged: number },
-  ): Ended {
-    const { db, records, limiter, monotonic } = this.#parts;
-    const state = { rev: this.#rev, touched: new Set<string>() };
-    const sql = meter.measured(db);
-    const context = toolContext(this.#parts, {
-      state,
-      sql,
-      token,
-      now,
-      requireWritable: (chars) => meter.requireWritable(chars),
-      mayWait,
-      waited: retry !== undefined,
-      transport: request.caller.transport,
-    });
-    const answer = (): Ended & { readonly record: CallRecord } => {
-      let said: AnswerFacts | undefined;
-      const json = runIdempotent(db, { tool: tool.name, args, now }, () => {
-        const answered = tool.run(args, context);
-        // Thrown, so that the transaction is undone.
-        if (answered instanceof NotYet)
-          throw mayWait ? answered : new Error('a tool returned NotYet although it must answer');
-        said = factsOf(tool, answered);
-        return toJson(answered);
-      });
-      said ??= factsOf(tool, JSON.parse(json));
-      const work = charged + this.#chargeWork(tool, meter, json.length);
-      // The stored answer is whole: a token with other scopes may repeat the call.
-      const outcome: CallOutcome = { kind: 'answer', json: withholdStored(json, tool, token.scopes) };
-      const facts = this.#facts({ ...said, work, waitMs: retry?.waitedMs ?? 0, revTo: state.rev });
-      return { kind: 'ended', outcome, record: recordOf(request, tool, outcome, facts, now) };
-    };
-    if (tool.annotations.readOnlyHint) {
-      const read = db.transaction(answer);
-      records.add(read.record);
-      return read;
-    }
-    const [written, saved] = db.transaction(() => {
-      const done = answer();
-      const buckets = limiter.save({ wall: now, monotonic: monotonic() });
-      return [done, records.save(done.record, { rev: state.rev, buckets })] as const;
-    });
-    this.#rev = state.rev;
-    saved();
-    this.#expiries.changed();
-    this.#parts.committed(state.touched);
-    return written;
-  }
+/** The end of a call with the yes under which it ran, for its record. */
+function withApproval<E extends Ended | Waiting>(ended: E, { id, by }: Approval): E {
+  return ended.kind === 'waiting'
+    ? ended
+    : { ...ended, facts: { ...ended.facts, approval: id, decidedBy: by } };
 }

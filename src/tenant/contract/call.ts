@@ -48,6 +48,10 @@ export interface CallRequest {
   readonly caller: CallerInfo;
   /** Asks for the tenant's part of the call's trace in the answer. */
   readonly isTraced?: boolean;
+  /** The call stands in a batch, in which no remote tool is run. */
+  readonly isBatched?: boolean;
+  /** The held call that it is, when the end of a remote tool is reported that was redeemed. */
+  readonly redeems?: string;
 }
 
 /** The tenant's part of a call that was answered, for a span that its caller exports; times in milliseconds since the epoch. */
@@ -133,6 +137,8 @@ export type CallOutcome =
       now: number;
       /** The connections that the tool declares and the tenant has. */
       connections: readonly ConnectionGrant[];
+      /** The held call that it redeems, which is to be run in its place. */
+      redeems?: { readonly id: string; readonly tool: string; readonly args: unknown };
     };
 
 /** Why a stream was not opened: its token was refused, or the call that must come first was not answered. */
@@ -147,6 +153,10 @@ export interface RemoteCompletion {
   /** What became of the requests through the tenant's connections. */
   readonly uses: readonly ConnectionUse[];
   readonly error: ToolErrorBody | undefined;
+  /** The answer as JSON text, for a held call: whoever asks for it again gets it. */
+  readonly answer?: string | undefined;
+  /** The tool has only asked its client something, and is run again when that is answered. */
+  readonly isAsking?: boolean;
   /** For the log only. */
   readonly thrown: Cause | undefined;
 }

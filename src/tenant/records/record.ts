@@ -39,6 +39,9 @@ export interface CallRecord {
   /** The tokens that were charged. */
   readonly work: number;
   readonly savedMicroUsd: number;
+  /** The held call that it was held as, or ran as; and who approved that. */
+  readonly approval?: string | undefined;
+  readonly decidedBy?: string | undefined;
 }
 
 /** A row of `records`. */
@@ -73,6 +76,8 @@ export type RecordRow = {
   rev_to: number;
   work: number;
   saved_micro_usd: number;
+  approval: string | null;
+  decided_by: string | null;
   size: number;
   hash: string;
 };
@@ -110,9 +115,15 @@ const HASHED = [
   'work',
   'saved_micro_usd',
 ] as const satisfies readonly (keyof RecordRow)[];
+/** Columns of a later release: the hash covers them if one of them is there, so that older hashes stay what they are. */
+const HASHED_IF_THERE = ['approval', 'decided_by'] as const satisfies readonly (keyof RecordRow)[];
 
-export const INSERT_RECORD = `INSERT INTO records (${[...HASHED, 'size', 'hash'].join(', ')})
-  VALUES (${[...HASHED, 'size', 'hash'].map(() => '?').join(', ')})`;
+const COLUMNS = [...HASHED, ...HASHED_IF_THERE, 'size', 'hash'] as const;
+export const INSERT_RECORD = `INSERT INTO records (${COLUMNS.join(', ')})
+  VALUES (${COLUMNS.map(() => '?').join(', ')})`;
+
+/** The values of a new row, in the order of `INSERT_RECORD`. */
+export const insertedValues = (row: RecordRow): SqlValue[] => COLUMNS.map((column) => row[column]);
 
 /** A row without what its hash and size make of it. */
 export type UnlinkedRow = Omit<RecordRow, 'size' | 'hash'>;
@@ -148,10 +159,16 @@ export const toRow = (record: CallRecord, id: number, run: number): UnlinkedRow 
   rev_to: record.revTo,
   work: record.work,
   saved_micro_usd: record.savedMicroUsd,
+  approval: record.approval ?? null,
+  decided_by: record.decidedBy ?? null,
 });
 
 /** The values that a hash covers. */
-export const valuesOf = (row: UnlinkedRow): SqlValue[] => HASHED.map((column) => row[column]);
+export function valuesOf(row: UnlinkedRow): SqlValue[] {
+  const values: SqlValue[] = HASHED.map((column) => row[column]);
+  const later = HASHED_IF_THERE.map((column) => row[column]);
+  return later.every((value) => value === null) ? values : [...values, ...later];
+}
 
 /** Whether a record is of a call that did what it was asked to. */
 export const isOk = ({ outcome }: Pick<CallRecord, 'outcome'>) =>

@@ -4,7 +4,7 @@ import type { Database } from '../storage/database.ts';
 import { linkOf } from './chain.ts';
 import type { Ledger } from './ledger.ts';
 import { pruneRecords } from './prune.ts';
-import { type CallRecord, INSERT_RECORD, type RecordRow, toRow, valuesOf } from './record.ts';
+import { type CallRecord, INSERT_RECORD, insertedValues, type RecordRow, toRow, valuesOf } from './record.ts';
 import type { RefusalCounter } from './refusals.ts';
 import { continues, type Run, Runs, runKeyOf } from './runs.ts';
 import { Usage } from './usage.ts';
@@ -145,10 +145,10 @@ export class RecordWriter {
       const runId = run !== undefined && continues(key, run.lastAt, record.at) ? run.id : id;
       runs.set(key, { id: runId, lastAt: record.at });
       const row = toRow(record, id, runId);
-      const values = valuesOf(row);
-      const { hash, size } = linkOf(head, values, runId === id);
-      db.exec(INSERT_RECORD, ...values, size, hash);
-      rows.push({ ...row, size, hash });
+      const { hash, size } = linkOf(head, valuesOf(row), runId === id);
+      const linked: RecordRow = { ...row, size, hash };
+      db.exec(INSERT_RECORD, ...insertedValues(linked));
+      rows.push(linked);
       head = hash;
       bytes += size;
     }

@@ -19,5 +19,6 @@ export { default as '0016_usage.sql' } from '../../../migrations/tenant/0016_usa
 export { default as '0017_oauth.sql' } from '../../../migrations/tenant/0017_oauth.sql';
 export { default as '0018_connections.sql' } from '../../../migrations/tenant/0018_connections.sql';
 export { default as '0025_grant_tools.sql' } from '../../../migrations/tenant/0025_grant_tools.sql';
+export { default as '0030_approvals.sql' } from '../../../migrations/tenant/0030_approvals.sql';
 export { default as '0035_console_sessions.sql' } from '../../../migrations/tenant/0035_console_sessions.sql';
 export { default as '0060_event_lists.sql' } from '../../../migrations/tenant/0060_event_lists.sql';

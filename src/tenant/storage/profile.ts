@@ -1,3 +1,4 @@
+import { type ApprovalPolicy, approvalPolicySchema } from '../contract/approval.ts';
 import { parseTenantId, type TenantId } from '../contract/call.ts';
 import { type CallQuotas, type LimitOverrides, limitOverridesSchema } from '../contract/limit-settings.ts';
 import type { Database } from './database.ts';
@@ -15,6 +16,8 @@ export interface Profile {
   /** The tenant's own storage quota; undefined: that of the deployment. */
   readonly storageQuotaBytes: number | undefined;
   readonly callQuotas: CallQuotas;
+  /** Which calls a person must approve. */
+  readonly policy: ApprovalPolicy;
   /** The key of `seal`, which only this tenant has. */
   readonly sealKey: string;
 }
@@ -29,6 +32,7 @@ type TenantRow = {
   generation: number;
   calls_per_day: number | null;
   calls_per_month: number | null;
+  policy: string;
 };
 
 export function insertProfile(
@@ -59,17 +63,19 @@ export function readProfile(db: Database): Profile {
     overrides: limitOverridesSchema.parse(JSON.parse(row.limits)),
     storageQuotaBytes: row.storage_quota ?? undefined,
     callQuotas: { day: row.calls_per_day ?? undefined, month: row.calls_per_month ?? undefined },
+    policy: approvalPolicySchema.parse(JSON.parse(row.policy)),
   };
 }
 
 export function writeProfile(db: Database, profile: Profile): void {
   db.exec(
-    'UPDATE tenant SET status = ?, limits = ?, storage_quota = ?, generation = ?, calls_per_day = ?, calls_per_month = ?',
+    'UPDATE tenant SET status = ?, limits = ?, storage_quota = ?, generation = ?, calls_per_day = ?, calls_per_month = ?, policy = ?',
     profile.status,
     JSON.stringify(profile.overrides),
     profile.storageQuotaBytes ?? null,
     profile.generation,
     profile.callQuotas.day ?? null,
     profile.callQuotas.month ?? null,
+    JSON.stringify(profile.policy),
   );
 }

@@ -1,3 +1,4 @@
+import type { Sql } from '../../tools/tool.ts';
 import { type Used, usedByAll } from '../../tools/totals.ts';
 import type { Database } from './database.ts';
 
@@ -16,7 +17,9 @@ export interface StorageUsage {
   /** Bytes of free pages, which are used before the database grows; undefined where the host does not tell. */
   readonly free: number | undefined;
   readonly data: Readonly<Record<'cells' | 'history' | 'scars' | 'cache', Used>>;
-  readonly bookkeeping: Readonly<Record<(typeof BOOKKEEPING)[number] | 'records' | 'usage', Used>>;
+  readonly bookkeeping: Readonly<
+    Record<(typeof BOOKKEEPING)[number] | 'approvals' | 'records' | 'usage', Used>
+  >;
   /** The rest: search indexes, tags, and the unused ends of pages. */
   readonly indexes: number;
 }
@@ -33,12 +36,12 @@ const BOOKKEEPING = [
 
 /**
  * What is stored about calls and clients, which does not count against the storage quota. Each kind is bounded by a
- * constant: `MAX_RECORDS_BYTES`, `MAX_TOKENS_A_DAY`, `MAX_ANSWERS_BYTES`, `MAX_MARK_BYTES`, `MAX_SHOWN_BYTES`, `MAX_MISSED_QUESTION_BYTES`, `MAX_LEASES`,
+ * constant: `MAX_RECORDS_BYTES`, `MAX_BYTES` of held calls, `MAX_TOKENS_A_DAY`, `MAX_ANSWERS_BYTES`, `MAX_MARK_BYTES`, `MAX_SHOWN_BYTES`, `MAX_MISSED_QUESTION_BYTES`, `MAX_LEASES`,
  * `MAX_DAYS`, `MAX_SESSIONS` and `MAX_SUBSCRIPTIONS`.
  */
 function bookkeeping(db: Database): StorageUsage['bookkeeping'] {
   const { scars: _, ...kinds } = usedByAll(db);
-  return { ...kinds, records: usedByRecords(db), usage: usedByUsage(db) };
+  return { ...kinds, approvals: usedByApprovals(db), records: usedByRecords(db), usage: usedByUsage(db) };
 }
 
 const bytesOf = (kinds: Readonly<Record<string, Used>>) =>
@@ -76,6 +79,14 @@ const withRows = ({ rows, bytes }: Used, rowBytes: number): Used => ({
 function usedByRecords(db: Database): Used {
   const [row] = db.exec<{ rows: number; bytes: number }>(
     'SELECT coalesce(last_id - (SELECT min(id) FROM records) + 1, 0) AS rows, bytes FROM ledger',
+  );
+  return row ?? { rows: 0, bytes: 0 };
+}
+
+/** The calls that wait for a person's approval, or did lately. The index has what is asked for. */
+export function usedByApprovals(db: Sql): Used {
+  const [row] = db.exec<{ rows: number; bytes: number }>(
+    'SELECT count(*) AS rows, coalesce(sum(size), 0) AS bytes FROM held_calls',
   );
   return row ?? { rows: 0, bytes: 0 };
 }

@@ -51,6 +51,8 @@ export const entrySchema = z.strictObject({
   changes: z.array(changeSchema).optional().describe('The first 100 of its changes.'),
   work: count().describe('The tokens that were charged.'),
   saved_usd: z.number().optional().describe('What a cached answer has saved.'),
+  approval: optionalText().describe('The held call that it was held as, or ran as.'),
+  decided_by: optionalText().describe('Who has approved that, or refused it.'),
 });
 export type Entry = z.infer<typeof entrySchema>;
 
@@ -115,6 +117,8 @@ function entryOf(sql: Sql, row: RecordRow, label: string | undefined): Entry {
     changes: changes.length === 0 ? undefined : changes,
     work: row.work,
     saved_usd: row.saved_micro_usd === 0 ? undefined : row.saved_micro_usd / MICRO_USD,
+    approval: given(row.approval),
+    decided_by: given(row.decided_by),
   };
 }
 

@@ -1,0 +1,27 @@
+import { redactSecrets } from '../../telemetry/secrets.ts';
+
+/**
+ * A value of JSON with its credentials masked and nothing else: nobody approves what they cannot read. It recurses, which is
+ * safe because arguments nested deeper than `MAX_JSON_DEPTH` are refused before.
+ * @param name the member that it is the value of: a password is recognised by that alone
+ */
+export function masked(value: unknown, name = ''): unknown {
+  if (typeof value === 'string') return maskedText(value, name);
+  if (Array.isArray(value)) return value.map((item) => masked(item, name));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([member, inner]) => [redactSecrets(member).text, masked(inner, member)]),
+  );
+}
+
+function maskedText(text: string, name: string): string {
+  const alone = redactSecrets(text);
+  if (alone.count > 0 || name === '') return alone.text;
+  const named = redactSecrets(JSON.stringify({ [name]: text }));
+  if (named.count === 0) return text;
+  try {
+    return String(Object.values(JSON.parse(named.text))[0]);
+  } catch {
+    return '[redacted]';
+  }
+}

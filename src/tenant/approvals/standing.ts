@@ -1,0 +1,77 @@
+import type { Sql } from '../../tools/tool.ts';
+
+/** How long a yes stands that was given for a token, a tool and a run. */
+export const STANDING_MS = 8 * 3_600_000;
+/** Those of one tenant. */
+export const MAX_STANDING = 100;
+
+export type StandingRow = {
+  id: string;
+  token_id: string;
+  tool: string;
+  run_key: string;
+  given_at: number;
+  expires_at: number;
+  given_by: string;
+};
+
+/** A person's yes to all calls of one token to one tool in one run. */
+export class Standing {
+  readonly #db: Sql;
+
+  constructor(db: Sql) {
+    this.#db = db;
+  }
+
+  /** The yes under which a call may run at once. */
+  of(
+    { token_id, tool, run_key }: Pick<StandingRow, 'token_id' | 'tool' | 'run_key'>,
+    now: number,
+  ): StandingRow | undefined {
+    const [row] = this.#db.exec<StandingRow>(
+      'SELECT * FROM standing_approvals WHERE token_id = ? AND tool = ? AND run_key = ? AND expires_at > ? LIMIT 1',
+      token_id,
+      tool,
+      run_key,
+      now,
+    );
+    return row;
+  }
+
+  /** Whether there are as many as there can be. */
+  isFull(now: number): boolean {
+    return this.list(now).length >= MAX_STANDING;
+  }
+
+  give(
+    { id, token_id, tool, run_key }: Pick<StandingRow, 'id' | 'token_id' | 'tool' | 'run_key'>,
+    by: string,
+    now: number,
+  ): void {
+    this.#db.exec('DELETE FROM standing_approvals WHERE expires_at <= ?', now);
+    this.#db.exec(
+      `INSERT INTO standing_approvals (id, token_id, tool, run_key, given_at, expires_at, given_by)
+       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+      id,
+      token_id,
+      tool,
+      run_key,
+      now,
+      now + STANDING_MS,
+      by,
+    );
+  }
+
+  /** @returns whether there was one */
+  end(id: string): boolean {
+    return this.#db.exec('DELETE FROM standing_approvals WHERE id = ? RETURNING 1 AS ended', id).length > 0;
+  }
+
+  list(now: number): StandingRow[] {
+    return this.#db.exec<StandingRow>(
+      'SELECT * FROM standing_approvals WHERE expires_at > ? ORDER BY given_at DESC, id LIMIT ?',
+      now,
+      MAX_STANDING,
+    );
+  }
+}
