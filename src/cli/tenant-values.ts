@@ -1,3 +1,4 @@
+import { parseSize } from '../tenant/contract/size.ts';
 import { ALL_SCOPES, type Scope } from '../tools/tool.ts';
 import { usageError } from './terminal.ts';
 
@@ -79,22 +80,11 @@ function parseAssignment(word: string): [name: keyof Assigned, value: number] {
   throw usageError(ASSIGNMENT);
 }
 
-const SIZE_UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  kib: 1024,
-  mib: 1024 ** 2,
-  gib: 1024 ** 3,
-};
-
 /** The bytes of `storage=200MB` or `storage=1GiB`; undefined for a word that is not about the storage. */
 function storageSize(word: string): number | undefined {
   if (!word.startsWith('storage=')) return undefined;
-  const [, digits = '', unit = ''] = /^storage=(\d{1,12})([a-z]{0,3})$/i.exec(word) ?? [];
-  const factor = SIZE_UNITS[unit.toLowerCase()];
-  if (digits !== '' && factor !== undefined) return Number(digits) * factor;
+  const bytes = parseSize(word.slice('storage='.length));
+  if (bytes !== undefined) return bytes;
   throw usageError('storage must be a whole number with a unit: storage=200MB, storage=1GiB.');
 }
 

@@ -2,16 +2,19 @@ import { DurableObject } from 'cloudflare:workers';
 import tenants from '../../migrations/registry/0001_tenants.sql';
 import generations from '../../migrations/registry/0002_generations.sql';
 import identities from '../../migrations/registry/0003_identities.sql';
+import actions from '../../migrations/registry/0004_actions.sql';
 import type { TenantId } from '../tenant/contract/call.ts';
 import { durableDatabase } from '../tenant/storage/durable-database.ts';
 import type { TenantListing } from '../tenant/storage/listing.ts';
 import { migrate } from '../tenant/storage/migrate.ts';
+import { type Action, type ActionQuery, ActionRows, type ListedAction } from './action-rows.ts';
 import { type RegistryEntry, type RegistryQuery, TenantRows } from './tenant-rows.ts';
 
 const MIGRATIONS = [
   { name: '0001_tenants.sql', sql: tenants },
   { name: '0002_generations.sql', sql: generations },
   { name: '0003_identities.sql', sql: identities },
+  { name: '0004_actions.sql', sql: actions },
 ];
 
 /**
@@ -19,24 +22,28 @@ const MIGRATIONS = [
  * tenant may do is known to the tenant alone, which reports itself here. A list that was lost is therefore rebuilt.
  */
 export class Registry extends DurableObject<Env> {
-  #rows: TenantRows | undefined;
+  #opened: { readonly rows: TenantRows; readonly actions: ActionRows } | undefined;
 
-  #open(): TenantRows {
-    if (this.#rows === undefined) {
+  #open() {
+    if (this.#opened === undefined) {
       const db = durableDatabase(this.ctx.storage);
       migrate(db, MIGRATIONS);
-      this.#rows = new TenantRows(db);
+      this.#opened = { rows: new TenantRows(db), actions: new ActionRows(db) };
     }
-    return this.#rows;
+    return this.#opened;
   }
 
   /** A failed attempt is repeated after the schema was looked at again, which repairs a database that was emptied. */
-  #attempt<T>(act: (rows: TenantRows) => T): T {
+  #attempt<T>(act: (rows: TenantRows, actions: ActionRows) => T): T {
+    const attempt = () => {
+      const { rows, actions } = this.#open();
+      return act(rows, actions);
+    };
     try {
-      return act(this.#open());
+      return attempt();
     } catch {
-      this.#rows = undefined;
-      return act(this.#open());
+      this.#opened = undefined;
+      return attempt();
     }
   }
 
@@ -70,9 +77,19 @@ export class Registry extends DurableObject<Env> {
     return this.#attempt((rows) => rows.sample(limit, from));
   }
 
+  /** Keeps what the operator has done. */
+  addAction(action: Action): void {
+    this.#attempt((_rows, actions) => actions.add(action));
+  }
+
+  /** See `ActionRows.list`. */
+  actions(query: ActionQuery): ListedAction[] {
+    return this.#attempt((_rows, actions) => actions.list(query));
+  }
+
   /** Empties the list, also one that cannot be read. Every tenant lists itself again at its next alarm. */
   async reset(): Promise<void> {
-    this.#rows = undefined;
+    this.#opened = undefined;
     await this.ctx.storage.deleteAll();
     this.#open();
   }

@@ -56,13 +56,15 @@ function flatten(value: unknown, path: string, into: Record<string, Value>): voi
   else into[path] = value as Value;
 }
 
-interface Change {
+export interface OperatorChange {
   readonly what: string;
   readonly from?: Value;
   readonly to?: Value;
 }
 
-function changesBetween(before: OperatorState, after: OperatorState): Change[] {
+/** What a request has changed. One that was refused has changed nothing. */
+export function changesOf({ before = {}, code }: OperatorCall, after: OperatorState): OperatorChange[] {
+  if (code !== undefined) return [];
   const paths = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return paths
     .filter((path) => before[path] !== after[path])
@@ -77,11 +79,10 @@ const member = (name: 'from' | 'to', value: Value | undefined) =>
 /** @param now milliseconds since the epoch */
 export function operatorRecord(
   call: OperatorCall,
-  after: OperatorState,
+  changes: readonly OperatorChange[],
   rev: number,
   now: number,
 ): CallRecord {
-  const changes = call.code === undefined ? changesBetween(call.before ?? {}, after) : [];
   const as = call.as === undefined ? undefined : redactForLog(call.as, MAX_NAME_CHARS);
   return {
     at: now,

@@ -7,7 +7,14 @@ import type { OperatorRead } from './calls/operator-reads.ts';
 import type { CallOutcome, Refusal, RefusalCount, TokenId } from './contract/call.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
 import { NO_SUCH_TENANT, type Operation, refused, UNAVAILABLE } from './operation.ts';
-import { type OperatorCall, type OperatorState, operatorRecord, operatorStateOf } from './operator-calls.ts';
+import {
+  changesOf,
+  type OperatorCall,
+  type OperatorChange,
+  type OperatorState,
+  operatorRecord,
+  operatorStateOf,
+} from './operator-calls.ts';
 import {
   type ExportRange,
   type ExportStep,
@@ -131,14 +138,16 @@ export class RecordReading {
     return loaded.ok ? operatorStateOf(loaded.value, this.#tenant.host.clock()) : undefined;
   }
 
-  /** Records what the operator has done, or was refused. */
-  recordOperator(call: OperatorCall): void {
+  /** Records what the operator has done, or was refused. @returns what it has changed */
+  recordOperator(call: OperatorCall): OperatorChange[] {
     const loaded = this.#tenant.requireLoaded();
-    if (!loaded.ok) return;
+    if (!loaded.ok) return [];
     const { records, pipeline } = loaded.value;
     const now = this.#tenant.host.clock();
-    records.add(operatorRecord(call, operatorStateOf(loaded.value, now), pipeline.rev, now));
+    const changes = changesOf(call, operatorStateOf(loaded.value, now));
+    records.add(operatorRecord(call, changes, pipeline.rev, now));
     records.flush();
+    return changes;
   }
 
   #operate<T>(act: (loaded: LoadedTenant) => Operation<T>): Operation<T> {

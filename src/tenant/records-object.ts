@@ -3,7 +3,7 @@ import type { ReportedAnchor } from '../telemetry/metrics/report.ts';
 import type { OperatorRead } from './calls/operator-reads.ts';
 import type { CallOutcome, Refusal, RefusalCount, TokenId } from './contract/call.ts';
 import type { Operation } from './operation.ts';
-import type { OperatorCall, OperatorState } from './operator-calls.ts';
+import type { OperatorCall, OperatorChange, OperatorState } from './operator-calls.ts';
 import type { RecordReading } from './record-reading.ts';
 import type { ExportRange, ExportStep, ExportTimes } from './records/reading/export.ts';
 import type { Question } from './records/reading/readers.ts';
@@ -61,8 +61,8 @@ export class RecordsObject extends SignInObject {
     return this.#reading().operatorState();
   }
 
-  recordOperator(call: OperatorCall): void {
-    this.#reading().recordOperator(call);
+  recordOperator(call: OperatorCall): OperatorChange[] {
+    return this.#reading().recordOperator(call);
   }
 
   countRefusals(refusals: readonly RefusalCount[]): void {

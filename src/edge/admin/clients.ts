@@ -5,6 +5,7 @@ import { fitRedirectUris, makeClient, secretOf } from '../oauth/clients.ts';
 import { cleanName } from '../oauth/names.ts';
 import { MAX_REDIRECT_URIS } from '../oauth/redirect-uris.ts';
 import { clientJson } from '../oauth/register.ts';
+import { actingAs, listAction } from './operator-calls.ts';
 import { AdminRefusal, bodyOf } from './refusals.ts';
 
 /** Clients that the operator registers, which members are shown as such. Nothing is stored: the client id is signed. */
@@ -43,5 +44,12 @@ clients.post('/clients', async (c) => {
       'redirect_uris: they are too long together.',
       'redirect_uris',
     );
+  await listAction(c, {
+    tenant: '',
+    action: 'POST clients',
+    as: actingAs(c),
+    code: undefined,
+    changed: [{ what: 'client', to: name }],
+  });
   return c.json(clientJson(client, secretOf(config, client)), 201);
 });

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import * as z from 'zod';
 import type { AppEnv } from '../http/isolate.ts';
 import { sealerOf } from '../oauth/seal.ts';
+import { actingAs, listAction } from './operator-calls.ts';
 import { AdminRefusal, type Ctx, checked, isoTime, reached } from './refusals.ts';
 
 /** The list of tenants, which the Registry has. It is for reading alone: what a tenant may do is known to the tenant. */
@@ -63,5 +64,12 @@ list.get('/tenants', async (c) => {
 list.post('/registry/reset', async (c) => {
   const asked = async () => registryOf(c).reset();
   await reached(c, asked(), 'The list of tenants cannot be emptied. Repeat the request.');
+  await listAction(c, {
+    tenant: '',
+    action: 'POST registry reset',
+    as: actingAs(c),
+    code: undefined,
+    changed: [],
+  });
   return c.json({ status: 'reset' });
 });

@@ -1,14 +1,12 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
-import type { ReportedAnchor } from '../../telemetry/metrics/report.ts';
-import type { TenantId } from '../../tenant/contract/call.ts';
 import type { ExportRange, ExportStep } from '../../tenant/records/reading/export.ts';
 import type { Question } from '../../tenant/records/reading/readers.ts';
-import type { Checked, Verified } from '../../tenant/records/verify.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { followCalls } from './follow.ts';
 import { momentSchema } from './moments.ts';
 import { type Ctx, checked, isoTime, resultOf, tenantOf } from './refusals.ts';
+import { verifyRecords } from './verify.ts';
 
 const exportQuery = (now: number) =>
   z.strictObject({ since: momentSchema(now).optional(), until: momentSchema(now).optional() });
@@ -64,35 +62,16 @@ records.get('/tenants/:id/export', async (c) => {
   });
 });
 
-/** The newest head that was kept outside of the tenant; undefined when it cannot be asked for. */
-async function headOutside(c: Ctx, id: TenantId): Promise<ReportedAnchor | undefined> {
-  try {
-    return await c.env.METERS.getByName('meters').anchor(id);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Checks all records, a step at a time, so that the tenant answers calls in between. */
 records.get('/tenants/:id/verify', async (c) => {
-  const { id, tenant } = tenantOf(c);
-  const outside = await headOutside(c, id);
-  let after: Checked | undefined;
-  let anchor: Verified['anchor'];
-  for (;;) {
-    const step = await resultOf(c, tenant.verify(after, outside));
-    anchor = step.anchor ?? anchor;
-    after = step.next;
-    if (after !== undefined) continue;
-    const { broken, first, last, unchained } = step;
-    return c.json({
-      id,
-      verdict: broken === undefined ? 'intact' : 'broken',
-      broken: broken && { record: broken.id, what: broken.what.replace(' ', '_') },
-      first_record: first,
-      last_record: last,
-      records_without_hash: unchained,
-      anchored: anchor && { record: anchor.id, at: isoTime(anchor.at) },
-    });
-  }
+  const { id } = tenantOf(c);
+  const { broken, first, last, unchained, anchor } = await verifyRecords(c, id);
+  return c.json({
+    id,
+    verdict: broken === undefined ? 'intact' : 'broken',
+    broken: broken && { record: broken.id, what: broken.what.replace(' ', '_') },
+    first_record: first,
+    last_record: last,
+    records_without_hash: unchained,
+    anchored: anchor && { record: anchor.id, at: isoTime(anchor.at) },
+  });
 });

@@ -8,7 +8,7 @@ import {
 } from '../../tenant/contract/limit-settings.ts';
 import type { TenantInfo } from '../../tenant/operation.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import { recordOperatorCall } from './operator-calls.ts';
+import { actionOf, recordAction } from './operator-calls.ts';
 import { bodyOf, type Ctx, idOf, isoTime, resultOf, tenantOf } from './refusals.ts';
 
 /** One tenant: creation, status, limits, deletion. All of it is done by the tenant itself. */
@@ -69,7 +69,7 @@ export const tenants = new Hono<AppEnv>();
 tenants.post('/tenants', async (c) => {
   const id = idOf((await bodyOf(c, newTenant)).id);
   const info = await resultOf(c, c.env.TENANTS.getByName(id).create(id));
-  await recordOperatorCall(c, id, undefined);
+  await recordAction(c, id, actionOf(c), { before: undefined, code: undefined });
   return c.json(tenantJson(info), 201);
 });
 

@@ -67,7 +67,7 @@ export const OPERATOR_HOME = '/console/@operator';
 
 interface PageOptions {
   readonly title: string;
-  readonly status?: 200 | 400 | 401 | 403 | 404 | 408 | 413 | 415 | 429 | 503;
+  readonly status?: 200 | 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 429 | 503;
   /** Nobody is signed in without one. */
   readonly viewer?: Viewer | undefined;
   /** The page of the navigation that this one belongs to. */
@@ -136,7 +136,11 @@ function Header({ viewer, at }: Pick<PageOptions, 'viewer' | 'at'>) {
             {title}
           </a>
         ))}
-        {viewer.isOperator && <a href={`${viewer.home}/manage`}>Manage</a>}
+        {viewer.isOperator && (
+          <a href={`${viewer.home}/manage`} aria-current={at === undefined ? 'page' : undefined}>
+            Manage
+          </a>
+        )}
       </nav>
       <form method="post" action={`${viewer.isOperator ? OPERATOR_HOME : viewer.home}/sign-out`}>
         <button type="submit">Sign out</button>

@@ -159,6 +159,22 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
 .days .d-day { width: 24%; white-space: nowrap; }
 .notice { margin: 0 0 1rem; padding: 0.5rem 0.9rem; border: 1px solid var(--line); border-left: 3px solid var(--warn); border-radius: 0.4rem; background: var(--warn-soft); }
 .t-scopes { width: 26%; font-size: 0.8125rem; } .t-label { width: 22%; } .t-state { white-space: nowrap; }
+.panel { margin: 0 0 1rem; padding: 0.2rem 1.1rem 1rem; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
+.panel h2 { margin: 0.8rem 0 0.3rem; }
+.panel > p { max-width: 46rem; }
+.panel .rows { margin: 0.6rem 0; }
+.line { display: flex; flex-wrap: wrap; gap: 0.5rem 0.75rem; align-items: end; padding: 0.6rem 0; border-top: 1px solid var(--line); }
+.line:first-of-type { border-top: 0; }
+.line label { display: grid; gap: 0.15rem; font-size: 0.8125rem; font-weight: 400; color: var(--soft); }
+.line input, .line select { width: 9rem; color: var(--text); }
+.line-name { width: 15rem; margin: 0; }
+.line select { width: 100%; }
+.line-name span { display: block; font-size: 0.8125rem; }
+.line > p:last-child { flex-basis: 100%; margin: 0; font-size: 0.8125rem; }
+.plain { border-color: transparent; background: none; color: var(--link); padding-left: 0.3rem; padding-right: 0.3rem; }
+.danger { border-color: var(--bad); color: var(--bad); }
+[aria-invalid] { border-color: var(--bad); }
+.sizes { width: auto; min-width: min(30rem, 100%); }
 @media (max-width: 46rem) {
   header { flex-wrap: wrap; padding-top: 0.6rem; }
   header nav { order: 3; flex-basis: 100%; margin: 0 -0.6rem; }

@@ -7,6 +7,7 @@ import { type OperatorSession, sessionName } from './session.ts';
 /** The frame of the operator's own pages, which are of no tenant. */
 
 const PAGES = [{ path: 'tenants', title: 'Tenants' }] as const;
+export const TENANTS_PATH = `${OPERATOR_HOME}/tenants`;
 export type OperatorPagePath = (typeof PAGES)[number]['path'];
 
 interface OperatorPage {

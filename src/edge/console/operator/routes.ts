@@ -2,13 +2,16 @@ import { type Context, Hono } from 'hono';
 import { parseTenantId } from '../../../tenant/contract/call.ts';
 import { methodNotAllowed, problem } from '../../http/http-errors.ts';
 import type { AppEnv } from '../../http/isolate.ts';
-import { refuse } from '../../http/refusal-log.ts';
+import { logRefusal, refuse } from '../../http/refusal-log.ts';
+import { receiveForm } from '../forms.tsx';
 import { nothingHere } from '../not-shown.tsx';
-import { TENANT_PAGES, type TenantPage } from '../routes.ts';
+import { TENANT_PAGES } from '../routes.ts';
+import { manageForm } from './manage-forms.ts';
+import { showManage } from './pages/manage.tsx';
 import { tenantsPage } from './pages/tenants.tsx';
 import { type OperatorSession, operatorSessionOf } from './session.ts';
 import { askOperatorToSignIn, operatorHome, operatorSignIn, operatorSignOut } from './sign-in.tsx';
-import { operatorVisit, tenantHome } from './visit.ts';
+import { type OperatorVisit, operatorVisit, tenantHome } from './visit.ts';
 
 /** The operator's console: all tenants, and the pages of each, for who has the admin key. */
 export const operatorPages = new Hono<AppEnv>();
@@ -34,6 +37,23 @@ serve('/tenants/:tenant', async (c) => {
 for (const [path, , page] of TENANT_PAGES)
   serve(`/tenants/:tenant${path}`, (c, session) => ofTenant(c, session, page));
 
+operatorPages.get('/tenants/:tenant/manage', (c) =>
+  signedIn(c, (_c, session) => ofTenant(c, session, (visit) => showManage(visit, {}))),
+);
+operatorPages.post('/tenants/:tenant/manage', (c) =>
+  signedIn(c, (_c, session) => ofTenant(c, session, submitted)),
+);
+operatorPages.all('/tenants/:tenant/manage', only('GET', 'POST'));
+
+/** Takes a form of the operator's. */
+async function submitted(visit: OperatorVisit): Promise<Response> {
+  const form = await receiveForm(visit.c);
+  if (form.ok) return manageForm(visit, form.value);
+  const { status, code, message } = form.error;
+  logRefusal(visit.c, { status, code });
+  return showManage(visit, { problem: { field: undefined, message }, status });
+}
+
 /** Serves a page that only reads. */
 function serve(path: string, page: Page): void {
   operatorPages.get(path, (c) => signedIn(c, page));
@@ -46,7 +66,11 @@ async function signedIn(c: Ctx, page: Page): Promise<Response> {
 }
 
 /** A page of a tenant, as the tenant sees it. */
-async function ofTenant(c: Ctx, session: OperatorSession, page: TenantPage): Promise<Response> {
+async function ofTenant(
+  c: Ctx,
+  session: OperatorSession,
+  page: (visit: OperatorVisit) => Promise<Response>,
+): Promise<Response> {
   const tenant = parseTenantId(c.req.param('tenant') ?? '');
   return tenant === undefined ? nothingHere(c) : page(operatorVisit(c, tenant, session));
 }

@@ -7,6 +7,7 @@ import type { AppEnv } from '../../http/isolate.ts';
 import { isOwnForm } from '../../http/origin.ts';
 import { logRefusal, requestFields } from '../../http/refusal-log.ts';
 import { OPERATOR_HOME, respondPage } from '../layout.tsx';
+import { TENANTS_PATH } from './frame.tsx';
 import {
   endOperatorSession,
   hasOperatorCookie,
@@ -22,7 +23,6 @@ type RefusedStatus = 401 | 403 | 408 | 413 | 415 | 429;
 
 const MAX_FORM_BYTES = 8192;
 const MAX_PATH_CHARS = 2048;
-const FIRST_PAGE = `${OPERATOR_HOME}/tenants`;
 
 const WRONG = 'This is not the admin key of this server. It is the value of the secret ADMIN_KEY.';
 const FOREIGN = 'This form was sent by a page of another site. Sign in here.';
@@ -89,7 +89,7 @@ function signInPage(c: Ctx, { problem, status = 200, to = '', name = '' }: SignI
 
 /** `GET` of the operator's first page. */
 export const operatorHome = async (c: Ctx): Promise<Response> =>
-  (await operatorSessionOf(c)) === undefined ? signInPage(c, {}) : c.redirect(FIRST_PAGE, 303);
+  (await operatorSessionOf(c)) === undefined ? signInPage(c, {}) : c.redirect(TENANTS_PATH, 303);
 
 /** Asks to sign in, for a page that somebody wanted to see. */
 export function askOperatorToSignIn(c: Ctx): Promise<Response> {
@@ -97,7 +97,7 @@ export function askOperatorToSignIn(c: Ctx): Promise<Response> {
   const hasEnded = hasOperatorCookie(c);
   if (hasEnded) endOperatorSession(c);
   // A form that was sent too late is not sent again.
-  const to = c.req.method === 'GET' ? pathname + search : FIRST_PAGE;
+  const to = c.req.method === 'GET' ? pathname + search : TENANTS_PATH;
   return signInPage(c, { status: 401, to, ...(hasEnded && { problem: ENDED }) });
 }
 
@@ -126,7 +126,7 @@ export async function operatorSignIn(c: Ctx): Promise<Response> {
 function ownPath(to: string): string {
   const isOwn =
     to.length <= MAX_PATH_CHARS && to.startsWith(`${OPERATOR_HOME}/`) && /^[\x21-\x7e]+$/.test(to);
-  return isOwn ? to : FIRST_PAGE;
+  return isOwn ? to : TENANTS_PATH;
 }
 
 interface RefusedSignIn extends SignInOptions {

@@ -10,12 +10,17 @@ import { OPERATOR_HOME } from '../layout.tsx';
 import type { NotShown, Visit } from '../visit.ts';
 import { type OperatorSession, sessionName } from './session.ts';
 
+/** A visit of the operator at a tenant. */
+export interface OperatorVisit extends Visit {
+  readonly session: OperatorSession;
+}
+
 export const tenantHome = (tenant: TenantId) => `${OPERATOR_HOME}/tenants/${tenant}`;
 
 const UNAVAILABLE = { kind: 'refused', refusal: { reason: 'unavailable' } } as const;
 
 /** A page of a tenant that the operator looks at: without a token, charged to nobody, and recorded as the operator's. */
-export function operatorVisit(c: Context<AppEnv>, tenant: TenantId, session: OperatorSession): Visit {
+export function operatorVisit(c: Context<AppEnv>, tenant: TenantId, session: OperatorSession): OperatorVisit {
   const { arrival } = c.var;
   const { name } = session;
   const caller: CallerInfo = {
@@ -29,6 +34,7 @@ export function operatorVisit(c: Context<AppEnv>, tenant: TenantId, session: Ope
   };
   return {
     c,
+    session,
     viewer: {
       tenant,
       scopes: ALL_SCOPES,

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { recordsSummary } from '../../../tenant/records/reading/summary.ts';
 import { consoleLimits } from '../../../transport-tools/console.ts';
-import { respondPage } from '../layout.tsx';
+import { respondPage, type Viewer } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
 import { count, duration, Head, Meter, size, Tiles, Time } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
@@ -51,6 +51,11 @@ export async function limitsPage(visit: Visit): Promise<Response> {
     body: (
       <>
         <h1>Limits</h1>
+        {viewer.isOperator && (
+          <p>
+            <a href={`${viewer.home}/manage`}>Change limits and quotas</a>
+          </p>
+        )}
         <p class="soft lead">
           Each call takes tokens from the bucket of the tenant and from that of its tool, which refill all the
           time. As of <Time at={now} near={now} /> UTC; reload for now.
@@ -59,7 +64,7 @@ export async function limitsPage(visit: Visit): Promise<Response> {
         {rows
           .filter(({ refused }) => hour !== undefined && refused > TOO_MANY * hour.calls)
           .map(({ bucket, refused }) => (
-            <Suggestion bucket={bucket} refused={refused} calls={hour?.calls ?? 0} tenant={viewer.tenant} />
+            <Suggestion bucket={bucket} refused={refused} calls={hour?.calls ?? 0} viewer={viewer} />
           ))}
         <BucketTable rows={rows} hasRefusals={hour !== undefined} home={viewer.home} />
       </>
@@ -77,26 +82,37 @@ function Suggestion({
   bucket: { tool, refill_per_s: rate, capacity },
   refused,
   calls,
-  tenant,
+  viewer: { tenant, home, isOperator },
 }: {
   bucket: Bucket;
   refused: number;
   calls: number;
-  tenant: string;
+  viewer: Viewer;
 }) {
   const ofTool = tool === undefined ? '' : `--tool ${tool} `;
   return (
     <div class="notice">
       <p>
         <strong>{tool ?? 'The tenant'}</strong> was refused {count(refused)} times in the last hour, of{' '}
-        {count(calls)} calls in all. If these agents are meant to be so quick, the operator doubles the limit
-        with:
+        {count(calls)} calls in all. If these agents are meant to be so quick,{' '}
+        {isOperator ? 'double the limit.' : 'the operator doubles the limit with:'}
       </p>
-      <pre tabindex={0}>
-        <code>
-          npm run -s tenant -- limits {tenant} {ofTool}--set rate={rate * 2} burst={capacity * 2}
-        </code>
-      </pre>
+      {isOperator ? (
+        <form method="post" action={`${home}/manage`}>
+          <input type="hidden" name="tool" value={tool ?? ''} />
+          <input type="hidden" name="rate" value={Math.min(100_000, rate * 2)} />
+          <input type="hidden" name="burst" value={Math.min(1_000_000, capacity * 2)} />
+          <button type="submit" name="action" value="limit">
+            Set {count(rate * 2)} a second, burst {count(capacity * 2)}
+          </button>
+        </form>
+      ) : (
+        <pre tabindex={0}>
+          <code>
+            npm run -s tenant -- limits {tenant} {ofTool}--set rate={rate * 2} burst={capacity * 2}
+          </code>
+        </pre>
+      )}
     </div>
   );
 }
