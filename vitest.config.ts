@@ -63,6 +63,8 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
+              // Where the tests export records to; a deployment need not bind one.
+              r2Buckets: ['RECORDS'],
               bindings: {
                 ...TEST_SECRETS,
                 PUBLIC_URL: 'https://mcp.test',

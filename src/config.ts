@@ -50,6 +50,9 @@ function parseKeys(text: string, fits: (bytes: number) => boolean): TokenKey[] |
     : undefined;
 }
 
+/** The keys of a setting such as `TOKEN_KEYS`, the one that signs first; undefined when the text is not of that form. */
+export const parseSigningKeys = (text: string) => parseKeys(text, (bytes) => bytes >= KEY_BYTES);
+
 const number = (check: z.ZodType<number, number>, error: string) =>
   z
     .string({ error })
@@ -66,7 +69,7 @@ const rate = () => {
 };
 const keys = (error: string) =>
   z.string({ error }).transform((text, context): TokenKey[] => {
-    const parsed = parseKeys(text, (bytes) => bytes >= KEY_BYTES);
+    const parsed = parseSigningKeys(text);
     if (parsed !== undefined) return parsed;
     context.addIssue({ code: 'custom', message: error });
     return z.NEVER;

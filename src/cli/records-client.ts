@@ -27,6 +27,17 @@ const verifiedSchema = z.object({
   anchored: z.object({ record: z.number(), at: z.string() }).optional(),
 });
 
+const objectSchema = z.object({
+  object: z.string(),
+  first_record: z.number(),
+  last_record: z.number(),
+  bytes: z.number(),
+});
+const exportedSchema = z.object({ id: z.string(), exported: objectSchema.optional(), more: z.boolean() });
+/** The objects that one command writes at most. */
+const MAX_OBJECTS = 1000;
+
+export type BucketAnswer = { id: string; objects: z.infer<typeof objectSchema>[]; more: boolean };
 export type CallsAnswer = { calls: Entry[]; next_cursor?: string | undefined };
 export type RunsAnswer = { runs: RunEntry[]; next_cursor?: string | undefined };
 export type TraceAnswer = { runs: RunEntry[]; calls: Entry[]; more: boolean };
@@ -104,6 +115,20 @@ export class RecordsClient {
   /** The records as NDJSON, gzip. */
   export(id: string, filters: Filters): Promise<ReadableStream<Uint8Array>> {
     return this.#admin.download(`${tenantPath(id)}/export${searchOf(filters)}`);
+  }
+
+  /** Has the server write the records that the bucket lacks, an object at a time. */
+  async exportToBucket(id: string): Promise<BucketAnswer> {
+    const objects: BucketAnswer['objects'] = [];
+    for (;;) {
+      const { exported, more } = await this.#admin.request(
+        'POST',
+        `${tenantPath(id)}/export`,
+        exportedSchema,
+      );
+      if (exported !== undefined) objects.push(exported);
+      if (!more || objects.length >= MAX_OBJECTS) return { id, objects, more };
+    }
   }
 
   #get<T>(id: string, path: string, query: Filters, schema: z.ZodType<T>): Promise<T> {

@@ -15,7 +15,12 @@ export type RecordCommand =
   | { name: 'trace'; id: string; of: { run: number } | { trace: string }; limit: number }
   | { name: 'explain'; id: string; call: string }
   | { name: 'export'; id: string; filters: Readonly<Record<string, string>>; file: string }
+  | { name: 'export'; id: string; to: 'bucket' }
   | { name: 'verify'; id: string };
+export interface VerifyFilesCommand {
+  readonly name: 'verify files';
+  readonly files: readonly string[];
+}
 export type RecordCommandName = RecordCommand['name'];
 
 /** Options whose text is a filter of the server's, which checks it. */
@@ -28,6 +33,7 @@ export type RecordOptions = Partial<Record<(typeof CALL_FILTERS)[number] | 'limi
   tool?: readonly string[];
   internal?: boolean;
   follow?: boolean;
+  'to-bucket'?: boolean;
 };
 
 const LISTED = 50;
@@ -59,15 +65,30 @@ export function recordCommand(
       return { name, id, of: traceOf(subject), limit: limit(STEPS) };
     case 'explain':
       return { name, id, call: subject };
-    case 'export': {
-      const { out } = given;
-      if (out === undefined || out === '')
-        throw usageError('--out is missing. Write export ID --out records.ndjson.gz.');
-      return { name, id, filters: filtersOf(given, EXPORT_FILTERS, now), file: out };
-    }
+    case 'export':
+      return exportCommand(id, given, now);
     case 'verify':
       return { name, id };
   }
+}
+
+/** Further files may follow `--file` as words of their own, as a shell writes them for a pattern. */
+export function verifyFilesCommand(files: readonly string[], words: readonly string[]): VerifyFilesCommand {
+  const all = [...files, ...words];
+  if (all.includes('')) throw usageError('--file must name a file that `export` has written.');
+  return { name: 'verify files', files: all };
+}
+
+function exportCommand(id: string, given: RecordOptions, now: Date): RecordCommand {
+  const { out, since, until } = given;
+  if (given['to-bucket'] === true) {
+    if ((out ?? since ?? until) !== undefined)
+      throw usageError('--to-bucket writes what the bucket lacks. Leave out --out, --since and --until.');
+    return { name: 'export', id, to: 'bucket' };
+  }
+  if (out === undefined || out === '')
+    throw usageError('--out is missing. Write export ID --out records.ndjson.gz, or export ID --to-bucket.');
+  return { name: 'export', id, filters: filtersOf(given, EXPORT_FILTERS, now), file: out };
 }
 
 function callFilters(given: RecordOptions, now: Date): Readonly<Record<string, string>> {

@@ -13,6 +13,8 @@ import {
   type RecordCommand,
   RUN_FILTERS,
   recordCommand,
+  type VerifyFilesCommand,
+  verifyFilesCommand,
 } from './records-command.ts';
 import { COMMAND_NAMES, type CommandName } from './tenant-help.ts';
 import {
@@ -45,6 +47,7 @@ export type TenantCommand =
   | { name: 'scopes'; id: string; tokenId: string; change: ScopeChange }
   | { name: 'revoke'; id: string; tokenId: string }
   | { name: 'limits'; id: string; change: LimitChange }
+  | VerifyFilesCommand
   | UsageCommand;
 
 const OPTIONS = {
@@ -80,6 +83,8 @@ const OPTIONS = {
   key: { type: 'string' },
   internal: { type: 'boolean' },
   out: { type: 'string' },
+  'to-bucket': { type: 'boolean' },
+  file: { type: 'string', multiple: true },
   follow: { type: 'boolean' },
   email: { type: 'string' },
   sub: { type: 'string' },
@@ -133,8 +138,8 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   runs: { positionals: ['ID'], options: [...RUN_FILTERS, 'limit'] },
   trace: { positionals: ['ID', 'RUN_OR_TRACE'], options: ['limit'] },
   explain: { positionals: ['ID', 'CALL'], options: [] },
-  export: { positionals: ['ID'], options: [...EXPORT_FILTERS, 'out'] },
-  verify: ONE_TENANT,
+  export: { positionals: ['ID'], options: [...EXPORT_FILTERS, 'out', 'to-bucket'] },
+  verify: { positionals: ['ID'], options: ['file'] },
 };
 
 const isConnectionName = (name: CommandName): name is ConnectionCommandName => name.startsWith('connection ');
@@ -180,6 +185,7 @@ export function parseTenantCommand(argv: readonly string[]): TenantCommand | und
   const { json: _, as: __, ...given } = values;
   const stray = Object.keys(given).find((option) => !SHAPES[name].options.some((known) => known === option));
   if (stray !== undefined) throw usageError(`${name} takes no --${stray}. See \`tenant ${name} --help\`.`);
+  if (name === 'verify' && given.file !== undefined) return verifyFilesCommand(given.file, words);
   return name === 'limits' ? limitsCommand(given, words) : commandOf(name, given, words);
 }
 

@@ -207,18 +207,22 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     details: ['CALL is the request id, the error id or the trace id that a user was given.'],
   },
   export: {
-    usage: 'ID --out FILE [--since TIME] [--until TIME]',
-    summary: 'write the records to a file: NDJSON, gzip',
+    usage: 'ID (--out FILE [--since TIME] [--until TIME] | --to-bucket)',
+    summary: 'write the records to a file or to the bucket: NDJSON, gzip',
     details: [
       ...TIME_DETAILS,
       'The first line has the signed heads and the hash before the first record, so that the chain can be',
-      'checked without the server. FILE must not exist yet.',
+      'checked without the server: `verify --file FILE`. FILE must not exist yet.',
+      '--to-bucket has the server write what the R2 bucket RECORDS lacks, as it does each night.',
     ],
   },
   verify: {
-    usage: 'ID',
-    summary: 'check that nobody has changed the records',
-    details: ['It exits with 1 when they are broken.'],
+    usage: '(ID | --file FILE…)',
+    summary: 'check that nobody has changed the records, or exported files of them',
+    details: [
+      'It exits with 1 when they are broken. --file needs no server: it checks files that `export` has written,',
+      'also several that follow each other. Signatures are checked with TOKEN_KEYS of the environment or .dev.vars.',
+    ],
   },
 };
 

@@ -1,11 +1,11 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { RecordsClient } from './records-client.ts';
+import type { BucketAnswer, RecordsClient } from './records-client.ts';
 import type { RecordCommand } from './records-command.ts';
 import { CallLines, explainText, type Paint, runsText, traceText, verifyText } from './records-text.ts';
 import type { Output } from './tenant-output.ts';
-import { CliError, humanBytes, printable } from './terminal.ts';
+import { CliError, humanBytes, printable, table } from './terminal.ts';
 
 /** The commands about what the agents of a tenant did. */
 export async function performForRecords(
@@ -38,6 +38,7 @@ export async function performForRecords(
       return { document: answer, text: explainText(answer) };
     }
     case 'export': {
+      if ('to' in command) return bucketOutput(await client.exportToBucket(command.id));
       const { id, filters, file } = command;
       const { bytes } = await writeNew(file, await client.export(id, filters));
       return {
@@ -50,6 +51,17 @@ export async function performForRecords(
       return { document: answer, text: verifyText(answer), isBad: answer.verdict === 'broken' };
     }
   }
+}
+
+function bucketOutput(answer: BucketAnswer): Output {
+  const rows = answer.objects.map(({ object, first_record, last_record, bytes }) => [
+    object,
+    `${first_record} to ${last_record}`,
+    humanBytes(bytes),
+  ]);
+  const text =
+    rows.length === 0 ? 'The bucket has all records.' : table([['OBJECT', 'RECORDS', 'SIZE'], ...rows]);
+  return { document: answer, text: answer.more ? `${text}\n\nThere are more: repeat the command.` : text };
 }
 
 /** Writes a file that must not exist. @throws CliError `file` */

@@ -24,10 +24,11 @@ import type { Output } from './tenant-output.ts';
 import { painter, performForRecords } from './tenant-records.ts';
 import { usageOf, usageOutput } from './tenant-usage.ts';
 import { CliError, humanBytes, printable, run, table, usageError } from './terminal.ts';
+import { headSigner, verifiedFilesOutput, verifyFiles } from './verify-files.ts';
 
 type AdminCommand = Exclude<
   TenantCommand,
-  MemberCommand | RecordCommand | ConnectionCommand | { name: 'help' | 'list' }
+  MemberCommand | RecordCommand | ConnectionCommand | { name: 'help' | 'list' | 'verify files' }
 >;
 
 async function perform(admin: AdminRequests, client: AdminClient, command: AdminCommand): Promise<Output> {
@@ -194,12 +195,22 @@ async function main(): Promise<void> {
   const argv = process.argv.slice(2);
   const json = argv.includes('--json');
   const print = (document: object) => console.log(escapeSeparators(JSON.stringify(document, null, 2)));
+  const printOutput = (output: Output) => {
+    if (json) print(output.document);
+    else console.log(output.text);
+    if (output.isBad === true) process.exitCode = 1;
+  };
   let brokenOff: CliError | undefined;
   try {
     const command = parseTenantCommand(argv);
     if (command === undefined) throw usageError(tenantHelp());
     if (command.name === 'help') {
       console.log(tenantHelp(command.of));
+      return;
+    }
+    if (command.name === 'verify files') {
+      const output = verifiedFilesOutput(await verifyFiles(command.files, headSigner(process.env)));
+      printOutput(output);
       return;
     }
     const server = serverAddress(process.cwd(), process.env);
@@ -210,10 +221,7 @@ async function main(): Promise<void> {
       const paint = painter(process.stdout.isTTY, process.env);
       await followCalls(new RecordsClient(admin), command, { json, paint, write: stdoutWriter() });
     } else {
-      const output = await outputOf(admin, command);
-      if (json) print(output.document);
-      else console.log(output.text);
-      if (output.isBad === true) process.exitCode = 1;
+      printOutput(await outputOf(admin, command));
     }
   } catch (error) {
     if (json && error instanceof CliError) {

@@ -19,6 +19,8 @@ export type LogEvent =
   | 'tenant.sweep_failed'
   | 'tenant.list_failed'
   | 'records.anchored'
+  | 'records.exported'
+  | 'records.export_failed'
   | 'admin.request'
   | 'edge.error'
   | 'telemetry.dropped'

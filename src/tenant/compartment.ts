@@ -394,7 +394,10 @@ export class Compartment implements CallHandler {
       gates: this.#gates,
       refusals: this.#refusals,
       flushWithin: (ms) => this.#flushTimer.set(this.#watch.flushMs(ms)),
-      recorded: (last) => this.#watch.recorded(last),
+      recorded: (last) => {
+        this.#watch.recorded(last);
+        this.#host.recorded?.(last);
+      },
       dropped: (count) => this.#meter?.recordsDropped(count),
       attached: this.#listeners.sessions(),
       mayWait: () => !this.#waiters.full,

@@ -60,6 +60,8 @@ export interface Host {
   readonly headSigner?: HeadSigner | undefined;
   /** Sends a report of metrics; none for a host whose metrics nobody collects. */
   readonly report?: SendReport;
+  /** Told of the newest record when records were written; none for a host that exports none. */
+  readonly recorded?: (last: number) => void;
   /** Where the host keeps connections that are not in the database; none for one that stores them there, encrypted. */
   readonly keptConnections?: KeptConnections;
   /** Delete what has expired: one for each part of the storage in which rows expire. */

@@ -1,10 +1,12 @@
 import { parseConfig } from '../config.ts';
-import type { Result } from '../result.ts';
+import { type Result, succeed } from '../result.ts';
 import { coalescingLog } from '../telemetry/coalesce.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
 import type { Sweeper } from '../tools/tool.ts';
 import { ApprovalsObject } from './approvals-object.ts';
+import { BucketExports, type Exported } from './bucket-exports.ts';
+import type { RecordsBucket } from './bucket-upload.ts';
 import type { Compacted } from './compact.ts';
 import { Compartment } from './compartment.ts';
 import type {
@@ -34,6 +36,8 @@ import { listenerOf, openListeners } from './streams/durable-listener.ts';
 import { ADMITTED_HEADER, decodeStreamRequest, NORMAL_CLOSURE } from './streams/stream-protocol.ts';
 
 const SWEEP_EVERY_MS = 3_600_000;
+/** When the alarm goes off again while there are records to export. */
+const EXPORT_AGAIN_MS = 1000;
 /** When the list of tenants could not be told of a change. */
 const REPORT_AGAIN_MS = 60_000;
 
@@ -42,6 +46,11 @@ export interface TenantTools {
   readonly catalogue: Catalogue;
   /** One for each part of the storage in which rows expire. */
   readonly sweepers: readonly Sweeper[];
+}
+
+/** What an operator may bind; see `wrangler.toml`. */
+interface OptionalBindings {
+  readonly RECORDS?: RecordsBucket;
 }
 
 /** The list of tenants. A stub is made for each message, because one that has failed once may fail for ever. */
@@ -63,8 +72,9 @@ const metersOf = (env: Env) => env.METERS.getByName('meters');
 export class TenantObject extends ApprovalsObject implements CallHandler {
   readonly #compartment: Compartment;
   readonly #lifecycle: Lifecycle;
+  readonly #exports: BucketExports;
 
-  constructor(ctx: DurableObjectState, env: Env, served: TenantTools) {
+  constructor(ctx: DurableObjectState, env: Env & OptionalBindings, served: TenantTools) {
     super(ctx, env, {
       signIn: () => this.#compartment.signIn,
       report: () => this.#lifecycle.report(),
@@ -83,6 +93,9 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
       clock,
       (ms, task) => setTimeout(task, ms),
     );
+    const wakeWithin = (ms: number) => void this.#wakeWithin(ms);
+    const reading = () => this.#compartment.reading;
+    this.#exports = new BucketExports({ bucket: env.RECORDS, reading, log, wakeWithin });
     this.#compartment = new Compartment({
       db: durableDatabase(ctx.storage),
       clock,
@@ -98,7 +111,8 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
       headSigner: headSignerOf(config.tokenKeys),
       report: async (report) => metersOf(env).addTenant(report),
       listeners: openListeners(ctx),
-      wakeWithin: (ms) => void this.#wakeWithin(ms),
+      wakeWithin,
+      recorded: (last) => this.#exports.recorded(last),
       // A Durable Object is the only writer of its database.
       exclusively: (body) => body(),
     });
@@ -230,6 +244,12 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
     if (swept === 'absent') return;
     await this.#alarmIn(this.#compartment.nextSweepMs(swept));
     await this.#lifecycle.reportIfDue();
+    if (await this.#exports.runIfDue()) await this.#wakeWithin(EXPORT_AGAIN_MS);
+  }
+
+  /** Writes the next records that the bucket does not have. */
+  exportToBucket(): Promise<Operation<Exported>> {
+    return this.#exports.run();
   }
 
   /** Brings the alarm of the next sweep forward: whatever loads the object lets its streams continue. */
@@ -239,12 +259,16 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
     if (alarm !== null && alarm > Date.now() + ms) await this.#alarmIn(ms);
   }
 
-  /** Erases the tenant's storage, including its alarm, and removes it from the list. */
+  /** Erases the tenant's storage, including its alarm, and what was exported of it; and removes it from the list. */
   async erase(id: TenantId): Promise<Operation<{ id: TenantId }>> {
     const erased = await this.#lifecycle.erase(id);
     // Nothing depends on it: what the metrics know of the tenant is its name and sums.
     if (erased.ok) void (async () => metersOf(this.env).forget(id))().catch(() => {});
-    return erased;
+    if (!erased.ok && erased.error.reason !== 'not_found') return erased;
+    // A repeated deletion finds the objects that the first one could not delete.
+    const exports = await this.#exports.erase(id);
+    if (!exports.ok) return exports;
+    return exports.value > 0 ? succeed({ id }) : erased;
   }
 
   async #alarmIn(ms: number): Promise<void> {

@@ -16,6 +16,15 @@ import {
   operatorStateOf,
 } from './operator-calls.ts';
 import {
+  type BucketExport,
+  type ExportDebt,
+  exportDebt,
+  exported,
+  objectName,
+  planExport,
+} from './records/bucket-plan.ts';
+import {
+  type Exporter,
   type ExportRange,
   type ExportStep,
   type ExportTimes,
@@ -100,8 +109,46 @@ export class RecordReading {
     return this.#operate(({ records, profile }) => {
       records.flush();
       const range = exportRange(db, times);
-      return succeed({ range, head: exportHead(db, profile.id, range) });
+      return succeed({ range, head: exportHead(db, this.#exporter(profile), range) });
     });
+  }
+
+  /** What the next object of the bucket has; undefined when it has every record already. */
+  beginBucketExport(): Operation<BucketExport | undefined> {
+    const { db, clock } = this.#tenant.host;
+    return this.#operate(({ records, profile }) => {
+      records.flush();
+      const range = db.transaction(() => planExport(db, clock()));
+      return succeed(
+        range && {
+          tenant: profile.id,
+          range,
+          head: exportHead(db, this.#exporter(profile), range),
+          object: objectName(profile, range),
+          more: range.last < records.lastId,
+        },
+      );
+    });
+  }
+
+  /** Notes that the bucket has the object that was begun. */
+  endBucketExport({ last }: ExportRange): Operation<undefined> {
+    const { db, clock } = this.#tenant.host;
+    return this.#operate(() => {
+      db.transaction(() => exported(db, last, clock()));
+      return succeed(undefined);
+    });
+  }
+
+  /** How many records the bucket lacks, and whether a night has passed since it lacked none. */
+  bucketDebt(): Operation<ExportDebt> {
+    const { db, clock } = this.#tenant.host;
+    return this.#operate(() => succeed(exportDebt(db, clock())));
+  }
+
+  #exporter({ id }: LoadedTenant['profile']): Exporter {
+    const { headSigner, clock } = this.#tenant.host;
+    return { tenant: id, signer: headSigner, now: clock() };
   }
 
   /** The next lines of an export. */

@@ -36,6 +36,12 @@ const NOT_RUN: readonly (readonly [command: string, reason: string])[] = [
     'it needs a database; test/e2e/shared-postgres.test.ts has one',
   ],
   ['npm run -s tenant -- connection test ID tickets', 'the same'],
+  [
+    'npm run -s tenant -- export globex --to-bucket',
+    'it needs a bucket; test/worker/records-export.test.ts has one',
+  ],
+  ['npm run -s tenant -- verify --file *.ndjson.gz', 'the same'],
+  ['npx wrangler r2 object get', 'it needs an account'],
   ['psql', 'test/support/postgres/shop.ts runs the scripts that it names'],
   ['claude mcp add', 'it needs Claude Code'],
   ['npx wrangler login', 'it needs an account'],

@@ -198,6 +198,14 @@ test('12: has anybody touched the records? Nobody has, and an export shows it wi
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ kind: 'export', tenant: 'acme', first_record: 1 });
   const again = await checkout.run(cli('tenant', 'export', 'acme', '--out', 'records.ndjson.gz'));
   expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already') });
+  expect(await tenant('verify', '--file', 'records.ndjson.gz')).toMatch(
+    /^intact: records 1 to \d+ of acme\. Signed up to \d+ /,
+  );
+  const toBucket = await checkout.run(cli('tenant', 'export', 'acme', '--to-bucket'));
+  expect(toBucket).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('No R2 bucket is bound as RECORDS'),
+  });
 });
 
 test('and what happens now is shown as it happens', async () => {

@@ -62,6 +62,22 @@ records.get('/tenants/:id/export', async (c) => {
   });
 });
 
+/** Writes the next records that the bucket does not have, as one object. */
+records.post('/tenants/:id/export', async (c) => {
+  const { id, tenant } = tenantOf(c);
+  const { written, more } = await resultOf(c, tenant.exportToBucket());
+  return c.json({
+    id,
+    exported: written && {
+      object: written.object,
+      first_record: written.firstRecord,
+      last_record: written.lastRecord,
+      bytes: written.bytes,
+    },
+    more,
+  });
+});
+
 records.get('/tenants/:id/verify', async (c) => {
   const { id } = tenantOf(c);
   const { broken, first, last, unchained, anchor } = await verifyRecords(c, id);

@@ -39,6 +39,12 @@ export const anchorsOf = (sql: Sql): Anchor[] =>
 export const isSigned = (signer: HeadSigner, tenant: string, anchor: Anchor) =>
   signer.verify(anchor.kid, textOf(tenant, anchor), anchor.mac);
 
+export const signHead = (
+  signer: HeadSigner,
+  tenant: string,
+  head: Pick<Anchor, 'id' | 'at' | 'head'>,
+): Anchor => ({ ...head, kid: signer.kid, mac: signer.sign(textOf(tenant, head)) });
+
 /**
  * Signs the head if that is due, and signs again what an older key has signed, so that anchors outlive the key: while keys are
  * rotated both are known.
@@ -58,8 +64,7 @@ export function anchorHead(sql: Sql, signer: HeadSigner, tenant: string, now: nu
   // A clock that has stepped back makes an anchor too many.
   const isDue = lastId - id >= ANCHOR_EVERY_RECORDS || Math.abs(now - at) >= ANCHOR_EVERY_MS;
   if (lastId <= id || lastId <= floorId || !isDue) return undefined;
-  const fresh = { id: lastId, at: now, head };
-  const anchor = { ...fresh, kid: signer.kid, mac: signer.sign(textOf(tenant, fresh)) };
+  const anchor = signHead(signer, tenant, { id: lastId, at: now, head });
   sql.exec(
     'INSERT INTO anchors (id, at, head, kid, mac) VALUES (?, ?, ?, ?, ?)',
     anchor.id,

@@ -1,5 +1,5 @@
 import type { Sql } from '../../../tools/tool.ts';
-import { type Anchor, anchorsOf } from '../anchors.ts';
+import { type Anchor, anchorsOf, type HeadSigner, signHead } from '../anchors.ts';
 import { readLedger } from '../ledger.ts';
 import type { RecordRow } from '../record.ts';
 import { firstIdAt, keptIds } from './moments.ts';
@@ -37,19 +37,37 @@ export function exportRange(sql: Sql, { since, until }: ExportTimes): ExportRang
   };
 }
 
-/** The first line: the range, the hash before its first record, and the signed heads in it. */
-export function exportHead(sql: Sql, tenant: string, { first, last }: ExportRange): string {
+/** Who exports, and when. */
+export interface Exporter {
+  readonly tenant: string;
+  readonly signer: HeadSigner | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** The first line: the range, the hash before its first record, the signed heads in it, and that of its last record. */
+export function exportHead(
+  sql: Sql,
+  { tenant, signer, now }: Exporter,
+  { first, last }: ExportRange,
+): string {
   const { floorId, floor } = readLedger(sql);
-  const [before] = sql.exec<{ hash: string }>('SELECT hash FROM records WHERE id = ?', first - 1);
-  const heads: Anchor[] = anchorsOf(sql).filter(({ id }) => id >= first && id <= last);
-  const hash = first - 1 === floorId ? floor : (before?.hash ?? '');
+  const hashAt = (id: number) =>
+    sql.exec<{ hash: string }>('SELECT hash FROM records WHERE id = ?', id)[0]?.hash ?? '';
+  const heads = anchorsOf(sql).filter(({ id }) => id >= first && id <= last);
+  const end = hashAt(last);
+  const isSigned = heads.some(({ id }) => id === last);
+  const own: Anchor[] =
+    signer === undefined || end === '' || isSigned
+      ? []
+      : [signHead(signer, tenant, { id: last, at: now, head: end })];
   return line({
     kind: 'export',
     tenant,
     first_record: first,
     last_record: last,
-    hash_before: hash,
-    signed_heads: heads,
+    hash_before: first - 1 === floorId ? floor : hashAt(first - 1),
+    signed_heads: [...heads, ...own],
   });
 }
 
