@@ -34,7 +34,7 @@ import {
 } from './records/reading/export.ts';
 import { recordsFollow } from './records/reading/follow.ts';
 import { readWith } from './records/reading/reader.ts';
-import { type Question, READERS } from './records/reading/readers.ts';
+import { type FollowQuestion, type Question, READERS } from './records/reading/readers.ts';
 import { type TokenUse, tokenUse } from './records/reading/token-use.ts';
 import { MAX_REFUSAL_KINDS } from './records/refusals.ts';
 import { type Checked, type Verified, verifyStep } from './records/verify.ts';
@@ -84,14 +84,13 @@ export class RecordReading {
   /**
    * What a stream of a token sends next. Its opening was charged and recorded as a call; if each of these readings were, it
    * would be news to everybody who watches.
-   * @param args of the reader that follows records
    */
-  follow(tokenId: TokenId, args: unknown): Result<string, Refusal> {
+  follow(tokenId: TokenId, question: FollowQuestion, args: unknown): Result<string, Refusal> {
     const loaded = this.#tenant.requireLoaded();
     if (!loaded.ok) return loaded;
     const allowed = loaded.value.pipeline.allows(tokenId, recordsFollow.name);
     if (!allowed.ok) return allowed;
-    const answer = this.ask('follow', args);
+    const answer = this.ask(question, args);
     return answer.ok ? answer : fail({ reason: 'unavailable' });
   }
 

@@ -6,7 +6,7 @@ import type { Operation } from './operation.ts';
 import type { OperatorCall, OperatorChange, OperatorState } from './operator-calls.ts';
 import type { RecordReading } from './record-reading.ts';
 import type { ExportRange, ExportStep, ExportTimes } from './records/reading/export.ts';
-import type { Question } from './records/reading/readers.ts';
+import type { FollowQuestion, Question } from './records/reading/readers.ts';
 import type { TokenUse } from './records/reading/token-use.ts';
 import type { Checked, Verified } from './records/verify.ts';
 import type { SignIn } from './sign-in.ts';
@@ -37,8 +37,8 @@ export class RecordsObject extends SignInObject {
     return this.#reading().ask(question, args);
   }
 
-  follow(tokenId: TokenId, args: unknown): Result<string, Refusal> {
-    return this.#reading().follow(tokenId, args);
+  follow(tokenId: TokenId, question: FollowQuestion, args: unknown): Result<string, Refusal> {
+    return this.#reading().follow(tokenId, question, args);
   }
 
   tokenUse(): Operation<TokenUse[]> {

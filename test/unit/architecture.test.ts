@@ -85,6 +85,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'edge/auth',
     'edge/http',
     'tenant/records',
+    'tenant/streams',
     ...EDGE_HTTP,
   ],
   'edge/console/operator': [

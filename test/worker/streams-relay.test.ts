@@ -63,6 +63,7 @@ class StreamsOnly implements TenantClient {
           tools: undefined,
           person: undefined,
           session: undefined,
+          newest: { rev: 0, record: 0 },
         });
   }
 

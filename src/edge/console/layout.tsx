@@ -15,6 +15,8 @@ const POLICY = [
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
+  "connect-src 'self'",
+  'trusted-types console',
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",
@@ -166,6 +168,10 @@ const Keys = () => (
           <kbd>/</kbd>
         </dt>
         <dd>filter</dd>
+        <dt>
+          <kbd>p</kbd>
+        </dt>
+        <dd>pause what changes by itself</dd>
         <dt>
           <kbd>?</kbd>
         </dt>

@@ -163,6 +163,26 @@ export const Head = ({ columns }: { columns: readonly string[] }) => (
   </thead>
 );
 
+/** The heading of a page, and beside it whether the page is live. */
+export const Title = ({ children, live }: { children: Child; live: Child }) => (
+  <div class="title">
+    <h1>{children}</h1>
+    {live}
+  </div>
+);
+
+/**
+ * Where a page says that it changes by itself, and where that is paused. The script shows it; without the script the page stays as it is.
+ * @param kind `rows` are added, the `page` is drawn again when it has changed, or only numbers that depend on the `clock`
+ * @param after what the page knows already: a record or a revision
+ */
+export const LiveMark = ({ kind, after }: { kind: 'rows' | 'page' | 'clock'; after?: number }) => (
+  <span class="live" data-live={kind} data-after={after} hidden>
+    <span role="status" />
+    <button type="button">Pause</button>
+  </span>
+);
+
 interface Tab {
   readonly name: string;
   readonly href: string;

@@ -7,6 +7,7 @@ import { refuse } from '../http/refusal-log.ts';
 import { getScript, getStyle, SCRIPT_PATH, STYLE_PATH } from './assets.ts';
 import { receiveForm, type SentForm } from './forms.tsx';
 import { type PagePath, pagesFor } from './layout.tsx';
+import { boardStream, callsStream, runStream, runsStream, wantsStream } from './live.tsx';
 import { formRefusedPage, nothingHere, notShownPage } from './not-shown.tsx';
 import { boardPage, boardsPage } from './pages/boards.tsx';
 import { cachePage } from './pages/cache.tsx';
@@ -36,6 +37,16 @@ interface Forms {
 
 type Route = readonly [path: string, at: PagePath, page: TenantPage, forms?: Forms];
 
+/** The pages that change while somebody looks at them, with their streams. */
+const STREAMS: Readonly<Record<string, TenantPage>> = {
+  '/calls': callsStream,
+  '/runs': runsStream,
+  '/runs/:run': runStream,
+  '/boards': boardStream,
+  '/board': boardStream,
+  '/cell': boardStream,
+};
+
 /** Each page of the navigation, and the pages that it leads to. */
 export const TENANT_PAGES: readonly Route[] = [
   ['/calls', 'calls', callsPage],
@@ -64,7 +75,8 @@ consolePages.post('/:tenant/sign-out', signOut);
 consolePages.all('/:tenant/sign-out', only('POST'));
 consolePages.get('/:tenant', (c) => visited(c, undefined, firstPage));
 for (const [path, at, page, forms] of TENANT_PAGES) {
-  consolePages.get(`/:tenant${path}`, (c) => visited(c, at, page));
+  const stream = STREAMS[path] ?? page;
+  consolePages.get(`/:tenant${path}`, (c) => visited(c, at, wantsStream(c) ? stream : page));
   if (forms !== undefined) consolePages.post(`/:tenant${path}`, (c) => submitted(c, at, forms));
   consolePages.all(`/:tenant${path}`, forms === undefined ? only('GET') : only('GET', 'POST'));
 }

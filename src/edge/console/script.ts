@@ -1,11 +1,18 @@
-/** The script of the console. Nothing depends on it: it adds the local time to each time, and keys to what links can do. */
+/**
+ * The script of the console. Nothing depends on it: it adds the local time to each time, keys to what links can do, and what changes
+ * while somebody looks (`live-script.ts`).
+ */
+import { LIVE } from './live-script.ts';
+
 export const SCRIPT = `'use strict';
-for (const time of document.querySelectorAll('time[datetime]')) {
-  time.title = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
-}
+const localTimes = (root) => {
+  for (const time of root.querySelectorAll('time[datetime]'))
+    time.title = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+};
+localTimes(document);
 document.querySelector('header [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
-const rows = [...document.querySelectorAll('[data-row]')];
 const move = (by) => {
+  const rows = [...document.querySelectorAll('[data-row]')];
   const at = rows.indexOf(document.activeElement);
   const next = at === -1 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by));
   rows[next]?.focus();
@@ -13,6 +20,7 @@ const move = (by) => {
 const KEYS = {
   j: () => move(1),
   k: () => move(-1),
+  p: () => document.querySelector('.live button')?.click(),
   '/': () => document.querySelector('form.filters :is(input, select)')?.focus(),
   '?': () => {
     const keys = document.querySelector('details.keys');
@@ -27,4 +35,4 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
   KEYS[event.key]();
 });
-`;
+${LIVE}`;

@@ -40,6 +40,14 @@ kbd { font: 0.75rem var(--mono); padding: 0.05rem 0.35rem; border: 1px solid var
 h1 { margin: 0 0 0.75rem; font-size: 1.375rem; line-height: 1.25; letter-spacing: -0.01em; }
 h2 { margin: 1.75rem 0 0.6rem; font-size: 1.0625rem; }
 p { margin: 0.5rem 0; }
+.title { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; align-items: center; justify-content: space-between; margin-bottom: 0.75rem; }
+.title h1 { margin: 0; }
+.live button { min-width: 5rem; }
+.live { display: flex; gap: 0.75rem; align-items: center; color: var(--soft); font-size: 0.875rem; }
+.live[hidden], .rows[hidden] { display: none; }
+.live > :first-child::before { content: ""; display: inline-block; width: 0.55rem; height: 0.55rem; margin-right: 0.45rem; border-radius: 50%; background: var(--edge); }
+.live.on > :first-child::before { background: var(--ok); }
+.flash { background: light-dark(#e8f0fc, #1c2c45); }
 .lead { max-width: 46rem; margin-top: -0.25rem; }
 a { color: var(--link); text-underline-offset: 0.15em; }
 bdi { unicode-bidi: isolate; }
@@ -219,6 +227,10 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
   .steps > li { padding: 0.5rem 0 0.55rem 0.75rem; }
   .steps .at { float: none; display: block; width: auto; margin: 0; text-align: left; }
 }
-@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
+@media (prefers-reduced-motion: no-preference) {
+  html { scroll-behavior: smooth; }
+  .flash { background: none; animation: flash 2s ease-out; }
+}
+@keyframes flash { from { background: light-dark(#cfe0fa, #2a446e); } }
 @media print { header nav, header form, .filters, footer { display: none; } }
 `;

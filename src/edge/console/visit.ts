@@ -1,12 +1,12 @@
 import type { Context } from 'hono';
 import type * as z from 'zod';
 import { fail, type Result, succeed } from '../../result.ts';
-import type { CallOutcome } from '../../tenant/contract/call.ts';
+import type { Admission, CallOutcome } from '../../tenant/contract/call.ts';
 import type { Principal } from '../auth/tokens.ts';
 import { problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { internalCall } from '../tenant-client/internal-call.ts';
-import { createContext } from '../tenant-client/request-context.ts';
+import { createContext, type RequestContext } from '../tenant-client/request-context.ts';
 import type { Viewer } from './layout.tsx';
 
 /** Why something is not shown: how the call ended that asks for it. */
@@ -18,6 +18,15 @@ export interface Asked<Output extends z.ZodType> {
   readonly output: Output;
 }
 
+/** What the streams of a page are opened with. */
+export interface Live {
+  readonly context: RequestContext;
+  /** When the session ends, in milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** The newest revision and record when the page was asked for. */
+  readonly newest: Admission['newest'];
+}
+
 /** One page of a person who is signed in: everything that it shows is asked of the tenant with the person's token. */
 export interface Visit {
   readonly c: Context<AppEnv>;
@@ -26,6 +35,8 @@ export interface Visit {
   readonly principal?: Principal;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** What a page follows that changes by itself; undefined for a person without a token of the tenant. */
+  readonly live?: Live;
   /**
    * Calls a tool as any client would: admitted, charged, recorded and logged.
    * @param args checked by the tenant, as any arguments are
@@ -55,6 +66,7 @@ export async function startVisit(c: Context<AppEnv>, principal: Principal): Prom
       session: principal.tokenId,
     },
     now: c.var.arrival.receivedAt,
+    live: { context, expiresAt: principal.expiresAt, newest: admission.value.newest },
     read: async (tool, args) => {
       const call = internalCall(context, tool, { ...args });
       const outcome = await context.tenant.call(call);

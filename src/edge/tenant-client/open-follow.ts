@@ -37,7 +37,7 @@ export async function openFollow<Call>(
     expiresAt,
     newest,
     read: async (after) => {
-      const answer = await tenant.follow({ ...filter, after });
+      const answer = await tenant.follow('follow', { ...filter, after });
       if (!answer.ok) throw new Error(`the records are not read: ${answer.error.reason}`);
       return JSON.parse(answer.value);
     },

@@ -74,5 +74,6 @@ export function followRecords<Call>(options: FollowerOptions<Call>): () => void 
   socket.addEventListener('close', ({ code }) => end(streamEndOf(code)));
   socket.addEventListener('error', () => end(undefined));
   socket.accept();
+  if (lifeMs <= 0) end('expired');
   return () => end(undefined);
 }

@@ -62,8 +62,11 @@ export interface TenantClient {
   cancel(cancelKey: string): Promise<void>;
   /** @returns whether every message had a receiver */
   deliver(session: SessionId, messages: readonly ClientMessage[]): Promise<Result<boolean, Refusal>>;
-  /** What a stream of calls, which was opened and charged, sends next. @param args of the reader that follows records */
-  follow(args: Readonly<Record<string, unknown>>): Promise<Result<string, Refusal>>;
+  /** What a stream of calls, which was opened and charged, sends next: calls, or the numbers of the last hour. */
+  follow(
+    question: 'follow' | 'summary',
+    args: Readonly<Record<string, unknown>>,
+  ): Promise<Result<string, Refusal>>;
   /** Opens a stream, after the call in `opening` if there is one. */
   openStream(stream: Omit<StreamRequest, 'tokenId'>): Promise<Result<OpenedStream, StreamFailure>>;
 }
@@ -165,9 +168,9 @@ export function createTenantClient(
     cancel: (cancelKey) => callTenant(async () => await stub().cancel(tokenId, cancelKey), undefined),
     deliver: (session, messages) =>
       uncharged<boolean>(async () => await stub().deliver(tokenId, session, messages)),
-    follow: (args) =>
+    follow: (question, args) =>
       callTenant<Result<string, Refusal>>(
-        async () => await stub().follow(tokenId, { ...args }),
+        async () => await stub().follow(tokenId, question, { ...args }),
         fail(UNAVAILABLE),
       ),
     openStream: async (stream) => {

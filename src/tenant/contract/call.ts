@@ -117,6 +117,8 @@ export interface Admission {
   readonly person: Person | undefined;
   /** The session that the request named. */
   readonly session: SessionInfo | undefined;
+  /** The newest revision and the newest record, after which a stream begins that continues what is read next. */
+  readonly newest: { readonly rev: number; readonly record: number };
 }
 
 /**

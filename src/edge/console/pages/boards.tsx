@@ -3,7 +3,7 @@ import { blackboardList } from '../../../tools/blackboard/list.ts';
 import { ownOrigin } from '../../http/host.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { age, count, Empty, Field, Head, Older, query, Tabs } from '../parts.tsx';
+import { age, count, duration, Empty, Field, Head, LiveMark, Older, query, Tabs, Title } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** The boards of the tenant, and the cells of one of them. */
@@ -13,7 +13,7 @@ type Board = NonNullable<Listed['boards']>[number];
 type Cell = NonNullable<Listed['entries']>[number];
 
 export async function boardsPage(visit: Visit): Promise<Response> {
-  const { c, viewer } = visit;
+  const { c, viewer, live } = visit;
   const { cursor } = c.req.query();
   const list = await visit.read(blackboardList, cursor === undefined ? {} : { cursor });
   if (!list.ok) return notShown(visit, 'boards', list.error);
@@ -25,7 +25,7 @@ export async function boardsPage(visit: Visit): Promise<Response> {
     at: 'boards',
     body: (
       <>
-        <h1>Boards</h1>
+        <Title live={live && <LiveMark kind="page" after={live.newest.rev} />}>Boards</Title>
         {boards.length === 0 ? (
           <Empty title="No agent has written to a board yet.">
             <p>Write the first cell, with a token that may write to the blackboard, then reload:</p>
@@ -48,7 +48,7 @@ const BoardTable = ({ boards, home }: { boards: readonly Board[]; home: string }
     <Head columns={['Board', '#Cells', '#Last write']} />
     <tbody>
       {boards.map(({ run_id: board, cells, age_s }) => (
-        <tr>
+        <tr data-key={board} data-flash={cells}>
           <td>
             <a data-row href={`${home}/board${query({ board })}`}>
               <bdi class="clip">{board}</bdi>
@@ -75,7 +75,7 @@ const STATES = [
 ] as const;
 
 export async function boardPage(visit: Visit): Promise<Response> {
-  const { c, viewer } = visit;
+  const { c, viewer, live } = visit;
   const { board = '', prefix, claimed, cursor } = c.req.query();
   const filters = { prefix: prefix || undefined, claimed: claimed || undefined };
   const list = await visit.read(blackboardList, { run_id: board, ...filters, cursor });
@@ -92,13 +92,13 @@ export async function boardPage(visit: Visit): Promise<Response> {
         <p class="crumbs">
           <a href={`${home}/boards`}>Boards</a>
         </p>
-        <h1>
+        <Title live={live && <LiveMark kind="page" after={live.newest.rev} />}>
           <bdi>{board}</bdi>{' '}
           <span class="soft">
             {count(total)}
             {isMinimum && ' or more'} {total === 1 ? 'cell' : 'cells'}
           </span>
-        </h1>
+        </Title>
         <Tabs
           label="Claims"
           tabs={STATES.map(([state, name]) => ({
@@ -133,7 +133,7 @@ const CellTable = ({ cells, board, home }: { cells: readonly Cell[]; board: stri
     <Head columns={['Cell', 'Value', 'Claim', '#Revision', 'By', '#Written']} />
     <tbody>
       {cells.map((cell) => (
-        <tr>
+        <tr data-key={cell.key} data-flash={`${cell.rev} ${cell.claim?.state} ${cell.claimed_by}`}>
           <td class="b-key">
             <a data-row href={`${home}/cell${query({ board, key: cell.key })}`}>
               <bdi class="clip">{cell.key}</bdi>
@@ -166,6 +166,12 @@ function Claim({ claim, by }: { claim: Cell['claim']; by: string | undefined }) 
   return (
     <>
       <span class={`status ${TONES[claim.state]}`}>{claim.state}</span>
+      {claim.expires_in_s !== undefined && (
+        <span class="soft" data-left={claim.expires_in_s}>
+          {' '}
+          {duration(claim.expires_in_s * 1000)}
+        </span>
+      )}
       {by !== undefined && <bdi class="clip soft">{by}</bdi>}
     </>
   );

@@ -1,8 +1,11 @@
+import type { Context } from 'hono';
+import type * as z from 'zod';
 import { recordsList } from '../../../tenant/records/reading/calls.ts';
 import { changeText } from '../../../tenant/records/reading/changes.ts';
 import type { Entry } from '../../../tenant/records/reading/entry.ts';
 import { recordsSummary } from '../../../tenant/records/reading/summary.ts';
 import { ownOrigin } from '../../http/host.ts';
+import type { AppEnv } from '../../http/isolate.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
 import {
@@ -13,16 +16,20 @@ import {
   Empty,
   Field,
   Head,
+  LiveMark,
   Older,
   query,
   Status,
   Tabs,
   Tiles,
   Time,
+  Title,
 } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** What was called and refused, newest first. */
+
+export type Summary = z.output<typeof recordsSummary.output>;
 
 /** The filters of the page, which are parameters of its URL and arguments of the list. */
 const FILTERS = ['outcome', 'tool', 'key', 'client', 'token', 'code', 'run', 'since', 'until'] as const;
@@ -42,14 +49,19 @@ const SINCE = [
   ['7d', 'a week'],
 ] as const;
 
-export async function callsPage(visit: Visit): Promise<Response> {
-  const { c, viewer, now } = visit;
-  const filters: Filters = Object.fromEntries(
+/** The filters that the URL has. */
+export function filtersOf(c: Context<AppEnv>): Filters {
+  return Object.fromEntries(
     FILTERS.flatMap((name) => {
       const value = c.req.query(name);
       return value === undefined || value === '' ? [] : [[name, value]];
     }),
   );
+}
+
+export async function callsPage(visit: Visit): Promise<Response> {
+  const { c, viewer, now } = visit;
+  const filters = filtersOf(c);
   const cursor = c.req.query('cursor');
   const [list, summary] = await Promise.all([
     visit.read(recordsList, { ...filters, ...(cursor === undefined ? {} : { cursor }) }),
@@ -57,34 +69,20 @@ export async function callsPage(visit: Visit): Promise<Response> {
   ]);
   if (!list.ok) return notShown(visit, 'calls', list.error);
   if (!summary.ok) return notShown(visit, 'calls', summary.error);
-  const { calls, next_cursor: next } = list.value;
+  const { calls, next_cursor: next, newest } = list.value;
+  // Only the newest calls are followed by others.
+  const isLive = visit.live !== undefined && cursor === undefined && filters.until === undefined;
   const home = `${viewer.home}/calls`;
   const isFiltered = Object.keys(filters).length > 0;
   const isOnlyOperator = next === undefined && calls.every(({ transport }) => transport === 'admin');
-  const tiles = [
-    { name: 'Calls, last hour', value: count(summary.value.calls) },
-    {
-      name: 'Not ok',
-      value: count(summary.value.not_ok),
-      tone: summary.value.not_ok > 0 ? ('warn' as const) : ('plain' as const),
-      href: `${home}?outcome=bad&since=1h`,
-    },
-    {
-      name: 'Refused',
-      value: count(summary.value.refused),
-      tone: summary.value.refused > 0 ? ('bad' as const) : ('plain' as const),
-      href: `${home}?outcome=refused&since=1h`,
-    },
-    { name: '95 % took at most', value: duration(summary.value.p95_ms) },
-  ];
   return respondPage(c, {
     title: 'Calls',
     viewer,
     at: 'calls',
     body: (
       <>
-        <h1>Calls</h1>
-        <Tiles tiles={tiles} />
+        <Title live={isLive && <LiveMark kind="rows" after={newest} />}>Calls</Title>
+        <LastHour summary={summary.value} home={home} />
         <Tabs
           label="Outcome"
           tabs={OUTCOMES.map(([outcome, name]) => ({
@@ -97,12 +95,34 @@ export async function callsPage(visit: Visit): Promise<Response> {
         {(calls.length === 0 || (isOnlyOperator && !isFiltered)) && (
           <NoCalls visit={visit} isFiltered={isFiltered} hasMore={next !== undefined} home={home} />
         )}
-        {calls.length > 0 && <CallTable calls={calls} home={viewer.home} now={now} />}
+        {(calls.length > 0 || isLive) && <CallTable calls={calls} home={viewer.home} now={now} />}
         <Older href={next && home + query({ ...filters, cursor: next })} />
       </>
     ),
   });
 }
+
+/** The last hour in four numbers. */
+export const LastHour = ({ summary, home }: { summary: Summary; home: string }) => (
+  <Tiles
+    tiles={[
+      { name: 'Calls, last hour', value: count(summary.calls) },
+      {
+        name: 'Not ok',
+        value: count(summary.not_ok),
+        tone: summary.not_ok > 0 ? ('warn' as const) : ('plain' as const),
+        href: `${home}?outcome=bad&since=1h`,
+      },
+      {
+        name: 'Refused',
+        value: count(summary.refused),
+        tone: summary.refused > 0 ? ('bad' as const) : ('plain' as const),
+        href: `${home}?outcome=refused&since=1h`,
+      },
+      { name: '95 % took at most', value: duration(summary.p95_ms) },
+    ]}
+  />
+);
 
 function FilterForm({ visit, filters, home }: { visit: Visit; filters: Filters; home: string }) {
   const names = visit.c.var.isolate.tools.names(undefined);
@@ -147,46 +167,57 @@ function FilterForm({ visit, filters, home }: { visit: Visit; filters: Filters; 
   );
 }
 
-export function CallTable({ calls, home, now }: { calls: readonly Entry[]; home: string; now: number }) {
-  return (
-    <table class="rows calls">
-      <Head columns={['Time (UTC)', 'Tool', 'Status', 'Arguments', 'Changed', '#Took', 'Caller']} />
-      <tbody>
-        {calls.map((call) => (
-          <tr>
-            <td class="c-time">
-              <Time at={call.at} near={now} />
-            </td>
-            <td class="c-tool">
-              {call.run > 0 ? (
-                <a data-row href={`${home}/runs/${call.run}#call-${call.id}`}>
-                  {call.tool}
-                </a>
-              ) : (
-                call.tool
-              )}
-            </td>
-            <td class="c-status">
-              <Status call={call} />
-            </td>
-            <td class="c-args">
-              <bdi class="clip">{argumentsText(call.args)}</bdi>
-            </td>
-            <td class="c-changed">
-              <Changed call={call} />
-            </td>
-            <td class="c-took number">{duration(call.took_ms)}</td>
-            <td class="c-caller">
-              <span class="clip">
-                <Caller call={call} />
-              </span>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
+interface Shown {
+  readonly calls: readonly Entry[];
+  readonly home: string;
+  readonly now: number;
 }
+
+/** A table without calls is hidden until there is one. */
+const CallTable = (shown: Shown) => (
+  <table class="rows calls" hidden={shown.calls.length === 0}>
+    <Head columns={['Time (UTC)', 'Tool', 'Status', 'Arguments', 'Changed', '#Took', 'Caller']} />
+    <tbody>
+      <CallRows {...shown} />
+    </tbody>
+  </table>
+);
+
+export const CallRows = ({ calls, home, now }: Shown) => (
+  <>
+    {calls.map((call) => (
+      <tr>
+        <td class="c-time">
+          <Time at={call.at} near={now} />
+        </td>
+        <td class="c-tool">
+          {call.run > 0 ? (
+            <a data-row href={`${home}/runs/${call.run}#call-${call.id}`}>
+              {call.tool}
+            </a>
+          ) : (
+            call.tool
+          )}
+        </td>
+        <td class="c-status">
+          <Status call={call} />
+        </td>
+        <td class="c-args">
+          <bdi class="clip">{argumentsText(call.args)}</bdi>
+        </td>
+        <td class="c-changed">
+          <Changed call={call} />
+        </td>
+        <td class="c-took number">{duration(call.took_ms)}</td>
+        <td class="c-caller">
+          <span class="clip">
+            <Caller call={call} />
+          </span>
+        </td>
+      </tr>
+    ))}
+  </>
+);
 
 function Changed({ call: { changes = [], rev_from: from, rev_to: to } }: { call: Entry }) {
   const [first] = changes;
@@ -232,7 +263,7 @@ function NoCalls({
     );
   return (
     <Empty title="No agent has called yet.">
-      <p>Make the first call, with a token that may write to the blackboard, then reload:</p>
+      <p>Make the first call, with a token that may write to the blackboard:</p>
       <pre tabindex={0}>
         <code>{`curl ${ownOrigin(visit.c)}/v1/tools/blackboard_write -H "Authorization: Bearer $TOKEN" \\
   -H "Content-Type: application/json" -d '{"key":"hello","value":"world"}'`}</code>

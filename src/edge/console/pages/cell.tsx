@@ -4,7 +4,7 @@ import { blackboardRead } from '../../../tools/blackboard/read.ts';
 import { diffLines } from '../diff.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { age, count, duration, Empty, Head, query, Time } from '../parts.tsx';
+import { age, count, duration, Empty, Head, LiveMark, query, Time, Title } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** One cell: its value as text, who holds it, its history, and what changed between two revisions. */
@@ -23,7 +23,7 @@ interface Place {
 }
 
 export async function cellPage(visit: Visit): Promise<Response> {
-  const { c, viewer } = visit;
+  const { c, viewer, live } = visit;
   const { board = '', key = '', from, to } = c.req.query();
   const place = { board, key, home: viewer.home };
   const read = await visit.read(blackboardRead, {
@@ -49,9 +49,9 @@ export async function cellPage(visit: Visit): Promise<Response> {
             <bdi>{board}</bdi>
           </a>
         </p>
-        <h1>
+        <Title live={live && <LiveMark kind="page" after={live.newest.rev} />}>
           <bdi>{key}</bdi>
-        </h1>
+        </Title>
         {entry?.found === true ? <Current entry={entry} now={visit.now} /> : <Gone entry={entry} />}
         {compared}
         <h2>History</h2>
@@ -144,7 +144,8 @@ function ClaimOf({ claim, now }: { claim: Entry['claim']; now: number }) {
       )}
       {left !== undefined && (
         <>
-          , until <Time at={now + left * 1000} near={now} /> (in {duration(left * 1000)})
+          , until <Time at={now + left * 1000} near={now} /> (in{' '}
+          <span data-left={left}>{duration(left * 1000)}</span>)
         </>
       )}
       {fence !== undefined && `, fence ${fence}`}

@@ -3,7 +3,7 @@ import { recordsSummary } from '../../../tenant/records/reading/summary.ts';
 import { consoleLimits } from '../../../transport-tools/console.ts';
 import { respondPage, type Viewer } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { count, duration, Head, Meter, size, Tiles, Time } from '../parts.tsx';
+import { count, duration, Head, LiveMark, Meter, size, Tiles, Time, Title } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** What may still be called and stored, and which limits have refused calls in the last hour. */
@@ -50,7 +50,7 @@ export async function limitsPage(visit: Visit): Promise<Response> {
     at: 'limits',
     body: (
       <>
-        <h1>Limits</h1>
+        <Title live={<LiveMark kind="clock" />}>Limits</Title>
         {viewer.isOperator && (
           <p>
             <a href={`${viewer.home}/manage`}>Change limits and quotas</a>
@@ -58,7 +58,7 @@ export async function limitsPage(visit: Visit): Promise<Response> {
         )}
         <p class="soft lead">
           Each call takes tokens from the bucket of the tenant and from that of its tool, which refill all the
-          time. As of <Time at={now} near={now} /> UTC; reload for now.
+          time. As of <Time at={now} near={now} /> UTC; reload for the calls since then.
         </p>
         <Tiles tiles={tiles} />
         {rows
@@ -140,7 +140,7 @@ const BucketTable = ({
     <tbody>
       {rows.map(
         ({ bucket: { tool, remaining, capacity, refill_per_s: rate, resets_in_ms: ms }, refused }) => (
-          <tr>
+          <tr data-rate={rate} data-level={remaining} data-most={capacity}>
             <td class="d-day">{tool ?? <strong>the tenant</strong>}</td>
             <td class="d-bar">
               <Meter part={remaining} whole={capacity} />

@@ -9,25 +9,31 @@ import {
   count,
   duration,
   endOf,
+  LiveMark,
   Older,
   query,
   Status,
   Tiles,
   Time,
+  Title,
   toneOf,
 } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 import { type Bar, type Waterfall, waterfallOf } from '../waterfall.ts';
 
+/** For so long a run may go on. */
+const OPEN_MS = 600_000;
+
 /** What one agent did, as a line of time and step by step. */
 export async function runPage(visit: Visit): Promise<Response> {
-  const { c, viewer, now } = visit;
+  const { c, viewer, now, live } = visit;
   const { cursor } = c.req.query();
   const id = c.req.param('run') ?? '';
   const shown = await visit.read(runsShow, { run: id, ...(cursor === undefined ? {} : { cursor }) });
   if (!shown.ok) return notShown(visit, 'runs', shown.error);
   const { run, calls, next_cursor: next } = shown.value;
   const { home } = viewer;
+  const isOpen = live !== undefined && next === undefined && now - Date.parse(run.last_at) < OPEN_MS;
   const bad = run.not_ok > 0;
   const tiles = [
     { name: 'Calls', value: count(run.calls), href: `${home}/calls?run=${run.run}` },
@@ -48,9 +54,9 @@ export async function runPage(visit: Visit): Promise<Response> {
     at: 'runs',
     body: (
       <>
-        <h1>
+        <Title live={isOpen && <LiveMark kind="page" after={live?.newest.record} />}>
           Run {run.run} <bdi class="soft">{run.client ?? ''}</bdi>
-        </h1>
+        </Title>
         <p class="soft lead">
           <Time at={run.first_at} near={now} /> to <Time at={run.last_at} near={now} /> UTC · token{' '}
           <code>{run.token_id}</code>
@@ -93,7 +99,7 @@ function Timeline({ waterfall: { bars, begin, gaps } }: { waterfall: Waterfall }
         if (first === undefined) return null;
         const calls = bar.calls.reduce((sum, { times }) => sum + times, 0);
         return (
-          <li>
+          <li data-key={first.id}>
             <a data-row href={`#call-${first.id}`}>
               {first.tool}
               {calls > 1 && ` ×${count(calls)}`}
@@ -142,7 +148,7 @@ function FoldedSteps({ bar, begin }: { bar: Bar; begin: number }) {
   if (first === undefined) return null;
   const times = bar.calls.reduce((sum, call) => sum + call.times, 0);
   return (
-    <li id={`call-${first.id}`}>
+    <li id={`call-${first.id}`} data-flash={bar.calls.length}>
       <details>
         <summary>
           <span class="at">{offset(bar.begin - begin)}</span>
@@ -169,7 +175,7 @@ function Step({ call, begin, later }: { call: Entry; begin: number; later: reado
   const start = Date.parse(call.at) - call.took_ms;
   const args = argumentsText(call.args);
   return (
-    <li id={`call-${call.id}`}>
+    <li id={`call-${call.id}`} data-flash>
       <p>
         <span class="at">{offset(start - begin)}</span>
         <strong>{call.tool}</strong> <Status call={call} />{' '}

@@ -1,12 +1,12 @@
 import { type RunEntry, runsList } from '../../../tenant/records/reading/run-list.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { count, duration, Empty, Field, Head, Older, query, Time } from '../parts.tsx';
+import { count, duration, Empty, Field, Head, LiveMark, Older, query, Time, Title } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** What single agents did, newest first. */
 export async function runsPage(visit: Visit): Promise<Response> {
-  const { c, viewer } = visit;
+  const { c, viewer, live } = visit;
   const { client, token, cursor } = c.req.query();
   const filters = Object.fromEntries(
     Object.entries({ client, token }).filter(([, value]) => value !== undefined && value !== ''),
@@ -23,7 +23,9 @@ export async function runsPage(visit: Visit): Promise<Response> {
     at: 'runs',
     body: (
       <>
-        <h1>Runs</h1>
+        <Title live={cursor === undefined && live && <LiveMark kind="page" after={live.newest.record} />}>
+          Runs
+        </Title>
         <p class="soft lead">
           What one agent did in one go: a trace if its client sends <code>traceparent</code>, else a session,
           else a token and client without ten idle minutes.
@@ -64,7 +66,7 @@ function RunTable({ runs, home, now }: { runs: readonly RunEntry[]; home: string
       <Head columns={['Run', 'Client', 'Began (UTC)', '#Lasted', '#Calls', '#Not ok', '#Changed', 'Token']} />
       <tbody>
         {runs.map((run) => (
-          <tr>
+          <tr data-key={run.run} data-flash={run.calls}>
             <td class="r-run">
               <a data-row href={`${home}/${run.run}`}>
                 {run.run}

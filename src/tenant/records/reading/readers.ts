@@ -18,3 +18,5 @@ export const READERS = {
   tokens: recordsTokens,
 } as const satisfies Readonly<Record<string, Reader>>;
 export type Question = keyof typeof READERS;
+/** What a stream of calls reads: the next ones, and the numbers beside them. */
+export type FollowQuestion = 'follow' | 'summary';
