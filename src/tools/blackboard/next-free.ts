@@ -3,14 +3,14 @@
  *
  * Guarantees: it is the matching free cell with the lowest rev, and none is chosen only if none is free. The cost does not
  * depend on how many cells wait: an index has the free cells of each folder (the part of a key up to its last slash) in order of
- * rev, so the first that matches is the oldest.
+ * rev, so the first that matches is the oldest. Folders in which no cell has the tags are left out.
  * It can be a later one if more than 200 cells have the tag, or no tag is given, and the filter rejects the 1,000 oldest free cells
  * of the searched folders: for example `queue/b-` after many older `queue/a-`. With more than 100 folders it is the oldest of the
  * first 1,000 in key order. Give each queue a folder of its own.
  */
 import type { Sql, SqlValue, ToolContext } from '../tool.ts';
 import { type Condition, keyCondition, NOT_EXPIRED, prefixRange } from './cell.ts';
-import { IS_FREE, STATE_INDEXES } from './claim-state.ts';
+import { FOREVER, IS_FREE, STATE_INDEXES } from './claim-state.ts';
 import { endClaimsOf } from './expiry.ts';
 import { type Selection, tagsCondition } from './listing.ts';
 
@@ -60,20 +60,40 @@ function inFolders(sql: Sql, selection: Selection): Search {
   const own = prefix.slice(0, prefix.lastIndexOf('/') + 1);
   const below = foldersBelow(sql, selection.runId, prefix);
   if (below.length > MAX_FOLDERS) return 'unknown';
-  const folders = own === prefix ? below : [own, ...below];
+  const folders = withTags(sql, selection, own === prefix ? below : [own, ...below]);
   const limit = Math.ceil(MAX_EXAMINED / Math.max(1, folders.length));
-  const results = folders.map((folder) => inFolder(sql, folder, limit, selection));
-  const [oldest] = results.filter((result) => typeof result === 'object').sort((a, b) => a.rev - b.rev);
-  return oldest ?? (results.includes('unknown') ? 'unknown' : 'none');
+  let oldest: Search = 'none';
+  for (const folder of folders) {
+    const found = inFolder(sql, folder, limit, selection, typeof oldest === 'object' ? oldest.rev : FOREVER);
+    if (typeof found === 'object' || oldest === 'none') oldest = found;
+  }
+  return oldest;
 }
 
-/** The first that matches of the `limit` oldest free cells of a folder. */
-function inFolder(sql: Sql, folder: string, limit: number, selection: Selection): Search {
+/** The folders in which, or below which, there is a cell with each of the tags. */
+function withTags(sql: Sql, { runId, tags }: Selection, folders: readonly string[]): readonly string[] {
+  return tags.reduce((left, tag) => {
+    const ranges = left.map((folder) => ({ folder, ...prefixRange(folder) }));
+    return sql
+      .exec<{ folder: string }>(
+        `SELECT value ->> 'folder' AS folder FROM json_each(?) WHERE EXISTS (
+           SELECT 1 FROM board_tags WHERE run_id = ? AND tag = ? AND key >= value ->> 'from'
+             AND key < coalesce(value ->> 'to', x'ff'))`,
+        JSON.stringify(ranges),
+        runId,
+        tag,
+      )
+      .map(({ folder }) => folder);
+  }, folders);
+}
+
+/** The first that matches of the `limit` oldest free cells of a folder, if it is older than the revision `before`. */
+function inFolder(sql: Sql, folder: string, limit: number, selection: Selection, before: number): Search {
   const filter = filterOf(selection);
   const oldest = (columns: string) =>
     `SELECT ${columns} FROM board_cells AS free INDEXED BY board_cells_queue
-     WHERE ${IS_FREE} AND run_id = ? AND ${FOLDER} = ? ORDER BY rev LIMIT`;
-  const bindings = [selection.runId, folder];
+     WHERE ${IS_FREE} AND run_id = ? AND ${FOLDER} = ? AND rev < ? ORDER BY rev LIMIT`;
+  const bindings = [selection.runId, folder, before];
   const [found] = sql.exec<Found>(
     `SELECT id, rev FROM (${oldest('id, rev, run_id, key, expires_at')} ?) AS cell WHERE ${filter.where} LIMIT 1`,
     ...bindings,
@@ -81,6 +101,8 @@ function inFolder(sql: Sql, folder: string, limit: number, selection: Selection)
     ...filter.bindings,
   );
   if (found !== undefined) return found;
+  // Only what is older than a match matters, and that was examined as far as it may be.
+  if (before < FOREVER) return 'none';
   const more = sql.exec(`${oldest('1 AS more')} 1 OFFSET ?`, ...bindings, limit);
   return more.length > 0 ? 'unknown' : 'none';
 }

@@ -147,9 +147,13 @@ function search(
     .sort(([a, scoreA], [b, scoreB]) => scoreB - scoreA || b - a)
     .slice(0, MAX_CANDIDATES * CANDIDATES_PER_MATCH)
     .map(([id]) => id);
-  const found = select(sql, criteria, 's.id IN (SELECT value FROM json_each(?))', '', [JSON.stringify(best)]);
+  // The array is read in its order, so the others are not.
+  const found = select(sql, criteria, 's.id = best.value', `LIMIT ${MAX_CANDIDATES}`, [], {
+    from: 'json_each(?) AS best CROSS JOIN',
+    bindings: [JSON.stringify(best)],
+  });
   const byId = new Map(found.map((scar) => [scar.id, scar]));
-  return best.flatMap((id) => byId.get(id) ?? []).slice(0, MAX_CANDIDATES);
+  return best.flatMap((id) => byId.get(id) ?? []);
 }
 
 /** The newest scars with a term; a term that more scars have tells little about each. */
@@ -169,12 +173,14 @@ function select(
   { project }: SearchCriteria,
   where: string,
   order: string,
-  bindings: SqlValue[],
+  bindings: readonly SqlValue[],
+  joined: { readonly from: string; readonly bindings: readonly SqlValue[] } = { from: '', bindings: [] },
 ): Scar[] {
   return sql.exec<Scar>(
-    `SELECT ${SCAR_COLUMNS} FROM scars AS s
+    `SELECT ${SCAR_COLUMNS} FROM ${joined.from} scars AS s
      WHERE ${where} AND s.state NOT IN ('muted', 'archived') AND (? IS NULL OR s.project IS NULL OR s.project = ?)
      ${order}`,
+    ...joined.bindings,
     ...bindings,
     project,
     project,
