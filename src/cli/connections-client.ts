@@ -1,12 +1,24 @@
 import * as z from 'zod';
+import type { CLIENT_AUTHENTICATIONS, OAUTH_GRANTS } from '../tenant/contract/access-token.ts';
 import { tenantPath } from './admin-client.ts';
 import type { AdminRequests } from './admin-requests.ts';
 
+const oauthSchema = z.object({
+  grant: z.string(),
+  token_url: z.string(),
+  client_id: z.string(),
+  client_auth: z.string(),
+  key_id: z.string().optional(),
+  scope: z.string().optional(),
+  resource: z.string().optional(),
+  audience: z.string().optional(),
+});
 const connectionSchema = z.object({
   name: z.string(),
   kind: z.string(),
   url: z.string().optional(),
   header: z.string().optional(),
+  oauth: oauthSchema.optional(),
   allow_internal: z.boolean().optional(),
   key_id: z.string().optional(),
   database: z.string().optional(),
@@ -29,12 +41,32 @@ export type TestAnswer = z.infer<typeof testSchema>;
 const rewrapSchema = z.object({ rewrapped: z.int(), left: z.array(z.string()) });
 export type RewrapAnswer = z.infer<typeof rewrapSchema>;
 
+/** How access tokens are got. */
+export interface OAuthOptions {
+  readonly grant: (typeof OAUTH_GRANTS)[number];
+  readonly token_url: string;
+  readonly client_id: string;
+  readonly client_auth: (typeof CLIENT_AUTHENTICATIONS)[number];
+  readonly key_id: string | undefined;
+  readonly scope: string | undefined;
+  readonly resource: string | undefined;
+  readonly audience: string | undefined;
+}
+
+/** The secrets of a credential by OAuth that are set, or changed. */
+export interface CredentialSecrets {
+  readonly client_secret?: string | undefined;
+  readonly refresh_token?: string | undefined;
+}
+
+/** With `header` and `secret`, or with `oauth`. */
 export interface NewHttpConnection {
   readonly kind: 'http';
   readonly url: string;
-  readonly header: string;
   readonly allow_internal: boolean;
-  readonly secret: string;
+  readonly header?: string;
+  readonly secret?: string;
+  readonly oauth?: OAuthOptions & CredentialSecrets;
 }
 
 export interface NewPostgresConnection {
@@ -62,8 +94,12 @@ export class ConnectionsClient {
     return this.#admin.request('PUT', pathOf(id, name), connectionSchema, connection);
   }
 
-  rotate(id: string, name: string, secret: string): Promise<ConnectionAnswer> {
-    return this.#admin.request('POST', `${pathOf(id, name)}/secret`, connectionSchema, { secret });
+  rotate(
+    id: string,
+    name: string,
+    changed: { readonly secret: string } | CredentialSecrets,
+  ): Promise<ConnectionAnswer> {
+    return this.#admin.request('POST', `${pathOf(id, name)}/secret`, connectionSchema, changed);
   }
 
   test(id: string, name: string): Promise<TestAnswer> {

@@ -12,16 +12,26 @@ export type SecretSource =
 
 const MAX_CHARS = 8192;
 
+/** What is asked for, and the options that name it. */
+export const HEADER_SECRET = { prompt: 'Secret, the whole value of the header', option: 'secret' } as const;
+export const CLIENT_SECRET = { prompt: 'Client secret', option: 'secret' } as const;
+export const REFRESH_TOKEN = { prompt: 'Refresh token', option: 'refresh-token' } as const;
+type Asked = typeof HEADER_SECRET | typeof CLIENT_SECRET | typeof REFRESH_TOKEN;
+
 /** Reads a secret, without the line break at its end. @throws CliError */
-export async function readSecret(source: SecretSource): Promise<string> {
-  const secret = (await textOf(source)).replace(/\r?\n$/, '');
+export async function readSecret(source: SecretSource, asked: Asked): Promise<string> {
+  const { option, prompt } = asked;
+  const secret = (await textOf(source, prompt)).replace(/\r?\n$/, '');
+  const what = option === 'secret' ? 'The secret' : 'The refresh token';
   if (secret === '')
-    throw usageError('The secret is empty. Enter it at the prompt, or give --secret-file or --secret-env.');
-  if (secret.length > MAX_CHARS) throw usageError(`The secret has more than ${MAX_CHARS} characters.`);
+    throw usageError(
+      `${what} is empty. Enter it at the prompt, or give --${option}-file or --${option}-env.`,
+    );
+  if (secret.length > MAX_CHARS) throw usageError(`${what} has more than ${MAX_CHARS} characters.`);
   return secret;
 }
 
-async function textOf(source: SecretSource): Promise<string> {
+async function textOf(source: SecretSource, prompt: string): Promise<string> {
   switch (source.from) {
     case 'file':
       return fileText(source.path);
@@ -31,7 +41,7 @@ async function textOf(source: SecretSource): Promise<string> {
       return value;
     }
     case 'terminal':
-      return process.stdin.isTTY ? prompted() : pipedText();
+      return process.stdin.isTTY ? prompted(prompt) : pipedText();
   }
 }
 
@@ -53,8 +63,8 @@ async function pipedText(): Promise<string> {
 }
 
 /** Asks on the terminal, which does not show what is typed. */
-async function prompted(): Promise<string> {
-  process.stderr.write('Secret, the whole value of the header: ');
+async function prompted(prompt: string): Promise<string> {
+  process.stderr.write(`${prompt}: `);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
   try {

@@ -2,9 +2,12 @@ import { parseArgs } from 'node:util';
 import { TENANT_ID } from '../tenant/contract/call.ts';
 import type { LimitChange, ListQuery, ScopeChange, TokenOptions } from './admin-client.ts';
 import {
+  CONNECTION_OPTIONS,
   type ConnectionCommand,
   type ConnectionCommandName,
   connectionCommand,
+  SECRET_SOURCES,
+  SET_OPTIONS,
 } from './connections-command.ts';
 import { clientOptions, type MemberCommand, memberOptions } from './member-command.ts';
 import {
@@ -88,13 +91,7 @@ const OPTIONS = {
   follow: { type: 'boolean' },
   email: { type: 'string' },
   sub: { type: 'string' },
-  kind: { type: 'string' },
-  url: { type: 'string' },
-  header: { type: 'string' },
-  database: { type: 'string' },
-  'allow-internal': { type: 'boolean' },
-  'secret-file': { type: 'string' },
-  'secret-env': { type: 'string' },
+  ...CONNECTION_OPTIONS,
 } as const;
 type Values = ReturnType<typeof split>['values'];
 
@@ -125,13 +122,10 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   members: ONE_TENANT,
   grants: ONE_TENANT,
   'client add': { positionals: [], options: ['name', 'redirect', 'secret'] },
-  'connection set': {
-    positionals: ['ID', 'NAME'],
-    options: ['kind', 'url', 'header', 'database', 'allow-internal', 'secret-file', 'secret-env'],
-  },
+  'connection set': { ...ONE_CONNECTION, options: SET_OPTIONS },
   'connection list': ONE_TENANT,
   'connection test': ONE_CONNECTION,
-  'connection rotate': { ...ONE_CONNECTION, options: ['secret-file', 'secret-env'] },
+  'connection rotate': { ...ONE_CONNECTION, options: SECRET_SOURCES },
   'connection remove': ONE_CONNECTION,
   'connection rewrap': ONE_TENANT,
   calls: { positionals: ['ID'], options: [...CALL_FILTERS, 'tool', 'internal', 'limit', 'follow'] },

@@ -156,11 +156,14 @@ const HELP: Readonly<Record<CommandName, Help>> = {
   },
   'connection set': {
     usage:
-      'ID NAME --kind http --url URL --header HEADER [--allow-internal] [--secret-file FILE | --secret-env VARIABLE], or ID NAME --kind postgres --database DATABASE',
+      'ID NAME --kind http --url URL --header HEADER [--allow-internal] [--secret-file FILE | --secret-env VARIABLE], or with --oauth GRANT --token-url URL --client-id ID for --header HEADER, or ID NAME --kind postgres --database DATABASE',
     summary: 'let tools reach a system of the tenant',
     details: [
       'Requests go below URL, which begins with https://, with the secret as the value of HEADER.',
       'The secret is asked for, or read from the standard input, from FILE or from VARIABLE. It is stored encrypted.',
+      '--oauth client_credentials or refresh_token gets access tokens from --token-url instead. --client-auth is client_secret_basic,',
+      'client_secret_post, private_key_jwt or none; --scope, --resource, --audience and --key-id are sent as they are.',
+      'The secret is then that of the client, or its private key; --refresh-token-file or --refresh-token-env names the refresh token.',
       '--allow-internal allows an address that is not public.',
       '--kind postgres gives tools the rows of this tenant in a database that all tenants share, which DATABASES declares.',
     ],
@@ -171,8 +174,9 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     summary: 'send a request through a connection, or check its database',
   },
   'connection rotate': {
-    usage: 'ID NAME [--secret-file FILE | --secret-env VARIABLE]',
-    summary: 'replace the secret of a connection',
+    usage:
+      'ID NAME [--secret-file FILE | --secret-env VARIABLE] [--refresh-token-file FILE | --refresh-token-env VARIABLE]',
+    summary: 'replace the secret of a connection, or its refresh token',
   },
   'connection remove': { usage: 'ID NAME', summary: 'remove a connection and its secret' },
   'connection rewrap': {

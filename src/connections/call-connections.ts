@@ -7,21 +7,28 @@ import {
   hasSecret,
   type StoredHttpConnection,
   type StoredPostgresConnection,
+  type StoredSecret,
 } from '../tenant/contract/connection.ts';
 import type { ConnectionKinds, DeclaredConnections } from '../tools/connection.ts';
-import { type DestinationPolicy, parseDestination } from './http/destination.ts';
+import { type DestinationPolicy, endpointProblem, parseDestination } from './http/destination.ts';
 import { notDeclared, notOpened, notSetUp, unavailable } from './http/faults.ts';
 import { BoundHttpConnection } from './http/http-connection.ts';
 import type { HttpPlatform } from './http/platform.ts';
-import { type ConnectionKey, openSecret } from './seal.ts';
+import { AccessTokenSource, type AccessTokens } from './oauth/access-token.ts';
+import { type ConnectionKey, openSecret, type Sealable, sealSecret } from './seal.ts';
 
-/** What a deployment needs to open the connections of its tenants. */
-export interface ConnectionAccess {
+/** What a deployment has to open the connections of its tenants. */
+export interface ConnectionSettings {
   readonly keys: readonly ConnectionKey[];
   readonly policy: DestinationPolicy;
   readonly platform: HttpPlatform;
   /** A database of the deployment by its name. */
   readonly database: (name: string) => OpenSql | undefined;
+}
+
+/** What opens the connections of one tenant. */
+export interface ConnectionAccess extends ConnectionSettings {
+  readonly tokens: AccessTokens;
 }
 
 /** The call that connections are opened for. */
@@ -100,6 +107,7 @@ export class CallConnections {
   #openHttp(grant: Granted<StoredHttpConnection>): Opened {
     const { signal, trace } = this.#call;
     const { name, target } = grant;
+    const source = this.#tokenSource(grant);
     let secret: Promise<string> | undefined;
     const bound = new BoundHttpConnection({
       name,
@@ -107,25 +115,80 @@ export class CallConnections {
       platform: this.#access.platform,
       signal,
       traceparent: `00-${trace.traceId}-${trace.spanId}-01`,
-      secret: () => {
+      secret: async () => {
+        this.#requireOpen(grant);
+        if (source !== undefined) return source.header();
         secret ??= this.#secretOf(grant);
         return secret;
       },
+      another: source && ((refused) => source.another(refused)),
     });
-    return { given: bound, use: () => bound.use, close: async () => {} };
+    return { given: bound, use: () => withFailures(bound.use, source), close: async () => {} };
+  }
+
+  /** @returns undefined for a connection whose secret itself is sent */
+  #tokenSource(grant: Granted<StoredHttpConnection>): AccessTokenSource | undefined {
+    const { name, target, token } = grant;
+    if (target.oauth === undefined) return undefined;
+    const { platform, tokens } = this.#access;
+    return new AccessTokenSource({
+      name,
+      client: target.oauth,
+      token,
+      platform,
+      tokens,
+      signal: this.#call.signal,
+      open: (stored, what) => this.#open(grant, stored, what),
+      seal: (text, what, like) => this.#seal(grant, text, what, like),
+      notOpened: () => notOpened(name),
+    });
+  }
+
+  /** @throws ToolError when this call may not use the connection, or it leads where it must not */
+  #requireOpen({ name, target, gate }: Granted<StoredHttpConnection>): void {
+    requireGate(name, gate);
+    const { policy } = this.#access;
+    const { url, internal, oauth } = target;
+    // Checked again: a setting may have changed since the connection was made.
+    const isFit =
+      parseDestination(url, internal, policy).ok &&
+      (oauth === undefined || endpointProblem(oauth.tokenUrl, internal, policy) === undefined);
+    if (!isFit) throw notOpened(name);
   }
 
   async #secretOf(grant: Granted<StoredHttpConnection>): Promise<string> {
-    const { name, target, secret, instance, gate } = grant;
-    requireGate(name, gate);
-    // Checked again: a setting may have changed since the connection was made.
-    if (!parseDestination(target.url, target.internal, this.#access.policy).ok) throw notOpened(name);
-    if (secret.form === 'plain') return secret.value;
-    const owner = { tenant: this.#call.tenant, instance, name, target };
-    const opened = await openSecret(this.#access.keys, owner, secret);
-    if (opened === undefined) throw notOpened(name);
+    const opened = await this.#open(grant, grant.secret, 'secret');
+    if (opened === undefined) throw notOpened(grant.name);
     return opened;
   }
+
+  async #open(
+    { name, target, instance }: Granted<StoredHttpConnection>,
+    stored: StoredSecret,
+    what: Sealable,
+  ): Promise<string | undefined> {
+    if (stored.form === 'plain') return stored.value;
+    return openSecret(this.#access.keys, { tenant: this.#call.tenant, instance, name, target }, stored, what);
+  }
+
+  async #seal(
+    { name, target, instance }: Granted<StoredHttpConnection>,
+    text: string,
+    what: Sealable,
+    like: StoredSecret,
+  ): Promise<StoredSecret> {
+    if (like.form === 'plain') return { form: 'plain', value: text };
+    const [key] = this.#access.keys;
+    // The secret has just been opened with a key.
+    if (key === undefined) throw notOpened(name);
+    const owner = { tenant: this.#call.tenant, instance, name, target };
+    return { form: 'sealed', ...(await sealSecret(key, owner, text, what)) };
+  }
+}
+
+/** A token endpoint that fails is a part of the service that fails. */
+function withFailures(use: ConnectionUse, source: AccessTokenSource | undefined): ConnectionUse {
+  return source === undefined ? use : { ...use, failed: use.failed + source.failures };
 }
 
 /** @throws ToolError when as many calls as may use the connection do, or when it has failed too often */

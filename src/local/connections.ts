@@ -2,13 +2,22 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { ConnectionAccess } from '../connections/call-connections.ts';
-import { parseDestination } from '../connections/http/destination.ts';
+import { endpointProblem, parseDestination } from '../connections/http/destination.ts';
 import { canCarrySecret, isSecretValue } from '../connections/http/headers.ts';
 import { PLATFORM } from '../connections/http/platform.ts';
+import { NO_ACCESS_TOKENS } from '../connections/oauth/access-token.ts';
+import { credentialText } from '../connections/oauth/credential.ts';
+import { clientOf, credentialOf, credentialProblem, oauthSettings } from '../connections/oauth/settings.ts';
 import { directDatabase } from '../postgres/databases.ts';
 import { type OpenSql, openerOf } from '../postgres/session.ts';
 import type { KeptConnections } from '../tenant/connections/tenant-connections.ts';
-import { CONNECTION_NAME, type StoredConnection } from '../tenant/contract/connection.ts';
+import {
+  CONNECTION_NAME,
+  HEADER_OF_TOKENS,
+  type StoredConnection,
+  type StoredHttpConnection,
+} from '../tenant/contract/connection.ts';
+import { LocalTokens } from './connection-tokens.ts';
 import { DataError } from './directory.ts';
 
 /** The connections of the local server, which its user writes into a file beside the data. */
@@ -25,10 +34,13 @@ const httpConnection = z.strictObject({
   url: z.string(),
   header: z
     .string()
-    .refine(canCarrySecret, { error: 'must be the name of a header that can carry a secret' }),
-  secret: z.string().refine(isSecretValue, { error: 'must be the value of a header' }),
+    .refine(canCarrySecret, { error: 'must be the name of a header that can carry a secret' })
+    .optional(),
+  secret: z.string().refine(isSecretValue, { error: 'must be the value of a header' }).optional(),
+  oauth: oauthSettings.optional(),
   internal: z.boolean().default(false),
 });
+type HttpEntry = z.output<typeof httpConnection>;
 const postgresConnection = directDatabase.extend({ kind: z.literal('postgres') });
 const fileSchema = z.record(
   z.string().regex(CONNECTION_NAME, { error: 'a name has lower-case letters, digits, - and _' }),
@@ -46,7 +58,13 @@ export interface LocalConnections {
 /** Those of a data directory without a file. */
 export const NO_CONNECTIONS: LocalConnections = {
   find: () => undefined,
-  access: { keys: [], policy: POLICY, platform: PLATFORM, database: () => undefined },
+  access: {
+    keys: [],
+    policy: POLICY,
+    platform: PLATFORM,
+    database: () => undefined,
+    tokens: NO_ACCESS_TOKENS,
+  },
 };
 
 /**
@@ -64,27 +82,55 @@ export function readConnections(directory: string): LocalConnections {
   }
   const connections = new Map<string, StoredConnection>();
   const databases = new Map<string, OpenSql>();
+  /** What is secret of credentials by OAuth, by the name of the connection. */
+  const credentials = new Map<string, string>();
   for (const [name, entry] of Object.entries(parsed.data)) {
     if (entry.kind === 'postgres') {
       const { url, key, timeout_ms: timeoutMs } = entry;
       databases.set(name, openerOf({ database: { name, connection: { url }, key, timeoutMs }, url }));
       connections.set(name, { name, target: { kind: 'postgres', database: name } });
-    } else connections.set(name, httpConnectionOf(path, name, entry));
+    } else {
+      const connection = httpConnectionOf(path, name, entry);
+      connections.set(name, connection);
+      if (connection.target.oauth !== undefined && connection.secret.form === 'plain')
+        credentials.set(name, connection.secret.value);
+    }
   }
   return {
     find: (name) => connections.get(name),
-    access: { ...NO_CONNECTIONS.access, database: (name) => databases.get(name) },
+    access: {
+      ...NO_CONNECTIONS.access,
+      database: (name) => databases.get(name),
+      tokens: new LocalTokens(directory, credentials),
+    },
   };
 }
 
-function httpConnectionOf(
-  path: string,
-  name: string,
-  { secret, url, ...rest }: z.output<typeof httpConnection>,
-): StoredConnection {
-  const destination = parseDestination(url, rest.internal, POLICY);
-  if (!destination.ok) throw new DataError(`${path} is not valid: ${name}.url ${destination.error}.`);
-  return { name, target: { ...rest, url: destination.value }, secret: { form: 'plain', value: secret } };
+function httpConnectionOf(path: string, name: string, entry: HttpEntry): StoredHttpConnection {
+  const { kind, url, internal, oauth, header, secret } = entry;
+  const invalid = (problem: string) => new DataError(`${path} is not valid: ${name}.${problem}.`);
+  const destination = parseDestination(url, internal, POLICY);
+  if (!destination.ok) throw invalid(`url ${destination.error}`);
+  const leads = { kind, url: destination.value, internal };
+  if (oauth === undefined) {
+    if (header === undefined) throw invalid('header is missing');
+    if (secret === undefined) throw invalid('secret is missing');
+    return { name, target: { ...leads, header }, secret: { form: 'plain', value: secret } };
+  }
+  if (header !== undefined || secret !== undefined)
+    throw invalid('oauth takes the place of header and secret');
+  const problem = endpointProblem(oauth.token_url, internal, POLICY);
+  if (problem !== undefined) throw invalid(`oauth.token_url ${problem}`);
+  const client = clientOf(oauth);
+  const credential = credentialOf(oauth);
+  const wrong = credentialProblem(client, credential);
+  if (wrong !== undefined) throw invalid(`oauth.${wrong.field} ${wrong.problem}`);
+  const value = credentialText(credential);
+  return {
+    name,
+    target: { ...leads, header: HEADER_OF_TOKENS, oauth: client },
+    secret: { form: 'plain', value },
+  };
 }
 
 function readPrivate(path: string): string | undefined {

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { succeed } from '../result.ts';
 import type { Administered } from './administration.ts';
 import type { ConnectionGates } from './connections/gates.ts';
 import type { ConnectionStore } from './connections/store.ts';
 import { instanceOf } from './connections/tenant-connections.ts';
+import type { TokenLease, TokenSettlement } from './contract/access-token.ts';
 import type {
   ConnectionInfo,
   HttpTarget,
@@ -76,6 +78,21 @@ export class ConnectionAdministration {
   /** Stores the encrypted form of a secret under another key. @returns false if the secret was changed meanwhile */
   rewrap(name: string, before: SealedSecret, after: SealedSecret): Operation<boolean> {
     return this.#operate((store) => succeed(store.replaceSecret(name, before, after)));
+  }
+
+  /**
+   * Gives a call the access token of a connection, or the right to renew it.
+   * @param not the id of a token that the service has refused
+   */
+  requestToken(name: string, not: string | undefined): Operation<TokenLease> {
+    return this.#operate((store, _instance, now) =>
+      succeed(store.requestToken(name, { not, now, newId: randomUUID() })),
+    );
+  }
+
+  /** Takes how a renewal ended. @returns false if its result came too late, or the connection was changed meanwhile */
+  settleToken(name: string, settlement: TokenSettlement): Operation<boolean> {
+    return this.#operate((store, _instance, now) => succeed(store.settleToken(name, settlement, now)));
   }
 
   remove(name: string): Operation<ConnectionInfo> {

@@ -1,4 +1,5 @@
 import type { ConnectionAdministration, StoredConnections } from './connection-administration.ts';
+import type { TokenLease, TokenSettlement } from './contract/access-token.ts';
 import type { ConnectionInfo, HttpTarget, NewConnection, SealedSecret } from './contract/connection.ts';
 import type { Operation } from './operation.ts';
 import { RecordsObject } from './records-object.ts';
@@ -34,6 +35,14 @@ export class ConnectionsObject extends RecordsObject {
 
   rewrapConnection(name: string, before: SealedSecret, after: SealedSecret): Operation<boolean> {
     return this.#connections().rewrap(name, before, after);
+  }
+
+  requestConnectionToken(name: string, not: string | undefined): Operation<TokenLease> {
+    return this.#connections().requestToken(name, not);
+  }
+
+  settleConnectionToken(name: string, settlement: TokenSettlement): Operation<boolean> {
+    return this.#connections().settleToken(name, settlement);
   }
 
   removeConnection(name: string): Operation<ConnectionInfo> {

@@ -108,6 +108,18 @@ describe('a started server', () => {
       expect(await tried('endless/')).toContain('larger than 2 MiB');
       expect(await tried('zeros/')).toContain('larger than 2 MiB');
       expect(await tried('closes/')).toContain('cannot be reached');
+      const authorized = await tenant(
+        z.object({ oauth: z.object({ grant: z.string(), client_auth: z.string() }) }),
+        ...['connection', 'set', 'demo', 'erp', '--kind', 'http', '--url', `${service.url}ok/`],
+        ...['--oauth', 'client_credentials', '--token-url', service.url.replace('/api/', '/login/token')],
+        ...['--client-id', 'bulkhead', '--secret-file', secret],
+      );
+      expect(authorized.oauth).toEqual({ grant: 'client_credentials', client_auth: 'client_secret_basic' });
+      expect(await checkout.run(cli('tenant', 'connection', 'test', 'demo', 'erp'))).toMatchObject({
+        code: 0,
+      });
+      expect(service.asked).toContain('/login/token');
+      await checkout.run(cli('tenant', 'connection', 'remove', 'demo', 'erp'));
       const rotated = ['npm', 'run', '-s', 'tenant', '--', 'connection', 'rotate', 'demo', 'crm'];
       const piped = await checkout.run(['sh', '-c', `printf 'CANARY-2' | ${rotated.join(' ')}`]);
       expect(piped).toMatchObject({ code: 0, stdout: expect.stringContaining('never shown') });

@@ -53,6 +53,10 @@ function tenantOf({ compartment }: TestCompartment) {
     setConnection: async (...given: Parameters<typeof connections.set>) => connections.set(...given),
     rotateConnection: async (...given: Parameters<typeof connections.rotate>) => connections.rotate(...given),
     rewrapConnection: async (...given: Parameters<typeof connections.rewrap>) => connections.rewrap(...given),
+    requestConnectionToken: async (...given: Parameters<typeof connections.requestToken>) =>
+      connections.requestToken(...given),
+    settleConnectionToken: async (...given: Parameters<typeof connections.settleToken>) =>
+      connections.settleToken(...given),
     removeConnection: async (name: string) => connections.remove(name),
   };
 }

@@ -1,5 +1,6 @@
 import { CallConnections } from '../../src/connections/call-connections.ts';
 import type { HttpPlatform } from '../../src/connections/http/platform.ts';
+import { NO_ACCESS_TOKENS } from '../../src/connections/oauth/access-token.ts';
 import type { ConnectionGrant, Gate } from '../../src/tenant/contract/connection.ts';
 import type { HttpConnection } from '../../src/tools/connection.ts';
 
@@ -42,7 +43,7 @@ export function openService(
     gate,
   };
   const connections = new CallConnections(
-    { keys: [], policy: POLICY, platform, database: () => undefined },
+    { keys: [], policy: POLICY, platform, database: () => undefined, tokens: NO_ACCESS_TOKENS },
     { tenant: 'acme', signal, trace: TRACE, writes: false, now: 0 },
     [grant],
   );

@@ -67,6 +67,13 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   silent: () => undefined,
 };
 
+/** Gives an access token and, with each, another refresh token. */
+function giveToken(response: ServerResponse, given: number): void {
+  const token = { access_token: `CANARY-TOKEN-${given}`, token_type: 'Bearer', expires_in: 3600 };
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify({ ...token, refresh_token: `CANARY-REFRESH-${given}` }));
+}
+
 export interface HostileServer {
   readonly url: string;
   /** The paths that were asked for. */
@@ -79,6 +86,7 @@ export async function startHostileServer(): Promise<HostileServer> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
     asked.push(request.url ?? '');
+    if (request.url === '/login/token') return giveToken(response, asked.length);
     const [, , name = ''] = (request.url ?? '').split(/[/?]/);
     (BEHAVIOURS[name] ?? ((_request, answer) => answer.writeHead(404).end()))(request, response);
   });

@@ -3,6 +3,7 @@ import type { JSONRPCMessage } from '@modelcontextprotocol/server';
 import { afterEach, vi } from 'vitest';
 import * as z from 'zod';
 import { PLATFORM } from '../../src/connections/http/platform.ts';
+import { NO_ACCESS_TOKENS } from '../../src/connections/oauth/access-token.ts';
 import { PublishedTools } from '../../src/mcp/published-tools.ts';
 import { createServer } from '../../src/mcp/server.ts';
 import type { ServerBinding } from '../../src/mcp/server-binding.ts';
@@ -42,6 +43,7 @@ const NO_CONNECTIONS = {
   keys: [],
   policy: { ownOrigins: [], isDevelopment: false },
   platform: PLATFORM,
+  tokens: NO_ACCESS_TOKENS,
   database: () => undefined,
 };
 

@@ -1,4 +1,5 @@
 import type { ConnectionAccess } from '../../src/connections/call-connections.ts';
+import { NO_ACCESS_TOKENS } from '../../src/connections/oauth/access-token.ts';
 import { type ConnectionKey, sealSecret } from '../../src/connections/seal.ts';
 import { type OpenSql, sqlOf } from '../../src/postgres/session.ts';
 import type { SqlRow } from '../../src/tools/sql.ts';
@@ -36,6 +37,7 @@ export class TestServices {
     const host = this.#host;
     return {
       keys: [KEY],
+      tokens: NO_ACCESS_TOKENS,
       policy: { ownOrigins: [], isDevelopment: false },
       database: (name) => this.#databases.get(name),
       platform: {

@@ -27,6 +27,25 @@ function failure(act: () => unknown): CliError {
   throw new Error('it did not fail');
 }
 
+describe('the command line of a connection by OAuth', () => {
+  const http = ['connection', 'set', 'acme', 'crm', '--kind', 'http', '--url', 'https://crm.example.com/'];
+  const oauth = [...http, '--token-url', 'https://login.example.com/', '--client-id', 'me', '--oauth'];
+
+  test.each([
+    [[...http, '--client-id', 'me', '--header', 'X-Key'], '--client-id is for --oauth'],
+    [[...http, '--oauth', 'client_credentials'], '--token-url and --client-id'],
+    [[...oauth, 'password'], '--oauth must be one of'],
+    [[...oauth, 'client_credentials', '--header', 'X-Key'], '--header is not for --oauth'],
+    [[...oauth, 'client_credentials', '--client-auth', 'mtls'], '--client-auth must be one of'],
+    [[...oauth, 'client_credentials', '--refresh-token-env', 'T'], 'is for --oauth refresh_token'],
+    [[...oauth, 'refresh_token', '--client-auth', 'none', '--secret-env', 'S'], 'has no secret'],
+    [[...oauth, 'refresh_token', '--refresh-token-env', 'T', '--refresh-token-file', 'f'], 'not both'],
+    [['connection', 'set', 'acme', 'o', '--kind', 'postgres', '--oauth', 'x'], '--oauth is not for --kind'],
+  ])('%j is refused', (argv, message) => {
+    expect(failure(() => parseTenantCommand(argv)).message).toContain(message);
+  });
+});
+
 describe('a tenant command line', () => {
   test.each([
     [['create', 'acme'], { name: 'create', id: 'acme' }],
@@ -41,6 +60,38 @@ describe('a tenant command line', () => {
     [['resume', 'acme'], { name: 'resume', id: 'acme' }],
     [['delete', 'acme', '--yes'], { name: 'delete', id: 'acme' }],
     [['tokens', 'acme'], { name: 'tokens', id: 'acme' }],
+    [
+      [
+        ...['connection', 'set', 'acme', 'crm', '--kind', 'http', '--url', 'https://crm.example.com/'],
+        ...[
+          '--oauth',
+          'refresh_token',
+          '--token-url',
+          'https://login.example.com/token',
+          '--client-id',
+          'me',
+        ],
+        ...['--client-auth', 'client_secret_post', '--scope', 'a', '--scope', 'b'],
+        ...['--refresh-token-env', 'TOKEN'],
+      ],
+      {
+        name: 'connection authorize',
+        id: 'acme',
+        connection: 'crm',
+        options: { kind: 'http', url: 'https://crm.example.com/', allow_internal: false },
+        oauth: {
+          grant: 'refresh_token',
+          token_url: 'https://login.example.com/token',
+          client_id: 'me',
+          client_auth: 'client_secret_post',
+          scope: 'a b',
+        },
+        secrets: {
+          client: { from: 'terminal' },
+          refresh: { from: 'environment', variable: 'TOKEN' },
+        },
+      },
+    ],
     [['revoke', 'acme', 'f00'], { name: 'revoke', id: 'acme', tokenId: 'f00' }],
     [['token', 'acme'], { name: 'token', id: 'acme', options: {} }],
     [

@@ -6,6 +6,7 @@ import { text } from '../../src/tools/fields.ts';
 import { defineRemoteTool } from '../../src/tools/remote-tool.ts';
 import { openEdge } from '../support/edge-in-node.ts';
 import { type HostileServer, startHostileServer } from '../support/hostile-server.ts';
+import { TEST_SECRETS } from '../support/secrets.ts';
 
 /** Connections through the whole of the edge and of a tenant: from the operator's request to the service, and back. */
 
@@ -137,6 +138,90 @@ describe('the operator', () => {
     for (let n = 0; n < 64; n++) await edge.operate('PUT', `/connections/c${n}`, crm());
     expect(await edge.operate('PUT', '/connections/more', crm())).toMatchObject({ status: 409 });
     expect(await edge.operate('PUT', '/connections/c1', crm())).toMatchObject({ status: 200 });
+  });
+});
+
+describe('a credential by OAuth', () => {
+  const oauth = () => ({
+    grant: 'refresh_token',
+    token_url: service.url.replace('/api/', '/login/token'),
+    client_id: 'bulkhead',
+    client_secret: `${CANARY}-client`,
+    refresh_token: `${CANARY}-refresh`,
+    scope: 'read',
+  });
+  const byOAuth = (more: object = {}) => ({ kind: 'http', url: service.url, oauth: { ...oauth(), ...more } });
+
+  test('is set up, tested, changed in part, moved to another key and used, and never shown', async () => {
+    const edge = await openEdge([reads], DEVELOPMENT);
+    const { client_secret: _, refresh_token: __, ...shown } = oauth();
+    const set = await edge.operate('PUT', '/connections/crm', byOAuth());
+    expect(set).toMatchObject({
+      status: 200,
+      body: { header: 'Authorization', oauth: { ...shown, client_auth: 'client_secret_basic' } },
+    });
+    const outputs = [
+      set,
+      await edge.operate('POST', '/connections/crm/test'),
+      await edge.v1('scar_fetch', { path: 'echo' }),
+      await edge.operate('POST', '/connections/crm/secret', { refresh_token: `${CANARY}-other` }),
+      await edge.v1('scar_fetch', { path: 'echo' }),
+      await edge.operate('GET', '/connections'),
+    ];
+    expect(outputs.slice(1)).toMatchObject([
+      { body: { reachable: true } },
+      { status: 200, body: { id: expect.stringContaining('"authorization":"[secret]"') } },
+      { status: 200 },
+      { status: 200 },
+      { body: { connections: [{ name: 'crm', oauth: shown }] } },
+    ]);
+    // The token is shared with the test, and got again after the change; each answer has another refresh token.
+    expect(service.asked.filter((path) => path === '/login/token')).toHaveLength(2);
+    edge.setVars({
+      CONNECTION_KEYS: `c2:${Buffer.alloc(32, 'c2').toString('base64url')},${TEST_SECRETS.CONNECTION_KEYS}`,
+    });
+    expect((await edge.operate('POST', '/connections/rewrap')).body).toEqual({ rewrapped: 1, left: [] });
+    edge.setVars({ CONNECTION_KEYS: `c2:${Buffer.alloc(32, 'c2').toString('base64url')}` });
+    expect(await edge.v1('scar_fetch', { path: 'ok' })).toMatchObject({ status: 200 });
+    edge.test.compartment.flush();
+    const stored = ['records', 'connections'].map((table) => edge.test.db.exec(`SELECT * FROM ${table}`));
+    expect(JSON.stringify([outputs, stored, edge.test.lines])).not.toContain('CANARY');
+  });
+
+  test.each([
+    [{ token_url: 'http://login.example.com/' }, 'oauth.token_url'],
+    [{ token_url: 'https://169.254.169.254/token' }, 'oauth.token_url'],
+    [{ token_url: 'http://127.0.0.1:8787/token' }, 'oauth.token_url'],
+    [{ grant: 'password' }, 'oauth.grant'],
+    [{ grant: 'client_credentials' }, 'oauth.refresh_token'],
+    [{ refresh_token: undefined }, 'oauth.refresh_token'],
+    [{ client_secret: undefined }, 'oauth.client_secret'],
+    [{ client_auth: 'none' }, 'oauth.client_secret'],
+    [{ client_auth: 'private_key_jwt' }, 'oauth.client_secret'],
+    [{ scope: 'a\nb' }, 'oauth.scope'],
+  ])('with %j is refused by the name of the field', async (change, field) => {
+    const edge = await openEdge([], DEVELOPMENT);
+    const refused = await edge.operate('PUT', '/connections/crm', byOAuth(change));
+    expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_input', field } });
+    expect(JSON.stringify(refused)).not.toContain('CANARY');
+    for (const more of [{ header: 'X-Key' }, { secret: CANARY }])
+      expect(await edge.operate('PUT', '/connections/crm', { ...byOAuth(), ...more })).toMatchObject({
+        status: 400,
+        body: { field: Object.keys(more)[0] },
+      });
+  });
+
+  test('is changed by its own fields only', async () => {
+    const edge = await openEdge([], DEVELOPMENT);
+    await edge.operate('PUT', '/connections/crm', byOAuth());
+    await edge.operate('PUT', '/connections/erp', crm());
+    for (const [name, body] of [
+      ['crm', { secret: CANARY }],
+      ['crm', {}],
+      ['erp', { client_secret: CANARY }],
+      ['erp', { secret: CANARY, refresh_token: CANARY }],
+    ] as const)
+      expect(await edge.operate('POST', `/connections/${name}/secret`, body)).toMatchObject({ status: 400 });
   });
 });
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -40,7 +40,62 @@ test('is optional, and gives connections as their user has written them', () => 
   expect(access.database('constructor')).toBeUndefined();
 });
 
+const oauth = {
+  grant: 'refresh_token',
+  token_url: 'http://127.0.0.1:9000/token',
+  client_id: 'bulkhead',
+  client_auth: 'none',
+  refresh_token: `${CANARY}-0`,
+};
+const byOAuth = { kind: 'http', url: 'http://127.0.0.1:9000/api', oauth };
+
+test('has credentials by OAuth, whose refresh tokens are stored beside it when they are replaced', async () => {
+  write(JSON.stringify({ crm: byOAuth }));
+  const { find, access } = readConnections(directory);
+  expect(find('crm')).toMatchObject({
+    target: { header: 'Authorization', oauth: { grant: 'refresh_token', clientId: 'bulkhead' } },
+    secret: { form: 'plain', value: JSON.stringify({ refresh: `${CANARY}-0` }) },
+  });
+  const lease = await access.tokens.request('crm', undefined);
+  if (lease.kind !== 'leased') throw new Error(lease.kind);
+  // Another process does not use the same refresh token meanwhile.
+  const other = readConnections(directory).access.tokens;
+  expect(await other.request('crm', undefined)).toEqual({ kind: 'wait' });
+  const plain = (value: string) => ({ form: 'plain', value }) as const;
+  const settled = {
+    lease: lease.lease,
+    token: { value: plain('CANARY-ACCESS'), obtainedAt: Date.now(), expiresAt: Date.now() + 60_000 },
+    secret: plain(JSON.stringify({ refresh: `${CANARY}-1` })),
+  };
+  expect(await access.tokens.settle('crm', settled)).toBe(true);
+  expect(await access.tokens.request('crm', undefined)).toMatchObject({ kind: 'token' });
+  expect(await other.request('crm', undefined)).toMatchObject({
+    kind: 'leased',
+    secret: plain(JSON.stringify({ refresh: `${CANARY}-1` })),
+  });
+  const file = join(directory, 'connection-tokens.json');
+  expect(statSync(file).mode & 0o077).toBe(0);
+  expect(readFileSync(file, 'utf8')).not.toContain('ACCESS');
+  // What the user enters takes the place of what was stored.
+  write(JSON.stringify({ crm: { ...byOAuth, oauth: { ...oauth, refresh_token: `${CANARY}-2` } } }));
+  expect(await readConnections(directory).access.tokens.request('crm', undefined)).toEqual({ kind: 'wait' });
+  expect(await other.settle('crm', { lease: 'unknown' })).toBe(false);
+});
+
 test.each([
+  [
+    'with a token endpoint inside',
+    JSON.stringify({ crm: { ...byOAuth, oauth: { ...oauth, token_url: 'https://10.0.0.1/t' } } }),
+    0o600,
+    'crm.oauth.token_url',
+  ],
+  [
+    'without the secret of a client',
+    JSON.stringify({ crm: { ...byOAuth, oauth: { ...oauth, client_auth: 'client_secret_post' } } }),
+    0o600,
+    'crm.oauth.client_secret',
+  ],
+  ['with two credentials', JSON.stringify({ crm: { ...crm, oauth } }), 0o600, 'crm.oauth'],
   ['that others can read', JSON.stringify({ crm }), 0o640, 'chmod 600'],
   ['that is not JSON', `{"crm": ${CANARY}`, 0o600, 'not valid'],
   ['with another name', JSON.stringify({ CRM: crm }), 0o600, 'CRM'],

@@ -22,12 +22,24 @@ export function parseDestination(
   internal: boolean,
   policy: DestinationPolicy,
 ): Result<string, string> {
-  if (text.length > MAX_URL_CHARS || /[\s\\]/.test(text) || !URL.canParse(text))
-    return fail('must be a URL such as https://crm.example.com/api/');
-  const url = new URL(text);
-  const problem = destinationProblem(url, text, internal, policy);
+  const problem = endpointProblem(text, internal, policy);
   if (problem !== undefined) return fail(problem);
+  const url = new URL(text);
   return succeed(url.pathname.endsWith('/') ? url.href : `${url.href}/`);
+}
+
+/**
+ * What is wrong with a URL that requests are sent to as it is, such as that of a token endpoint; undefined when nothing is.
+ * @param internal whether the operator allows an address that is not public
+ */
+export function endpointProblem(
+  text: string,
+  internal: boolean,
+  policy: DestinationPolicy,
+): string | undefined {
+  if (text.length > MAX_URL_CHARS || /[\s\\]/.test(text) || !URL.canParse(text))
+    return 'must be a URL such as https://crm.example.com/api/';
+  return destinationProblem(new URL(text), text, internal, policy);
 }
 
 function destinationProblem(

@@ -46,6 +46,21 @@ export const notOpened = (name: string) =>
     `The secret of the connection ${name} cannot be read. The operator enters it again with \`tenant connection rotate\`.`,
   );
 
+/**
+ * @param error of the closed list of RFC 6749, or ours
+ * @param isAfterLoss whether an earlier renewal did not say how it ended
+ */
+export function refusedCredential(name: string, error: string, isAfterLoss: boolean): ToolError {
+  const lost =
+    isAfterLoss && error === 'invalid_grant'
+      ? ' A renewal before this one was interrupted, in which its refresh token was probably replaced.'
+      : '';
+  return new ToolError(
+    'forbidden',
+    `The token endpoint of ${name} gives no access token (${error}).${lost} The operator checks the credential, and enters it again with \`tenant connection rotate\`.`,
+  );
+}
+
 /** What a status says of a request that the service has refused. */
 export function refusedBy(name: string, status: number, retryAfterMs: number): ToolError {
   const service = `The service behind ${name}`;

@@ -30,6 +30,16 @@ export interface HttpOptions {
   readonly traceparent: string;
   /** @throws ToolError when the connection cannot be used by this call */
   readonly secret: () => Promise<string>;
+  /**
+   * Another secret after the service has not accepted one; undefined for a connection that has one only.
+   * @returns undefined when there is none
+   */
+  readonly another?: ((refused: string) => Promise<string | undefined>) | undefined;
+}
+
+interface Attempts {
+  readonly sent: Sent;
+  readonly retryAfterMs: number;
 }
 
 interface Prepared {
@@ -70,7 +80,7 @@ export class BoundHttpConnection implements HttpConnection {
     const request = this.#prepare(url, init, opened, overall);
     return this.#turns.take(async () => {
       const deadline = platform.clock() + DEADLINE_MS;
-      const { sent, retryAfterMs } = await this.#attempts(request, deadline);
+      const { sent, retryAfterMs } = await this.#accepted(request, init, deadline);
       switch (sent.kind) {
         case 'answered':
           // A service that says when to come again is waited for by the caller.
@@ -130,8 +140,18 @@ export class BoundHttpConnection implements HttpConnection {
     };
   }
 
+  /** Sends the request again, once and with another secret, if the service does not accept the one that it had. */
+  async #accepted(request: Prepared, init: HttpInit, deadline: number): Promise<Attempts> {
+    const first = await this.#attempts(request, deadline);
+    const isRefused = first.sent.kind === 'answered' && first.sent.response.status === 401;
+    if (!isRefused) return first;
+    const another = await this.#options.another?.(request.secret);
+    if (another === undefined) return first;
+    return this.#attempts(this.#prepare(request.url, init, another, request.signal), deadline);
+  }
+
   /** Repeats what can be repeated. @returns the last attempt, and when the caller can come again */
-  async #attempts(request: Prepared, deadline: number): Promise<{ sent: Sent; retryAfterMs: number }> {
+  async #attempts(request: Prepared, deadline: number): Promise<Attempts> {
     const { platform } = this.#options;
     for (let attempts = 1; ; attempts++) {
       const sent = await this.#attempt(request);

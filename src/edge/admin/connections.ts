@@ -1,9 +1,13 @@
 import { Hono } from 'hono';
-import * as z from 'zod';
 import { CallConnections } from '../../connections/call-connections.ts';
-import { MAX_URL_CHARS, parseDestination } from '../../connections/http/destination.ts';
-import { canCarrySecret, isSecretValue } from '../../connections/http/headers.ts';
-import { type ConnectionKey, rewrapSecret, sealSecret } from '../../connections/seal.ts';
+import { type Credential, credentialText, parseCredential } from '../../connections/oauth/credential.ts';
+import {
+  type ConnectionKey,
+  openSecret,
+  rewrapSecret,
+  type SecretOwner,
+  sealSecret,
+} from '../../connections/seal.ts';
 import { examineDatabase } from '../../postgres/check.ts';
 import type { StoredConnections } from '../../tenant/connection-administration.ts';
 import type { TenantId } from '../../tenant/contract/call.ts';
@@ -11,7 +15,6 @@ import {
   CONNECTION_NAME,
   type ConnectionInfo,
   type ConnectionTarget,
-  type HttpTarget,
   hasSecret,
   type PostgresTarget,
   type StoredConnection,
@@ -20,6 +23,16 @@ import {
 } from '../../tenant/contract/connection.ts';
 import { ToolError } from '../../tools/errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { accessTokensOf } from '../tenant-client/access-tokens.ts';
+import {
+  httpConnectionOf,
+  type NewPostgresConnection,
+  type NewSecret,
+  newConnection,
+  newSecret,
+  oauthJson,
+  requireFit,
+} from './connection-bodies.ts';
 import { AdminRefusal, bodyOf, type Ctx, isoTime, resultOf, tenantOf } from './refusals.ts';
 
 /**
@@ -40,25 +53,6 @@ type OwnerOf = (c: Ctx) => Promise<ConnectionOwner>;
 const TEST_MS = 10_000;
 const ADMITTED = { admits: true, isProbe: false } as const;
 
-const secret = z
-  .string()
-  .max(8192)
-  .refine(isSecretValue, { error: 'must be the value of a header: visible ASCII characters and spaces' });
-const newSecret = z.strictObject({ secret });
-const newHttpConnection = z.strictObject({
-  kind: z.literal('http'),
-  url: z.string().max(MAX_URL_CHARS),
-  header: z
-    .string()
-    .refine(canCarrySecret, { error: 'must be the name of a header that can carry a secret' }),
-  secret,
-  allow_internal: z.boolean().default(false),
-});
-const newPostgresConnection = z.strictObject({ kind: z.literal('postgres'), database: z.string() });
-const newConnection = z.discriminatedUnion('kind', [newHttpConnection, newPostgresConnection], {
-  error: 'must have a kind, http or postgres',
-});
-
 function connectionJson({ name, target, keyId, createdAt, changedAt, breaker }: ConnectionInfo) {
   return {
     name,
@@ -72,8 +66,12 @@ function connectionJson({ name, target, keyId, createdAt, changedAt, breaker }: 
 
 function targetJson(target: ConnectionTarget) {
   if (target.kind === 'postgres') return target;
-  const { internal, ...shown } = target;
-  return { ...shown, allow_internal: internal };
+  const { internal, oauth, ...shown } = target;
+  return {
+    ...shown,
+    ...(oauth === undefined ? {} : { oauth: oauthJson(oauth) }),
+    allow_internal: internal,
+  };
 }
 
 function nameOf(c: Ctx): string {
@@ -91,27 +89,7 @@ function keysOf(c: Ctx): readonly [ConnectionKey, ...ConnectionKey[]] {
   throw new AdminRefusal(409, 'conflict', message);
 }
 
-function httpTargetOf(
-  c: Ctx,
-  { kind, url, header, allow_internal: internal }: z.output<typeof newHttpConnection>,
-  { isOperator }: ConnectionOwner,
-): HttpTarget {
-  if (internal && !isOperator)
-    throw new AdminRefusal(
-      403,
-      'forbidden',
-      'allow_internal: only the operator can allow an address that is not public.',
-      'allow_internal',
-    );
-  const destination = parseDestination(url, internal, c.var.isolate.connections.policy);
-  if (destination.ok) return { kind, url: destination.value, header, internal };
-  throw new AdminRefusal(400, 'invalid_input', `url: ${destination.error}.`, 'url');
-}
-
-function postgresTargetOf(
-  c: Ctx,
-  { kind, database }: z.output<typeof newPostgresConnection>,
-): PostgresTarget {
+function postgresTargetOf(c: Ctx, { kind, database }: NewPostgresConnection): PostgresTarget {
   if (c.var.isolate.findDatabase(database) !== undefined) return { kind, database };
   const message = 'database: is not declared for this server. Declare it in the setting DATABASES.';
   throw new AdminRefusal(400, 'invalid_input', message, 'database');
@@ -154,9 +132,9 @@ async function set(c: Ctx, owner: ConnectionOwner): Promise<Response> {
     const linked = tenant.setConnection({ name, target });
     return c.json(connectionJson(await resultOf<ConnectionInfo>(c, linked)));
   }
-  const target = httpTargetOf(c, asked, owner);
+  const { target, secret } = await httpConnectionOf(c, asked, owner.isOperator);
   const [key] = keysOf(c);
-  const sealed = await sealSecret(key, { tenant: id, instance, name, target }, asked.secret);
+  const sealed = await sealSecret(key, { tenant: id, instance, name, target }, secret);
   const connection = { name, target, secret: sealed, instance };
   return c.json(connectionJson(await resultOf<ConnectionInfo>(c, tenant.setConnection(connection))));
 }
@@ -178,8 +156,8 @@ async function rewrap(c: Ctx, { id, tenant }: ConnectionOwner): Promise<Response
 
 async function rotate(c: Ctx, owner: ConnectionOwner): Promise<Response> {
   const { id, tenant } = owner;
-  const { secret: entered } = await bodyOf(c, newSecret);
-  const [key] = keysOf(c);
+  const entered = await bodyOf(c, newSecret);
+  const keys = keysOf(c);
   const { instance, connection } = await storedOf(c, owner);
   if (!hasSecret(connection)) {
     const message = 'The connection has no secret: the key of its database is in the setting DATABASES.';
@@ -187,11 +165,41 @@ async function rotate(c: Ctx, owner: ConnectionOwner): Promise<Response> {
   }
   const { name, target } = connection;
   requireManageable(owner, target);
-  const sealed = await sealSecret(key, { tenant: id, instance, name, target }, entered);
+  const sealing = { tenant: id, instance, name, target };
+  const sealed = await sealSecret(keys[0], sealing, await changedSecret(keys, sealing, connection, entered));
   return c.json(
     connectionJson(await resultOf<ConnectionInfo>(c, tenant.rotateConnection(name, target, sealed))),
   );
 }
+
+/** The whole secret after a change. What of a credential by OAuth is not entered stays. @throws AdminRefusal */
+async function changedSecret(
+  keys: readonly ConnectionKey[],
+  owner: SecretOwner,
+  { target, secret: stored }: StoredHttpConnection,
+  { secret, client_secret: client, refresh_token: refresh }: NewSecret,
+): Promise<string> {
+  if (target.oauth === undefined) {
+    if (secret !== undefined && client === undefined && refresh === undefined) return secret;
+    throw new AdminRefusal(400, 'invalid_input', 'secret: must be given, and nothing else.', 'secret');
+  }
+  if (secret !== undefined)
+    throw new AdminRefusal(
+      400,
+      'invalid_input',
+      'secret: must be left out; this connection has client_secret and refresh_token.',
+      'secret',
+    );
+  if (client === undefined && refresh === undefined)
+    throw new AdminRefusal(400, 'invalid_input', 'client_secret or refresh_token: give one or both.');
+  const opened = stored.form === 'sealed' ? await openSecret(keys, owner, stored) : stored.value;
+  const credential = { ...parseCredential(opened ?? ''), ...defined({ client, refresh }) };
+  await requireFit(target.oauth, credential);
+  return credentialText(credential);
+}
+
+const defined = (credential: Credential): Credential =>
+  Object.fromEntries(Object.entries(credential).filter(([, value]) => value !== undefined));
 
 async function tryOut(c: Ctx, owner: ConnectionOwner): Promise<Response> {
   const { connection, instance } = await storedOf(c, owner);
@@ -223,7 +231,8 @@ async function statusOf(
   const { name } = connection;
   const { trace } = c.var.arrival;
   const call = { tenant: id, signal, trace, writes: false, now: Date.now() };
-  const opened = new CallConnections(c.var.isolate.connections, call, [
+  const tokens = accessTokensOf(c.env, id, (work) => c.executionCtx.waitUntil(work));
+  const opened = new CallConnections({ ...c.var.isolate.connections, tokens }, call, [
     { ...connection, instance, gate: ADMITTED },
   ]);
   const { status } = await opened.get(name, { [name]: 'http' } as const).fetch('');

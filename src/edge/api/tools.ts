@@ -94,7 +94,7 @@ async function respond(
 
 /** Runs a remote tool that asks nothing. Nobody receives its messages. */
 async function runHere(
-  { isolate, tenant, waitUntil }: RequestContext,
+  { isolate, tenant, connections, waitUntil }: RequestContext,
   asked: CallRequest,
   deferred: DeferredCall,
   signal: AbortSignal,
@@ -108,7 +108,7 @@ async function runHere(
     log: async () => undefined,
     progress: async () => undefined,
     canAsk: () => false,
-    connections: isolate.connections,
+    connections,
     ask: () => Promise.reject(new Error('a tool that plain HTTP serves asks its caller')),
     complete: (completion) => {
       const completed = tenant.completeRemoteCall(call, completion);

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { type Config, parseConfig } from '../../config.ts';
-import type { ConnectionAccess } from '../../connections/call-connections.ts';
+import type { ConnectionSettings } from '../../connections/call-connections.ts';
 import { isLoopbackHost } from '../../connections/http/address.ts';
 import { PLATFORM } from '../../connections/http/platform.ts';
 import { PublishedTools } from '../../mcp/published-tools.ts';
@@ -38,7 +38,7 @@ export interface Isolate {
   readonly spans: SpanExporter | undefined;
   readonly meter: IsolateMeter;
   /** How the connections of tenants are opened. */
-  readonly connections: ConnectionAccess;
+  readonly connections: ConnectionSettings;
   /** A database that all tenants share, by its name. */
   readonly findDatabase: (name: string) => LocatedDatabase | undefined;
   readonly refusals: TenantRefusals;

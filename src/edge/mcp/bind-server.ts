@@ -21,7 +21,7 @@ export function bindServer(context: RequestContext, scopes: readonly Scope[]): B
     sessionId: session,
     scopes,
     stateKey: isolate.stateKey,
-    connections: isolate.connections,
+    connections: context.connections,
     traceHeaders: traceHeadersOf(request.headers),
     protocolVersion: context.caller.protocolVersion,
     transport: context.caller.transport,

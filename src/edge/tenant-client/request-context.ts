@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import type { ConnectionAccess } from '../../connections/call-connections.ts';
 import type { MessageEnd } from '../../mcp/message-end.ts';
 import type { ToolFilter } from '../../mcp/published-tools.ts';
 import type { Arrival } from '../../mcp/server-binding.ts';
@@ -10,6 +11,7 @@ import type { AppEnv, Isolate } from '../http/isolate.ts';
 import { ProtocolErrors } from '../http/protocol-errors.ts';
 import { logRefusal, refuse, respondRefused } from '../http/refusal-log.ts';
 import type { RequestSpans } from '../http/request-spans.ts';
+import { accessTokensOf } from './access-tokens.ts';
 import { logRefusedCall } from './refused-call-log.ts';
 import { createTenantClient, type TenantClient } from './tenant-client.ts';
 
@@ -21,6 +23,8 @@ export interface RequestContext {
   readonly arrival: Arrival;
   readonly principal: Principal;
   readonly tenant: TenantClient;
+  /** How the connections of the tenant are opened. */
+  readonly connections: ConnectionAccess;
   /** The session that the request names. Whether it exists is the tenant's decision. */
   readonly session: SessionId | undefined;
   /** The families of tools that the client wants to see; undefined for all. */
@@ -76,6 +80,10 @@ export function createContext(
     arrival,
     principal,
     tenant: createTenantClient(c.env, isolate, arrival, principal),
+    connections: {
+      ...isolate.connections,
+      tokens: accessTokensOf(c.env, principal.tenant, (work) => c.executionCtx.waitUntil(work)),
+    },
     session,
     toolFilter,
     caller: {

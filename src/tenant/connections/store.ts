@@ -1,13 +1,36 @@
 import * as z from 'zod';
-import type { ConnectionInfo, SealedSecret, StoredConnection } from '../contract/connection.ts';
+import {
+  CLIENT_AUTHENTICATIONS,
+  OAUTH_GRANTS,
+  type TokenLease,
+  type TokenSettlement,
+} from '../contract/access-token.ts';
+import type { ConnectionInfo, SealedSecret, StoredConnection, StoredSecret } from '../contract/connection.ts';
 import type { Database } from '../storage/database.ts';
 import { type Breaker, CLOSED, stateOf } from './breaker.ts';
+import { requestToken, settleToken, type TokenRequest, type TokenState } from './token-state.ts';
 
 /** The most connections that a tenant can have. */
 export const MAX_CONNECTIONS = 64;
 
+const oauth = z.strictObject({
+  grant: z.enum(OAUTH_GRANTS),
+  tokenUrl: z.string(),
+  clientId: z.string(),
+  clientAuth: z.enum(CLIENT_AUTHENTICATIONS),
+  keyId: z.string().optional(),
+  scope: z.string().optional(),
+  resource: z.string().optional(),
+  audience: z.string().optional(),
+});
 const target = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('http'), url: z.string(), header: z.string(), internal: z.boolean() }),
+  z.strictObject({
+    kind: z.literal('http'),
+    url: z.string(),
+    header: z.string(),
+    internal: z.boolean(),
+    oauth: oauth.optional(),
+  }),
   z.strictObject({ kind: z.literal('postgres'), database: z.string() }),
 ]);
 const secret = z.strictObject({
@@ -18,7 +41,20 @@ const secret = z.strictObject({
   data: z.string(),
 });
 
-/** In the columns of a secret, where there is none. */
+const tokens = z.strictObject({
+  token: z
+    .strictObject({
+      id: z.string(),
+      value: secret.extend({ form: z.literal('sealed') }),
+      obtainedAt: z.number(),
+      expiresAt: z.number(),
+    })
+    .optional(),
+  lease: z.strictObject({ id: z.string(), until: z.number() }).optional(),
+  refused: z.strictObject({ at: z.number(), error: z.string() }).optional(),
+});
+
+/** In the columns of a secret and of tokens, where there is none. */
 const NO_SECRET = '';
 
 type Row = {
@@ -30,6 +66,7 @@ type Row = {
   changed_at: number;
   opens: number;
   open_until: number;
+  tokens: string;
 };
 
 export type ConnectionRow = StoredConnection & {
@@ -75,7 +112,7 @@ export class ConnectionStore {
     const [row] = this.#db.exec<Row>(
       `INSERT INTO connections (name, target, secret, key_id, created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET target = excluded.target, secret = excluded.secret, key_id = excluded.key_id,
-         changed_at = excluded.changed_at, opens = 0, open_until = 0
+         changed_at = excluded.changed_at, opens = 0, open_until = 0, tokens = ''
        RETURNING *`,
       name,
       JSON.stringify(target),
@@ -87,16 +124,55 @@ export class ConnectionStore {
     return row && infoOf(row, now);
   }
 
-  /** Replaces the stored form of a secret, if nobody has changed it meanwhile. @returns whether it was replaced */
+  /**
+   * Replaces the stored form of a secret, if nobody has changed it meanwhile. Its access token is dropped, which the old key
+   * may have encrypted; a renewal that is under way still counts. @returns whether it was replaced
+   */
   replaceSecret(name: string, before: SealedSecret, after: SealedSecret): boolean {
-    const replaced = this.#db.exec(
-      'UPDATE connections SET secret = ?, key_id = ? WHERE name = ? AND secret = ? RETURNING name',
+    const replaced = this.#db.exec<Row>(
+      'UPDATE connections SET secret = ?, key_id = ? WHERE name = ? AND secret = ? RETURNING *',
       JSON.stringify(after),
       after.kid,
       name,
       JSON.stringify(before),
     );
+    for (const row of replaced)
+      if (row.tokens !== NO_SECRET) this.#saveTokens(name, { ...stateOfTokens(row), token: undefined });
     return replaced.length > 0;
+  }
+
+  /** Gives a call the access token of a connection, or the right to renew it. */
+  requestToken(name: string, asked: Omit<TokenRequest, 'secret'>): TokenLease {
+    const [row] = this.#db.exec<Row>('SELECT * FROM connections WHERE name = ?', name);
+    if (row === undefined || row.secret === NO_SECRET) return { kind: 'gone' };
+    const { answer, next } = requestToken(stateOfTokens(row), { ...asked, secret: sealedOf(row) });
+    if (next !== undefined) this.#saveTokens(name, next);
+    return answer;
+  }
+
+  /**
+   * Stores what a renewal has given: the token, and in the same statement the new refresh token.
+   * @returns whether the lease was still good
+   */
+  settleToken(name: string, settlement: TokenSettlement, now: number): boolean {
+    const [row] = this.#db.exec<Row>('SELECT * FROM connections WHERE name = ?', name);
+    const next = row && settleToken(stateOfTokens(row), settlement, now);
+    if (next === undefined) return false;
+    const renewed = settlement.secret && requireSealed(settlement.secret);
+    if (renewed === undefined) this.#saveTokens(name, next);
+    else
+      this.#db.exec(
+        'UPDATE connections SET tokens = ?, secret = ?, key_id = ? WHERE name = ?',
+        tokensText(next),
+        JSON.stringify(renewed),
+        renewed.kid,
+        name,
+      );
+    return true;
+  }
+
+  #saveTokens(name: string, state: TokenState): void {
+    this.#db.exec('UPDATE connections SET tokens = ? WHERE name = ?', tokensText(state), name);
   }
 
   remove(name: string, now: number): ConnectionInfo | undefined {
@@ -109,13 +185,31 @@ export class ConnectionStore {
   }
 }
 
+const sealedOf = (row: Row): StoredSecret => ({ form: 'sealed', ...secret.parse(JSON.parse(row.secret)) });
+
+function stateOfTokens(row: Row): TokenState {
+  return row.tokens === NO_SECRET ? {} : tokens.parse(JSON.parse(row.tokens));
+}
+
+function tokensText(state: TokenState): string {
+  if (state.token !== undefined) requireSealed(state.token.value);
+  return JSON.stringify(state);
+}
+
+/** Nothing reaches this database that is not encrypted. */
+function requireSealed(stored: StoredSecret): SealedSecret {
+  if (stored.form === 'plain') throw new Error('a secret arrived that is not encrypted');
+  const { form: _, ...sealed } = stored;
+  return sealed;
+}
+
 function connectionOf(row: Row): ConnectionRow {
   const { name } = row;
   const to = target.parse(JSON.parse(row.target));
   const breaker = { opens: row.opens, openUntil: row.open_until };
   return to.kind === 'postgres'
     ? { name, target: to, breaker }
-    : { name, target: to, secret: { form: 'sealed', ...secret.parse(JSON.parse(row.secret)) }, breaker };
+    : { name, target: to, secret: sealedOf(row), token: stateOfTokens(row).token, breaker };
 }
 
 function infoOf(row: Row, now: number): ConnectionInfo {

@@ -1,3 +1,5 @@
+import type { OAuthClient, StoredToken } from './access-token.ts';
+
 /** Connections of a tenant: what the edge and the tenant tell each other of them. */
 
 /** Where a connection leads, and how its secret is sent there. */
@@ -5,10 +7,12 @@ export interface HttpTarget {
   readonly kind: 'http';
   /** An origin and a path that ends with a slash. All requests are below it. */
   readonly url: string;
-  /** The header whose value is the secret. */
+  /** The header whose value is the secret, or the access token. */
   readonly header: string;
   /** Whether the operator allows an address that is not public. */
   readonly internal: boolean;
+  /** Where an access token comes from; undefined if the secret itself is sent. */
+  readonly oauth?: OAuthClient | undefined;
 }
 
 /** A database of the deployment that all tenants share. It has no secret of the tenant's. */
@@ -19,6 +23,9 @@ export interface PostgresTarget {
 }
 
 export type ConnectionTarget = HttpTarget | PostgresTarget;
+
+/** The header of an access token (RFC 6750, section 2.1). */
+export const HEADER_OF_TOKENS = 'Authorization';
 
 export const CONNECTION_NAME = /^[a-z][a-z0-9_-]{0,31}$/;
 
@@ -41,6 +48,8 @@ export interface StoredHttpConnection {
   readonly name: string;
   readonly target: HttpTarget;
   readonly secret: StoredSecret;
+  /** Of a credential by OAuth, if there is one that has not ended. */
+  readonly token?: StoredToken | undefined;
 }
 
 export interface StoredPostgresConnection {

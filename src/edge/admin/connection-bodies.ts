@@ -1,0 +1,113 @@
+import * as z from 'zod';
+import { endpointProblem, MAX_URL_CHARS, parseDestination } from '../../connections/http/destination.ts';
+import { canCarrySecret, isSecretValue } from '../../connections/http/headers.ts';
+import { importSigningKey } from '../../connections/oauth/client-assertion.ts';
+import { type Credential, credentialText } from '../../connections/oauth/credential.ts';
+import {
+  clientOf,
+  credentialFields,
+  credentialOf,
+  credentialProblem,
+  oauthSettings,
+} from '../../connections/oauth/settings.ts';
+import type { OAuthClient } from '../../tenant/contract/access-token.ts';
+import { HEADER_OF_TOKENS, type HttpTarget } from '../../tenant/contract/connection.ts';
+import { AdminRefusal, type Ctx } from './refusals.ts';
+
+/** What is sent to set up a connection or to change its secret, and what it is checked for. */
+
+const MAX_SECRET_CHARS = 8192;
+
+const secretValue = z
+  .string()
+  .max(MAX_SECRET_CHARS)
+  .refine(isSecretValue, { error: 'must be the value of a header: visible ASCII characters and spaces' });
+const newHttpConnection = z.strictObject({
+  kind: z.literal('http'),
+  url: z.string().max(MAX_URL_CHARS),
+  header: z
+    .string()
+    .refine(canCarrySecret, { error: 'must be the name of a header that can carry a secret' })
+    .optional()
+    .describe('The header whose value is `secret`. It is left out with `oauth`.'),
+  secret: secretValue.optional(),
+  oauth: oauthSettings.optional().describe('How access tokens are got, instead of `header` and `secret`.'),
+  allow_internal: z.boolean().default(false).describe('For the operator only.'),
+});
+const newPostgresConnection = z.strictObject({ kind: z.literal('postgres'), database: z.string() });
+export const newConnection = z.discriminatedUnion('kind', [newHttpConnection, newPostgresConnection], {
+  error: 'must have a kind, http or postgres',
+});
+export type NewHttpConnection = z.output<typeof newHttpConnection>;
+export type NewPostgresConnection = z.output<typeof newPostgresConnection>;
+
+export const newSecret = z.strictObject({
+  secret: secretValue.optional().describe('Of a connection with a header.'),
+  ...credentialFields,
+});
+export type NewSecret = z.output<typeof newSecret>;
+
+const invalid = (field: string, problem: string) =>
+  new AdminRefusal(400, 'invalid_input', `${field}: ${problem}`, field);
+
+/** Where a new connection leads, and its secret as one text. @throws AdminRefusal */
+export async function httpConnectionOf(
+  c: Ctx,
+  asked: NewHttpConnection,
+  isOperator: boolean,
+): Promise<{ readonly target: HttpTarget; readonly secret: string }> {
+  const { kind, url, header, secret, oauth, allow_internal: internal } = asked;
+  const field = 'allow_internal';
+  if (internal && !isOperator)
+    throw new AdminRefusal(
+      403,
+      'forbidden',
+      `${field}: only the operator can allow an address that is not public.`,
+      field,
+    );
+  const { policy } = c.var.isolate.connections;
+  const destination = parseDestination(url, internal, policy);
+  if (!destination.ok) throw invalid('url', `${destination.error}.`);
+  const leads = { kind, url: destination.value, internal };
+  if (oauth === undefined) {
+    if (header === undefined) throw invalid('header', 'is missing; give it with secret, or give oauth.');
+    if (secret === undefined) throw invalid('secret', 'is missing; it is the value of the header.');
+    return { target: { ...leads, header }, secret };
+  }
+  if (header !== undefined)
+    throw invalid('header', `must be left out with oauth: it is ${HEADER_OF_TOKENS}.`);
+  if (secret !== undefined) throw invalid('secret', 'must be left out with oauth, which has client_secret.');
+  const problem = endpointProblem(oauth.token_url, internal, policy);
+  if (problem !== undefined) throw invalid('oauth.token_url', `${problem}.`);
+  const client = clientOf(oauth);
+  const credential = credentialOf(oauth);
+  await requireFit(client, credential, 'oauth.');
+  return {
+    target: { ...leads, header: HEADER_OF_TOKENS, oauth: client },
+    secret: credentialText(credential),
+  };
+}
+
+/** @throws AdminRefusal when a credential has not what its client needs, or more */
+export async function requireFit(client: OAuthClient, credential: Credential, path = ''): Promise<void> {
+  const wrong = credentialProblem(client, credential);
+  if (wrong !== undefined) throw invalid(`${path}${wrong.field}`, `${wrong.problem}.`);
+  if (client.clientAuth !== 'private_key_jwt' || credential.client === undefined) return;
+  if ((await importSigningKey(credential.client)) === undefined)
+    throw invalid(
+      `${path}client_secret`,
+      'must be a private key in PKCS #8 and PEM: RSA, P-256, P-384 or Ed25519.',
+    );
+}
+
+/** What is shown of a credential by OAuth. */
+export const oauthJson = (client: OAuthClient) => ({
+  grant: client.grant,
+  token_url: client.tokenUrl,
+  client_id: client.clientId,
+  client_auth: client.clientAuth,
+  key_id: client.keyId,
+  scope: client.scope,
+  resource: client.resource,
+  audience: client.audience,
+});
