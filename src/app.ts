@@ -4,6 +4,7 @@ import { admin } from './edge/admin/admin.ts';
 import { operatorOnly } from './edge/admin/guard.ts';
 import { deepHealth, healthOfSettings, openHealth } from './edge/admin/health.ts';
 import { memberConnections } from './edge/admin/member-connections.ts';
+import { memberTokens } from './edge/admin/member-tokens.ts';
 import { openApi } from './edge/api/openapi.ts';
 import { recordsApi } from './edge/api/records.ts';
 import { toolsApi } from './edge/api/tools.ts';
@@ -56,6 +57,7 @@ export function createApp(served: Served) {
   app.route('/v1', toolsApi);
   app.route('/v1', recordsApi);
   app.route('/v1', memberConnections);
+  app.route('/v1', memberTokens);
   app.route('/admin', admin);
   app.route(OPERATOR_HOME, operatorPages);
   app.route('/console', consolePages);

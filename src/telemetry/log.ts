@@ -12,6 +12,7 @@ export type LogEvent =
   | 'tool.call'
   | 'tool.arguments_dropped'
   | 'request.refused'
+  | 'tenant.changed'
   | 'tenant.migration_failed'
   | 'tenant.write_behind_failed'
   | 'tenant.notify_failed'

@@ -23,13 +23,15 @@ import {
 import type { TenantListing } from './storage/listing.ts';
 import { hasSchema, migrate } from './storage/migrate.ts';
 import { insertProfile, type Profile, type TenantStatus, writeProfile } from './storage/profile.ts';
-import type { NewToken, ScopeChange, Token } from './storage/tokens.ts';
+import type { Narrowing, NewToken, ScopeChange, Token } from './storage/tokens.ts';
 import { type StorageUsage, storageUsage } from './storage/usage.ts';
 import type { Listeners } from './streams/listeners.ts';
 import type { Waiters } from './streams/waiters.ts';
 
 const GRANT_SCOPES =
   'This is what a member has granted to a client. Revoke it; when the client connects again, the member chooses the scopes.';
+
+const ENDED = 'The token is revoked or expired. Issue a new one with the scopes that are needed.';
 
 /** What the administration shares with the compartment that it belongs to. */
 export interface Administered {
@@ -164,11 +166,45 @@ export class Administration {
       const now = this.#tenant.host.clock();
       const token = tokens.revoke(id, now) ?? grants.revoke(id, now);
       if (token === undefined) return NO_SUCH_TOKEN;
-      this.#tenant.waiters.touchAll();
-      this.#tenant.listeners.endToken(id);
-      deleteSessionsOfToken(this.#tenant.host.db, id);
+      this.#endUse(id);
       return succeed(token);
     });
+  }
+
+  /** Takes scopes from an active token, or holds it to fewer tools. What it has open ends, as under `changeScopes`. */
+  narrowToken(id: string, { remove, tools }: Narrowing): Operation<Token> {
+    return this.#operate(({ tokens }) => {
+      const before = tokens.find(id);
+      if (before === undefined) return NO_SUCH_TOKEN;
+      if (before.isGrant) return conflict(GRANT_SCOPES);
+      const { host } = this.#tenant;
+      const scopes = before.scopes.filter((scope) => !remove.includes(scope));
+      if (scopes.length === 0)
+        return invalid('remove: a token needs at least one scope. Revoke the token instead.');
+      const held = before.tools ?? host.catalogue.tools.map(({ name }) => name);
+      const other = tools?.find((name) => !held.includes(name));
+      if (other !== undefined) return invalid(`tools: the token may not use ${other}.`);
+      if (tools?.length === 0)
+        return invalid('tools: a token needs at least one tool. Revoke the token instead.');
+      const isLess = scopes.length < before.scopes.length || (tools?.length ?? held.length) < held.length;
+      if (!isLess) return invalid('Nothing was taken from the token. Remove a scope, or a tool.');
+      const now = host.clock();
+      host.db.transaction(() => {
+        tokens.setScopes(id, scopes, now);
+        if (tools !== undefined) tokens.setTools(id, tools, now);
+      });
+      const token = tokens.active(before.id, now);
+      if (token === undefined) return conflict(ENDED);
+      this.#endUse(id);
+      return succeed(token);
+    });
+  }
+
+  /** Ends what a token has open: calls that wait are admitted again, streams and sessions end. */
+  #endUse(id: string): void {
+    this.#tenant.waiters.touchAll();
+    this.#tenant.listeners.endToken(id);
+    deleteSessionsOfToken(this.#tenant.host.db, id);
   }
 
   /**
@@ -186,8 +222,7 @@ export class Administration {
       if (scopes.length === 0)
         return invalid('remove: a token needs at least one scope. Revoke the token instead.');
       const token = tokens.setScopes(id, scopes, this.#tenant.host.clock());
-      if (token === undefined)
-        return conflict('The token is revoked or expired. Issue a new one with the scopes that are needed.');
+      if (token === undefined) return conflict(ENDED);
       this.#tenant.waiters.touchAll();
       this.#tenant.listeners.endToken(id);
       if (remove.length > 0) deleteSessionsOfToken(this.#tenant.host.db, id);

@@ -37,6 +37,7 @@ import type { Listener, StreamPurpose, StreamState } from './streams/stream.ts';
 import type { StreamRequest } from './streams/stream-protocol.ts';
 import { Waiters } from './streams/waiters.ts';
 import { sweepStep } from './sweep.ts';
+import { TokenChanges } from './token-changes.ts';
 
 /** Attempts of one waiting call: a busy topic must not occupy the tenant with it. */
 const MAX_ATTEMPTS = 50;
@@ -69,6 +70,8 @@ export class Compartment implements CallHandler {
   readonly administration: Administration;
   /** Members and their grants. */
   readonly signIn: SignIn;
+  /** Changes of tokens by members, and by tokens that may. */
+  readonly tokenChanges: TokenChanges;
   /** What the operator reads of the records. */
   readonly reading: RecordReading;
   /** The tenant's connections to its own systems. */
@@ -111,6 +114,7 @@ export class Compartment implements CallHandler {
       forget: () => this.forget(),
     };
     this.administration = new Administration(administered);
+    this.tokenChanges = new TokenChanges(administered, this.administration);
     this.signIn = new SignIn(administered);
     this.reading = new RecordReading(administered);
     this.approvals = new ApprovalAdministration(administered);

@@ -23,6 +23,7 @@ import type {
 } from './contract/call.ts';
 import type { CallQuotaChange, LimitChange } from './contract/limit-settings.ts';
 import { forwardOnly, type Later } from './contract/timer.ts';
+import type { TokenChangeRequest, TokenChangeResult } from './contract/token-change.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { Operation, OperationProblem, TenantInfo } from './operation.ts';
 import { headSignerOf } from './records/head-signer.ts';
@@ -232,6 +233,10 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
 
   revokeToken(id: string): Operation<Token> {
     return this.#compartment.administration.revokeToken(id);
+  }
+
+  changeToken(request: TokenChangeRequest): TokenChangeResult {
+    return this.#compartment.tokenChanges.change(request);
   }
 
   changeScopes(id: string, change: ScopeChange): Operation<Token> {

@@ -1,5 +1,6 @@
 import { redactForLog } from '../telemetry/redact.ts';
 import type { TraceContext } from '../telemetry/trace.ts';
+import type { TokenId } from './contract/call.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
 import { OPERATOR_TOKEN, OPERATOR_TOOL, OPERATOR_TRANSPORT } from './records/operator.ts';
 import type { CallRecord } from './records/record.ts';
@@ -19,8 +20,10 @@ export type OperatorState = Readonly<Record<string, Value>>;
 export interface OperatorCall {
   /** The method and the path below the tenant, such as `PATCH limits`. */
   readonly action: string;
-  /** Who the operator says to be, which nothing proves. */
+  /** Who the operator says to be, which nothing proves; the name of a member or token that acts itself. */
   readonly as: string | undefined;
+  /** The token or session of a member that acts; undefined for the operator. */
+  readonly tokenId?: TokenId;
   /** The state before it; undefined when the tenant did not exist. */
   readonly before: OperatorState | undefined;
   /** Why it was refused; undefined when it was done. */
@@ -100,7 +103,7 @@ export function operatorRecord(
     spanId: call.trace.spanId,
     parentSpanId: call.trace.parentSpanId ?? null,
     requestId: call.requestId,
-    tokenId: OPERATOR_TOKEN,
+    tokenId: call.tokenId ?? OPERATOR_TOKEN,
     session: null,
     client: null,
     clientVersion: null,

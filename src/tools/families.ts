@@ -37,12 +37,16 @@ export const CONNECTIONS_SCOPE = 'connections:write';
 /** Reading the calls that wait for a person's yes. To decide one, a member needs it as well. Nobody has it by default. */
 export const APPROVALS_SCOPE = 'approvals:write';
 
+/** Issuing, narrowing and revoking the tenant's tokens, within what one holds. Nobody has it by default either. */
+export const TOKENS_SCOPE = 'tokens:write';
+
 /** What a token may be allowed to do: read or write the data of one family, or administer a part of the tenant. */
 export type Scope =
   | `${Family}:${'read' | 'write'}`
   | typeof RECORDS_SCOPE
   | typeof CONNECTIONS_SCOPE
-  | typeof APPROVALS_SCOPE;
+  | typeof APPROVALS_SCOPE
+  | typeof TOKENS_SCOPE;
 
 /** The family of tools about the tenant itself. It has no scopes, because every valid token may call its tools. */
 export const UNSCOPED_FAMILY = 'tenant';
@@ -56,7 +60,13 @@ export const SCOPES: readonly Scope[] = FAMILIES.flatMap(
 );
 
 /** Every scope that a token can have. */
-export const ALL_SCOPES: readonly Scope[] = [...SCOPES, RECORDS_SCOPE, CONNECTIONS_SCOPE, APPROVALS_SCOPE];
+export const ALL_SCOPES: readonly Scope[] = [
+  ...SCOPES,
+  RECORDS_SCOPE,
+  CONNECTIONS_SCOPE,
+  APPROVALS_SCOPE,
+  TOKENS_SCOPE,
+];
 
 /** The description of a family for API documents; undefined for a family that is not declared here. */
 export function describeFamily(family: string): string | undefined {

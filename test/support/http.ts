@@ -102,8 +102,11 @@ export class HttpTenant {
   }
 
   /** Another token of a tenant that exists. */
-  static async issue(id: string, options: { scopes?: Scope[]; ttl_s?: number } = {}): Promise<HttpTenant> {
-    const body = { scopes: options.scopes ?? SCOPES, ttl_s: options.ttl_s ?? 3600 };
+  static async issue(
+    id: string,
+    options: { scopes?: Scope[]; ttl_s?: number; tools?: string[]; label?: string } = {},
+  ): Promise<HttpTenant> {
+    const body = { scopes: SCOPES, ttl_s: 3600, ...options };
     const issued = await operate('POST', `/tenants/${id}/tokens`, body);
     return new HttpTenant(id, { token_id: String(issued.token_id), token: String(issued.token) });
   }

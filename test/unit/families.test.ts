@@ -55,7 +55,13 @@ test('the families are enumerated in one file only', () => {
 
 test('each family has a scope to read and a scope to write, a description and tools', () => {
   expect(SCOPES).toEqual(FAMILIES.flatMap((family) => [`${family}:read`, `${family}:write`]));
-  expect(ALL_SCOPES).toEqual([...SCOPES, 'records:read', 'connections:write', 'approvals:write']);
+  expect(ALL_SCOPES).toEqual([
+    ...SCOPES,
+    'records:read',
+    'connections:write',
+    'approvals:write',
+    'tokens:write',
+  ]);
   expect(TOOL_FAMILIES, 'A family without tools is of no use to a token.').toEqual([
     ...FAMILIES,
     UNSCOPED_FAMILY,

@@ -62,7 +62,8 @@ export function tenantOf(c: Ctx) {
   return { id, tenant: c.env.TENANTS.getByName(id) };
 }
 
-const STATUS = {
+/** How a problem of a tenant's operation is answered. */
+export const STATUS_OF_PROBLEM = {
   not_found: 404,
   forbidden: 403,
   conflict: 409,
@@ -70,7 +71,7 @@ const STATUS = {
   invalid: 400,
   unavailable: 503,
 } as const;
-const CODE = {
+export const CODE_OF_PROBLEM = {
   not_found: 'not_found',
   forbidden: 'forbidden',
   conflict: 'conflict',
@@ -91,7 +92,7 @@ export async function resultOf<T>(c: Ctx, asked: PromiseLike<Operation<T>>): Pro
   );
   if (operation.ok) return operation.value;
   const { reason, message, field } = operation.error;
-  throw new AdminRefusal(STATUS[reason], CODE[reason], message, field);
+  throw new AdminRefusal(STATUS_OF_PROBLEM[reason], CODE_OF_PROBLEM[reason], message, field);
 }
 
 /** What a Durable Object answers. @throws AdminRefusal `unavailable` when it throws, with an id that finds the cause in the log */

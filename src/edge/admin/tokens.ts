@@ -1,11 +1,13 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
+import type { TenantId } from '../../tenant/contract/call.ts';
+import type { ChangedToken } from '../../tenant/contract/token-change.ts';
 import type { TokenUse } from '../../tenant/records/reading/token-use.ts';
 import type { Token } from '../../tenant/storage/tokens.ts';
-import { ALL_SCOPES, SCOPES } from '../../tools/tool.ts';
-import { signToken } from '../auth/tokens.ts';
+import { ALL_SCOPES, SCOPES, type Scope } from '../../tools/tool.ts';
+import { signIssued } from '../auth/tokens.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import { AdminRefusal, bodyOf, isoTime, resultOf, tenantOf } from './refusals.ts';
+import { bodyOf, type Ctx, isoTime, resultOf, tenantOf } from './refusals.ts';
 
 /** The tokens of one tenant, which are on the tenant's own list. */
 
@@ -21,23 +23,33 @@ const scopeChange = z
     path: ['remove'],
     error: 'must not name a scope that add names too. Leave it out of one of them',
   });
-const newToken = z.strictObject({
-  scopes: z
-    .array(z.enum(ALL_SCOPES))
-    .min(1)
-    .max(ALL_SCOPES.length)
-    .default([...SCOPES]),
-  ttl_s: z
-    .int()
-    .min(60)
-    .max(365 * DAY_S)
-    .default(30 * DAY_S),
-  label: z.string().max(64).default(''),
-  tools: z.array(z.string().min(1).max(64)).min(1).max(100).optional(),
-  read_only: z.boolean().default(false),
-});
+/** @returns the scopes of a new token, of which it keeps those that read if it is only to read */
+const readingOf = ({ scopes, read_only }: { scopes: Scope[]; read_only: boolean }) =>
+  read_only ? scopes.filter((scope) => scope.endsWith(':read')) : scopes;
 
-function tokenJson(token: Token) {
+export const newToken = z
+  .strictObject({
+    scopes: z
+      .array(z.enum(ALL_SCOPES))
+      .min(1)
+      .max(ALL_SCOPES.length)
+      .default([...SCOPES]),
+    ttl_s: z
+      .int()
+      .min(60)
+      .max(365 * DAY_S)
+      .default(30 * DAY_S),
+    label: z.string().max(64).default(''),
+    tools: z.array(z.string().min(1).max(64)).min(1).max(100).optional(),
+    read_only: z.boolean().default(false),
+  })
+  .refine((asked) => readingOf(asked).length > 0, {
+    path: ['read_only'],
+    error: 'scopes must then have one that reads',
+  })
+  .transform((asked) => ({ ...asked, scopes: readingOf(asked) }));
+
+export function tokenJson(token: ChangedToken) {
   return {
     token_id: token.id,
     label: token.label,
@@ -55,45 +67,40 @@ const useJson = (use: TokenUse | undefined) =>
     ? null
     : { at: isoTime(use.at), client: use.client ?? null, calls: use.calls, refused: use.refused };
 
+export function listedTokens(listed: readonly ChangedToken[], used: readonly TokenUse[]) {
+  const uses = new Map(used.map((use) => [use.tokenId, use]));
+  return {
+    tokens: listed.map((token) => ({ ...tokenJson(token), last_used: useJson(uses.get(token.id)) })),
+  };
+}
+
+/** A new token, which is shown this once: it is signed here and not stored. */
+export async function issuedJson(c: Ctx, tenant: TenantId, issued: ChangedToken) {
+  const { config } = c.var.isolate;
+  return {
+    tenant,
+    token_id: issued.id,
+    token: await signIssued(config, tenant, issued),
+    scopes: issued.scopes,
+    ...(issued.tools === undefined ? {} : { tools: issued.tools }),
+    expires_at: isoTime(issued.expiresAt),
+    url: config.mcpUrl,
+  };
+}
+
 export const tokens = new Hono<AppEnv>();
 
 tokens.get('/tenants/:id/tokens', async (c) => {
   const { tenant } = tenantOf(c);
-  const listed = await resultOf(c, tenant.tokens());
-  const uses = new Map((await resultOf(c, tenant.tokenUse())).map((use) => [use.tokenId, use]));
-  return c.json({
-    tokens: listed.map((token) => ({ ...tokenJson(token), last_used: useJson(uses.get(token.id)) })),
-  });
+  const listed = await resultOf<Token[]>(c, tenant.tokens());
+  return c.json(listedTokens(listed, await resultOf<TokenUse[]>(c, tenant.tokenUse())));
 });
 
 tokens.post('/tenants/:id/tokens', async (c) => {
   const { id, tenant } = tenantOf(c);
-  const { scopes: asked, ttl_s, label, tools, read_only } = await bodyOf(c, newToken);
-  const scopes = read_only ? asked.filter((scope) => scope.endsWith(':read')) : asked;
-  if (scopes.length === 0)
-    throw new AdminRefusal(
-      400,
-      'invalid_input',
-      'read_only: scopes must then have one that reads.',
-      'read_only',
-    );
+  const { scopes, ttl_s, label, tools } = await bodyOf(c, newToken);
   const issued = await resultOf<Token>(c, tenant.issueToken({ scopes, label, tools, ttlMs: ttl_s * 1000 }));
-  const { config } = c.var.isolate;
-  const principal = { tenant: id, tokenId: issued.id, expiresAt: issued.expiresAt };
-  const token = await signToken(config.tokenKeys[0], config.mcpUrl, principal, issued.createdAt);
-  const expires_at = isoTime(issued.expiresAt);
-  return c.json(
-    {
-      tenant: id,
-      token_id: issued.id,
-      token,
-      scopes: issued.scopes,
-      ...(issued.tools === undefined ? {} : { tools: issued.tools }),
-      expires_at,
-      url: config.mcpUrl,
-    },
-    201,
-  );
+  return c.json(await issuedJson(c, id, issued), 201);
 });
 
 tokens.patch('/tenants/:id/tokens/:token', async (c) => {

@@ -1,5 +1,5 @@
 import { jwtVerify, SignJWT } from 'jose';
-import type { TokenKey } from '../../config.ts';
+import type { Config, TokenKey } from '../../config.ts';
 import { parseTenantId, type TenantId, type TokenId } from '../../tenant/contract/call.ts';
 
 /** Bearer tokens: JWTs (RFC 7519) that the deployment signs with HS256. */
@@ -33,6 +33,13 @@ export function signToken(
     .setExpirationTime(Math.floor(principal.expiresAt / 1000))
     .sign(key.secret);
 }
+
+/** An API token that a tenant has put on its list, as its owner is given it. */
+export const signIssued = (
+  { tokenKeys, mcpUrl }: Pick<Config, 'tokenKeys' | 'mcpUrl'>,
+  tenant: TenantId,
+  { id: tokenId, expiresAt, createdAt }: { id: TokenId; expiresAt: number; createdAt: number },
+): Promise<string> => signToken(tokenKeys[0], mcpUrl, { tenant, tokenId, expiresAt }, createdAt);
 
 /** The principal of a token that is well-formed, signed by one of `keys`, for one of `audiences`, and not expired. */
 export async function verifyToken(

@@ -10,6 +10,7 @@ const WORDS: Partial<Record<Scope, string>> = {
   'cache:write': 'Store answers of language models, and delete them',
   'approvals:write': 'See the calls that wait for approval, and decide them in the console',
   'connections:write': 'Set up how tools reach systems of the tenant, and with which secrets',
+  'tokens:write': 'Issue tokens of the tenant, narrow them and revoke them',
   'records:read': 'See what every agent of the tenant did',
 };
 

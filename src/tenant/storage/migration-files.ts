@@ -21,6 +21,7 @@ export { default as '0018_connections.sql' } from '../../../migrations/tenant/00
 export { default as '0025_grant_tools.sql' } from '../../../migrations/tenant/0025_grant_tools.sql';
 export { default as '0030_approvals.sql' } from '../../../migrations/tenant/0030_approvals.sql';
 export { default as '0035_console_sessions.sql' } from '../../../migrations/tenant/0035_console_sessions.sql';
+export { default as '0036_token_issuers.sql' } from '../../../migrations/tenant/0036_token_issuers.sql';
 export { default as '0050_connection_tokens.sql' } from '../../../migrations/tenant/0050_connection_tokens.sql';
 export { default as '0055_exports.sql' } from '../../../migrations/tenant/0055_exports.sql';
 export { default as '0060_event_lists.sql' } from '../../../migrations/tenant/0060_event_lists.sql';

@@ -29,6 +29,15 @@ export interface NewToken {
   readonly scopes: readonly Scope[];
   readonly ttlMs: number;
   readonly tools?: readonly string[] | undefined;
+  /** Who issues it, by name; undefined for the operator. */
+  readonly issuedBy?: string | undefined;
+}
+
+/** What is taken from a token. */
+export interface Narrowing {
+  readonly remove: readonly Scope[];
+  /** The tools that it keeps; undefined: as they are. */
+  readonly tools: readonly string[] | undefined;
 }
 
 /** Scopes to add to a token and to remove from it. */
@@ -116,12 +125,13 @@ export class TokenList {
       person: undefined,
     };
     this.#db.exec(
-      'INSERT INTO tokens (id, label, scopes, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, NULL)',
+      'INSERT INTO tokens (id, label, scopes, created_at, expires_at, revoked_at, issued_by) VALUES (?, ?, ?, ?, ?, NULL, ?)',
       token.id,
       token.label,
       token.scopes.join(' '),
       token.createdAt,
       token.expiresAt,
+      options.issuedBy ?? null,
     );
     if (token.tools !== undefined)
       this.#db.exec('UPDATE tokens SET tools = ? WHERE id = ?', token.tools.join(' '), token.id);
@@ -150,6 +160,16 @@ export class TokenList {
     const unknown = (row?.scopes ?? '').split(' ').filter((scope) => scope !== '' && !isScope(scope));
     const changed = { ...token, scopes: [...scopes] };
     this.#db.exec('UPDATE tokens SET scopes = ? WHERE id = ?', [...scopes, ...unknown].join(' '), id);
+    this.#tokens.set(id, changed);
+    return changed;
+  }
+
+  /** Holds an active token to these tools. @returns the changed token, or undefined if no such token is active */
+  setTools(id: string, tools: readonly string[], now: number): Token | undefined {
+    const token = this.#tokens.get(id);
+    if (token === undefined || !isLive(token, now)) return undefined;
+    const changed = { ...token, tools };
+    this.#db.exec('UPDATE tokens SET tools = ? WHERE id = ?', tools.join(' '), id);
     this.#tokens.set(id, changed);
     return changed;
   }
