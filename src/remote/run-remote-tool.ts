@@ -1,5 +1,6 @@
 import { CallConnections, type ConnectionAccess } from '../connections/call-connections.ts';
 import { describeCause } from '../telemetry/redact.ts';
+import { factsOf } from '../tenant/calls/call-record.ts';
 import { expectedError, internalError, toJson } from '../tenant/calls/outcomes.ts';
 import {
   type CallOutcome,
@@ -86,10 +87,18 @@ export async function runRemoteTool(
   };
   try {
     const answered = await Promise.race([tool.run(args, context), whenAborted(signal)]);
-    const json = toJson(tool.output.parse(answered));
+    const answer = tool.output.parse(answered);
+    const json = toJson(answer);
     const isHeld = request.redeems !== undefined;
-    await complete({ error: undefined, thrown: undefined, ...(isHeld && { answer: json }) });
-    return { kind: 'answer', json: isHeld ? redeemedAnswer(json) : json };
+    const sent = isHeld ? redeemedAnswer(json) : json;
+    const { status } = factsOf(tool, answer);
+    await complete({
+      error: undefined,
+      thrown: undefined,
+      answered: { bytes: sent.length, status },
+      ...(isHeld && { answer: json }),
+    });
+    return { kind: 'answer', json: sent };
   } catch (cause) {
     if (isPending) {
       await complete({ error: undefined, thrown: undefined, isAsking: true });

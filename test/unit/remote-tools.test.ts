@@ -40,9 +40,10 @@ describe('a tool at the edge', () => {
       }),
     ]);
     rig.test.compartment.flush();
-    expect(rig.test.db.exec('SELECT tool, outcome FROM records')).toEqual([
-      { tool: 'edge_probe', outcome: 'deferred' },
-      { tool: 'edge_probe', outcome: 'answer' },
+    const bytes = JSON.stringify(answer.result.structuredContent).length;
+    expect(rig.test.db.exec('SELECT tool, outcome, bytes_out FROM records')).toEqual([
+      { tool: 'edge_probe', outcome: 'deferred', bytes_out: 0 },
+      { tool: 'edge_probe', outcome: 'answer', bytes_out: bytes },
     ]);
     expect(JSON.stringify(rig.test.lines)).not.toContain('MARKER');
   });

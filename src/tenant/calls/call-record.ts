@@ -2,7 +2,6 @@ import * as z from 'zod';
 import { sizeOfJson } from '../../json/size.ts';
 import { type LogPolicies, redactArgs, redactForLog } from '../../telemetry/redact.ts';
 import type { AnyTool } from '../../tools/remote-tool.ts';
-import type { Tool } from '../../tools/tool.ts';
 import type { SessionRow } from '../../transport-tools/session-store.ts';
 import type { CallOutcome, CallRequest, TenantPart } from '../contract/call.ts';
 import type { CallRecord } from '../records/record.ts';
@@ -33,6 +32,8 @@ export interface CallFacts {
   readonly work: number;
   readonly approval?: string | undefined;
   readonly decidedBy?: string | undefined;
+  /** The size of an answer that was sent without passing through here. */
+  readonly bytesOut?: number | undefined;
 }
 
 /** What an answer says of itself. */
@@ -51,10 +52,10 @@ export const factsWith = (rev: number, known: Partial<CallFacts>): CallFacts => 
   ...known,
 });
 
-const ownStatuses = new WeakMap<Tool, ReadonlySet<unknown>>();
+const ownStatuses = new WeakMap<AnyTool, ReadonlySet<unknown>>();
 
 /** The values of the closed lists in which a tool's answer says how it went. */
-function statusesOf(tool: Tool): ReadonlySet<unknown> {
+function statusesOf(tool: AnyTool): ReadonlySet<unknown> {
   const known = ownStatuses.get(tool);
   if (known !== undefined) return known;
   const lists = STATUS_FIELDS.map((field): unknown => tool.output.shape[field]);
@@ -64,7 +65,7 @@ function statusesOf(tool: Tool): ReadonlySet<unknown> {
 }
 
 /** The status of an answer, and what a cached answer has saved. */
-export function factsOf(tool: Tool, answer: object): AnswerFacts {
+export function factsOf(tool: AnyTool, answer: object): AnswerFacts {
   const statuses = statusesOf(tool);
   const field = STATUS_FIELDS.find((name) => statuses.has(Reflect.get(answer, name)));
   const saved: unknown = Reflect.get(answer, 'saved');
@@ -132,7 +133,7 @@ export function recordOf(
     transport: caller.transport,
     args: argsOf(request, tool),
     bytesIn: sizeOfJson(request.args),
-    bytesOut: outcome.kind === 'answer' ? outcome.json.length : 0,
+    bytesOut: outcome.kind === 'answer' ? (facts.bytesOut ?? outcome.json.length) : 0,
   };
 }
 

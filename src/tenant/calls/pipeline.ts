@@ -121,7 +121,7 @@ export class Pipeline {
 
   /** Frees the slot of a remote tool, records and logs its call. */
   completeRemoteCall(request: CallRequest, completion: RemoteCompletion): void {
-    const { slot, uses, error, thrown } = completion;
+    const { slot, uses, error, thrown, answered } = completion;
     const tool = this.#parts.catalogue.find(request.tool);
     const now = this.#parts.clock();
     this.#parts.remoteCalls.release(slot);
@@ -132,7 +132,7 @@ export class Pipeline {
       approval === undefined ? undefined : this.#approvals.complete(approval, completion, now);
     const outcome: CallOutcome =
       error === undefined ? { kind: 'answer', json: '' } : { kind: 'error', error };
-    const facts = { approval, decidedBy };
+    const facts = { approval, decidedBy, status: answered?.status ?? null, bytesOut: answered?.bytes };
     this.#end(request, tool, { kind: 'ended', outcome, facts, ...(thrown && { thrown }) });
   }
 

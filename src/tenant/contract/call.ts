@@ -155,6 +155,8 @@ export interface RemoteCompletion {
   /** What became of the requests through the tenant's connections. */
   readonly uses: readonly ConnectionUse[];
   readonly error: ToolErrorBody | undefined;
+  /** The size of the answer that the caller gets, and what the answer says of itself; undefined when there is none. */
+  readonly answered?: { readonly bytes: number; readonly status: string | null } | undefined;
   /** The answer as JSON text, for a held call: whoever asks for it again gets it. */
   readonly answer?: string | undefined;
   /** The tool has only asked its client something, and is run again when that is answered. */
