@@ -8,7 +8,18 @@ import { busyReason, describeMachine, describeUse, fileSystemOf, isBusy, Machine
 import { measureNeighbours, type NeighbourResult } from './neighbours.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
 import { type AimRow, figureRow, printAims, printLanes, printTable, ratioRow } from './report.ts';
-import { AGAINST, OURS, ourSource, RIVALS, type Rival, Servers, TOOL_NAMES, UNLIMITED } from './servers.ts';
+import {
+  AGAINST,
+  OURS,
+  ourSource,
+  RIVALS,
+  type Rival,
+  Servers,
+  TOOL_NAMES,
+  UNLIMITED,
+  WITHOUT_RECORDS_SOURCE,
+} from './servers.ts';
+import { measureTelemetry } from './telemetry.ts';
 
 /** What a guarded call costs: `npm run bench -- --help`. */
 
@@ -116,6 +127,7 @@ async function runSections(options: Options, directory: string, memory: string):
   try {
     for (const rival of options.sections.includes('writes') ? RIVAL_NAMES : []) servers.build(RIVALS[rival]);
     servers.build(ourSource(OURS));
+    if (options.sections.includes('telemetry')) servers.build(WITHOUT_RECORDS_SOURCE);
     if (options.against !== undefined) servers.build(ourSource(AGAINST, options.against));
     const watch = new MachineWatch();
     const reports: Report[] = [];
@@ -128,6 +140,7 @@ async function runSections(options: Options, directory: string, memory: string):
         console.log(`\nA guarded write dirties ${pages.toFixed(2)} database pages (npm run bench:pages).`),
       );
     }
+    if (sections.includes('telemetry')) reports.push(await measureTelemetry(servers, directory, options));
     if (sections.includes('workloads')) reports.push(await measureWorkloads(servers, directory, options));
     let endedSeconds = 0;
     if (sections.includes('neighbours')) {

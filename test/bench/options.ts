@@ -2,13 +2,13 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /** The parts of the benchmark that can be run alone. */
-export const SECTIONS = ['writes', 'workloads', 'neighbours'] as const;
+export const SECTIONS = ['writes', 'telemetry', 'workloads', 'neighbours'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export const HELP = `npm run bench -- [options]
 
 Measures what a guarded tool call costs, against a bare upsert, against other ways to build an MCP server, and
-beside a runaway neighbour. A run takes about ten minutes, and needs Linux and an idle machine.
+beside a runaway neighbour; and what records and spans add to a write. A run takes about ten minutes, and needs Linux and an idle machine.
 
   --only SECTION   ${SECTIONS.join(', ')}; may be repeated. Default: all.
   --rounds N       Rounds of interleaved slices. Default: 16.

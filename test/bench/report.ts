@@ -1,5 +1,5 @@
 import type { LaneResult } from './lane.ts';
-import { formatSpread, pairedRatios, quantile, spreadOf } from './statistics.ts';
+import { formatSpread, pairedDifferences, pairedRatios, quantile, spreadOf } from './statistics.ts';
 import { formatTable, type Row } from './table.ts';
 
 /** The tables that the benchmark prints. */
@@ -57,6 +57,21 @@ export function ratioRow(
   const what = of === 'cpu' ? 'CPU of a call' : 'calls a second';
   const value = formatSpread(spreadOf(pairedRatios(values(one), values(two))));
   return [{ figure: `${what}, ${server} / ${other}; ${load}`, value, aim }];
+}
+
+/** How much more CPU one of two lanes of the same load takes, round by round. */
+export function differenceRow(
+  results: readonly LaneResult[],
+  what: string,
+  [server, other]: readonly [string, string],
+  load: string,
+  aim: string,
+): AimRow[] {
+  const [one, two] = [find(results, server, load), find(results, other, load)];
+  if (one === undefined || two === undefined) return [];
+  const cpu = ({ slices }: LaneResult) => slices.map((slice) => slice.cpu);
+  const value = formatSpread(spreadOf(pairedDifferences(cpu(one), cpu(two))), 0);
+  return [{ figure: `CPU µs that ${what} add to a call; ${load}`, value, aim }];
 }
 
 export function figureRow(

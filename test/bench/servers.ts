@@ -43,6 +43,8 @@ export type Rival = keyof typeof RIVALS;
 /** The name of the Worker of this checkout in all tables, and of the one of `--against`. */
 export const OURS = 'bulkhead';
 export const AGAINST = 'against';
+/** The same Worker without records, which only the benchmark can build. */
+export const WITHOUT_RECORDS = 'without records';
 
 export const ourSource = (name: string, root?: string): WorkerSource => ({
   name,
@@ -50,6 +52,11 @@ export const ourSource = (name: string, root?: string): WorkerSource => ({
   entry: 'src/index.ts',
   ...(root === undefined ? {} : { root }),
 });
+
+export const WITHOUT_RECORDS_SOURCE: WorkerSource = {
+  ...worker('without-records', 'wrangler.toml'),
+  name: WITHOUT_RECORDS,
+};
 
 /** Builds Workers once each, starts them as often as needed and ends them all. */
 export class Servers {

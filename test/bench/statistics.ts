@@ -31,8 +31,17 @@ export function spreadOf(values: readonly number[]): Spread {
  * a ratio, which a ratio of two means does not achieve.
  */
 export function pairedRatios(values: readonly number[], others: readonly number[]): number[] {
+  return pairs(values, others).map(([value, other]) => value / other);
+}
+
+/** The differences of two series that were measured in the same rounds. */
+export function pairedDifferences(values: readonly number[], others: readonly number[]): number[] {
+  return pairs(values, others).map(([value, other]) => value - other);
+}
+
+function pairs(values: readonly number[], others: readonly number[]): [number, number][] {
   if (values.length !== others.length) throw new Error('the two series have different numbers of rounds');
-  return values.map((value, round) => value / (others[round] ?? Number.NaN));
+  return values.map((value, round) => [value, others[round] ?? Number.NaN]);
 }
 
 /** Such as `1.79 (1.75 to 1.84)`. */

@@ -132,6 +132,7 @@ function capnp({ directory, config }: BuiltWorker, { vars, storage }: RunOptions
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
+    (name = "internet", network = (allow = ["public", "private"])),
     (name = "disk", disk = (path = ${text(storage)}, writable = true)),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { cycle, parseAnswer, postRequest } from '../bench/connection.ts';
 import { parseOptions } from '../bench/options.ts';
-import { formatSpread, pairedRatios, quantile, spreadOf } from '../bench/statistics.ts';
+import { formatSpread, pairedDifferences, pairedRatios, quantile, spreadOf } from '../bench/statistics.ts';
 import { formatTable } from '../bench/table.ts';
 
 /** The parts of the benchmark that compute. */
@@ -17,6 +17,7 @@ describe('statistics', () => {
   test('ratios are of the same round, so a slow round cancels out', () => {
     expect(pairedRatios([2, 200, 2], [1, 100, 1])).toEqual([2, 2, 2]);
     expect(() => pairedRatios([1], [1, 2])).toThrow('different numbers of rounds');
+    expect(pairedDifferences([12, 212], [10, 200])).toEqual([2, 12]);
   });
 });
 
