@@ -3,6 +3,7 @@ import { cors } from 'hono/cors';
 import { admin } from './edge/admin/admin.ts';
 import { operatorOnly } from './edge/admin/guard.ts';
 import { deepHealth, healthOfSettings, openHealth } from './edge/admin/health.ts';
+import { memberApprovals } from './edge/admin/member-approvals.ts';
 import { memberConnections } from './edge/admin/member-connections.ts';
 import { memberTokens } from './edge/admin/member-tokens.ts';
 import { openApi } from './edge/api/openapi.ts';
@@ -58,6 +59,7 @@ export function createApp(served: Served) {
   app.route('/v1', recordsApi);
   app.route('/v1', memberConnections);
   app.route('/v1', memberTokens);
+  app.route('/v1', memberApprovals);
   app.route('/admin', admin);
   app.route(OPERATOR_HOME, operatorPages);
   app.route('/console', consolePages);

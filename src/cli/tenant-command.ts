@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { TENANT_ID } from '../tenant/contract/call.ts';
 import type { LimitChange, ListQuery, ScopeChange, TokenOptions } from './admin-client.ts';
+import { type ApprovalCommand, approvalCommand } from './approvals-command.ts';
 import {
   CONNECTION_OPTIONS,
   type ConnectionCommand,
@@ -45,6 +46,7 @@ export type TenantCommand =
   | MemberCommand
   | RecordCommand
   | ConnectionCommand
+  | ApprovalCommand
   | { name: 'list'; query: ListQuery }
   | { name: 'token'; id: string; options: TokenOptions }
   | { name: 'scopes'; id: string; tokenId: string; change: ScopeChange }
@@ -67,6 +69,12 @@ const OPTIONS = {
   'read-only': { type: 'boolean' },
   set: { type: 'string', multiple: true },
   unset: { type: 'boolean' },
+  approval: { type: 'boolean' },
+  'no-approval': { type: 'boolean' },
+  destructive: { type: 'boolean' },
+  standing: { type: 'boolean' },
+  reason: { type: 'string' },
+  data: { type: 'string' },
   prefix: { type: 'string' },
   status: { type: 'string' },
   limit: { type: 'string' },
@@ -98,6 +106,8 @@ type Values = ReturnType<typeof split>['values'];
 interface Shape {
   readonly positionals: readonly string[];
   readonly options: readonly (keyof typeof OPTIONS)[];
+  /** Further words that may follow. */
+  readonly more?: number;
 }
 const ONE_TENANT: Shape = { positionals: ['ID'], options: [] };
 const ONE_CONNECTION: Shape = { positionals: ['ID', 'NAME'], options: [] };
@@ -128,6 +138,11 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   'connection rotate': { ...ONE_CONNECTION, options: SECRET_SOURCES },
   'connection remove': ONE_CONNECTION,
   'connection rewrap': ONE_TENANT,
+  policy: {
+    positionals: ['ID'],
+    options: ['tool', 'destructive', 'approval', 'no-approval', 'unset', 'data'],
+  },
+  approvals: { positionals: ['ID'], options: ['standing', 'reason', 'data'], more: 2 },
   calls: { positionals: ['ID'], options: [...CALL_FILTERS, 'tool', 'internal', 'limit', 'follow'] },
   runs: { positionals: ['ID'], options: [...RUN_FILTERS, 'limit'] },
   trace: { positionals: ['ID', 'RUN_OR_TRACE'], options: ['limit'] },
@@ -206,6 +221,9 @@ function commandOf(
       return { name, id, memberId: tokenId };
     case 'client add':
       return { name, options: clientOptions(given) };
+    case 'policy':
+    case 'approvals':
+      return approvalCommand(name, positionals, given);
     case 'list':
       return { name, query: listQuery(given) };
     case 'token':
@@ -259,7 +277,7 @@ function requirePositionals(name: CommandName, words: readonly string[]): readon
   if (missing !== undefined) {
     throw usageError(`${missing} is missing. Write ${[name, ...wanted].join(' ')}.`);
   }
-  const surplus = words[wanted.length];
+  const surplus = words[wanted.length + (SHAPES[name].more ?? 0)];
   if (surplus !== undefined) {
     const hint = name === 'limits' ? ' (quote the star: --tool "*")' : '';
     throw usageError(`${surplus} is one argument too many. Write ${[name, ...wanted].join(' ')}${hint}.`);

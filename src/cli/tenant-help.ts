@@ -27,6 +27,8 @@ export const COMMAND_NAMES = [
   'connection rotate',
   'connection remove',
   'connection rewrap',
+  'policy',
+  'approvals',
   'calls',
   'runs',
   'trace',
@@ -182,6 +184,26 @@ const HELP: Readonly<Record<CommandName, Help>> = {
   'connection rewrap': {
     usage: 'ID',
     summary: 'encrypt all secrets with the first key of CONNECTION_KEYS',
+  },
+  policy: {
+    usage: 'ID [--tool NAME | --destructive] [--approval | --no-approval | --unset] [--data DIR]',
+    summary: 'show or set which calls a person must approve',
+    details: [
+      '--tool names a tool, or several, comma-separated or repeated; --destructive means every tool whose',
+      'annotations say that it may destroy something. --unset removes the setting of a tool.',
+      '--data DIR is the data of a local server (stdio), whose tenant is called local.',
+    ],
+  },
+  approvals: {
+    usage:
+      'ID [list | show APPROVAL_ID | approve APPROVAL_ID [--standing] | refuse APPROVAL_ID --reason TEXT]',
+    summary: 'list, show and decide the calls that wait for approval',
+    details: [
+      'show has the call in full, and what it would do: it is tried and undone.',
+      '--standing approves later calls of the same token to the same tool in the same run as well, for 8 hours.',
+      'refuse also takes back an approval that was not used, and one that stands. The agent is told TEXT.',
+      '--data DIR is the data of a local server (stdio), whose tenant is called local.',
+    ],
   },
   calls: {
     usage: 'ID [--since TIME] [--until TIME] [--outcome OUTCOME] [--tool NAME] [--key KEY] [--follow] ...',

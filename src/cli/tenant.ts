@@ -7,6 +7,8 @@ import {
   type TokenAnswer,
 } from './admin-client.ts';
 import { AdminRequests } from './admin-requests.ts';
+import { ApprovalsClient } from './approvals-client.ts';
+import { type ApprovalCommand, isApprovalCommand } from './approvals-command.ts';
 import { ConnectionsClient } from './connections-client.ts';
 import { type ConnectionCommand, isConnectionCommand } from './connections-command.ts';
 import { MemberClient } from './member-client.ts';
@@ -15,6 +17,7 @@ import { RecordsClient } from './records-client.ts';
 import { isRecordCommand, type RecordCommand } from './records-command.ts';
 import { followCalls } from './records-follow.ts';
 import { adminKey, serverAddress } from './server-address.ts';
+import { performForApprovals } from './tenant-approvals.ts';
 import { actingAs, parseTenantCommand, type TenantCommand } from './tenant-command.ts';
 import { performForConnections } from './tenant-connections.ts';
 import { tenantHelp } from './tenant-help.ts';
@@ -28,7 +31,11 @@ import { headSigner, verifiedFilesOutput, verifyFiles } from './verify-files.ts'
 
 type AdminCommand = Exclude<
   TenantCommand,
-  MemberCommand | RecordCommand | ConnectionCommand | { name: 'help' | 'list' | 'verify files' }
+  | MemberCommand
+  | RecordCommand
+  | ConnectionCommand
+  | ApprovalCommand
+  | { name: 'help' | 'list' | 'verify files' }
 >;
 
 async function perform(admin: AdminRequests, client: AdminClient, command: AdminCommand): Promise<Output> {
@@ -181,9 +188,10 @@ function stateOf(token: TokenAnswer): string {
 
 async function outputOf(
   admin: AdminRequests,
-  command: AdminCommand | MemberCommand | RecordCommand | ConnectionCommand,
+  command: AdminCommand | MemberCommand | RecordCommand | ConnectionCommand | ApprovalCommand,
 ): Promise<Output> {
   if (isMemberCommand(command)) return performForMembers(new MemberClient(admin), command);
+  if (isApprovalCommand(command)) return performForApprovals(new ApprovalsClient(admin), command);
   if (isConnectionCommand(command)) return performForConnections(new ConnectionsClient(admin), command);
   if (!isRecordCommand(command)) return perform(admin, new AdminClient(admin), command);
   const paint = painter(process.stdout.isTTY, process.env);
@@ -210,6 +218,12 @@ async function main(): Promise<void> {
     }
     if (command.name === 'verify files') {
       const output = verifiedFilesOutput(await verifyFiles(command.files, headSigner(process.env)));
+      printOutput(output);
+      return;
+    }
+    if (isApprovalCommand(command) && command.data !== undefined) {
+      const { localApprovals } = await import('./local-approvals.ts');
+      const output = await performForApprovals(localApprovals(command.data, actingAs(argv)), command);
       printOutput(output);
       return;
     }

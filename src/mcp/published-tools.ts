@@ -1,6 +1,7 @@
 import { listing, type ToolListing } from '../tools/catalogue.ts';
 import { familyOf } from '../tools/families.ts';
 import { type AnyTool, isRemoteTool } from '../tools/remote-tool.ts';
+import { tenantApproval } from '../tools/tenant/approval.ts';
 import type { Scope } from '../tools/tool.ts';
 import { RESOURCE_TOOL } from '../transport-tools/covered-by.ts';
 
@@ -85,7 +86,9 @@ export class PublishedTools {
   /** The tool of this name, if it is published and passes the filter. */
   find(name: string, filter: ToolFilter): AnyTool | undefined {
     const published = this.#published.get(name);
-    return published !== undefined && passes(filter, name) ? published.tool : undefined;
+    // What is redeemed was called by the same token, and is checked by the tenant as if it were called now.
+    const isOffered = passes(filter, name) || name === tenantApproval.name;
+    return published !== undefined && isOffered ? published.tool : undefined;
   }
 
   /**
@@ -97,10 +100,17 @@ export class PublishedTools {
   }
 }
 
-/** The filter that passes what both pass. */
-export function narrowed(filter: ToolFilter, names: readonly string[] | undefined): ToolFilter {
-  if (names === undefined) return filter;
-  return new Set(filter === undefined ? names : names.filter((name) => filter.has(name)));
+/**
+ * The filter that passes what both pass.
+ * @param holdsCalls whether calls of some tools are held: whoever may call them may redeem them
+ */
+export function narrowed(
+  filter: ToolFilter,
+  names: readonly string[] | undefined,
+  holdsCalls = false,
+): ToolFilter {
+  const both = names === undefined ? filter : new Set(names.filter((name) => passes(filter, name)));
+  return both === undefined || !holdsCalls ? both : new Set([...both, tenantApproval.name]);
 }
 
 export const passes = (filter: ToolFilter, name: string) => filter === undefined || filter.has(name);

@@ -55,6 +55,8 @@ export interface AdmittedStream {
   readonly expiresAt: number;
   /** The tools that the token is held to; undefined for all that its scopes allow. */
   readonly tools: readonly string[] | undefined;
+  /** Whether calls of some tools are held until a person approves them. */
+  readonly holdsCalls: boolean;
 }
 
 /**
@@ -256,17 +258,18 @@ export class Compartment implements CallHandler {
       // Only the operator's own API asks for it.
       if (purpose.kind === 'calls' && purpose.by === 'operator') {
         const watching = this.#listeners.initialState({ tokenId, session, purpose }, false, pipeline.rev);
-        return succeed({ state: watching, scopes: [], expiresAt: Number.MAX_SAFE_INTEGER, tools: [] });
+        const expiresAt = Number.MAX_SAFE_INTEGER;
+        return succeed({ state: watching, scopes: [], expiresAt, tools: [], holdsCalls: false });
       }
       // A stream of calls belongs to no session; what it may read is decided at each reading.
       const admission = pipeline.admit(tokenId, purpose.kind === 'calls' ? undefined : session);
       if (!admission.ok) return admission;
       if (purpose.kind === 'calls' && !this.#listeners.mayWatch(tokenId))
         return fail({ reason: 'too_many_streams' });
-      const { scopes, expiresAt, tools } = admission.value;
+      const { scopes, expiresAt, tools, holdsCalls } = admission.value;
       const mayRead = scopes.includes('blackboard:read') && tools?.includes(RESOURCE_TOOL) !== false;
       const state = this.#listeners.initialState({ tokenId, session, purpose }, mayRead, pipeline.rev);
-      return succeed({ state, scopes, expiresAt, tools });
+      return succeed({ state, scopes, expiresAt, tools, holdsCalls });
     });
   }
 

@@ -38,9 +38,10 @@ export function operatorStateOf(
   { profile, tokens, members, grants }: LoadedTenant,
   now: number,
 ): OperatorState {
-  const { status, overrides, storageQuotaBytes, callQuotas } = profile;
+  const { status, overrides, storageQuotaBytes, callQuotas, policy } = profile;
   const flat: Record<string, Value> = {};
-  flatten({ status, limits: overrides, storage_quota_bytes: storageQuotaBytes, calls: callQuotas }, '', flat);
+  const settings = { limits: overrides, storage_quota_bytes: storageQuotaBytes, calls: callQuotas };
+  flatten({ status, ...settings, approval: policy }, '', flat);
   for (const { id, label, scopes, tools, expiresAt, revokedAt } of tokens.list())
     flatten({ label, scopes, tools, expiresAt, revokedAt }, `token ${id} `, flat);
   for (const { id, name, identity, scopes, keyId, expiresAt } of members.list())

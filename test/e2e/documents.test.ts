@@ -42,6 +42,12 @@ const NOT_RUN: readonly (readonly [command: string, reason: string])[] = [
   ],
   ['npm run -s tenant -- verify --file *.ndjson.gz', 'the same'],
   ['npx wrangler r2 object get', 'it needs an account'],
+  [
+    'npm run -s tenant -- approvals umbrella show',
+    'no call of an agent is held; test/worker/approvals.test.ts holds some',
+  ],
+  ['npm run -s tenant -- approvals umbrella approve', 'the same'],
+  ['npm run -s tenant -- approvals umbrella refuse', 'the same'],
   ['psql', 'test/support/postgres/shop.ts runs the scripts that it names'],
   ['claude mcp add', 'it needs Claude Code'],
   ['npx wrangler login', 'it needs an account'],

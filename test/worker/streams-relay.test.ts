@@ -48,7 +48,7 @@ class StreamsOnly implements TenantClient {
     const socket = typeof answer === 'function' ? await answer() : answer;
     return 'reason' in socket
       ? fail({ kind: 'refused', refusal: socket })
-      : succeed({ socket, scopes: [], expiresAt: this.expiresAt });
+      : succeed({ socket, holdsCalls: false, scopes: [], expiresAt: this.expiresAt });
   }
 
   async admit(): Promise<Result<Admission, Refusal>> {
@@ -62,6 +62,7 @@ class StreamsOnly implements TenantClient {
           justRefreshed: false,
           tools: undefined,
           person: undefined,
+          holdsCalls: false,
           session: undefined,
           newest: { rev: 0, record: 0 },
         });

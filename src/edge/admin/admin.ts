@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { approvals } from './approvals.ts';
 import { clients } from './clients.ts';
 import { connections } from './connections.ts';
 import { operatorOnly } from './guard.ts';
@@ -33,6 +34,7 @@ admin.route('/', records);
 admin.route('/', usage);
 admin.route('/', metrics);
 admin.route('/', connections);
+admin.route('/', approvals);
 
 // Answered here and not by the Worker's own handler, which would log the request a second time.
 admin.all('*', () => {

@@ -30,8 +30,10 @@ export const recordOperator: MiddlewareHandler<AppEnv> = async (c, next) => {
   const isErased = c.req.method === 'DELETE' && new URL(c.req.url).pathname === `/admin/tenants/${id}`;
   const before = isErased ? undefined : await stateOf(c, id);
   await next();
+  // The tenant records a decision on a held call itself, together with it.
+  const isRecorded = /\/approvals\/[^/]+$/.test(new URL(c.req.url).pathname) && c.error === undefined;
   const code = c.error instanceof AdminRefusal ? c.error.refusal.code : undefined;
-  if (isErased) await listAction(c, { ...actionOf(c), tenant: id, code, changed: [] });
+  if (isErased || isRecorded) await listAction(c, { ...actionOf(c), tenant: id, code, changed: [] });
   else if (before !== undefined) await recordAction(c, id, actionOf(c), { before, code });
   return undefined;
 };

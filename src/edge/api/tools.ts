@@ -40,8 +40,9 @@ export async function serve(
 async function listTools(context: RequestContext): Promise<Response> {
   const admission = await context.tenant.admit();
   if (!admission.ok) return context.deny(admission.error);
+  const { scopes, tools, holdsCalls } = admission.value;
   return Response.json({
-    tools: context.isolate.restTools.list(admission.value.scopes, narrowed(undefined, admission.value.tools)),
+    tools: context.isolate.restTools.list(scopes, narrowed(undefined, tools, holdsCalls)),
   });
 }
 

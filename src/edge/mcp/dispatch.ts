@@ -2,6 +2,7 @@ import { scopeOfCompletion } from '../../mcp/completions.ts';
 import { narrowed, type PublishedTools, type ToolFilter } from '../../mcp/published-tools.ts';
 import type { SessionInfo } from '../../tenant/contract/call.ts';
 import { isForModel } from '../../tenant/contract/refusal-message.ts';
+import { tenantApproval } from '../../tools/tenant/approval.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import { type BoundServer, bindServer } from './bind-server.ts';
@@ -45,7 +46,7 @@ export async function admitFirst(
 ): Promise<Response> {
   const admission = await context.tenant.admit(context.session, isCall(message));
   if (!admission.ok) return context.deny(admission.error);
-  const { scopes, isGrant, justRefreshed, session, tools } = admission.value;
+  const { scopes, isGrant, justRefreshed, session, tools, holdsCalls } = admission.value;
   const needed = neededScope(context, message);
   if (needed !== undefined && !scopes.includes(needed)) {
     const refusal = {
@@ -57,12 +58,15 @@ export async function admitFirst(
     } as const;
     if (!isForModel(refusal) || toolNameOf(message) === undefined) return context.deny(refusal);
   }
-  const held = { ...context, toolFilter: narrowed(context.toolFilter, tools) };
+  const held = { ...context, toolFilter: narrowed(context.toolFilter, tools, holdsCalls) };
   const name = isCall(message) ? toolNameOf(message) : undefined;
-  if (name !== undefined && tools !== undefined && isolateHas(context, name) && !tools.includes(name))
+  if (name !== undefined && tools !== undefined && isolateHas(context, name) && !mayCall(tools, name))
     return context.deny({ reason: 'tool_not_allowed', tool: name });
   return respond(bindServer(held, scopes), session);
 }
+
+const mayCall = (tools: readonly string[], name: string) =>
+  tools.includes(name) || name === tenantApproval.name;
 
 const isolateHas = ({ isolate, toolFilter }: RequestContext, name: string) =>
   isolate.tools.find(name, toolFilter) !== undefined;

@@ -59,7 +59,7 @@ async function serveStream(
     relay.close();
     return new Response(null, { status: CLIENT_CLOSED_REQUEST });
   }
-  const toolFilter = narrowed(context.toolFilter, relay.tools);
+  const toolFilter = narrowed(context.toolFilter, relay.tools, relay.holdsCalls);
   const transport = new SseTransport(request.signal, relay, offersResources(toolFilter));
   // Errors are sent on the stream, whose status is known already.
   context.protocolErrors.answered(transport.response.status);

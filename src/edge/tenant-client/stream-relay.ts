@@ -37,6 +37,8 @@ export interface StreamHandler {
 export class StreamRelay {
   readonly scopes: readonly Scope[];
   readonly tools: readonly string[] | undefined;
+  /** Whether calls of some tools are held until a person approves them. */
+  readonly holdsCalls: boolean;
   readonly #tenant: TenantClient;
   readonly #session: SessionId;
   readonly #purpose: StreamPurpose;
@@ -62,10 +64,11 @@ export class StreamRelay {
   private constructor(
     tenant: TenantClient,
     { session, purpose }: Omit<StreamRequest, 'tokenId'>,
-    { socket, scopes, expiresAt, tools }: OpenedStream,
+    { socket, scopes, expiresAt, tools, holdsCalls }: OpenedStream,
   ) {
     this.scopes = scopes;
     this.tools = tools;
+    this.holdsCalls = holdsCalls;
     this.#tenant = tenant;
     this.#session = session;
     this.#purpose = purpose;

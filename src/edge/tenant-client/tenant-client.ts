@@ -37,6 +37,8 @@ export interface OpenedStream {
   readonly expiresAt: number;
   /** The tools that it is held to; undefined for all that its scopes allow. */
   readonly tools?: readonly string[] | undefined;
+  /** Whether calls of some tools are held until a person approves them. */
+  readonly holdsCalls: boolean;
 }
 
 /**
@@ -220,6 +222,8 @@ const admittedStream = z.object({
   scopes: z.array(z.string()).transform((named) => ALL_SCOPES.filter((scope) => named.includes(scope))),
   expiresAt: z.number(),
   tools: z.array(z.string()).optional(),
+  // The tenant's Durable Object still runs an older release.
+  holdsCalls: z.boolean().default(false),
 });
 
 async function openedStream(response: Response): Promise<Result<OpenedStream, StreamFailure>> {

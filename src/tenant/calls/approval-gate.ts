@@ -18,14 +18,14 @@ import type { PipelineParts } from './pipeline-parts.ts';
 /** Which calls a person must approve, and which of those may run. */
 export class ApprovalGate {
   readonly #parts: PipelineParts;
-  /** Whether any call needs approval: asked before every call. */
-  readonly #isOpen: boolean;
+  /** Whether calls of any tool need approval: asked before every call. */
+  readonly holdsCalls: boolean;
   readonly #published: ReadonlyMap<string, AnyTool>;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
     const { tools, destructive } = parts.profile.policy;
-    this.#isOpen = !destructive && !Object.values(tools).some(Boolean);
+    this.holdsCalls = destructive || Object.values(tools).some(Boolean);
     this.#published = new Map(parts.catalogue.tools.map((tool) => [tool.name, tool]));
   }
 
@@ -35,7 +35,7 @@ export class ApprovalGate {
    */
   isNeeded(tool: AnyTool, { caller }: CallRequest, { person }: Token): boolean {
     // Whoever looks at a page in person is somebody who could approve.
-    if (this.#isOpen || person !== undefined) return false;
+    if (!this.holdsCalls || person !== undefined) return false;
     const name = this.#published.has(tool.name) ? tool.name : coveredBy(tool);
     const judged = name === undefined ? undefined : this.#published.get(name);
     if (judged === undefined || !needsApproval(this.#parts.profile.policy, judged)) return false;

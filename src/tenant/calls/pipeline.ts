@@ -89,8 +89,19 @@ export class Pipeline {
         : undefined;
     const { scopes, expiresAt, isGrant, tools, person } = admitted.value;
     const justRefreshed = wasJustRefreshed(admitted.value, now);
+    const { holdsCalls } = this.#approvals;
     const newest = { rev: this.rev, record: this.#parts.records.lastId };
-    return succeed({ scopes, expiresAt, isGrant, justRefreshed, tools, person, session: info, newest });
+    return succeed({
+      scopes,
+      expiresAt,
+      isGrant,
+      justRefreshed,
+      tools,
+      person,
+      holdsCalls,
+      session: info,
+      newest,
+    });
   }
 
   /** Whether a token may call a tool now. Nothing is charged or recorded. */

@@ -115,6 +115,8 @@ export interface Admission {
   readonly tools: readonly string[] | undefined;
   /** The member who acts in person, in their own session in the console; undefined for every other token. */
   readonly person: Person | undefined;
+  /** Whether calls of some tools are held until a person approves them. */
+  readonly holdsCalls: boolean;
   /** The session that the request named. */
   readonly session: SessionInfo | undefined;
   /** The newest revision and the newest record, after which a stream begins that continues what is read next. */
