@@ -5,6 +5,8 @@ import { ALL_SCOPES } from '../../src/tools/families.ts';
 import { findChromium, launchChromium } from '../support/browser/chromium.ts';
 import { LoopbackSite } from '../support/browser/loopback-site.ts';
 import { Visit } from '../support/browser/visit.ts';
+import { CLIENTS } from '../support/clients.ts';
+import { seedConsole } from '../support/console-seed.ts';
 import { Operator, startServer, type TestServer } from '../support/server.ts';
 
 /** The pages of the console in a real browser, on one server. */
@@ -55,32 +57,7 @@ function inChromium(executablePath: string) {
       await operator.tenant(tenant);
       tokens.set(tenant, (await newToken(tenant)).token);
     }
-    const hostile = `<img src=x onerror=alert(1)>\u202E${'x'.repeat(60)}`;
-    const cell = { run_id: 'release', key: 'plan' };
-    await call('blackboard_write', { ...cell, value: { steps: ['notes'] }, by: hostile });
-    await call('blackboard_write', {
-      ...cell,
-      value: { steps: ['tag'], long: 'x'.repeat(100_000) },
-      by: 'ann',
-      tags: ['plan'],
-    });
-    await call('blackboard_write', { ...cell, value: 1, if_rev: 1 });
-    await call('blackboard_write', { kye: 'plan' });
-    await call('blackboard_write', { run_id: 'release', key: 'job/1', value: hostile });
-    await call('blackboard_claim', { run_id: 'release', prefix: 'job/', by: hostile });
-    for (let times = 0; times < 5; times++) await call('blackboard_read', cell);
-    const failure = {
-      tool: 'deploy',
-      error_type: 'LockTimeout',
-      error_message: hostile,
-      resolution: 'Wait for the lock.',
-    };
-    const { scar_id } = await call('scar_record', failure);
-    await call('scar_resolve', { scar_id, outcome: 'worked', resolution: 'Wait for the lock.' });
-    const prompt = { model: 'model-x', prompt: 'Summarise' };
-    await call('cache_get', prompt);
-    await call('cache_set', { ...prompt, response: 'x', usage: { input_tokens: 10, cost_usd: 0.25 } });
-    await call('cache_get', prompt);
+    await seedConsole(call);
     await operator.request('PATCH', '/tenants/acme/limits', { tool: 'scar_check', rate: 0.01, burst: 3 });
     for (let times = 0; times < 5; times++) await call('scar_check', { action: 'deploy' });
   });
@@ -93,9 +70,14 @@ function inChromium(executablePath: string) {
 
   async function signIn({ page }: Visit, tenant: string, token = tokens.get(tenant) ?? ''): Promise<void> {
     await page.goto(`${server.url}/console`);
-    await page.getByLabel('Token').fill(token);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await enterToken(page, token);
     await page.waitForURL(`${server.url}/console/${tenant}/calls`);
+  }
+
+  async function enterToken(page: Visit['page'], token: string): Promise<void> {
+    await page.getByText('Only look, with a token').click();
+    await page.getByLabel('Token').fill(token);
+    await page.getByLabel('Token').press('Enter');
   }
 
   /** Every page, the last ones of an expected refusal. */
@@ -147,6 +129,8 @@ function inChromium(executablePath: string) {
     await page.goto(`${server.url}/console`);
     await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the page');
+    await page.getByText('Only look, with a token').focus();
+    await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
     await page.keyboard.type(tokens.get('acme') ?? '');
     await page.keyboard.press('Enter');
@@ -192,7 +176,7 @@ function inChromium(executablePath: string) {
     await person.end();
   });
 
-  test('two tenants are side by side; the one whose token is revoked is asked to sign in again', async () => {
+  test('two tenants are side by side; whoever looks with a token that is revoked is asked to sign in again within a second', async () => {
     const person = await visit();
     const { page } = person;
     const { id, token } = await newToken('acme');
@@ -200,11 +184,12 @@ function inChromium(executablePath: string) {
     await signIn(person, 'globex');
     await page.goto(`${server.url}/console/acme/runs`);
     expect(await page.title()).toBe('Runs · acme · Bulkhead');
+    await page.locator('.live.on').waitFor();
     await operator.request('DELETE', `/tenants/acme/tokens/${id}`);
-    await page.reload();
+    // Nobody loads the page.
+    await page.getByRole('alert').waitFor({ timeout: 1000 });
     expect(await page.getByRole('alert').textContent()).toMatch(/signed out of acme/);
-    await page.getByLabel('Token').fill(tokens.get('acme') ?? '');
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await enterToken(page, tokens.get('acme') ?? '');
     await page.waitForURL(/\/acme\/runs$/);
     await page.goto(`${server.url}/console/globex/calls`);
     expect(await page.locator('.empty').textContent()).toContain('No agent has called yet');
@@ -230,6 +215,86 @@ function inChromium(executablePath: string) {
     site.page('/frame', `<iframe src="${server.url}/console/acme/calls"></iframe>`);
     await page.goto(`${site.origin()}/frame`);
     await expect.poll(() => person.faults.join()).toMatch(/frame-ancestors|X-Frame-Options/);
+    await person.end();
+  });
+
+  /** As a browser does when its person turns to another tab, which a test cannot. */
+  const setHidden = ({ page }: Visit, isHidden: boolean) =>
+    page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+
+  const keysOf = ({ page }: Visit) => page.locator('tbody .c-args').allTextContents();
+
+  test('a call of a client appears as it ends; paused, calls are counted and shown when it goes on; filters hold', async () => {
+    const person = await visit({ reducedMotion: 'reduce' });
+    const { page } = person;
+    await signIn(person, 'acme');
+    await page.locator('.live.on').waitFor();
+    const [, , connect] = CLIENTS[2] ?? [];
+    const client = await connect?.(server.url, tokens.get('acme') ?? '');
+    await client?.call('blackboard_write', { key: 'live/one', value: 1 });
+    await page.locator('tbody tr', { hasText: 'key=live/one' }).waitFor();
+    expect(await page.locator('tbody tr').first().textContent()).toContain('bulkhead-tests');
+    await page.keyboard.press('p');
+    await client?.call('blackboard_write', { key: 'live/two', value: 1 });
+    await call('blackboard_write', { key: 'live/three', value: 1 });
+    await page.getByRole('button', { name: 'Show 2 new' }).waitFor();
+    expect((await keysOf(person)).join()).not.toContain('live/t');
+    expect(await person.accessibilityFaults()).toEqual([]);
+    await page.getByRole('button', { name: 'Show 2 new' }).click();
+    expect((await keysOf(person)).slice(0, 3)).toEqual(['key=live/three', 'key=live/two', 'key=live/one']);
+    await page.goto(`${server.url}/console/acme/calls?outcome=bad&tool=blackboard_write`);
+    await page.locator('.live.on').waitFor();
+    await client?.call('blackboard_write', { key: 'live/four', value: 1 });
+    await client?.call('blackboard_write', { key: 'live/four', value: 1, if_rev: 1 });
+    await page.locator('tbody tr', { hasText: 'key=live/four' }).waitFor();
+    expect((await keysOf(person)).filter((args) => args.includes('four'))).toHaveLength(1);
+    await client?.close();
+    expect(person.faults).toEqual([]);
+    await person.end();
+  });
+
+  test('a tab in the background has no stream; it resumes, as after a break, without a gap or a double', async () => {
+    const person = await visit();
+    await signIn(person, 'acme');
+    await person.page.locator('.live.on').waitFor();
+    const closed = person.page.waitForEvent('requestfailed');
+    await setHidden(person, true);
+    expect((await closed).headers().accept).toBe('text/event-stream');
+    await call('blackboard_write', { key: 'back/one', value: 1 });
+    await setHidden(person, false);
+    await person.page.locator('tbody tr', { hasText: 'back/one' }).waitFor();
+    await server.evict('acme', 'close');
+    await call('blackboard_write', { key: 'back/two', value: 1 });
+    await person.page.locator('tbody tr', { hasText: 'back/two' }).waitFor();
+    const shown = (await keysOf(person)).filter((args) => args.includes('back/'));
+    expect(shown).toEqual(['key=back/two', 'key=back/one']);
+    await person.end();
+  });
+
+  test('a run that goes on grows, a changed cell is marked, a claim and the limits count by the clock', async () => {
+    const person = await visit();
+    const { page } = person;
+    await signIn(person, 'acme');
+    await page.locator('tbody tr', { hasText: 'back/two' }).getByRole('link').click();
+    await page.locator('.live.on').waitFor();
+    const bars = await page.locator('.waterfall li').count();
+    await call('blackboard_write', { run_id: 'grown', key: 'job/1', value: 1 });
+    await expect.poll(() => page.locator('.waterfall li').count()).toBeGreaterThan(bars);
+    await page.goto(`${server.url}/console/acme/board?board=grown`);
+    await page.locator('.live.on').waitFor();
+    await call('blackboard_claim', { run_id: 'grown', prefix: 'job/', ttl_s: 600, by: 'ann' });
+    await page.locator('tr.flash', { hasText: 'held' }).waitFor();
+    const left = page.locator('[data-left]');
+    const shown = await left.textContent();
+    expect(shown).toMatch(/10 min/);
+    await operator.request('PATCH', '/tenants/acme/limits', { tool: 'scar_lookup', rate: 0.2, burst: 5 });
+    for (let times = 0; times < 3; times++) await call('scar_lookup', {});
+    await page.goto(`${server.url}/console/acme/limits`);
+    const row = page.locator('tr', { hasText: 'scar_lookup' });
+    const before = await row.locator('.d-saved').textContent();
+    await expect.poll(() => row.locator('.d-saved').textContent()).not.toBe(before);
+    expect(person.faults).toEqual([]);
     await person.end();
   });
 }

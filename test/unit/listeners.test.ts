@@ -171,6 +171,24 @@ describe('what a stream missed', () => {
     expect(other.changes.map(({ rev }) => rev)).toEqual([1, ...missed]);
   });
 
+  test('is told of claims and releases if it is told of every change, and only then', () => {
+    const here = tenant();
+    const all = { kind: 'changes', all: true } as const;
+    const [every, one] = [here.listen(here.session(), all), here.listen(here.session('a'))];
+    here.write('a', 1);
+    const claim = { prefix: 'a', ttl_s: 60, by: 'ann' };
+    here.call('blackboard_claim', claim);
+    expect(every.changes.map(({ rev, cell }) => [rev, cell?.key])).toEqual([
+      [1, 'a'],
+      [2, 'a'],
+    ]);
+    expect(one.changes.map(({ rev }) => rev)).toEqual([1]);
+    here.test.compartment.detach(every, false);
+    here.write('b', 2);
+    const again = here.listen(here.session(), { ...all, since: 1 });
+    expect(again.changes.map(({ rev }) => rev)).toEqual([2, 3]);
+  });
+
   test('is everything, when it is too much to be told one by one', () => {
     const here = tenant();
     const session = here.session('a', 'b');

@@ -27,6 +27,7 @@ if (mark !== null) {
   let held = [];
   let heldCount = 0;
   const show = (name) => {
+    mark.hidden = false;
     mark.classList.toggle('on', name === 'Live');
     if (state.textContent !== name) state.textContent = name;
     const news = kind === 'rows' ? heldCount.toLocaleString('en') + ' new' : 'changes';
@@ -194,10 +195,9 @@ if (mark !== null) {
     if (kind === 'rows') addRows(rows);
     else if (isStale) draw();
   });
-  mark.hidden = false;
-  show('Live');
   setInterval(tick, 1000);
-  if (kind !== 'clock') {
+  if (kind === 'clock') show('Live');
+  else {
     document.addEventListener('visibilitychange', follow);
     follow();
   }

@@ -1,6 +1,7 @@
 import {
   type CellChange,
   changesSince,
+  claimsSince,
   keepsChangesSince,
   newestListChange,
 } from '../../tools/blackboard/changes.ts';
@@ -56,8 +57,11 @@ export function nextBatch(db: Database, span: Span, audience: Audience): Batch {
   const news = new Map<string, ResourceChange[]>();
   let notifications = 0;
   let upTo = head;
-  for (const change of changes) {
-    const concerned = concernedBy(db, change, listChanges.has(change.rev), audience);
+  const claims = new Set(audience.ofAll.size === 0 ? [] : claimsSince(db, from, head));
+  for (const change of [...changes, ...claims].toSorted((a, b) => a.rev - b.rev)) {
+    const concerned = claims.has(change)
+      ? concernedBy(db, change, { streams: audience.streams, ofAll: audience.ofAll })
+      : concernedBy(db, change, audience, listChanges.has(change.rev));
     for (const [session, notification] of concerned) {
       const ofSession = news.get(session);
       if (ofSession === undefined) news.set(session, [notification]);
@@ -80,12 +84,12 @@ export function nextBatch(db: Database, span: Span, audience: Audience): Batch {
   };
 }
 
-/** One notification for each session that a change concerns. */
+/** One notification for each session that a change concerns; without `ofList` it is no change of a resource. */
 function concernedBy(
   db: Database,
   change: CellChange,
-  list: boolean,
-  { streams, ofList, ofAll }: Audience,
+  { streams, ofList, ofAll }: Omit<Audience, 'ofList'> & Partial<Audience>,
+  list = false,
 ): Map<string, ResourceChange> {
   const { rev, run_id, key } = change;
   const concerned = new Map<string, ResourceChange>();
@@ -94,9 +98,11 @@ function concernedBy(
     if (state === undefined || state.rev >= rev) return;
     concerned.set(session, { ...(concerned.get(session) ?? { rev, uris: [], list: false }), ...more });
   };
-  for (const { session_id, uri } of subscribersOf(db, change, rev))
-    add(session_id, { uris: [notifiedUri({ run_id, key, uri })] });
-  if (list) for (const session of ofList) add(session, { list: true });
+  if (ofList !== undefined) {
+    for (const { session_id, uri } of subscribersOf(db, change, rev))
+      add(session_id, { uris: [notifiedUri({ run_id, key, uri })] });
+    if (list) for (const session of ofList) add(session, { list: true });
+  }
   for (const session of ofAll) add(session, { cell: { run_id, key } });
   return concerned;
 }
@@ -142,13 +148,21 @@ export function missedBy(db: Database, state: StreamState, head: number): Resour
     subscriptionsOf(db, session).map((subscription) => [cellKey(subscription), subscription]),
   );
   const all = purpose.kind === 'changes' && purpose.all === true;
-  return changes
+  const claims = all ? claimsSince(db, since, head) : [];
+  const missed = changes
     .map(({ rev, run_id, key }): ResourceChange => {
       const subscription = subscriptions.get(cellKey({ run_id, key }));
       const uris = subscription !== undefined && subscription.rev < rev ? [notifiedUri(subscription)] : [];
       return { rev, uris, list: listChanges && rev === lastList, ...(all ? { cell: { run_id, key } } : {}) };
     })
     .filter(({ uris, list, cell }) => uris.length > 0 || list || cell !== undefined);
+  const claimed = claims.map(({ rev, run_id, key }) => ({
+    rev,
+    uris: [],
+    list: false,
+    cell: { run_id, key },
+  }));
+  return [...missed, ...claimed].toSorted((a, b) => a.rev - b.rev);
 }
 
 // Neither name can contain a control character.

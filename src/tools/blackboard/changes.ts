@@ -42,3 +42,12 @@ export function newestListChange(sql: Sql, since: number): number | undefined {
   );
   return newest?.rev;
 }
+
+/** The claims and releases after `since`, up to `head`: pages show them, and no resource changes with them. */
+export const claimsSince = (sql: Sql, since: number, head: number): CellChange[] =>
+  sql.exec<CellChange>(
+    'SELECT rev, run_id, key, 0 AS listed FROM board_marks WHERE rev > ? AND rev <= ? ORDER BY rev LIMIT ?',
+    since,
+    head,
+    MAX_CHANGES,
+  );
