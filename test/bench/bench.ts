@@ -2,12 +2,23 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { countWritePages } from '../support/write-pages.ts';
+import { type Bar, barChart } from './chart.ts';
 import { measureChecked } from './checks.ts';
+import { type Chart, writePart } from './document.ts';
+import type { LaneResult } from './lane.ts';
 import { type CheckedLane, ourLane, rivalWrites } from './lanes.ts';
 import { busyReason, describeMachine, describeUse, fileSystemOf, isBusy, MachineWatch } from './machine.ts';
 import { measureNeighbours, type NeighbourResult } from './neighbours.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
-import { type AimRow, figureRow, printAims, printLanes, printTable, ratioRow } from './report.ts';
+import {
+  type AimRow,
+  figureRow,
+  printAims,
+  printLanes,
+  printTable,
+  type Report,
+  ratioRow,
+} from './report.ts';
 import {
   AGAINST,
   OURS,
@@ -19,6 +30,8 @@ import {
   UNLIMITED,
   WITHOUT_RECORDS_SOURCE,
 } from './servers.ts';
+import { spreadOf } from './statistics.ts';
+import { formatTable } from './table.ts';
 import { measureTelemetry } from './telemetry.ts';
 
 /** What a guarded call costs: `npm run bench -- --help`. */
@@ -31,9 +44,6 @@ const WRITES = [
   { name: 'write, 16 connections', connections: 16 },
   { name: 'write, 1 connection', connections: 1 },
 ];
-
-/** What a section found; it is printed at the end, unless the machine was busy. */
-type Report = () => void;
 
 /** The Workers whose guarded calls are measured: this checkout's, and that of `--against`. */
 const guarded = ({ against }: Options) => (against === undefined ? [OURS] : [OURS, AGAINST]);
@@ -60,10 +70,33 @@ async function measureWrites(servers: Servers, storage: string, options: Options
     ...ratioRow(results, 'rate', [OURS, AGAINST], load, ''),
     ...figureRow(results, [OURS, load], 'written', 'at most 28'),
   ]);
-  return () => {
-    printLanes(`Writes, storage on ${fileSystem}`, results);
-    printAims(aims);
+  const storageName = storage.startsWith(MEMORY) ? 'memory' : 'disk';
+  return {
+    print: () => {
+      printLanes(`Writes, storage on ${fileSystem}`, results);
+      printAims(aims);
+    },
+    aims: aims.map((row) => ({ ...row, figure: `${row.figure}; ${fileSystem}` })),
+    charts: [rateChart(storageName, fileSystem, results)],
   };
+}
+
+/** The calls a second of each server and load. */
+function rateChart(storageName: string, fileSystem: string, results: readonly LaneResult[]): Chart {
+  const bars = WRITES.flatMap(({ name: load }) =>
+    results
+      .filter(({ lane }) => lane.load === load && lane.server !== AGAINST)
+      .map(({ lane, slices }): Bar => {
+        const { median } = spreadOf(slices.map(({ rate }) => rate));
+        const shown = `${median.toFixed(0)} a second`;
+        return { name: `${lane.server}; ${load}`, value: median, shown, isOwn: lane.server === OURS };
+      }),
+  );
+  const title = `Guarded writes a second, storage on ${fileSystem}`;
+  const legend =
+    'bulkhead beside a bare upsert (floor) and three unguarded MCP servers, measured in alternating slices';
+  const alt = `${title}: ${bars.map(({ name, shown }) => `${name}: ${shown}`).join('; ')}.`;
+  return { name: `writes-${storageName}`, svg: barChart({ title, legend }, bars), alt };
 }
 
 async function measureWorkloads(servers: Servers, storage: string, options: Options): Promise<Report> {
@@ -89,9 +122,13 @@ async function measureWorkloads(servers: Servers, storage: string, options: Opti
       ratioRow(results, 'cpu', [OURS, AGAINST], load, ''),
     ),
   ];
-  return () => {
-    printLanes(`Kinds of calls at 16 connections, storage on ${fileSystem}`, results);
-    printAims(aims);
+  return {
+    print: () => {
+      printLanes(`Kinds of calls at 16 connections, storage on ${fileSystem}`, results);
+      printAims(aims);
+    },
+    aims,
+    charts: [],
   };
 }
 
@@ -112,14 +149,15 @@ async function measureAllNeighbours(
     }
   }
   const cpuSeconds = results.reduce((sum, result) => sum + result.cpuSeconds, 0);
-  const report = () => {
+  const aims = results.map(({ aim }) => aim);
+  const print = () => {
     printTable(
       'A calm tenant, alone and beside a runaway one of the same process',
       results.map(({ row }) => row),
     );
-    printAims(results.map(({ aim }) => aim));
+    printAims(aims);
   };
-  return { report, cpuSeconds };
+  return { report: { print, aims, charts: [] }, cpuSeconds };
 }
 
 async function runSections(options: Options, directory: string, memory: string): Promise<void> {
@@ -136,9 +174,9 @@ async function runSections(options: Options, directory: string, memory: string):
       reports.push(await measureWrites(servers, directory, options));
       if (options.tmpfs) reports.push(await measureWrites(servers, memory, options));
       const { pages } = countWritePages(PAGES_WARM, PAGES_COUNTED);
-      reports.push(() =>
-        console.log(`\nA guarded write dirties ${pages.toFixed(2)} database pages (npm run bench:pages).`),
-      );
+      const sentence = `A guarded write dirties ${pages.toFixed(2)} database pages (npm run bench:pages).`;
+      const row = { figure: 'database pages that a write dirties', value: pages.toFixed(2), aim: '' };
+      reports.push({ print: () => console.log(`\n${sentence}`), aims: [row], charts: [] });
     }
     if (sections.includes('telemetry')) reports.push(await measureTelemetry(servers, directory, options));
     if (sections.includes('workloads')) reports.push(await measureWorkloads(servers, directory, options));
@@ -150,11 +188,15 @@ async function runSections(options: Options, directory: string, memory: string):
     }
     const use = watch.use(servers.pids, endedSeconds);
     if (isBusy(use) && refuse(describeUse(use), options)) return;
-    for (const report of reports) report();
-    console.log(
-      `\nMedians of ${options.rounds} rounds with their quartiles; rivals have ${TOOL_NAMES.length} tools.`,
-    );
-    console.log(`${describeMachine()}; ${describeUse(use)}.`);
+    for (const { print } of reports) print();
+    const how = `Medians of ${options.rounds} rounds with their quartiles; rivals have ${TOOL_NAMES.length} tools.`;
+    const where = `${describeMachine()}; ${describeUse(use)}.`;
+    console.log(`\n${how}\n${where}`);
+    if (options.docs) {
+      const table = formatTable(reports.flatMap(({ aims }) => aims));
+      const charts = reports.flatMap((report) => report.charts);
+      writePart('calls', charts, `${table}\n\n${how} ${where}`);
+    }
   } finally {
     await servers.stop();
   }

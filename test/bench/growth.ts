@@ -1,11 +1,12 @@
 /**
  * Measures how the time of each tool grows with what a tenant stores: the tenant's core on `node:sqlite`, on a file.
  *
- *     npm run bench:growth -- --sizes 1000,10000,100000,1000000 [--keep <directory>] [--only <text>]
+ *     npm run bench:growth -- --sizes 1000,10000,100000,1000000 [--keep <directory>] [--only <text>] [--docs]
  *
  * Prints the lower quartile of the time of a whole call in microseconds, and for each size the ratio to the smallest. A call is too short
  * for the processor's clock, so other processes disturb the figures. With
- * `--keep` the filled databases stay in the directory and are used again; what is measured is a copy.
+ * `--keep` the filled databases stay in the directory and are used again; what is measured is a copy. `--docs` writes the figures
+ * and their charts into docs/figures.md and docs/figures.
  */
 import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,12 +16,15 @@ import { openDatabase } from '../../src/local/database.ts';
 import { createdCompartment, openCompartment } from '../support/compartment.ts';
 import { type Call, fill } from '../support/growth-fill.ts';
 import { OPERATIONS, type Operation } from '../support/growth-operations.ts';
+import { documentGrowth } from './growth-document.ts';
+import { MachineWatch } from './machine.ts';
 
 const { values: options } = parseArgs({
   options: {
     sizes: { type: 'string', default: '1000,10000,100000,1000000' },
     keep: { type: 'string' },
     only: { type: 'string', default: '' },
+    docs: { type: 'boolean', default: false },
   },
 });
 const sizes = options.sizes.split(',').map(Number);
@@ -100,6 +104,7 @@ function fillOnce(size: number): void {
 }
 
 const results = new Map<string, number[]>();
+const watch = new MachineWatch();
 for (const size of sizes) {
   fillOnce(size);
   const copy = join(directory, 'measured.db');
@@ -134,4 +139,5 @@ for (const [name, micros] of results)
     name,
     micros.map((time) => `${time.toFixed(0)} (${(time / (micros[0] ?? time)).toFixed(1)}x)`),
   );
+if (options.docs) documentGrowth(sizes, results, watch.use([], 0));
 if (options.keep === undefined) rmSync(directory, { recursive: true });

@@ -14,6 +14,7 @@ beside a runaway neighbour; and what records and spans add to a write. A run tak
   --rounds N       Rounds of interleaved slices. Default: 16.
   --no-tmpfs       Do not measure writes a second time with the storage in memory (/dev/shm).
   --against DIR    Also measure the Worker of another checkout, which has its node_modules.
+  --docs           Write the figures and their charts into docs/figures.md and docs/figures.
   --quick          A smoke run: two short rounds. Its figures mean nothing.
   --anyway         Print the figures although other processes use the machine.
   --help           Print this text.
@@ -30,6 +31,7 @@ export interface Options {
   readonly tmpfs: boolean;
   /** The root of another checkout. */
   readonly against: string | undefined;
+  readonly docs: boolean;
   readonly anyway: boolean;
 }
 
@@ -50,6 +52,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
       tmpfs: { type: 'boolean', default: true },
       against: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      docs: { type: 'boolean', default: false },
       anyway: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -67,6 +70,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     neighbourMs: values.quick ? 1500 : 5000,
     tmpfs: values.tmpfs,
     against: values.against === undefined ? undefined : resolve(values.against),
+    docs: values.docs,
     anyway: values.anyway,
   };
 }

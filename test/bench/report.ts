@@ -1,3 +1,4 @@
+import type { Chart } from './document.ts';
 import type { LaneResult } from './lane.ts';
 import { formatSpread, pairedDifferences, pairedRatios, quantile, spreadOf } from './statistics.ts';
 import { formatTable, type Row } from './table.ts';
@@ -36,6 +37,13 @@ export interface AimRow extends Row {
 
 export function printAims(rows: readonly AimRow[]): void {
   if (rows.length > 0) console.log(`\n${formatTable(rows)}`);
+}
+
+/** What a section found; it is printed at the end, unless the machine was busy. */
+export interface Report {
+  readonly print: () => void;
+  readonly aims: readonly AimRow[];
+  readonly charts: readonly Chart[];
 }
 
 /** Looks up a lane's result; a lane that was not measured gives no row. */

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { measureChecked } from './checks.ts';
 import { type CheckedLane, ourLane } from './lanes.ts';
 import type { Options } from './options.ts';
-import { type AimRow, differenceRow, printAims, printLanes } from './report.ts';
+import { type AimRow, differenceRow, printAims, printLanes, type Report } from './report.ts';
 import { OURS, type Servers, UNLIMITED, WITHOUT_RECORDS } from './servers.ts';
 
 /** What records and spans cost a guarded write: one Worker with both switched, in slices that alternate. */
@@ -15,11 +15,7 @@ const LOADS = [
 ];
 
 /** @returns prints what was found */
-export async function measureTelemetry(
-  servers: Servers,
-  storage: string,
-  options: Options,
-): Promise<() => void> {
+export async function measureTelemetry(servers: Servers, storage: string, options: Options): Promise<Report> {
   const collector = await Collector.start();
   try {
     const started = [
@@ -42,10 +38,11 @@ export async function measureTelemetry(
       ...differenceRow(results, 'records', [OURS, WITHOUT_RECORDS], load, 'at most 80'),
       ...differenceRow(results, 'spans', [WITH_SPANS, OURS], load, 'at most 15'),
     ]);
-    return () => {
+    const print = () => {
       printLanes('A write with records and spans switched', results);
       printAims(aims);
     };
+    return { print, aims, charts: [] };
   } finally {
     collector.stop();
   }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { barChart, growthChart } from '../bench/chart.ts';
 import { cycle, parseAnswer, postRequest } from '../bench/connection.ts';
+import { replacePart } from '../bench/document.ts';
 import { parseOptions } from '../bench/options.ts';
 import { formatSpread, pairedDifferences, pairedRatios, quantile, spreadOf } from '../bench/statistics.ts';
 import { formatTable } from '../bench/table.ts';
@@ -35,6 +37,35 @@ test('a table is aligned Markdown, with the headings of all rows', () => {
       '| long text |     | 2   |',
     ].join('\n'),
   );
+});
+
+describe('documents', () => {
+  test('a part is replaced, however often, and what is around it stays', () => {
+    const page = 'a\n<!-- measured: calls -->\n\n<!-- end: calls -->\nb';
+    const written = replacePart(page, 'calls', '1\n');
+    expect(written).toBe('a\n<!-- measured: calls -->\n\n1\n\n<!-- end: calls -->\nb');
+    expect(replacePart(written, 'calls', '1')).toBe(written);
+    expect(() => replacePart(page, 'growth', '')).toThrow('has no part "growth"');
+  });
+
+  test('a chart says every value as text, and names are escaped', () => {
+    const head = { title: 'Calls', legend: 'a & b' };
+    const bars = barChart(head, [
+      { name: '<ours>', value: 2, shown: '2 a second', isOwn: true },
+      { name: 'other', value: 1, shown: '1 a second', isOwn: false },
+    ]);
+    for (const text of [
+      '&lt;ours&gt;',
+      '2 a second',
+      '1 a second',
+      'Calls: a &amp; b',
+      'width="460.0"',
+      'width="230.0"',
+    ])
+      expect(bars).toContain(text);
+    const growth = growthChart(head, 2_000, [{ name: 'read', from: 100, to: 2_500 }]);
+    expect(growth).toContain('0.10 → 2.5 ms');
+  });
 });
 
 describe('options', () => {
