@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /** Converts a Zod schema to JSON Schema (draft 2020-12) without `$ref`, because some clients do not resolve references. */
-export function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): Record<string, unknown> {
+export function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
     io,
     reused: 'inline',

@@ -63,7 +63,16 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'transport-tools',
     ...EDGE_HTTP,
   ],
-  'edge/api': ['tenant/records', 'remote', 'edge/tenant-client', 'edge/auth', 'edge/http', ...EDGE_HTTP],
+  // The document of plain HTTP describes what a token of the tenant may administer.
+  'edge/api': [
+    'edge/admin',
+    'tenant/records',
+    'remote',
+    'edge/tenant-client',
+    'edge/auth',
+    'edge/http',
+    ...EDGE_HTTP,
+  ],
   'edge/oauth': ['edge/auth', 'edge/http', ...EDGE_HTTP],
   'edge/admin': [
     'edge/tenant-client',

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { createApp } from '../../src/app.ts';
 import { catalogue } from '../../src/catalogue.ts';
 import { RECORD_PATHS } from '../../src/edge/api/record-paths.ts';
+import { createServer } from '../../src/mcp/server.ts';
 import { READERS } from '../../src/tenant/records/reading/readers.ts';
 import { asksNothing } from '../../src/tools/remote-tool.ts';
 import { jsonOf, send } from '../support/http.ts';
@@ -26,7 +28,7 @@ describe('GET /openapi.json', () => {
     const { openapi, info, paths } = await document();
     expect(openapi).toMatch(/^3\.1\.\d+$/);
     expect(info).toMatchObject({ title: 'Bulkhead', version: expect.any(String) });
-    expect(Object.keys(paths)).toEqual([
+    expect(Object.keys(paths).filter((path) => !path.startsWith('/v1/connections'))).toEqual([
       '/v1/tools',
       ...served.map((tool) => `/v1/tools/${tool.name}`),
       ...RECORD_PATHS.map(({ path }) => `/v1${path.replace(/:(.*)/, '{$1}')}`),
@@ -50,6 +52,30 @@ describe('GET /openapi.json', () => {
     }
   });
 
+  test('has every route of /v1, with its methods, and no other', async () => {
+    const { paths } = await document();
+    const described = Object.entries<Answer>(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const routes = createApp({ catalogue, serve: createServer })
+      .routes.filter(({ path }) => path.startsWith('/v1/') && !path.includes('*'))
+      .map(({ method, path }) => ({ method, path: path.replaceAll(/:(\w+)/g, '{$1}') }));
+    const serves = (route: { method: string; path: string }, [method, path]: readonly string[]) =>
+      ['ALL', method].includes(route.method) &&
+      (route.path === path || (route.path === '/v1/tools/{name}' && path?.startsWith('/v1/tools/')));
+    expect(routes.length).toBeGreaterThan(10);
+    for (const route of routes)
+      expect(
+        described.some((one) => serves(route, one.split(' '))),
+        JSON.stringify(route),
+      ).toBe(true);
+    for (const one of described)
+      expect(
+        routes.some((route) => serves(route, one.split(' '))),
+        one,
+      ).toBe(true);
+  });
+
   test('holds together: every reference leads somewhere, every operation has an id of its own', async () => {
     const whole = await document();
     const ids: unknown[] = [];
@@ -65,7 +91,9 @@ describe('GET /openapi.json', () => {
       if ('in' in node && 'schema' in node) expect(['query', 'header', 'path', 'cookie']).toContain(node.in);
     }
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids).toHaveLength(served.length + RECORD_PATHS.length + 1);
+    expect(ids).toHaveLength(
+      Object.values<Answer>(whole.paths).reduce((sum, methods) => sum + Object.keys(methods).length, 0),
+    );
     for (const operation of Object.values<Answer>(whole.paths).flatMap((path) =>
       Object.values<Answer>(path),
     )) {

@@ -1,51 +1,13 @@
-import * as z from 'zod';
-import { endpointProblem, MAX_URL_CHARS, parseDestination } from '../../connections/http/destination.ts';
-import { canCarrySecret, isSecretValue } from '../../connections/http/headers.ts';
+import { endpointProblem, parseDestination } from '../../connections/http/destination.ts';
 import { importSigningKey } from '../../connections/oauth/client-assertion.ts';
 import { type Credential, credentialText } from '../../connections/oauth/credential.ts';
-import {
-  clientOf,
-  credentialFields,
-  credentialOf,
-  credentialProblem,
-  oauthSettings,
-} from '../../connections/oauth/settings.ts';
+import { clientOf, credentialOf, credentialProblem } from '../../connections/oauth/settings.ts';
 import type { OAuthClient } from '../../tenant/contract/access-token.ts';
 import { HEADER_OF_TOKENS, type HttpTarget } from '../../tenant/contract/connection.ts';
+import type { NewHttpConnection } from './connection-schemas.ts';
 import { AdminRefusal, type Ctx } from './refusals.ts';
 
-/** What is sent to set up a connection or to change its secret, and what it is checked for. */
-
-const MAX_SECRET_CHARS = 8192;
-
-const secretValue = z
-  .string()
-  .max(MAX_SECRET_CHARS)
-  .refine(isSecretValue, { error: 'must be the value of a header: visible ASCII characters and spaces' });
-const newHttpConnection = z.strictObject({
-  kind: z.literal('http'),
-  url: z.string().max(MAX_URL_CHARS),
-  header: z
-    .string()
-    .refine(canCarrySecret, { error: 'must be the name of a header that can carry a secret' })
-    .optional()
-    .describe('The header whose value is `secret`. It is left out with `oauth`.'),
-  secret: secretValue.optional(),
-  oauth: oauthSettings.optional().describe('How access tokens are got, instead of `header` and `secret`.'),
-  allow_internal: z.boolean().default(false).describe('For the operator only.'),
-});
-const newPostgresConnection = z.strictObject({ kind: z.literal('postgres'), database: z.string() });
-export const newConnection = z.discriminatedUnion('kind', [newHttpConnection, newPostgresConnection], {
-  error: 'must have a kind, http or postgres',
-});
-export type NewHttpConnection = z.output<typeof newHttpConnection>;
-export type NewPostgresConnection = z.output<typeof newPostgresConnection>;
-
-export const newSecret = z.strictObject({
-  secret: secretValue.optional().describe('Of a connection with a header.'),
-  ...credentialFields,
-});
-export type NewSecret = z.output<typeof newSecret>;
+/** What is sent to set up a connection or to change its secret: what it must be besides its form. */
 
 const invalid = (field: string, problem: string) =>
   new AdminRefusal(400, 'invalid_input', `${field}: ${problem}`, field);

@@ -24,15 +24,13 @@ import {
 import { ToolError } from '../../tools/errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { accessTokensOf } from '../tenant-client/access-tokens.ts';
+import { httpConnectionOf, oauthJson, requireFit } from './connection-bodies.ts';
 import {
-  httpConnectionOf,
   type NewPostgresConnection,
   type NewSecret,
   newConnection,
   newSecret,
-  oauthJson,
-  requireFit,
-} from './connection-bodies.ts';
+} from './connection-schemas.ts';
 import { AdminRefusal, bodyOf, type Ctx, isoTime, resultOf, tenantOf } from './refusals.ts';
 
 /**

@@ -6,6 +6,7 @@ import { describeFamily, familyOf } from '../../tools/families.ts';
 import { jsonSchema } from '../../tools/json-schema.ts';
 import { type AnyTool, asksNothing, isRemoteTool } from '../../tools/remote-tool.ts';
 import { VERSION } from '../../version.ts';
+import { connectionPaths } from '../admin/connections-openapi.ts';
 import { STATUS_OF_CODE } from '../http/http-errors.ts';
 import { LAST_EVENT_ID, recordPaths } from './records-openapi.ts';
 
@@ -29,8 +30,9 @@ const REFUSALS = {
   400: ['parse_error', 'invalid_request'],
   401: ['unauthorized', 'invalid_token'],
   403: ['insufficient_scope', 'tool_not_allowed', 'suspended', 'origin_not_allowed'],
-  404: ['unknown_tool'],
+  404: ['unknown_tool', 'not_found'],
   408: ['request_timeout'],
+  409: ['conflict'],
   413: [],
   415: ['media_type'],
   429: ['quota_exceeded', 'too_many_requests', 'too_many_streams'],
@@ -46,6 +48,7 @@ const MEANING: Readonly<Record<keyof typeof REFUSALS, string>> = {
   403: 'The token does not allow this. `insufficient_scope` names the missing scope.',
   404: 'The tool, or a handle that was given, does not exist.',
   408: 'The body was not received in time. Send it again.',
+  409: 'The request does not fit what is stored, or what is set for the deployment. `detail` says what to do.',
   413: 'The body or a value is too large. `limit` is the maximum.',
   415: 'The body is not application/json.',
   429: 'Too many calls. Wait `retry_after_ms` or Retry-After, then repeat. A quota of calls begins anew at `resets_at`.',
@@ -54,8 +57,9 @@ const MEANING: Readonly<Record<keyof typeof REFUSALS, string>> = {
   507: 'The storage quota is used up. Delete or invalidate entries first.',
 };
 type Status = keyof typeof REFUSALS;
-const STATUSES: readonly Status[] = [400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 507];
+const STATUSES: readonly Status[] = [400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503, 507];
 const OF_CATALOGUE: readonly Status[] = [401, 403, 429, 500, 503];
+const OF_CONNECTIONS: readonly Status[] = [400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503];
 const OF_RECORDS: readonly Status[] = [400, 401, 403, 404, 429, 500, 503];
 
 function refusal(status: Status) {
@@ -107,7 +111,7 @@ function callOf(tool: AnyTool) {
         description: mayWait ? WAITED : 'The answer.',
         content: json(jsonSchema(tool.output, 'output')),
       },
-      ...refusals(STATUSES.filter((status) => status !== 507 || grows)),
+      ...refusals(STATUSES.filter((status) => status !== 409 && (status !== 507 || grows))),
     },
   };
 }
@@ -162,11 +166,13 @@ function document() {
     tags: [
       ...families.map((name) => ({ name, description: describeFamily(name) })),
       { name: 'records', description: 'What every agent of the tenant did.' },
+      { name: 'connections', description: "How tools reach the tenant's own systems." },
     ],
     paths: {
       '/v1/tools': { get: CATALOGUE },
       ...Object.fromEntries(calls),
       ...recordPaths(refusals(OF_RECORDS)),
+      ...connectionPaths(refusals(OF_CONNECTIONS)),
     },
     components: {
       securitySchemes: {
