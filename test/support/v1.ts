@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { problemSchema } from '../../src/edge/api/openapi.ts';
+import { problemSchema } from '../../src/edge/api/problem-schema.ts';
 import { jsonOf, type Sent, send } from './http.ts';
 import type { Answer } from './tenant.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { problemSchema } from '../../src/edge/api/openapi.ts';
+import { problemSchema } from '../../src/edge/api/problem-schema.ts';
 import { toolErrorProblem } from '../../src/edge/http/http-errors.ts';
 import { ERROR_CODES, type ToolErrorBody } from '../../src/tools/errors.ts';
 

@@ -1,11 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { catalogue } from '../../src/catalogue.ts';
+import {
+  approvalsAnswer,
+  issuedAnswer,
+  tokenAnswer,
+  tokensAnswer,
+} from '../../src/edge/admin/member-openapi.ts';
 import { RECORD_PATHS } from '../../src/edge/api/record-paths.ts';
 import { createServer } from '../../src/mcp/server.ts';
 import { READERS } from '../../src/tenant/records/reading/readers.ts';
 import { asksNothing } from '../../src/tools/remote-tool.ts';
-import { jsonOf, send } from '../support/http.ts';
+import { jsonOf, newTenantId, operate, send } from '../support/http.ts';
 import type { Answer } from '../support/tenant.ts';
 
 const served = catalogue.tools.filter(asksNothing);
@@ -28,7 +34,9 @@ describe('GET /openapi.json', () => {
     const { openapi, info, paths } = await document();
     expect(openapi).toMatch(/^3\.1\.\d+$/);
     expect(info).toMatchObject({ title: 'Bulkhead', version: expect.any(String) });
-    expect(Object.keys(paths).filter((path) => !path.startsWith('/v1/connections'))).toEqual([
+    expect(
+      Object.keys(paths).filter((path) => !/^\/v1\/(?:connections|tokens|approvals)/.test(path)),
+    ).toEqual([
       '/v1/tools',
       ...served.map((tool) => `/v1/tools/${tool.name}`),
       ...RECORD_PATHS.map(({ path }) => `/v1${path.replace(/:(.*)/, '{$1}')}`),
@@ -74,6 +82,28 @@ describe('GET /openapi.json', () => {
         routes.some((route) => serves(route, one.split(' '))),
         one,
       ).toBe(true);
+  });
+
+  test('says what the answers about tokens and approvals are', async () => {
+    const tenant = newTenantId();
+    await operate('POST', '/tenants', { id: tenant });
+    const scopes = ['tokens:write', 'approvals:write', 'cache:read', 'cache:write'];
+    const { token } = await operate('POST', `/tenants/${tenant}/tokens`, { scopes });
+    const ask = async (method: string, path: string, body?: object) => {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+      return jsonOf(await send(`/v1${path}`, { method, headers, ...sent }));
+    };
+    const issued = issuedAnswer.parse(
+      await ask('POST', '/tokens', { scopes: ['cache:read', 'cache:write'], tools: ['cache_lookup'] }),
+    );
+    const path = `/tokens/${issued.token_id}`;
+    expect(tokenAnswer.parse(await ask('PATCH', path, { remove: ['cache:write'] })).scopes).toEqual([
+      'cache:read',
+    ]);
+    expect(tokenAnswer.parse(await ask('DELETE', path)).revoked_at).not.toBeNull();
+    expect(tokensAnswer.parse(await ask('GET', '/tokens')).tokens).toHaveLength(2);
+    expect(approvalsAnswer.parse(await ask('GET', '/approvals'))).toEqual({ approvals: [], standing: [] });
   });
 
   test('holds together: every reference leads somewhere, every operation has an id of its own', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { catalogue } from '../../src/catalogue.ts';
-import { problemSchema } from '../../src/edge/api/openapi.ts';
+import { problemSchema } from '../../src/edge/api/problem-schema.ts';
 import { COALESCE_MS } from '../../src/telemetry/coalesce.ts';
 import { blackboardWrite } from '../../src/tools/blackboard/write.ts';
 import { asksNothing } from '../../src/tools/remote-tool.ts';

@@ -1,7 +1,5 @@
-import type * as z from 'zod';
 import { CONNECTION_NAME } from '../../tenant/contract/connection.ts';
 import { CONNECTIONS_SCOPE } from '../../tools/families.ts';
-import { jsonSchema } from '../../tools/json-schema.ts';
 import {
   connectionAnswer,
   connectionsAnswer,
@@ -10,16 +8,9 @@ import {
   rewrapAnswer,
   testAnswer,
 } from './connection-schemas.ts';
+import { type Described, operationsOf, pathParameter } from './operation.ts';
 
 /** The part of the OpenAPI document that is about the connections of a tenant. */
-
-interface Described {
-  readonly id: string;
-  readonly summary: string;
-  readonly description: string;
-  readonly body?: z.ZodType;
-  readonly answer: z.ZodType;
-}
 
 const LIST: Described = {
   id: 'list_connections',
@@ -61,32 +52,14 @@ const REWRAP: Described = {
   answer: rewrapAnswer,
 };
 
-const json = (schema: unknown) => ({ 'application/json': { schema } });
-const NAME = {
-  name: 'name',
-  in: 'path',
-  required: true,
-  description: 'The name by which tools know the connection.',
-  schema: { type: 'string', pattern: CONNECTION_NAME.source },
-};
+const NAME = pathParameter('name', 'The name by which tools know the connection.', {
+  type: 'string',
+  pattern: CONNECTION_NAME.source,
+});
 
 /** @param refusals the responses of a request that is refused */
 export function connectionPaths(refusals: object) {
-  const operation = ({ id, summary, description, body, answer }: Described, parameters: object[] = []) => ({
-    operationId: id,
-    tags: ['connections'],
-    summary,
-    description,
-    security: [{ token: [CONNECTIONS_SCOPE] }],
-    parameters: [{ $ref: '#/components/parameters/traceparent' }, ...parameters],
-    ...(body === undefined
-      ? {}
-      : { requestBody: { required: true, content: json(jsonSchema(body, 'input')) } }),
-    responses: {
-      200: { description: 'The answer.', content: json(jsonSchema(answer, 'output')) },
-      ...refusals,
-    },
-  });
+  const operation = operationsOf('connections', CONNECTIONS_SCOPE, refusals);
   return {
     '/v1/connections': { get: operation(LIST) },
     '/v1/connections/rewrap': { post: operation(REWRAP) },

@@ -16,7 +16,7 @@ import { issuedJson, listedTokens, newToken, tokenJson } from './tokens.ts';
  * narrowed: what it can do more is the operator's to say.
  */
 
-const narrowing = z
+export const narrowing = z
   .strictObject({
     remove: z.array(z.enum(ALL_SCOPES)).max(ALL_SCOPES.length).default([]),
     tools: z.array(z.string().min(1).max(64)).min(1).max(100).optional(),

@@ -1,29 +1,17 @@
-import * as z from 'zod';
 import { catalogue } from '../../catalogue.ts';
 import { listing } from '../../tools/catalogue.ts';
-import { ERROR_CODES, toolErrorSchema } from '../../tools/errors.ts';
+import { ERROR_CODES } from '../../tools/errors.ts';
 import { describeFamily, familyOf } from '../../tools/families.ts';
 import { jsonSchema } from '../../tools/json-schema.ts';
 import { type AnyTool, asksNothing, isRemoteTool } from '../../tools/remote-tool.ts';
 import { VERSION } from '../../version.ts';
 import { connectionPaths } from '../admin/connections-openapi.ts';
+import { approvalPaths, tokenPaths } from '../admin/member-openapi.ts';
 import { STATUS_OF_CODE } from '../http/http-errors.ts';
+import { problemSchema } from './problem-schema.ts';
 import { LAST_EVENT_ID, recordPaths } from './records-openapi.ts';
 
 /** The OpenAPI 3.1 description of the plain HTTP interface, derived from the schemas that validate its calls. */
-
-/** The problem details (RFC 9457) that this server sends for every error. */
-export const problemSchema = toolErrorSchema
-  .omit({ message: true })
-  .extend({
-    type: z.literal('about:blank'),
-    title: z.string().describe('The reason phrase of the status.'),
-    status: z.int(),
-    detail: toolErrorSchema.shape.message,
-    code: z.string().describe('A word for programs. Each status lists the codes that it has.'),
-    retryable: toolErrorSchema.shape.retryable.optional(),
-  })
-  .loose();
 
 /** The codes of requests that are refused before a tool runs, by status. */
 const REFUSALS = {
@@ -59,7 +47,7 @@ const MEANING: Readonly<Record<keyof typeof REFUSALS, string>> = {
 type Status = keyof typeof REFUSALS;
 const STATUSES: readonly Status[] = [400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503, 507];
 const OF_CATALOGUE: readonly Status[] = [401, 403, 429, 500, 503];
-const OF_CONNECTIONS: readonly Status[] = [400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503];
+const OF_ADMINISTRATION: readonly Status[] = [400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503];
 const OF_RECORDS: readonly Status[] = [400, 401, 403, 404, 429, 500, 503];
 
 function refusal(status: Status) {
@@ -166,13 +154,17 @@ function document() {
     tags: [
       ...families.map((name) => ({ name, description: describeFamily(name) })),
       { name: 'records', description: 'What every agent of the tenant did.' },
+      { name: 'tokens', description: 'The tokens of the tenant, for a token with `tokens:write`.' },
+      { name: 'approvals', description: "Calls that wait for a person's yes." },
       { name: 'connections', description: "How tools reach the tenant's own systems." },
     ],
     paths: {
       '/v1/tools': { get: CATALOGUE },
       ...Object.fromEntries(calls),
       ...recordPaths(refusals(OF_RECORDS)),
-      ...connectionPaths(refusals(OF_CONNECTIONS)),
+      ...connectionPaths(refusals(OF_ADMINISTRATION)),
+      ...tokenPaths(refusals(OF_ADMINISTRATION)),
+      ...approvalPaths(refusals(OF_ADMINISTRATION)),
     },
     components: {
       securitySchemes: {
