@@ -2,6 +2,7 @@ import { METRICS, type MetricName } from '../telemetry/metrics/metrics.ts';
 import type { Added, ReportedAnchor, TenantReport } from '../telemetry/metrics/report.ts';
 import { parseTenantId } from '../tenant/contract/call.ts';
 import type { Database } from '../tenant/storage/database.ts';
+import { type Activity, type ActivityQuery, ActivityRows } from './activity-rows.ts';
 import { type ClosedLabels, OTHER } from './labels.ts';
 import { type Series, toPrometheus } from './prometheus.ts';
 
@@ -15,6 +16,20 @@ const MAX_ADDED = 2000;
 /** Rows that are read for the text. Closed labels make fewer. */
 const MAX_ROWS = 100_000;
 const TEXT_AGE_MS = 10_000;
+
+/** Kinds of refusals that a summary names. */
+const MAX_REFUSALS = 20;
+
+/** A summary of all series, since the metrics began. */
+export interface MeterTotals {
+  readonly openStreams: number;
+  readonly waiters: number;
+  readonly counters: Readonly<
+    Record<'recordsDropped' | 'spansExported' | 'spansDropped' | 'spansFailed', number>
+  >;
+  /** What the edge has refused, the most frequent first. */
+  readonly refusals: readonly { readonly status: string; readonly code: string; readonly times: number }[];
+}
 
 type SeriesRow = { metric: string; tenant: string; labels: string; sums: string };
 type TenantRow = {
@@ -35,16 +50,20 @@ export class MeterRows {
   readonly #db: Database;
   readonly #labels: ClosedLabels;
   readonly #clock: () => number;
+  readonly #activity: ActivityRows;
   #text: { readonly at: number; readonly text: string } | undefined;
 
   constructor(db: Database, labels: ClosedLabels, clock: () => number) {
     this.#db = db;
     this.#labels = labels;
     this.#clock = clock;
+    this.#activity = new ActivityRows(db, clock);
   }
 
-  addTenant({ tenant, added, gauges, anchor }: TenantReport): void {
+  addTenant(report: TenantReport): void {
+    const { tenant, added, gauges, anchor } = report;
     this.#db.transaction(() => {
+      this.#activity.add(report);
       const name = this.#nameOf(tenant);
       this.#add(added, name);
       this.#add([{ metric: 'bulkhead_reports_total', labels: ['tenant'], sums: [1] }], name);
@@ -74,6 +93,7 @@ export class MeterRows {
   forget(tenant: string): void {
     this.#db.transaction(() => {
       this.#db.exec('DELETE FROM anchors WHERE tenant = ?', tenant);
+      this.#activity.forget(tenant);
       this.#drop(tenant);
     });
     this.#text = undefined;
@@ -86,6 +106,47 @@ export class MeterRows {
       tenant,
     );
     return row;
+  }
+
+  /** See `ActivityRows.list`. */
+  activity(query: ActivityQuery): Activity[] {
+    return this.#activity.list(query);
+  }
+
+  /** See `ActivityRows.of`. */
+  activityOf(ids: readonly string[]): Activity[] {
+    return this.#activity.of(ids);
+  }
+
+  /** What the deployment has lost and refused, and what is open now. */
+  totals(): MeterTotals {
+    const sums = (metric: MetricName) =>
+      this.#db
+        .exec<Pick<SeriesRow, 'labels' | 'sums'>>(
+          'SELECT labels, sums FROM series WHERE metric = ? AND tenant = ? LIMIT ?',
+          metric,
+          '',
+          MAX_ADDED,
+        )
+        .map((row) => ({ labels: JSON.parse(row.labels) as string[], sum: Number(JSON.parse(row.sums)[0]) }));
+    const counter = (metric: MetricName) => sums(metric).reduce((all, { sum }) => all + sum, 0);
+    const [open] = this.#db.exec<{ streams: number; waiters: number }>(
+      'SELECT total(open_streams) AS streams, total(waiters) AS waiters FROM tenants',
+    );
+    return {
+      openStreams: open?.streams ?? 0,
+      waiters: open?.waiters ?? 0,
+      counters: {
+        recordsDropped: counter('bulkhead_records_dropped_total'),
+        spansExported: counter('bulkhead_spans_exported_total'),
+        spansDropped: counter('bulkhead_spans_dropped_total'),
+        spansFailed: counter('bulkhead_spans_failed_total'),
+      },
+      refusals: sums('bulkhead_http_refusals_total')
+        .map(({ labels: [status = '', code = ''], sum }) => ({ status, code, times: sum }))
+        .toSorted((a, b) => b.times - a.times)
+        .slice(0, MAX_REFUSALS),
+    };
   }
 
   /** All series as Prometheus reads them, at most 10 s old. */

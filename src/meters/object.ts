@@ -1,13 +1,18 @@
 import { DurableObject } from 'cloudflare:workers';
 import meters from '../../migrations/meters/0001_meters.sql';
+import activity from '../../migrations/meters/0002_activity.sql';
 import type { Added, ReportedAnchor, TenantReport } from '../telemetry/metrics/report.ts';
 import { durableDatabase } from '../tenant/storage/durable-database.ts';
-import { migrate } from '../tenant/storage/migrate.ts';
+import { appliedMigrations, migrate } from '../tenant/storage/migrate.ts';
 import type { Catalogue } from '../tools/catalogue.ts';
+import type { Activity, ActivityQuery } from './activity-rows.ts';
 import { closedLabels } from './labels.ts';
-import { MeterRows } from './meter-rows.ts';
+import { MeterRows, type MeterTotals } from './meter-rows.ts';
 
-const MIGRATIONS = [{ name: '0001_meters.sql', sql: meters }];
+const MIGRATIONS = [
+  { name: '0001_meters.sql', sql: meters },
+  { name: '0002_activity.sql', sql: activity },
+];
 
 /**
  * The metrics of the deployment. Tenants and isolates of the edge report what they have counted; nobody is asked, because a
@@ -36,6 +41,23 @@ export class MetersObject extends DurableObject<Env> {
 
   anchor(tenant: string): ReportedAnchor | undefined {
     return this.#attempt((rows) => rows.anchor(tenant));
+  }
+
+  activity(query: ActivityQuery): Activity[] {
+    return this.#attempt((rows) => rows.activity(query));
+  }
+
+  activityOf(ids: readonly string[]): Activity[] {
+    return this.#attempt((rows) => rows.activityOf(ids));
+  }
+
+  totals(): MeterTotals {
+    return this.#attempt((rows) => rows.totals());
+  }
+
+  /** The names of the migrations that were applied. */
+  migrations(): string[] {
+    return this.#attempt(() => appliedMigrations(durableDatabase(this.ctx.storage)));
   }
 
   text(): string {

@@ -6,7 +6,7 @@ import actions from '../../migrations/registry/0004_actions.sql';
 import type { TenantId } from '../tenant/contract/call.ts';
 import { durableDatabase } from '../tenant/storage/durable-database.ts';
 import type { TenantListing } from '../tenant/storage/listing.ts';
-import { migrate } from '../tenant/storage/migrate.ts';
+import { appliedMigrations, migrate } from '../tenant/storage/migrate.ts';
 import { type Action, type ActionQuery, ActionRows, type ListedAction } from './action-rows.ts';
 import { type RegistryEntry, type RegistryQuery, TenantRows } from './tenant-rows.ts';
 
@@ -85,6 +85,11 @@ export class Registry extends DurableObject<Env> {
   /** See `ActionRows.list`. */
   actions(query: ActionQuery): ListedAction[] {
     return this.#attempt((_rows, actions) => actions.list(query));
+  }
+
+  /** The names of the migrations that were applied. */
+  migrations(): string[] {
+    return this.#attempt(() => appliedMigrations(durableDatabase(this.ctx.storage)));
   }
 
   /** Empties the list, also one that cannot be read. Every tenant lists itself again at its next alarm. */

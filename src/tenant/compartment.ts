@@ -1,4 +1,5 @@
 import { fail, type Result, succeed } from '../result.ts';
+import type { Gauges } from '../telemetry/metrics/report.ts';
 import { describeCause } from '../telemetry/redact.ts';
 import type { Scope } from '../tools/tool.ts';
 import { RESOURCE_TOOL } from '../transport-tools/covered-by.ts';
@@ -343,15 +344,26 @@ export class Compartment implements CallHandler {
     this.#reportIfDue();
   }
 
+  /** Reports what the tenant is like after a change by the operator, who looks for it at once. */
+  reportNow(): void {
+    const loaded = this.#requireLoaded();
+    if (loaded.ok) this.#meter?.reportNow(loaded.value.profile.id, this.#gaugesOf(loaded.value)());
+  }
+
   #reportIfDue(): void {
-    if (this.#loaded === undefined) return;
-    const { profile, quota, limiter } = this.#loaded;
-    this.#meter?.reportIfDue(profile.id, () => ({
+    if (this.#loaded !== undefined)
+      this.#meter?.reportIfDue(this.#loaded.profile.id, this.#gaugesOf(this.#loaded));
+  }
+
+  #gaugesOf({ profile, quota, limiter }: LoadedTenant): () => Gauges {
+    return () => ({
+      status: profile.status,
       storageBytes: quota.used(),
+      storageQuotaBytes: quota.bytes,
       limitRemainingRatio: limiter.fullness(this.#host.monotonic()),
       openStreams: this.#listeners.count,
       waiters: this.#waiters.count,
-    }));
+    });
   }
 
   /** Drops the state in memory, which no longer agrees with the storage; the next call reads it again. */

@@ -179,8 +179,10 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
     this.#compartment.detach(listenerOf(socket), false);
   }
 
-  create(id: TenantId): Promise<Operation<TenantInfo>> {
-    return this.#lifecycle.create(id);
+  async create(id: TenantId): Promise<Operation<TenantInfo>> {
+    const created = await this.#lifecycle.create(id);
+    if (created.ok) this.#compartment.reportNow();
+    return created;
   }
 
   /** The tenant, which is also listed again if the list of tenants has lost it. */
@@ -199,7 +201,10 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
   /** Holds from this moment on, whether or not the list of tenants can be told. */
   async setStatus(status: TenantStatus): Promise<Operation<TenantInfo>> {
     const changed = this.#compartment.administration.setStatus(status);
-    if (changed.ok) await this.#lifecycle.report();
+    if (changed.ok) {
+      this.#compartment.reportNow();
+      await this.#lifecycle.report();
+    }
     return changed;
   }
 

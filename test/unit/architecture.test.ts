@@ -99,6 +99,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'edge/console/operator': [
     'edge/console',
+    'edge/oauth',
+    'meters',
     'edge/admin',
     'edge/auth',
     'edge/http',

@@ -13,10 +13,14 @@ import { parsePrometheus, sampleOf } from '../support/prometheus.ts';
 
 const LABELS = closedLabels(catalogue);
 
+const MIGRATIONS = ['0001_meters.sql', '0002_activity.sql'].map((name) => ({
+  name,
+  sql: readFileSync(`migrations/meters/${name}`, 'utf8'),
+}));
+
 function opened() {
   const db = openDatabase();
-  const sql = readFileSync('migrations/meters/0001_meters.sql', 'utf8');
-  migrate(db, [{ name: '0001_meters.sql', sql }]);
+  migrate(db, MIGRATIONS);
   const time = { now: START };
   const meters = new MeterRows(db, LABELS, () => time.now);
   const samples = () => {
@@ -26,10 +30,18 @@ function opened() {
   return { db, meters, time, samples };
 }
 
-const GAUGES = { storageBytes: 4096, limitRemainingRatio: 0.5, openStreams: 2, waiters: 1 };
+const GAUGES = {
+  status: 'active',
+  storageBytes: 4096,
+  storageQuotaBytes: 8192,
+  limitRemainingRatio: 0.5,
+  openStreams: 2,
+  waiters: 1,
+} as const;
 const report = (tenant: string, added: readonly Added[] = []): TenantReport => ({
   tenant,
   added,
+  counted: { calls: 10, notOk: 3, refused: 2 },
   gauges: GAUGES,
   anchor: undefined,
 });

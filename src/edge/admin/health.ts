@@ -17,16 +17,16 @@ export const HEALTH_SAMPLE = 20;
 /** How long a part may take to answer. */
 export const HEALTH_MS = 2000;
 
-interface Part {
+export interface Part {
   /** `unknown`: it could not be asked, because another part is broken. */
   readonly status: 'ok' | 'broken' | 'unknown';
   /** What is wrong and what to do, a sentence for each. */
   readonly problems?: readonly string[];
 }
-interface TenantsPart extends Part {
+export interface TenantsPart extends Part {
   readonly checked: number;
 }
-interface Parts {
+export interface Parts {
   readonly settings: Part;
   readonly registry: Part;
   readonly tenants: TenantsPart;
@@ -64,8 +64,10 @@ export const openHealth: MiddlewareHandler<AppEnv> = (c, next) =>
   isDeep(c) ? next() : Promise.resolve(c.json({ status: 'ok', version: VERSION }));
 
 /** The deep answer, behind `operatorOnly`. */
-export const deepHealth = async (c: Ctx): Promise<Response> =>
-  respond(c, { settings: OK, ...(await partsOf(c)) });
+export const deepHealth = async (c: Ctx): Promise<Response> => respond(c, await checkParts(c));
+
+/** Asks every part. Settings that are wrong let no request come so far. */
+export const checkParts = async (c: Ctx): Promise<Parts> => ({ settings: OK, ...(await partsOf(c)) });
 
 function respond(c: Ctx, parts: Parts): Response {
   const isBroken = Object.values(parts).some(({ status }) => status === 'broken');

@@ -130,7 +130,13 @@ function Header({ viewer, at }: Pick<PageOptions, 'viewer' | 'at'>) {
       </a>
       <span class="tenant">{viewer.tenant}</span>
       <span class="soft who">
-        {viewer.person === undefined ? 'with a token' : <bdi>{viewer.person.name}</bdi>}
+        {viewer.isOperator ? (
+          'as operator'
+        ) : viewer.person === undefined ? (
+          'with a token'
+        ) : (
+          <bdi>{viewer.person.name}</bdi>
+        )}
       </span>
       <nav aria-label="Pages">
         {pagesFor(viewer.scopes).map(({ path, title }) => (

@@ -10,6 +10,13 @@ const localTimes = (root) => {
     time.title = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 };
 localTimes(document);
+const refresh = document.querySelector('[data-refresh]');
+if (refresh !== null) {
+  setInterval(() => {
+    // What somebody types or has chosen with the keyboard must not be lost.
+    if (!document.hidden && document.activeElement === document.body) location.reload();
+  }, refresh.dataset.refresh * 1000);
+}
 document.querySelector('header [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
 const move = (by) => {
   const rows = [...document.querySelectorAll('[data-row]')];

@@ -175,16 +175,23 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
 .line:first-of-type { border-top: 0; }
 .line label { display: grid; gap: 0.15rem; font-size: 0.8125rem; font-weight: 400; color: var(--soft); }
 .line input, .line select { width: 9rem; color: var(--text); }
+.line .sure { width: 20rem; max-width: 100%; }
 .line-name { width: 15rem; margin: 0; }
 .line select { width: 100%; }
 .line-name span { display: block; font-size: 0.8125rem; }
 .line > p:last-child { flex-basis: 100%; margin: 0; font-size: 0.8125rem; }
-.plain { border-color: transparent; background: none; color: var(--link); padding-left: 0.3rem; padding-right: 0.3rem; }
+.quiet { border-color: transparent; background: none; color: var(--link); padding-left: 0.3rem; padding-right: 0.3rem; }
 .danger { border-color: var(--bad); color: var(--bad); }
 [aria-invalid] { border-color: var(--bad); }
-.sizes { width: auto; min-width: min(30rem, 100%); }
+.tenants .n-name { width: 16%; font-weight: 600; } .n-storage, .n-bucket { width: 13%; font-size: 0.8125rem; white-space: nowrap; } .n-state { white-space: nowrap; }
+.full .meter rect:not(.gap) { fill: var(--bad); }
+.n-storage .meter, .n-bucket .meter { height: 0.4rem; min-width: 4rem; margin-bottom: 0.1rem; }
+.a-action, .a-by { white-space: nowrap; } .a-changed { width: 46%; font-size: 0.875rem; } .a-time { white-space: nowrap; } .a-action .status { margin-left: 0.5rem; }
+.change { display: block; }
+.p-what p { margin: 0 0 0.3rem; } .p-what { width: 40%; }
+.sizes, .refusals { width: auto; min-width: min(30rem, 100%); }
 @media (max-width: 46rem) {
-  header { flex-wrap: wrap; padding-top: 0.6rem; }
+  header { flex-wrap: wrap; padding-top: 0.6rem; column-gap: 0.75rem; }
   header nav { order: 3; flex-basis: 100%; margin: 0 -0.6rem; }
   header nav a { padding: 0.4rem 0.6rem; }
   header form { margin-left: auto; }
@@ -217,6 +224,17 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
   .days .d-day, .d-day { grid-area: day; font-weight: 600; white-space: normal; } .d-bar { grid-area: bar; } .rows .d-rate { grid-area: rate; text-align: right; } .rows .d-lookups { grid-area: lookups; text-align: left; color: var(--soft); font-size: 0.8125rem; } .rows .d-saved { grid-area: saved; text-align: right; font-size: 0.8125rem; } .rows .d-refused { grid-area: refused; font-size: 0.8125rem; }
   .tokens tr { grid-template-columns: 1fr auto; grid-template-areas: "label state" "used used" "scopes scopes" "calls id"; }
   .t-label { grid-area: label; font-weight: 600; } .t-state { grid-area: state; } .t-scopes { grid-area: scopes; } .t-used { grid-area: used; } .rows .t-calls { grid-area: calls; text-align: left; font-size: 0.8125rem; } .rows .t-refused { grid-area: calls; justify-self: center; font-size: 0.8125rem; } .t-id { grid-area: id; }
+  .tenants tr { grid-template-columns: 1fr 1fr; grid-template-areas: "name state" "calls bad" "refused at" "storage bucket" "silent silent"; gap: 0.2rem 0.75rem; }
+  .n-name { grid-area: name; } .n-state { grid-area: state; justify-self: end; } .n-calls { grid-area: calls; } .n-bad { grid-area: bad; } .n-refused { grid-area: refused; } .n-storage { grid-area: storage; } .n-bucket { grid-area: bucket; } .n-at { grid-area: at; } .n-silent { grid-area: silent; }
+  .rows .n-calls, .rows .n-refused { text-align: left; } .rows .n-bad, .rows td.n-at { text-align: right; } .tenants .number, .tenants .n-at { font-size: 0.8125rem; color: var(--soft); }
+  .actions tr { grid-template-columns: 1fr auto; grid-template-areas: "tenant time" "action by" "changed changed"; }
+  .a-time { grid-area: time; } .a-tenant { grid-area: tenant; font-weight: 600; } .a-action { grid-area: action; } .a-changed { grid-area: changed; } .a-by { grid-area: by; }
+  .parts tr { grid-template-columns: 1fr auto; grid-template-areas: "name state" "schema schema" "what what"; }
+  .p-name { grid-area: name; font-weight: 600; } .p-state { grid-area: state; } .p-schema { grid-area: schema; font-size: 0.8125rem; } .p-what { grid-area: what; }
+  .sizes tr, .refusals tr { grid-template-columns: 1fr auto auto; }
+  .line label, .line input, .line select, .line-name { width: 100%; }
+  .line label { flex: 1 1 8rem; } .line input, .line select { min-height: 2.5rem; }
+  .line-name, .line select { flex-basis: 100%; }
   .card-head .status { margin-left: 0; }
   .fixes li { grid-template-columns: 4rem 1fr; }
   .unit { display: inline; }

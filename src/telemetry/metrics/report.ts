@@ -13,7 +13,9 @@ export interface Added {
 
 /** What a tenant is like now. */
 export interface Gauges {
+  readonly status: 'active' | 'suspended';
   readonly storageBytes: number;
+  readonly storageQuotaBytes: number;
   readonly limitRemainingRatio: number;
   readonly openStreams: number;
   readonly waiters: number;
@@ -29,9 +31,18 @@ export interface ReportedAnchor {
   readonly mac: string;
 }
 
+/** What agents have called since the last report. */
+export interface CountedCalls {
+  readonly calls: number;
+  /** Those that were refused or failed, or whose answer was a conflict, a lost claim or a warning. */
+  readonly notOk: number;
+  readonly refused: number;
+}
+
 export interface TenantReport {
   readonly tenant: string;
   readonly added: readonly Added[];
+  readonly counted: CountedCalls | undefined;
   readonly gauges: Gauges;
   readonly anchor: ReportedAnchor | undefined;
 }

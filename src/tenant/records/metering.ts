@@ -1,6 +1,7 @@
-import type { ReportedAnchor } from '../../telemetry/metrics/report.ts';
+import type { CountedCalls, ReportedAnchor } from '../../telemetry/metrics/report.ts';
 import { Tally } from '../../telemetry/metrics/tally.ts';
 import type { Sql } from '../../tools/tool.ts';
+import { OK, REFUSED, SHOWN } from './reading/filter.ts';
 
 /** Records that one report counts, which takes some 30 ms; the next one continues. */
 const MAX_METERED = 50_000;
@@ -15,6 +16,9 @@ type Counted = {
   scope: string | null;
   times: number;
   saved_micro_usd: number;
+  shown: number;
+  not_ok: number;
+  refused: number;
 };
 
 /** What the records after the last report add to the metrics. */
@@ -23,6 +27,7 @@ export interface Unmetered {
   readonly through: number;
   readonly isEmpty: boolean;
   readonly tally: Tally;
+  readonly counted: CountedCalls;
 }
 
 /** Counts the records that were not reported yet. They are stored, so none is lost when the host is evicted. */
@@ -33,20 +38,28 @@ export function unmetered(sql: Sql): Unmetered {
   const { metered_id: after, last_id: last } = ledger ?? { metered_id: 0, last_id: 0 };
   const through = Math.min(last, after + MAX_METERED);
   const rows = sql.exec<Counted>(
-    `SELECT tool, outcome, code, scope, sum(times) AS times, sum(saved_micro_usd) AS saved_micro_usd
+    `SELECT tool, outcome, code, scope, sum(times) AS times, sum(saved_micro_usd) AS saved_micro_usd,
+       sum(iif(${SHOWN}, times, 0)) AS shown, sum(iif(${SHOWN} AND NOT ${OK}, times, 0)) AS not_ok,
+       sum(iif(${REFUSED}, times, 0)) AS refused
      FROM records WHERE id > ? AND id <= ? AND outcome <> 'deferred' AND transport <> 'admin'
      GROUP BY tool, outcome, code, scope`,
     after,
     through,
   );
   const tally = new Tally();
+  const sum = (name: 'shown' | 'not_ok' | 'refused') => rows.reduce((all, row) => all + row[name], 0);
   for (const { tool, outcome, code, scope, times, saved_micro_usd } of rows) {
     tally.count('bulkhead_calls_total', [tool, outcome, code ?? ''], times);
     tally.count('bulkhead_tenant_calls_total', [outcome], times);
     if (BUCKETS.has(scope)) tally.count('bulkhead_refusals_total', [scope ?? '', tool], times);
     tally.count('bulkhead_cache_saved_usd_total', [], saved_micro_usd / MICRO_USD);
   }
-  return { through, isEmpty: through <= after, tally };
+  return {
+    through,
+    isEmpty: through <= after,
+    tally,
+    counted: { calls: sum('shown'), notOk: sum('not_ok'), refused: sum('refused') },
+  };
 }
 
 /** The records up to this one were reported. A tenant that was created anew meanwhile has fewer. */

@@ -47,6 +47,10 @@ export function hasSchema(db: Database): boolean {
   return db.exec(`SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ?`, TABLE).length > 0;
 }
 
+/** The names of the migrations that were applied, in their order. */
+export const appliedMigrations = (db: Database): string[] =>
+  db.exec<{ name: string }>(`SELECT name FROM ${TABLE} ORDER BY name`).map(({ name }) => name);
+
 /**
  * Checks that this program may use the database: that it is empty or has a schema that these migrations have made. Reads
  * only.

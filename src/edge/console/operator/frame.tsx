@@ -6,7 +6,11 @@ import { type OperatorSession, sessionName } from './session.ts';
 
 /** The frame of the operator's own pages, which are of no tenant. */
 
-const PAGES = [{ path: 'tenants', title: 'Tenants' }] as const;
+const PAGES = [
+  { path: 'tenants', title: 'Tenants' },
+  { path: 'actions', title: 'Actions' },
+  { path: 'health', title: 'Health' },
+] as const;
 export const TENANTS_PATH = `${OPERATOR_HOME}/tenants`;
 export type OperatorPagePath = (typeof PAGES)[number]['path'];
 

@@ -7,6 +7,8 @@ import { receiveForm } from '../forms.tsx';
 import { nothingHere } from '../not-shown.tsx';
 import { TENANT_PAGES } from '../routes.ts';
 import { manageForm } from './manage-forms.ts';
+import { actionsPage } from './pages/actions.tsx';
+import { healthPage } from './pages/health.tsx';
 import { showManage } from './pages/manage.tsx';
 import { tenantsPage } from './pages/tenants.tsx';
 import { type OperatorSession, operatorSessionOf } from './session.ts';
@@ -30,6 +32,8 @@ operatorPages.all('/', only('GET', 'POST'));
 operatorPages.post('/sign-out', operatorSignOut);
 operatorPages.all('/sign-out', only('POST'));
 serve('/tenants', tenantsPage);
+serve('/actions', actionsPage);
+serve('/health', healthPage);
 serve('/tenants/:tenant', async (c) => {
   const tenant = parseTenantId(c.req.param('tenant') ?? '');
   return tenant === undefined ? nothingHere(c) : c.redirect(`${tenantHome(tenant)}/calls`, 303);

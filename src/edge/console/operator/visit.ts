@@ -1,13 +1,12 @@
 import type { Context } from 'hono';
 import { fail, succeed } from '../../../result.ts';
-import { describeCause } from '../../../telemetry/redact.ts';
 import type { CallerInfo, CallOutcome, TenantId } from '../../../tenant/contract/call.ts';
 import type { Operation } from '../../../tenant/operation.ts';
 import { ALL_SCOPES } from '../../../tools/tool.ts';
 import type { AppEnv } from '../../http/isolate.ts';
-import { requestFields } from '../../http/refusal-log.ts';
 import { OPERATOR_HOME } from '../layout.tsx';
 import type { NotShown, Visit } from '../visit.ts';
+import { attempt } from './attempt.ts';
 import { type OperatorSession, sessionName } from './session.ts';
 
 /** A visit of the operator at a tenant. */
@@ -61,20 +60,9 @@ async function answerOf(
   c: Context<AppEnv>,
   ask: () => Promise<Operation<CallOutcome>>,
 ): Promise<CallOutcome> {
-  try {
-    const read = await ask();
-    if (read.ok) return read.value;
-    return read.error.reason === 'not_found' ? noSuchTenant(c) : UNAVAILABLE;
-  } catch (cause) {
-    c.var.isolate.log({
-      level: 'error',
-      event: 'edge.error',
-      code: 'unavailable',
-      cause: describeCause(cause, undefined, {}),
-      ...requestFields(c),
-    });
-    return UNAVAILABLE;
-  }
+  const read = await attempt(c, ask);
+  if (read?.ok) return read.value;
+  return read?.error.reason === 'not_found' ? noSuchTenant(c) : UNAVAILABLE;
 }
 
 const noSuchTenant = (c: Context<AppEnv>): NotShown => ({

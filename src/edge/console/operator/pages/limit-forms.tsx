@@ -53,7 +53,7 @@ const LimitForm = ({ row: { tool, name, limit, isOwn }, shown }: { row: Row; sho
       Save
     </button>
     {isOwn && (
-      <button type="submit" name="action" value="unset" class="plain">
+      <button type="submit" name="action" value="unset" class="quiet">
         Use the default
       </button>
     )}

@@ -93,8 +93,8 @@ async function stateOf({ c, viewer }: OperatorVisit) {
 const tilesOf = ({ status, storageBytes, storageQuotaBytes, calls, sessions, streams }: TenantInfo) => [
   { name: 'Status', value: status, tone: status === 'active' ? ('ok' as const) : ('bad' as const) },
   {
-    name: 'Stored',
-    value: `${size(storageBytes)} of ${size(storageQuotaBytes)}`,
+    name: `Stored, of ${size(storageQuotaBytes)}`,
+    value: size(storageBytes),
     tone: storageBytes > 0.9 * storageQuotaBytes ? ('warn' as const) : ('plain' as const),
   },
   ...calls.map(({ period, used, quota }) => ({
@@ -199,6 +199,7 @@ const EraseForm = ({ tenant, shown: { form, problem } }: { tenant: string; shown
           value={form?.action === 'erase' ? form.typed('name') : ''}
           placeholder={tenant}
           autocomplete="off"
+          class="sure"
           {...invalid(form?.action === 'erase' ? problem : undefined, 'name')}
         />
       </label>
