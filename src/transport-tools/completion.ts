@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { boardNames } from '../tools/blackboard/boards.ts';
 import { keyCondition, NOT_EXPIRED } from '../tools/blackboard/cell.ts';
+import { ALL_STATES, STATE_PARTS } from '../tools/blackboard/claim-state.ts';
 import { runId, text } from '../tools/fields.ts';
 import { defineTool, type Sql } from '../tools/tool.ts';
 
@@ -69,11 +70,14 @@ export const completionKeys = defineTool({
 /** The unexpired keys that begin with `prefix`, among the first `limit` cells. */
 function keysFrom(sql: Sql, runId: string, prefix: string, limit: number, now: number) {
   const { where, bindings } = keyCondition(runId, prefix);
+  // The index has the columns, so no row is read.
+  const parts = STATE_PARTS.map(
+    (part) => `SELECT key, ${NOT_EXPIRED} AS live FROM board_cells INDEXED BY ${ALL_STATES.index}
+      WHERE ${part} AND ${where}`,
+  );
   const rows = sql.exec<{ key: string; live: number }>(
-    `SELECT key, ${NOT_EXPIRED} AS live FROM board_cells INDEXED BY sqlite_autoindex_board_cells_1
-     WHERE ${where} ORDER BY key LIMIT ?`,
-    now,
-    ...bindings,
+    `${parts.join(' UNION ALL ')} ORDER BY key LIMIT ?`,
+    ...parts.flatMap(() => [now, ...bindings]),
     limit + 1,
   );
   const keys = rows.slice(0, limit).flatMap(({ key, live }) => (live === 1 ? [key] : []));

@@ -96,6 +96,8 @@ export const IS_FREE = 'claim_until IS NULL AND attempts < 5';
 export const IS_DUE = 'claim_until < 9007199254740991';
 /** SQL: a code that an index has for each row: 0 is free and 2 is dead; 1 has all rows with `claim_until`. */
 const STATE_CODE = 'CASE WHEN claim_until IS NOT NULL THEN 1 WHEN attempts >= 5 THEN 2 ELSE 0 END';
+/** SQL: the three parts of that index, each in order of key. */
+export const STATE_PARTS = [0, 1, 2].map((code) => `${STATE_CODE} = ${code}`);
 export const ALL_STATES = { index: 'board_cells_state', where: `${STATE_CODE} IN (0, 1, 2)` } as const;
 
 /**

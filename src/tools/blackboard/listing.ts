@@ -47,14 +47,19 @@ export interface Page<Position> extends CellCount {
 export const LISTED_COLUMNS = `key, rev, author, principal, updated_at, expires_at, bytes, claim_id, claim_by, claim_fence,
   claim_until, claimed_at, attempts, done, failure, tags, substr(value, 1, ${PREVIEW_SOURCE_CHARS}) AS value`;
 
-/** SQL on the row of a cell, or on the entry of its state's index: whether it is unexpired and in the state of a selection. */
-export function stateCondition({ state, now }: Selection): Condition {
-  if (state === undefined) return { where: NOT_EXPIRED, bindings: [now] };
-  const { where } = STATE_INDEXES[state];
+/** SQL on the row of a cell: whether it is unexpired and in the state of a selection. */
+export function stateCondition(selection: Selection): Condition {
+  const { where, bindings } = entryCondition(selection);
+  if (selection.state === undefined) return { where, bindings };
+  return { where: `${STATE_INDEXES[selection.state].where} AND ${where}`, bindings };
+}
+
+/** SQL on an entry of the index of a selection's state: what that index does not say of it. It has the columns, so no row is read. */
+function entryCondition({ state, now }: Selection): Condition {
   // A claim or delay that has ended can still be in its row.
   return state === 'held' || state === 'delayed'
-    ? { where: `${NOT_EXPIRED} AND ${where} AND claim_until > ?`, bindings: [now, now] }
-    : { where: `${NOT_EXPIRED} AND ${where}`, bindings: [now] };
+    ? { where: `${NOT_EXPIRED} AND claim_until > ?`, bindings: [now, now] }
+    : { where: NOT_EXPIRED, bindings: [now] };
 }
 
 /** SQL on the column `key` of any table: whether the cell has all of these tags. */
@@ -151,7 +156,7 @@ export function countCells(sql: Sql, selection: Selection): CellCount {
 function countByState(selection: Selection): Condition {
   const { runId, prefix, state } = selection;
   const range = keyCondition(runId, prefix);
-  const matches = stateCondition(selection);
+  const matches = entryCondition(selection);
   const { index, where } = state === undefined ? ALL_STATES : STATE_INDEXES[state];
   return {
     where: `SELECT ${matches.where} AS matches FROM board_cells INDEXED BY ${index}
@@ -163,7 +168,7 @@ function countByState(selection: Selection): Condition {
 function countByTag(selection: Selection): Condition {
   const { runId, tags, state } = selection;
   const keys = examined(selection, keyCondition(runId, selection.prefix));
-  const matches = stateCondition(selection);
+  const matches = entryCondition(selection);
   const others = tagsCondition(runId, tags.slice(1));
   const { index, where } = state === undefined ? ALL_STATES : STATE_INDEXES[state];
   return {
