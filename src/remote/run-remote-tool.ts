@@ -12,6 +12,7 @@ import type { AnswersTo, Questions } from '../tools/ask.ts';
 import { ToolError } from '../tools/errors.ts';
 import type { RemoteContext, RemoteTool } from '../tools/remote-tool.ts';
 import { redeemedAnswer } from '../tools/tenant/approval.ts';
+import { fitAnswer } from './fit-answer.ts';
 
 /** A call that the tenant has admitted, charged and validated, and that must be run here. */
 export type DeferredCall = Extract<CallOutcome, { kind: 'deferred' }>;
@@ -88,7 +89,8 @@ export async function runRemoteTool(
   try {
     const answered = await Promise.race([tool.run(args, context), whenAborted(signal)]);
     const answer = tool.output.parse(answered);
-    const json = toJson(answer);
+    // A program reads what plain HTTP answers, and a model everything else.
+    const json = toJson(request.caller.transport === 'v1' ? answer : fitAnswer(tool, answer));
     const isHeld = request.redeems !== undefined;
     const sent = isHeld ? redeemedAnswer(json) : json;
     const { status } = factsOf(tool, answer);

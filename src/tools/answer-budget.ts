@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { jsonBytes } from '../json/raw-json.ts';
 
 /** What one answer to a model takes at most, unless its caller asks for more: bytes of its JSON text in UTF-8. */
@@ -43,6 +44,13 @@ export class AnswerBudget {
     return true;
   }
 }
+
+/** What is left out of the answer of a remote tool, which its transport has cut. */
+export const leftOutSchema = z.strictObject({
+  parts: z.array(z.strictObject({ path: z.string(), entries: z.int().optional(), bytes: z.int() })),
+  hint: z.string(),
+});
+export type LeftOut = z.infer<typeof leftOutSchema>;
 
 /** With the comma behind it. */
 const sizeOf = (entry: unknown) => jsonBytes(entry) + 1;

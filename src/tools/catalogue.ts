@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { leftOutSchema } from './answer-budget.ts';
 import { FAMILIES, familyOf, UNSCOPED_FAMILY } from './families.ts';
 import { jsonSchema } from './json-schema.ts';
 import * as published from './published.ts';
@@ -82,6 +83,7 @@ export function listing(tool: AnyTool): ToolListing {
  * The fields of `error` are the same for every tool; repeating them here would only cost the model tokens.
  */
 function outputSchemaOf(tool: AnyTool) {
-  const schema = tool.output.partial().extend({ error: z.looseObject({}).optional() });
+  const more = isRemoteTool(tool) ? { left_out: leftOutSchema.optional() } : {};
+  const schema = tool.output.partial().extend({ error: z.looseObject({}).optional(), ...more });
   return { ...jsonSchema(schema, 'output'), type: 'object' as const };
 }

@@ -68,6 +68,20 @@ test.each([
   expect(edge.test.lines.at(-1)).toMatchObject({ code: 'internal', cause: expect.anything() });
 });
 
+test('a model gets 64 KiB of an answer and is told how to get the rest; a program gets it whole', async () => {
+  const edge = await openEdge([quiet(async () => ({ said: 'x'.repeat(100_000) }))]);
+  const { result } = await edge.mcp('tools/call', { name: 'scar_quiet', arguments: { what: 'it' } });
+  const [{ text }] = result.content;
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(65_536);
+  expect(JSON.parse(text)).toEqual(result.structuredContent);
+  const { said, left_out } = result.structuredContent;
+  expect(left_out).toEqual({
+    parts: [{ path: 'said', bytes: 100_000 - said.length }],
+    hint: expect.stringContaining('POST /v1/tools/scar_quiet'),
+  });
+  expect((await edge.v1('scar_quiet', { what: 'it' })).body.said).toHaveLength(100_000);
+});
+
 const CAPABILITIES = { elicitation: {}, sampling: {} };
 const ACCEPTED = { action: 'accept', content: { sure: true } };
 const SAMPLED = { role: 'assistant', model: 'm', content: { type: 'text', text: 'hi' } };

@@ -95,7 +95,11 @@ describe('GET /openapi.json', () => {
       return jsonOf(await send(`/v1${path}`, { method, headers, ...sent }));
     };
     const issued = issuedAnswer.parse(
-      await ask('POST', '/tokens', { scopes: ['cache:read', 'cache:write'], tools: ['cache_lookup'] }),
+      await ask('POST', '/tokens', {
+        scopes: ['cache:read', 'cache:write'],
+        tools: ['cache_get'],
+        ttl_s: 600,
+      }),
     );
     const path = `/tokens/${issued.token_id}`;
     expect(tokenAnswer.parse(await ask('PATCH', path, { remove: ['cache:write'] })).scopes).toEqual([
