@@ -29,6 +29,8 @@ function inChromium(executablePath: string) {
   let site: LoopbackSite;
   let operator: Operator;
   const tokens = new Map<string, string>();
+  /** The sign-in key of a member of acme with every scope. */
+  let memberKey: string;
 
   const newToken = async (tenant: string) => {
     const issued = await operator.request('POST', `/tenants/${tenant}/tokens`, {
@@ -57,6 +59,8 @@ function inChromium(executablePath: string) {
       await operator.tenant(tenant);
       tokens.set(tenant, (await newToken(tenant)).token);
     }
+    const member = { name: 'Ann <b>', scopes: ALL_SCOPES };
+    memberKey = String((await operator.request('POST', '/tenants/acme/members', member)).key);
     await seedConsole(call);
     await operator.request('PATCH', '/tenants/acme/limits', { tool: 'scar_check', rate: 0.01, burst: 3 });
     for (let times = 0; times < 5; times++) await call('scar_check', { action: 'deploy' });
@@ -75,7 +79,6 @@ function inChromium(executablePath: string) {
   }
 
   async function enterToken(page: Visit['page'], token: string): Promise<void> {
-    await page.getByText('Only look, with a token').click();
     await page.getByLabel('Token').fill(token);
     await page.getByLabel('Token').press('Enter');
   }
@@ -106,10 +109,12 @@ function inChromium(executablePath: string) {
     const { page } = person;
     await page.goto(`${server.url}/console`);
     expect(await person.accessibilityFaults()).toEqual([]);
-    await signIn(person, 'acme');
-    for (const path of PATHS) {
+    await signIn(person, 'acme', memberKey);
+    const own = (await newToken('acme')).id;
+    for (const path of [...PATHS, `tokens/${own}`]) {
       const answer = await page.goto(`${server.url}/console/acme/${path}`);
       expect(answer?.status(), path).toBe(200);
+      await page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true");
       for (const { colorScheme, width } of LOOKS) {
         await page.emulateMedia({ colorScheme });
         await page.setViewportSize({ width, height: 800 });
@@ -129,8 +134,6 @@ function inChromium(executablePath: string) {
     await page.goto(`${server.url}/console`);
     await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the page');
-    await page.getByText('Only look, with a token').focus();
-    await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
     await page.keyboard.type(tokens.get('acme') ?? '');
     await page.keyboard.press('Enter');
@@ -173,6 +176,38 @@ function inChromium(executablePath: string) {
     await page.waitForURL(/\/console$/);
     await page.goto(`${server.url}/console/acme/calls`);
     expect(await page.title()).toBe('Sign in · Bulkhead');
+    await person.end();
+  });
+
+  test('a member issues, narrows and revokes a token, without scripts', async () => {
+    const person = await visit({ javaScriptEnabled: false });
+    const { page } = person;
+    await signIn(person, 'acme', memberKey);
+    await page.getByRole('link', { name: 'Tokens', exact: true }).click();
+    await page.getByText('Issue a token').click();
+    await page.getByLabel('Label').fill('nightly import');
+    await page.getByRole('button', { name: 'Issue' }).click();
+    const token = (await page.locator('#token').textContent()) ?? '';
+    const use = async (tool: string) => {
+      const response = await fetch(`${server.url}/v1/tools/${tool}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(tool === 'blackboard_write' ? { key: 'k', value: 1 } : {}),
+      });
+      return response.status;
+    };
+    expect([await use('blackboard_list'), await use('blackboard_write')]).toEqual([200, 200]);
+    await page.getByRole('link', { name: 'Back to all tokens' }).click();
+    await page.getByRole('link', { name: 'nightly import' }).click();
+    await page.getByText('Narrow', { exact: true }).first().click();
+    await page.getByLabel('blackboard:write').uncheck();
+    await page.getByRole('button', { name: 'Narrow' }).click();
+    expect(await page.getByRole('status').textContent()).toBe('“nightly import” may do less from now on.');
+    expect([await use('blackboard_list'), await use('blackboard_write')]).toEqual([200, 403]);
+    await page.getByText('Revoke', { exact: true }).click();
+    await page.getByRole('button', { name: 'Yes, revoke it' }).click();
+    expect(await page.getByRole('status').textContent()).toBe('“nightly import” is revoked.');
+    expect(await use('blackboard_list')).toBe(401);
     await person.end();
   });
 

@@ -399,7 +399,9 @@ describe('what agents know', () => {
     await operate('DELETE', `/tenants/${id}/tokens/${issued.tokenId}`);
     const page = await person.page(`/console/${id}/tokens`);
     const row = page.split('<tr>').find((one) => one.includes(issued.tokenId)) ?? '';
-    expect(row).toMatch(/revoked.*blackboard:read.*<time datetime.*>1<span class="unit"> calls/s);
+    expect(row).toMatch(
+      /revoked.*blackboard:read.*<time datetime.*>1<\/a><span class="unit"> calls in 7 days/s,
+    );
   });
 
   test('each page needs its scope, and the navigation has those alone that may be seen', async () => {

@@ -45,6 +45,12 @@ export interface FieldProblem {
   readonly message: string;
 }
 
+/** What a page shows again: a form that was not taken, and what is wrong with it. */
+export interface Rejected {
+  readonly form?: SentForm | undefined;
+  readonly problem?: FieldProblem | undefined;
+}
+
 const FOREIGN: FormRefusal = {
   status: 403,
   code: 'foreign_form',
@@ -53,10 +59,11 @@ const FOREIGN: FormRefusal = {
 
 /** A form as it was sent, which a page with an error shows again. */
 export class SentForm {
-  readonly #fields: URLSearchParams;
+  /** As the browser sent them. */
+  readonly fields: URLSearchParams;
 
   constructor(fields: URLSearchParams) {
-    this.#fields = fields;
+    this.fields = fields;
   }
 
   /** Which button was pressed, or which form of its page it is. */
@@ -66,12 +73,12 @@ export class SentForm {
 
   /** What was typed into a field; nothing that is a secret may be shown again. */
   typed(name: string): string {
-    return this.#fields.get(name) ?? '';
+    return this.fields.get(name) ?? '';
   }
 
   /** Whether a check box or an option was chosen. */
   isChosen(name: string, value: string): boolean {
-    return this.#fields.has(name, value);
+    return this.fields.has(name, value);
   }
 
   /**
@@ -81,7 +88,7 @@ export class SentForm {
    */
   read<Schema extends z.ZodObject>(schema: Schema): Result<z.output<Schema>, FieldProblem> {
     const given = Object.keys(schema.shape).map((name) => {
-      const values = this.#fields.getAll(name);
+      const values = this.fields.getAll(name);
       return [name, values.length > 1 ? values : values[0]] as const;
     });
     const read = schema.safeParse(Object.fromEntries(given));

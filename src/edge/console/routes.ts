@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { parseTenantId } from '../../tenant/contract/call.ts';
+import { TOKENS_SCOPE } from '../../tools/families.ts';
 import type { Scope } from '../../tools/tool.ts';
 import { methodNotAllowed, problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
@@ -17,7 +18,8 @@ import { failuresPage } from './pages/failures.tsx';
 import { limitsPage } from './pages/limits.tsx';
 import { runPage } from './pages/run.tsx';
 import { runsPage } from './pages/runs.tsx';
-import { tokensPage } from './pages/tokens.tsx';
+import { tokenForm, tokenPage } from './pages/token.tsx';
+import { issueForm, tokensPage } from './pages/tokens.tsx';
 import { barredMessage } from './person.tsx';
 import { sessionOf } from './session.ts';
 import { askAnew, askToSignIn, showSignIn, signIn, signOut } from './sign-in.tsx';
@@ -58,7 +60,8 @@ export const TENANT_PAGES: readonly Route[] = [
   ['/failures', 'failures', failuresPage],
   ['/cache', 'cache', cachePage],
   ['/limits', 'limits', limitsPage],
-  ['/tokens', 'tokens', tokensPage],
+  ['/tokens', 'tokens', tokensPage, { scope: TOKENS_SCOPE, take: issueForm }],
+  ['/tokens/:token', 'tokens', tokenPage, { scope: TOKENS_SCOPE, take: tokenForm }],
 ];
 
 const only =
@@ -88,7 +91,7 @@ async function visited(c: Context<AppEnv>, at: PagePath | undefined, page: Tenan
   if (tenant === undefined) return nothingHere(c);
   const session = await sessionOf(c, tenant);
   if (session === undefined) return askToSignIn(c);
-  const visit = await startVisit(c, session);
+  const visit = await startVisit(c, session, c.req.method === 'GET');
   if (visit.ok) return page(visit.value);
   const isEnded = visit.error.kind === 'refused' && visit.error.refusal.reason === 'invalid_token';
   return isEnded ? askAnew(c, tenant) : notShownPage(c, visit.error, { at });

@@ -18,6 +18,13 @@ if (refresh !== null) {
   }, refresh.dataset.refresh * 1000);
 }
 document.querySelector('header [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+for (const button of document.querySelectorAll('[data-copy]')) {
+  button.hidden = false;
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+    button.textContent = 'Copied';
+  });
+}
 const move = (by) => {
   const rows = [...document.querySelectorAll('[data-row]')];
   const at = rows.indexOf(document.activeElement);

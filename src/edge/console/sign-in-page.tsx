@@ -37,27 +37,21 @@ export async function signInPage(
             {problem}
           </p>
         )}
-        {oauth === undefined ? (
-          <>
-            <TokenForm to={to} />
-            <p class="soft">
-              With a token the pages only read. Members of a tenant sign in here, and can change what their
-              scopes allow, once the operator turns on OAUTH.
-            </p>
-          </>
-        ) : (
-          <>
-            {members.length > 0 && <Members members={members} to={to} />}
-            {oauth.provider !== undefined && (
-              <ProviderLink name={oauth.provider.name} to={to} isAnew={members.length > 0} />
-            )}
-            <KeyForm to={to} host={new URL(ownOrigin(c)).host} />
-            <details class="other">
-              <summary>Only look, with a token</summary>
-              <TokenForm to={to} />
-            </details>
-          </>
+        {members.length > 0 && <Members members={members} to={to} />}
+        {oauth?.provider !== undefined && (
+          <ProviderLink name={oauth.provider.name} to={to} isAnew={members.length > 0} />
         )}
+        <KeyForm to={to} host={new URL(ownOrigin(c)).host} hasMembers={oauth !== undefined} />
+        <details class="other">
+          <summary>Only look, with a token</summary>
+          <p>
+            A token that sees everything is made by the operator, with the command below. A token may be an
+            agent's, so nothing can be changed with one.
+          </p>
+          <pre tabindex={0}>
+            <code>npm run -s tenant -- token ID --label console {READING_SCOPES}</code>
+          </pre>
+        </details>
         <p class="soft">
           With the admin key, <a href={OPERATOR_HOME}>sign in as operator</a>.
         </p>
@@ -115,55 +109,29 @@ function ProviderLink({ name, to, isAnew }: { name: string; to: string; isAnew: 
   );
 }
 
-const KeyForm = ({ to, host }: { to: string; host: string }) => (
+const KeyForm = ({ to, host, hasMembers }: { to: string; host: string; hasMembers: boolean }) => (
   <form method="post" action="/console" class="stack">
-    <Hidden action="key" to={to} />
+    <Hidden action="sign_in" to={to} />
     <input type="text" name="username" autocomplete="username" value={host} readonly hidden />
-    <label for="key">Sign-in key</label>
+    <label for="token">{hasMembers ? 'Sign-in key, or a token' : 'Token'}</label>
     <input
-      id="key"
-      name="key"
+      id="token"
+      name="token"
       type="password"
       autocomplete="current-password"
-      aria-describedby="about-key"
+      aria-describedby="about-token"
       required
     />
-    <p class="soft" id="about-key">
-      Yours, which the operator has given you, and which begins with bhk_. You stay signed in for twelve
-      hours.
+    <p class="soft" id="about-token">
+      {hasMembers
+        ? 'Your key begins with bhk_; you see and change what your scopes allow. A token begins with eyJ, and only looks.'
+        : 'The token of a client, which begins with eyJ. The pages only read. Members sign in here, and can change things, once the operator turns on OAUTH.'}{' '}
+      You stay signed in for twelve hours at most.
     </p>
     <button type="submit" class="first">
       Sign in
     </button>
   </form>
-);
-
-const TokenForm = ({ to }: { to: string }) => (
-  <>
-    <form method="post" action="/console" class="stack">
-      <Hidden action="token" to={to} />
-      <label for="token">Token</label>
-      <input
-        id="token"
-        name="token"
-        type="password"
-        autocomplete="current-password"
-        aria-describedby="about-token"
-        required
-      />
-      <p class="soft" id="about-token">
-        The token of a client, which begins with eyJ. The pages that you see are those that its scopes allow.
-        You stay signed in for twelve hours, or until the token ends.
-      </p>
-      <button type="submit" class="first">
-        Sign in
-      </button>
-    </form>
-    <p class="soft">An operator makes a token that sees everything and changes nothing with:</p>
-    <pre tabindex={0}>
-      <code>npm run -s tenant -- token ID --label console {READING_SCOPES}</code>
-    </pre>
-  </>
 );
 
 /** What the operator types: every scope that reads. */

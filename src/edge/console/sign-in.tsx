@@ -16,7 +16,7 @@ import { FENCED } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { logRefusal, requestFields } from '../http/refusal-log.ts';
 import { forgetMember, sessionOf as signedInSession } from '../oauth/browser.ts';
-import { decodeMemberKey } from '../oauth/member-keys.ts';
+import { decodeMemberKey, MEMBER_KEY_PREFIX } from '../oauth/member-keys.ts';
 import { ask } from '../oauth/present-members.ts';
 import { receiveForm, type SentForm } from './forms.tsx';
 import { endSession, sessionOf, startSession } from './session.ts';
@@ -32,7 +32,8 @@ type Ctx = Context<AppEnv>;
 
 const MAX_PATH_CHARS = 2048;
 
-const INVALID = 'This token is not valid here. Copy the whole of it, or ask the operator for a new one.';
+const INVALID =
+  'This is not valid here, neither as a key nor as a token. Copy the whole of it, or ask the operator for a new one.';
 const UNAVAILABLE = 'The tenant cannot be reached now. Try again shortly.';
 const SUSPENDED = 'This tenant is suspended. Ask the operator.';
 
@@ -79,9 +80,9 @@ export async function signIn(c: Ctx): Promise<Response> {
 
 function admit(c: Ctx, form: SentForm): Promise<Result<Admitted, RefusedSignIn>> {
   const isOn = c.var.isolate.config.oauth !== undefined;
-  if (isOn && form.action === 'key') return admitKey(c, form.typed('key'));
   if (isOn && form.action === 'enter') return admitMember(c, form.typed('as'));
-  return admitToken(c, form.typed('token').trim());
+  const typed = form.typed('token').trim();
+  return isOn && typed.startsWith(MEMBER_KEY_PREFIX) ? admitKey(c, typed) : admitToken(c, typed);
 }
 
 async function admitToken(c: Ctx, token: string): Promise<Result<Admitted, RefusedSignIn>> {

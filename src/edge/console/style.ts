@@ -67,6 +67,24 @@ a.first { border-color: transparent; background: light-dark(#0b57b5, #8dbbff); c
 .other { margin: 1.5rem 0; padding-top: 0.75rem; border-top: 1px solid var(--line); }
 .other summary { min-height: 1.75rem; color: var(--link); cursor: pointer; }
 header .who { font-size: 0.8125rem; max-width: 12rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.form { margin: 0 0 1rem; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
+.form > summary { padding: 0.55rem 0.9rem; font-weight: 600; cursor: pointer; }
+.form[open] > summary { border-bottom: 1px solid var(--line); }
+.form > .stack { margin: 0; padding: 0.9rem; }
+.form .stack > :is(fieldset, details, p) { width: 100%; max-width: 46rem; }
+.form input:not([type=checkbox]), .form select { max-width: 28rem; }
+fieldset { margin: 0.5rem 0 0; padding: 0; border: 0; }
+legend { padding: 0; margin: 0 0 0.25rem; font-weight: 600; }
+.choice { display: flex; gap: 0.6rem; align-items: flex-start; padding: 0.25rem 0; font-weight: 400; }
+.stack .choice input { flex: none; width: 1.15rem; height: 1.15rem; min-height: 0; margin: 0.15rem 0 0; }
+.tools { columns: 2 20rem; } .tools .choice { break-inside: avoid; }
+.stack details > summary { color: var(--link); cursor: pointer; min-height: 1.75rem; }
+.danger { min-height: 2.75rem; padding: 0.3rem 1.25rem; border-color: var(--bad); color: var(--bad); font-weight: 600; }
+.facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.35rem 1.25rem; margin: 0.75rem 0 1.5rem; }
+.facts dt { color: var(--soft); } .facts dd { margin: 0; }
+.plain { list-style: none; margin: 0; padding: 0; }
+.secret { user-select: all; overflow-wrap: anywhere; }
+.t-label .by { display: block; font-size: 0.8125rem; }
 .narrow { max-width: 34rem; margin: 0 auto; padding-top: 1rem; }
 .stack { display: grid; gap: 0.5rem; justify-items: start; margin: 1.25rem 0; }
 .stack p { margin: 0; }
@@ -222,8 +240,9 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
   .h-rev { grid-area: rev; font-weight: 600; } .h-op { grid-area: op; } .h-by { grid-area: by; } .rows .h-bytes { grid-area: bytes; text-align: right; } .rows .h-age { grid-area: age; text-align: right; } .h-run { grid-area: run; } .h-diff { grid-area: diff; text-align: right; }
   .days tr, .buckets tr { grid-template-columns: 1fr auto auto; grid-template-areas: "day day rate" "bar bar bar" "lookups refused saved"; }
   .days .d-day, .d-day { grid-area: day; font-weight: 600; white-space: normal; } .d-bar { grid-area: bar; } .rows .d-rate { grid-area: rate; text-align: right; } .rows .d-lookups { grid-area: lookups; text-align: left; color: var(--soft); font-size: 0.8125rem; } .rows .d-saved { grid-area: saved; text-align: right; font-size: 0.8125rem; } .rows .d-refused { grid-area: refused; font-size: 0.8125rem; }
-  .tokens tr { grid-template-columns: 1fr auto; grid-template-areas: "label state" "used used" "scopes scopes" "calls id"; }
-  .t-label { grid-area: label; font-weight: 600; } .t-state { grid-area: state; } .t-scopes { grid-area: scopes; } .t-used { grid-area: used; } .rows .t-calls { grid-area: calls; text-align: left; font-size: 0.8125rem; } .rows .t-refused { grid-area: calls; justify-self: center; font-size: 0.8125rem; } .t-id { grid-area: id; }
+  .tokens tr { grid-template-columns: 1fr auto; grid-template-areas: "label state" "used used" "scopes scopes" "calls refused"; }
+  .t-label { grid-area: label; font-weight: 600; } .t-state { grid-area: state; } .t-scopes { grid-area: scopes; } .t-used { grid-area: used; } .rows .t-calls { grid-area: calls; text-align: left; font-size: 0.8125rem; } .rows .t-refused { grid-area: refused; text-align: right; font-size: 0.8125rem; }
+  .facts { grid-template-columns: 1fr; gap: 0.1rem; } .facts dd { margin-bottom: 0.5rem; }
   .tenants tr { grid-template-columns: 1fr 1fr; grid-template-areas: "name state" "calls bad" "refused at" "storage bucket" "silent silent"; gap: 0.2rem 0.75rem; }
   .n-name { grid-area: name; } .n-state { grid-area: state; justify-self: end; } .n-calls { grid-area: calls; } .n-bad { grid-area: bad; } .n-refused { grid-area: refused; } .n-storage { grid-area: storage; } .n-bucket { grid-area: bucket; } .n-at { grid-area: at; } .n-silent { grid-area: silent; }
   .rows .n-calls, .rows .n-refused { text-align: left; } .rows .n-bad, .rows td.n-at { text-align: right; } .tenants .number, .tenants .n-at { font-size: 0.8125rem; color: var(--soft); }

@@ -49,10 +49,17 @@ export interface Visit {
 
 const UNAVAILABLE = { kind: 'refused', refusal: { reason: 'unavailable' } } as const;
 
-/** Admits the person's token, which may have ended since they signed in. */
-export async function startVisit(c: Context<AppEnv>, principal: Principal): Promise<Result<Visit, NotShown>> {
+/**
+ * Admits the person's token, which may have ended since they signed in.
+ * @param beforeCall whether calls follow, which the tenant charges; a change is charged to the token's guard
+ */
+export async function startVisit(
+  c: Context<AppEnv>,
+  principal: Principal,
+  beforeCall = true,
+): Promise<Result<Visit, NotShown>> {
   const context = createContext(c, principal, { format: problem, transport: 'console' });
-  const admission = await context.tenant.admit(undefined, true);
+  const admission = await context.tenant.admit(undefined, beforeCall);
   if (!admission.ok) return fail({ kind: 'refused', refusal: admission.error });
   return succeed({
     c,

@@ -7,6 +7,9 @@ import { sealerOf } from './seal.ts';
 
 const payload = z.object({ t: z.string(), m: z.string(), s: z.string() });
 
+/** What a key begins with. */
+export const MEMBER_KEY_PREFIX = 'bhk_';
+
 export interface MemberKey {
   readonly tenant: TenantId;
   readonly member: string;
