@@ -4,7 +4,7 @@
  */
 
 const KIB = 1024;
-const START_KIB = 64;
+const START_KIB = 16;
 const END_KIB = 1024;
 /** Longer than the clock's steps and than pauses of the collector; from here on a ratio means something. */
 const ENOUGH_MS = 20;
@@ -25,18 +25,15 @@ function milliseconds(run: () => unknown): number {
 }
 
 /**
- * Doubles the text from 64 KiB up to 1 MiB, or until one call takes 20 ms, and compares the last call with that of a text a
- * quarter as long.
+ * Makes the text four times as long, from 16 KiB up to 1 MiB, or until one call takes 20 ms, and compares the last two calls.
  * @returns how many times longer the last call took; a call too short to be measured counts as 2 ms
  */
 export function growthOf(run: (text: string) => unknown, seed: string, tail = ''): number {
-  const times: number[] = [];
-  for (let kib = START_KIB / STEP; kib <= END_KIB; kib *= 2) {
+  let [before, last] = [0, 0];
+  for (let kib = START_KIB; kib <= END_KIB; kib *= STEP) {
     const text = repeatTo(seed, kib * KIB, tail);
-    const time = milliseconds(() => run(text));
-    times.push(time);
-    if (kib >= START_KIB && time >= ENOUGH_MS) break;
+    [before, last] = [last, milliseconds(() => run(text))];
+    if (kib > START_KIB && last >= ENOUGH_MS) break;
   }
-  const last = times.at(-1) ?? 0;
-  return last / Math.max(FLOOR_MS, times.at(-3) ?? 0);
+  return last / Math.max(FLOOR_MS, before);
 }
