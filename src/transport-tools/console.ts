@@ -14,6 +14,7 @@ import { defineTool, type Sql } from '../tools/tool.ts';
 
 /** Fixes of a failure that a page shows. */
 const SHOWN_FIXES = 5;
+const SHOWN_NAMESPACES = 20;
 
 const failureSchema = listedSchema.extend({ known_fixes: z.array(fixSchema).describe('The best first.') });
 
@@ -48,19 +49,37 @@ const daySchema = z.strictObject({
   usd_saved: z.number(),
 });
 
-/** The statistics of the cache, day by day. */
+const namespaceSchema = z.strictObject({
+  namespace: z.string().describe('Empty for lookups whose namespace is not known.'),
+  answered: count(),
+  lookups: count(),
+  rejected: count(),
+  usd_saved: z.number(),
+});
+
+/** The statistics of the cache, day by day, and who works on answers now. */
 export const consoleCache = defineTool({
   ...cacheStats,
   name: 'console_cache',
   title: 'Show cache statistics by day',
   description: 'Shows what the cache saved as cache_stats does, and the same for each day.',
   input: z.strictObject({ days: z.int().min(1).max(MAX_DAYS).default(7) }),
-  output: cacheStats.output.extend({ by_day: z.array(daySchema).describe('The oldest first.') }),
+  output: cacheStats.output.extend({
+    by_day: z.array(daySchema).describe('The oldest first.'),
+    by_namespace: z.array(namespaceSchema).describe('Those with most lookups first.'),
+    leases_out: count().describe('Callers that work on an answer now.'),
+  }),
   log: { days: 'plain' },
   run({ days }, context) {
     const stats = cacheStats.run({ days }, context);
     if (!('hits' in stats)) throw new Error('statistics do not wait');
-    return { ...stats, by_day: byDay(context.sql, dayOf(context.now), days) };
+    const today = dayOf(context.now);
+    return {
+      ...stats,
+      by_day: byDay(context.sql, today, days),
+      by_namespace: byNamespace(context.sql, today, days),
+      leases_out: leasesOut(context.sql, context.now),
+    };
   },
 });
 
@@ -80,6 +99,34 @@ function byDay(sql: Sql, today: number, days: number): z.output<typeof daySchema
     const date = new Date(day * DAY_MS).toISOString().slice(0, 10);
     return { day: date, answered, lookups, usd_saved: microUsd / MICRO_USD_PER_USD };
   });
+}
+
+type NamespaceRow = {
+  namespace: string;
+  answered: number;
+  lookups: number;
+  rejected: number;
+  micro_usd: number;
+};
+
+const byNamespace = (sql: Sql, today: number, days: number): z.output<typeof namespaceSchema>[] =>
+  sql
+    .exec<NamespaceRow>(
+      `SELECT ns AS namespace, total(hits + stale + negative) AS answered, total(hits + stale + negative + misses) AS lookups,
+         total(rejected) AS rejected, total(micro_usd_saved) AS micro_usd FROM cache_days WHERE day > ?
+       GROUP BY ns ORDER BY lookups DESC, ns LIMIT ?`,
+      today - days,
+      SHOWN_NAMESPACES,
+    )
+    .map(({ micro_usd: microUsd, ...row }) => ({ ...row, usd_saved: microUsd / MICRO_USD_PER_USD }));
+
+/** Leases that are not over, of at most 1,000. */
+function leasesOut(sql: Sql, now: number): number {
+  const [row] = sql.exec<{ leases: number }>(
+    'SELECT count(*) AS leases FROM cache_leases WHERE expires_at > ?',
+    now,
+  );
+  return row?.leases ?? 0;
 }
 
 /** Every bucket, those that are full as well. */

@@ -336,6 +336,25 @@ describe('what agents know', () => {
     expect(await person.page(`/console/${id}/cell?board=none&key=none`)).toContain('was never written');
   });
 
+  test('whether an agent that was told to stop did, on the page of failures and in its run', async () => {
+    const failure = {
+      error_type: 'SchemaMismatch',
+      error_message: 'column is missing',
+      class: 'deterministic',
+    };
+    const attempt = { action: 'migrate orders to 12', tool: 'migrate', target: 'orders' };
+    for (let times = 0; times < 3; times++)
+      await call(writer.token, 'scar_record', { ...failure, ...attempt });
+    await call(writer.token, 'scar_check', attempt);
+    await call(writer.token, 'scar_record', { ...failure, ...attempt });
+    await call(writer.token, 'scar_check', attempt);
+    const page = await person.page(`/console/${id}/failures`);
+    expect(page).toMatch(/Told to stop<.*?>2<.*Stopped<.*?>1<.*failed again<.*?>1</s);
+    const run = await person.page(linkIn(page, /href="([^"]*\/runs\/[^"#]*)#call-/));
+    expect(run).toMatch(/Told to stop, and went on: <a href="#call-\d+">it failed again/);
+    expect(run).toContain('Told to stop; no failure of the same tool');
+  });
+
   test('large values are cut, and boards of many cells have pages', async () => {
     const value = `"<b>${'x'.repeat(1_048_000)}`;
     await call(writer.token, 'blackboard_write', { run_id: 'large', key: 'mib', value });
@@ -371,8 +390,14 @@ describe('what agents know', () => {
       usage: { input_tokens: 10, cost_usd: 0.25 },
     });
     await call(writer.token, 'cache_get', prompt);
+    await call(writer.token, 'cache_get', {
+      ...prompt,
+      prompt: 'Translate',
+      namespace: 'support',
+      lease_s: 60,
+    });
     expect(await person.page(`/console/${id}/cache`)).toMatch(
-      /50 %.*\$0\.2500.*By day.*50 %.*By model.*model-x.*50 %/s,
+      /33 %.*\$0\.2500.*Leases out<.*?>1<.*class="columns".*By day.*By model.*model-x.*33 %.*By namespace.*50 %.*support.*0 %/s,
     );
   });
 

@@ -58,6 +58,22 @@ export const Meter = ({ part, whole }: { part: number; whole: number }) => (
   </svg>
 );
 
+/** Values of consecutive days as columns, beside a text that says the same. @param most the value of a whole column */
+export const Columns = ({ values, most }: { values: readonly number[]; most: number }) => (
+  <svg
+    class="columns"
+    viewBox={`0 0 ${values.length * 10} 40`}
+    preserveAspectRatio="none"
+    aria-hidden="true"
+    focusable="false"
+  >
+    {values.map((value, day) => {
+      const height = most > 0 ? Math.ceil((Math.min(value, most) / most) * 40) : 0;
+      return <rect x={day * 10 + 1} y={40 - height} width="8" height={height} />;
+    })}
+  </svg>
+);
+
 export const count = (value: number) => value.toLocaleString('en');
 
 export function Tiles({

@@ -158,6 +158,9 @@ rect.waited { fill: var(--card); opacity: 0.55; }
 .steps summary { cursor: pointer; }
 .effect::before { content: "→ "; color: var(--soft); }
 .meter { display: block; width: 100%; min-width: 6rem; height: 0.6rem; border-radius: 0.3rem; overflow: hidden; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 0.75rem; }
+figure { margin: 0; padding: 0.75rem 0.9rem; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
+.columns { display: block; width: 100%; height: 5rem; margin-top: 0.5rem; border-bottom: 1px solid var(--edge); }
 .crumbs { margin: 0 0 0.25rem; font-size: 0.875rem; }
 h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
 .b-key { width: 26%; } .b-value { width: 34%; }
@@ -233,7 +236,7 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
   .r-calls { grid-area: calls; } .rows .r-bad { grid-area: bad; } .rows .r-changed { grid-area: changed; text-align: right; } .r-token { grid-area: token; }
   .boards tr { grid-template-columns: 1fr auto auto; }
   .boards td:first-child { font-weight: 600; }
-  .cells tr { grid-template-columns: 1fr auto; grid-template-areas: "key claim" "value value" "by age" "rev rev"; }
+  .cells tr { grid-template-columns: 1fr fit-content(55%); grid-template-areas: "key claim" "value value" "by age" "rev rev"; }
   .b-key { grid-area: key; font-weight: 600; } .b-value { grid-area: value; } .b-claim { grid-area: claim; } .rows .b-rev { grid-area: age; text-align: right; color: var(--soft); font-size: 0.8125rem; } .b-by { grid-area: by; font-size: 0.875rem; }
   .rows .b-age { grid-area: rev; font-size: 0.8125rem; }
   .history tr { grid-template-columns: auto 1fr auto; grid-template-areas: "rev op age" "by by bytes" "run diff diff"; }

@@ -1,8 +1,8 @@
 import type * as z from 'zod';
 import { consoleCache } from '../../../transport-tools/console.ts';
-import { respondPage } from '../layout.tsx';
+import { respondPage, type Viewer } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { count, Empty, Head, Meter, percent, size, Tabs, Tiles, usd } from '../parts.tsx';
+import { Columns, count, Empty, Head, Meter, percent, size, Tabs, Tiles, usd } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** What the cache of model answers has saved. */
@@ -33,6 +33,7 @@ export async function cachePage(visit: Visit): Promise<Response> {
     { name: 'Saved', value: usd(stats.usd_saved ?? 0) },
     { name: 'Tokens saved', value: count(stats.tokens_saved ?? 0) },
     { name: 'Lookups', value: count(lookups) },
+    { name: 'Leases out', value: count(stats.leases_out) },
     { name: 'Stored', value: `${size(stats.bytes)} of ${size(stats.quota_bytes)}` },
   ];
   return respondPage(c, {
@@ -60,14 +61,17 @@ export async function cachePage(visit: Visit): Promise<Response> {
           </Empty>
         ) : (
           <>
+            <Charts days={stats.by_day} />
             <h2>By day</h2>
             <Days days={stats.by_day} />
             <h2>By model</h2>
             <Models models={stats.by_model} />
+            <h2>By namespace</h2>
+            <Namespaces namespaces={stats.by_namespace} />
             <p class="soft">
               {count(stats.coalesced ?? 0)} lookups waited for another caller's answer,{' '}
-              {count(stats.rejected ?? 0)} answers were not good enough to store, {count(stats.evicted ?? 0)}{' '}
-              entries made room, {count(stats.entries)} can be served now.
+              <Rejected times={stats.rejected ?? 0} viewer={viewer} /> not good enough to store,{' '}
+              {count(stats.evicted ?? 0)} entries made room, {count(stats.entries)} can be served now.
             </p>
           </>
         )}
@@ -76,25 +80,60 @@ export async function cachePage(visit: Visit): Promise<Response> {
   });
 }
 
+/** The hit rate and the money saved, day by day. */
+function Charts({ days }: { days: Stats['by_day'] }) {
+  const rates = days.map(({ answered, lookups }) => (lookups === 0 ? 0 : answered / lookups));
+  const saved = days.map(({ usd_saved }) => usd_saved);
+  const asked = rates.filter((_, day) => days[day]?.lookups !== 0);
+  const span = `${days[0]?.day} to today`;
+  return (
+    <div class="charts">
+      <figure>
+        <figcaption>
+          <strong>Hit rate</strong>{' '}
+          <span class="soft">
+            {percent(Math.min(...asked))} to {percent(Math.max(...asked))}, {span}
+          </span>
+        </figcaption>
+        <Columns values={rates} most={1} />
+      </figure>
+      <figure>
+        <figcaption>
+          <strong>Saved</strong>{' '}
+          <span class="soft">
+            at most {usd(Math.max(...saved))} a day, {span}
+          </span>
+        </figcaption>
+        <Columns values={saved} most={Math.max(...saved)} />
+      </figure>
+    </div>
+  );
+}
+
+/** The records say of each call that it was rejected; why was in its answer alone. */
+function Rejected({ times, viewer: { scopes, home } }: { times: number; viewer: Viewer }) {
+  const text = times === 1 ? '1 answer was' : `${count(times)} answers were`;
+  if (times === 0 || !scopes.includes('records:read')) return <>{text}</>;
+  return <a href={`${home}/calls?tool=cache_set&outcome=bad`}>{text}</a>;
+}
+
+const Namespaces = ({ namespaces }: { namespaces: Stats['by_namespace'] }) => (
+  <table class="rows days">
+    <Head columns={['Namespace', 'From the cache', '#Hit rate', '#Lookups', '#Saved']} />
+    <tbody>
+      {namespaces.map(({ namespace, answered, lookups, usd_saved: saved }) => (
+        <CountersRow name={namespace || 'not known'} answered={answered} lookups={lookups} saved={saved} />
+      ))}
+    </tbody>
+  </table>
+);
+
 const Days = ({ days }: { days: Stats['by_day'] }) => (
   <table class="rows days">
     <Head columns={['Day (UTC)', 'From the cache', '#Hit rate', '#Lookups', '#Saved']} />
     <tbody>
       {days.toReversed().map(({ day, answered, lookups, usd_saved: saved }) => (
-        <tr>
-          <td class="d-day">
-            <time datetime={day}>{day}</time>
-          </td>
-          <td class="d-bar">
-            <Meter part={answered} whole={lookups} />
-          </td>
-          <td class="d-rate number">{lookups === 0 ? '–' : percent(answered / lookups)}</td>
-          <td class="d-lookups number">
-            {count(lookups)}
-            <span class="unit"> lookups</span>
-          </td>
-          <td class="d-saved number">{usd(saved)}</td>
-        </tr>
+        <CountersRow name={day} answered={answered} lookups={lookups} saved={saved} />
       ))}
     </tbody>
   </table>
@@ -114,19 +153,35 @@ const Models = ({ models }: { models: Stats['by_model'] }) => (
 function ModelRow({ counters }: { counters: Stats['by_model'][number] }) {
   const { answered, lookups } = lookupsOf(counters);
   return (
-    <tr>
-      <td class="d-day">
-        <bdi class="clip">{counters.model}</bdi>
-      </td>
-      <td class="d-bar">
-        <Meter part={answered} whole={lookups} />
-      </td>
-      <td class="d-rate number">{percent(counters.hit_rate)}</td>
-      <td class="d-lookups number">
-        {count(lookups)}
-        <span class="unit"> lookups</span>
-      </td>
-      <td class="d-saved number">{usd(counters.usd_saved ?? 0)}</td>
-    </tr>
+    <CountersRow
+      name={counters.model}
+      answered={answered}
+      lookups={lookups}
+      saved={counters.usd_saved ?? 0}
+    />
   );
 }
+
+interface Counters {
+  readonly name: string;
+  readonly answered: number;
+  readonly lookups: number;
+  readonly saved: number;
+}
+
+const CountersRow = ({ name, answered, lookups, saved }: Counters) => (
+  <tr>
+    <td class="d-day">
+      <bdi class="clip">{name}</bdi>
+    </td>
+    <td class="d-bar">
+      <Meter part={answered} whole={lookups} />
+    </td>
+    <td class="d-rate number">{lookups === 0 ? '–' : percent(answered / lookups)}</td>
+    <td class="d-lookups number">
+      {count(lookups)}
+      <span class="unit"> lookups</span>
+    </td>
+    <td class="d-saved number">{usd(saved)}</td>
+  </tr>
+);

@@ -1,13 +1,15 @@
 import type * as z from 'zod';
+import { recordsStops } from '../../../tenant/records/reading/stops.ts';
 import { consoleFailures } from '../../../transport-tools/console.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
-import { age, count, Empty, Field, Meter, Older, query, Tabs } from '../parts.tsx';
+import { age, count, Empty, Field, Meter, Older, query, Tabs, Tiles } from '../parts.tsx';
 import type { Visit } from '../visit.ts';
 
 /** The failures that agents have recorded, with what fixed them. */
 
 type Failure = z.output<typeof consoleFailures.output>['scars'][number];
+type Told = z.output<typeof recordsStops.output>;
 type Fix = Failure['known_fixes'][number];
 
 const STATES = [
@@ -28,7 +30,11 @@ export async function failuresPage(visit: Visit): Promise<Response> {
   const { c, viewer } = visit;
   const { status, tool, sort, cursor } = c.req.query();
   const filters = { status: status || undefined, tool: tool || undefined, sort: sort || undefined };
-  const list = await visit.read(consoleFailures, { ...filters, cursor });
+  const mayReadRecords = viewer.scopes.includes('records:read');
+  const [list, stops] = await Promise.all([
+    visit.read(consoleFailures, { ...filters, cursor }),
+    mayReadRecords ? visit.read(recordsStops, {}) : undefined,
+  ]);
   if (!list.ok) return notShown(visit, 'failures', list.error);
   const { scars, total, total_is_minimum: isMinimum, next_cursor: next } = list.value;
   const home = `${viewer.home}/failures`;
@@ -50,6 +56,7 @@ export async function failuresPage(visit: Visit): Promise<Response> {
           What went wrong once, so that no agent repeats it: agents ask here before a risky action and after a
           failure, and report which fix worked.
         </p>
+        {stops?.ok && stops.value.told > 0 && <Stops stops={stops.value} home={viewer.home} />}
         <Tabs
           label="State"
           tabs={STATES.map(([state, name]) => ({
@@ -91,6 +98,28 @@ export async function failuresPage(visit: Visit): Promise<Response> {
       </>
     ),
   });
+}
+
+/** Whether agents that were told to stop did, as far as the records tell. */
+function Stops({ stops: { told, failed_again: again, last }, home }: { stops: Told; home: string }) {
+  const tiles = [
+    { name: 'Told to stop', value: count(told), href: `${home}/calls?tool=scar_check&outcome=bad` },
+    { name: 'Stopped', value: count(told - again), tone: 'ok' as const },
+    {
+      name: 'Went on and failed again',
+      value: count(again),
+      ...(last && { tone: 'bad' as const, href: `${home}/runs/${last.run}#call-${last.id}` }),
+    },
+  ];
+  return (
+    <>
+      <Tiles tiles={tiles} />
+      <p class="soft">
+        Of the newest 25,000 records. Who was told to stop has gone on if it reports a failure of the same
+        tool later in its run.
+      </p>
+    </>
+  );
 }
 
 const TONES = { open: 'warn', regressed: 'bad', resolved: 'ok', muted: 'plain', archived: 'plain' } as const;

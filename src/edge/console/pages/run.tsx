@@ -1,6 +1,7 @@
 import { changeText } from '../../../tenant/records/reading/changes.ts';
 import type { Entry } from '../../../tenant/records/reading/entry.ts';
 import { runsShow } from '../../../tenant/records/reading/run-list.ts';
+import { isSameAction, scarCallOf } from '../../../tenant/records/reading/stops.ts';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
 import {
@@ -193,6 +194,7 @@ function Step({ call, begin, later }: { call: Entry; begin: number; later: reado
         </p>
       ))}
       <Told call={call} later={later} />
+      <Stopped call={call} later={later} />
       {call.wait_ms !== undefined && <p class="soft">Waited {duration(call.wait_ms)} for another call.</p>}
       {call.error_id !== undefined && (
         <p class="soft">
@@ -218,6 +220,22 @@ function Told({ call, later }: { call: Entry; later: readonly Entry[] }) {
     <p class={hasObeyed ? 'soft' : 'warn'}>
       {told}, came back after {duration(waited)}
       {hasObeyed ? '.' : ': too early.'}
+    </p>
+  );
+}
+
+/** Whether an agent that was told to stop did. */
+function Stopped({ call, later }: { call: Entry; later: readonly Entry[] }) {
+  const stop = scarCallOf(call);
+  if (stop?.isStop !== true) return null;
+  const report = later
+    .flatMap((other) => scarCallOf(other) ?? [])
+    .find((other) => !other.isStop && isSameAction(stop, other));
+  if (report === undefined)
+    return <p class="soft">Told to stop; no failure of the same tool was reported after that.</p>;
+  return (
+    <p class="warn">
+      Told to stop, and went on: <a href={`#call-${report.id}`}>it failed again</a>.
     </p>
   );
 }

@@ -2,6 +2,7 @@ import { recordsList } from './calls.ts';
 import { recordsExplain } from './explain.ts';
 import type { Reader } from './reader.ts';
 import { runsList, runsShow, runsTrace } from './run-list.ts';
+import { recordsStops } from './stops.ts';
 import { recordsSummary } from './summary.ts';
 import { recordsTokens } from './token-list.ts';
 import { recordsUsage } from './usage.ts';
@@ -14,6 +15,7 @@ export const READERS = {
   trace: runsTrace,
   explain: recordsExplain,
   summary: recordsSummary,
+  stops: recordsStops,
   usage: recordsUsage,
   tokens: recordsTokens,
 } as const satisfies Readonly<Record<string, Reader>>;
