@@ -25,7 +25,7 @@ export class Expiries {
   readonly #parts: Pick<PipelineParts, 'db' | 'records'>;
   readonly #kinds: readonly Expiry[];
   readonly #report: (cause: unknown) => void;
-  /** When the next entry expires, in milliseconds since the epoch; `unknown` after each write. */
+  /** When the next entry expires, in milliseconds since the epoch; `unknown` until it is asked for. */
   #next: number | undefined | 'unknown' = 'unknown';
 
   constructor(
@@ -39,15 +39,19 @@ export class Expiries {
 
   /** When the next entry expires, in milliseconds since the epoch. */
   next(): number | undefined {
-    if (this.#next !== 'unknown') return this.#next;
-    const times = this.#kinds.flatMap((kind) => kind.next(this.#parts.db) ?? []);
-    this.#next = times.length === 0 ? undefined : Math.min(...times);
+    if (this.#next === 'unknown') this.#next = this.read();
     return this.#next;
   }
 
-  /** The data has changed, and with it perhaps the time of the next expiry. */
-  changed(): void {
-    this.#next = 'unknown';
+  /** The same from the database. */
+  read(): number | undefined {
+    const times = this.#kinds.flatMap((kind) => kind.next(this.#parts.db) ?? []);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** A change of the data was committed, after which the next entry expires at `next`. */
+  changed(next: number | undefined): void {
+    this.#next = next;
   }
 
   /**
@@ -73,7 +77,7 @@ export class Expiries {
         if (head > rev) records.saveRev(head);
         return counts.reduce((sum, one) => sum + one, 0);
       });
-      this.changed();
+      this.#next = 'unknown';
       return { rev: head, touched, count };
     } catch (cause) {
       // The whole transaction of the host is undone then, not only this step.

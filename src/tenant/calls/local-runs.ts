@@ -118,14 +118,16 @@ export class LocalRuns {
       records.add(read.record);
       return read;
     }
-    const [written, saved] = db.transaction(() => {
+    const [written, saved, nextExpiry] = db.transaction(() => {
       const done = this.#answer(attempt, args, state, options);
       const buckets = limiter.save({ wall: now, monotonic: monotonic() });
-      return [done, records.save(done.record, { rev: state.rev, buckets })] as const;
+      const save = records.save(done.record, { rev: state.rev, buckets });
+      // Read here, because a query after the commit would begin a transaction of its own.
+      return [done, save, this.#expiries.read()] as const;
     });
     this.#rev = state.rev;
     saved();
-    this.#expiries.changed();
+    this.#expiries.changed(nextExpiry);
     this.#parts.committed(state.touched);
     return written;
   }
