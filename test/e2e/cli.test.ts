@@ -106,8 +106,8 @@ describe('a started server', () => {
       expect(await tried('ok/')).toBe(200);
       expect(await tried('redirect/')).toContain('redirects to another address');
       expect(await tried('endless/')).toContain('larger than 2 MiB');
-      expect(await tried('zeros/')).toContain('larger than 2 MiB');
-      expect(await tried('closes/')).toContain('cannot be reached');
+      expect(await tried('bomb/')).toContain('larger than 2 MiB');
+      expect(await tried('flood/')).toContain('cannot be reached');
       const authorized = await tenant(
         z.object({ oauth: z.object({ grant: z.string(), client_auth: z.string() }) }),
         ...['connection', 'set', 'demo', 'erp', '--kind', 'http', '--url', `${service.url}ok/`],

@@ -4,7 +4,8 @@ import { NO_ACCESS_TOKENS } from '../../src/connections/oauth/access-token.ts';
 import type { ConnectionGrant, Gate } from '../../src/tenant/contract/connection.ts';
 import type { HttpConnection } from '../../src/tools/connection.ts';
 
-const POLICY = { ownOrigins: [], isDevelopment: false };
+const POLICY = { ownOrigins: [], isDevelopment: true };
+const ADMITTED: Gate = { admits: true, isProbe: false };
 const TRACE = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), parentSpanId: undefined };
 export const SECRET = 'Bearer CANARY-SECRET';
 
@@ -17,7 +18,7 @@ export interface Received {
 /** A connection of one call to a service that a test plays, in a time of the test's own. */
 export function openService(
   answer: (received: Received, attempt: number) => Response | Promise<Response>,
-  { gate = { admits: true, isProbe: false } as Gate, signal = new AbortController().signal } = {},
+  { gate, signal }: { gate?: Gate; signal?: AbortSignal } = {},
 ) {
   const received: Received[] = [];
   const waits: number[] = [];
@@ -35,9 +36,20 @@ export function openService(
       time.now += ms;
     },
   };
+  const given = { ...(gate && { gate }), ...(signal && { signal }) };
+  const opened = openCrm(platform, 'https://crm.example.com/api/', given);
+  return { ...opened, received, waits, time };
+}
+
+/** A connection of one call to the service at `url`, which may be one of this machine. */
+export function openCrm(
+  platform: HttpPlatform,
+  url: string,
+  { gate = ADMITTED, signal = new AbortController().signal }: { gate?: Gate; signal?: AbortSignal } = {},
+) {
   const grant: ConnectionGrant = {
     name: 'crm',
-    target: { kind: 'http', url: 'https://crm.example.com/api/', header: 'Authorization', internal: false },
+    target: { kind: 'http', url, header: 'Authorization', internal: false },
     secret: { form: 'plain', value: SECRET },
     instance: 'i',
     gate,
@@ -48,5 +60,5 @@ export function openService(
     [grant],
   );
   const crm: HttpConnection = connections.get('crm', { crm: 'http' });
-  return { crm, connections, received, waits, time };
+  return { crm, connections };
 }

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
 
 const CHUNK = Buffer.alloc(1024 * 1024);
 const GIB = 1024 ** 3;
@@ -56,6 +58,29 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     response.setHeader('content-encoding', 'gzip');
     response.end('this is not compressed');
   },
+  // About 1,000 times as large once it is decompressed.
+  bomb: (_request, response) => {
+    response.setHeader('content-encoding', 'gzip');
+    let left = 2 * GIB;
+    const zeros = new Readable({
+      read() {
+        left -= CHUNK.byteLength;
+        this.push(left > 0 ? CHUNK : null);
+      },
+    });
+    pipeline(zeros, createGzip({ level: 1 }), response, () => undefined);
+  },
+  // Headers that never end.
+  flood: (_request, response) => {
+    const { socket } = response;
+    socket?.write('HTTP/1.1 200 OK\r\n');
+    const write = () => {
+      while (socket?.writable === true && socket.write(`x-more: ${'y'.repeat(1000)}\r\n`));
+    };
+    socket?.on('drain', write);
+    socket?.on('error', () => undefined);
+    write();
+  },
   headers: (_request, response) => {
     for (let n = 0; n < 300; n++) response.setHeader(`x-${n}`, 'y'.repeat(100));
     response.end('{}');
@@ -65,6 +90,13 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     response.once('close', () => clearInterval(timer));
   },
   silent: () => undefined,
+  // A header now and then, and never the last one.
+  trickle: (_request, response) => {
+    const { socket } = response;
+    socket?.write('HTTP/1.1 200 OK\r\n');
+    const timer = setInterval(() => socket?.write('x-more: y\r\n'), 20);
+    socket?.once('close', () => clearInterval(timer));
+  },
 };
 
 /** Gives an access token and, with each, another refresh token. */
@@ -78,23 +110,31 @@ export interface HostileServer {
   readonly url: string;
   /** The paths that were asked for. */
   readonly asked: string[];
+  /** The connections that are open now. */
+  open(): number;
   stop(): Promise<void>;
 }
 
 /** A service on a free port of this machine that behaves as the first word of a path says. */
 export async function startHostileServer(): Promise<HostileServer> {
   const asked: string[] = [];
+  let open = 0;
   const server = createServer((request, response) => {
     asked.push(request.url ?? '');
     if (request.url === '/login/token') return giveToken(response, asked.length);
     const [, , name = ''] = (request.url ?? '').split(/[/?]/);
     (BEHAVIOURS[name] ?? ((_request, answer) => answer.writeHead(404).end()))(request, response);
   });
+  server.on('connection', (socket) => {
+    open++;
+    socket.once('close', () => open--);
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/api/`,
     asked,
+    open: () => open,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

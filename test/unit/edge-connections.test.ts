@@ -367,6 +367,8 @@ describe('a service that is broken, or means harm', () => {
     ['garbage', 503, 'unavailable'],
     ['gzip', 503, 'unavailable'],
     ['headers', 503, 'unavailable'],
+    ['flood', 503, 'unavailable'],
+    ['bomb', 413, 'too_large'],
     ['missing', 404, 'unknown_handle'],
   ])('%s: %i %s, and other tools of the tenant do not notice', async (path, status, code) => {
     const edge = await connected();
