@@ -89,7 +89,7 @@ const ORIGINS =
   'origins of browser clients, at most 32, comma-separated, such as https://app.example.com or vscode-webview://id; empty allows none';
 
 const CONNECTION_KEYS =
-  'one or two keys as kid:secret, comma-separated, the first one encrypts; each secret is 32 random bytes in base64url; empty allows no connections';
+  'one or two keys as kid:secret, comma-separated, the first one encrypts; each secret is 32 random bytes in base64url; empty allows no secrets of connections';
 
 /** Absent as well where it is a secret that was not set. */
 const connectionKeys = z

@@ -10,8 +10,9 @@ import {
   type StoredSecret,
 } from '../tenant/contract/connection.ts';
 import type { ConnectionKinds, DeclaredConnections } from '../tools/connection.ts';
+import type { ToolError } from '../tools/errors.ts';
 import { type DestinationPolicy, endpointProblem, parseDestination } from './http/destination.ts';
-import { notDeclared, notOpened, notSetUp, unavailable } from './http/faults.ts';
+import { noKeys, notDeclared, notOpened, notSetUp, unavailable } from './http/faults.ts';
 import { BoundHttpConnection } from './http/http-connection.ts';
 import type { HttpPlatform } from './http/platform.ts';
 import { AccessTokenSource, type AccessTokens } from './oauth/access-token.ts';
@@ -140,7 +141,7 @@ export class CallConnections {
       signal: this.#call.signal,
       open: (stored, what) => this.#open(grant, stored, what),
       seal: (text, what, like) => this.#seal(grant, text, what, like),
-      notOpened: () => notOpened(name),
+      notOpened: () => this.#notOpened(name),
     });
   }
 
@@ -158,8 +159,12 @@ export class CallConnections {
 
   async #secretOf(grant: Granted<StoredHttpConnection>): Promise<string> {
     const opened = await this.#open(grant, grant.secret, 'secret');
-    if (opened === undefined) throw notOpened(grant.name);
+    if (opened === undefined) throw this.#notOpened(grant.name);
     return opened;
+  }
+
+  #notOpened(name: string): ToolError {
+    return this.#access.keys.length === 0 ? noKeys(name) : notOpened(name);
   }
 
   async #open(

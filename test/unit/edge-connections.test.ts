@@ -330,6 +330,15 @@ describe('keys', () => {
   });
 });
 
+test('a server that has lost its keys says so', async () => {
+  const edge = await connected();
+  edge.setVars({ CONNECTION_KEYS: '' });
+  expect(await edge.v1('scar_fetch', { path: 'ok' })).toMatchObject({
+    status: 403,
+    body: { code: 'forbidden', detail: expect.stringContaining('CONNECTION_KEYS') },
+  });
+});
+
 describe('a row', () => {
   test.each([
     ['points to another path', "UPDATE connections SET target = replace(target, '/api/', '/api/x/')"],

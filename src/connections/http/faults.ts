@@ -61,6 +61,12 @@ export function refusedCredential(name: string, error: string, isAfterLoss: bool
   );
 }
 
+export const noKeys = (name: string) =>
+  new ToolError(
+    'forbidden',
+    `The secret of the connection ${name} cannot be read, because the server has no CONNECTION_KEYS. The operator sets the key again that has encrypted it.`,
+  );
+
 /** What a status says of a request that the service has refused. */
 export function refusedBy(name: string, status: number, retryAfterMs: number): ToolError {
   const service = `The service behind ${name}`;

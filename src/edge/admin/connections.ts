@@ -83,7 +83,8 @@ function nameOf(c: Ctx): string {
 function keysOf(c: Ctx): readonly [ConnectionKey, ...ConnectionKey[]] {
   const [first, ...rest] = c.var.isolate.config.connectionKeys;
   if (first !== undefined) return [first, ...rest];
-  const message = 'CONNECTION_KEYS is not set, so no secret can be stored. Set it, then repeat the request.';
+  const message =
+    'CONNECTION_KEYS is not set, so no secret can be stored. Set it with `npx wrangler secret put CONNECTION_KEYS`, or in .dev.vars, then repeat the request.';
   throw new AdminRefusal(409, 'conflict', message);
 }
 
