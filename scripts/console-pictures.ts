@@ -1,72 +1,146 @@
-// Makes the pictures of docs/console.md: `node scripts/console-pictures.ts`, after a page has changed. It needs Chromium.
+// Makes docs/console-pages.md and its pictures: `node scripts/console-pictures.ts`, after a page has changed. It needs Chromium.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { Browser, Page } from 'playwright-core';
+import { AdminClient } from '../src/cli/admin-client.ts';
+import { AdminRequests } from '../src/cli/admin-requests.ts';
+import { withTenants } from '../src/cli/demo/context.ts';
+import { Report } from '../src/cli/demo/report.ts';
+import { runSteps } from '../src/cli/demo/steps.ts';
 import { ALL_SCOPES } from '../src/tools/families.ts';
 import { findChromium, launchChromium } from '../test/support/browser/chromium.ts';
 import { Visit } from '../test/support/browser/visit.ts';
 import { Operator, startServer, type TestServer } from '../test/support/server.ts';
 
-const DESKTOP = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
-const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const FOLDER = 'docs/pictures';
+const OPERATOR_HOME = '/console/@operator';
+const TENANTS = { ours: 'acme', others: 'globex' };
+const QUALITY = 0.85;
 
-/** What three agents do in one run, as people will see it. */
-async function play(server: TestServer, token: string): Promise<void> {
-  const call = async (tool: string, args: Record<string, unknown>) => {
-    const response = await fetch(`${server.url}/v1/tools/${tool}`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${token}`,
-        'content-type': 'application/json',
-        traceparent: `00-${TRACE}-00f067aa0ba902b7-01`,
-      },
-      body: JSON.stringify(args),
-    });
-    return response.json() as Promise<Record<string, unknown>>;
-  };
-  const board = { run_id: 'release-42' };
-  const prompt = { model: 'model-x', prompt: 'Summarise ticket 7' };
-  const failure = { tool: 'deploy', error_type: 'LockTimeout', error_message: 'gave up after 20113 ms' };
-  await call('blackboard_list', board);
-  const plan = { ...board, key: 'plan', by: 'planner' };
-  await call('blackboard_write', { ...plan, value: ['notes', 'tag'] });
-  const jobs = ['write the notes', 'tag the release', 'announce it'];
-  const entries = jobs.map((value, index) => ({ key: `job/${index + 1}`, value }));
-  await call('blackboard_write', { ...board, entries, by: 'planner' });
-  await call('blackboard_claim', { ...board, prefix: 'job/', by: 'builder' });
-  await call('scar_check', { action: 'deploy migration 12', tool: 'deploy', agent: 'builder' });
-  const resolution = 'Set lock_timeout to 5 s, then deploy again.';
-  await call('scar_record', { ...failure, resolution, agent: 'builder' });
-  await call('cache_get', { ...prompt, lease_s: 30 });
-  await call('cache_set', { ...prompt, response: 'Login loops after a reset.' });
-  await call('blackboard_write', { ...plan, value: ['tag'], if_rev: 0, by: 'reviewer' });
-  await call('blackboard_write', { ...board, kye: 'plan', value: 1, by: 'reviewer' });
-  const reads = Array.from({ length: 90 }, (_, index) => ({ ...board, key: `job/${(index % 3) + 1}` }));
-  await Promise.all(reads.map((read) => call('blackboard_read', read)));
-  await call('blackboard_write', { ...plan, value: ['notes', 'tag', 'announce'], by: 'planner' });
+interface Picture {
+  readonly name: string;
+  /** Its heading in the document. */
+  readonly title: string;
+  /** From the root of the server. */
+  readonly path: string;
+  /** The link on that page whose page is shown, when its path cannot be known. */
+  readonly link?: string;
 }
+
+const ofTenant = (name: string, title: string, path = name): Picture => ({
+  name,
+  title,
+  path: `/console/${TENANTS.ours}/${path}`,
+});
+const ofOperator = (name: string, title: string, path = name): Picture => ({
+  name: `operator-${name}`,
+  title,
+  path: `${OPERATOR_HOME}/${path}`,
+});
+
+const SIGNED_OUT: readonly Picture[] = [{ name: 'sign-in', title: 'Sign-in', path: '/console' }];
+const MEMBER: readonly Picture[] = [
+  ofTenant('calls', 'Calls'),
+  ofTenant('runs', 'Runs'),
+  { ...ofTenant('run', 'One run', 'calls?outcome=refused'), link: 'tbody a[data-row]' },
+  ofTenant('boards', 'Boards'),
+  ofTenant('board', 'One board', 'board?board=work-queue'),
+  ofTenant('cell', 'One cell', 'cell?board=release-42&key=plan&from=1&to=2'),
+  ofTenant('failures', 'Failures'),
+  ofTenant('cache', 'Cache'),
+  ofTenant('limits', 'Limits'),
+  ofTenant('tokens', 'Tokens'),
+];
+const OPERATOR: readonly Picture[] = [
+  ofOperator('tenants', 'Operator: tenants'),
+  ofOperator('manage', 'Operator: manage a tenant', `tenants/${TENANTS.ours}/manage`),
+  ofOperator('actions', 'Operator: actions'),
+  ofOperator('health', 'Operator: health'),
+];
+const WIDTHS = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } } as const;
 
 const executable = findChromium();
 if (executable === undefined) throw new Error('Chromium is not installed: apt-get install chromium');
+mkdirSync(FOLDER, { recursive: true });
 const [server, chromium] = await Promise.all([startServer(), launchChromium(executable)]);
 try {
-  const operator = new Operator(server);
-  await operator.request('POST', '/tenants', { id: 'acme' });
-  const issue = async (options: Record<string, unknown>) =>
-    String((await operator.request('POST', '/tenants/acme/tokens', options)).token);
-  await play(server, await issue({ label: 'release agents' }));
-  const { page } = await Visit.start(chromium, [server.url], { viewport: DESKTOP });
-  await page.goto(`${server.url}/console`);
-  await page.getByLabel('Token').fill(await issue({ label: 'console', scopes: [...ALL_SCOPES] }));
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.waitForURL(/\/calls$/);
-  await page.screenshot({ path: 'docs/console-calls.png' });
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await page.getByRole('link', { name: 'blackboard_read' }).first().click();
-  await page.waitForURL(/\/runs\//);
-  await page.evaluate('scrollTo({ top: 0, behavior: "instant" })');
-  await page.screenshot({ path: 'docs/console-run.png' });
-  await page.setViewportSize(PHONE);
-  await page.goto(`${server.url}/console/acme/calls`);
-  await page.screenshot({ path: 'docs/console-phone.png' });
+  const admin = new AdminClient(new AdminRequests({ url: server.url, remedy: '' }, server.adminKey));
+  const demo = { url: server.url, report: new Report(false), tenants: TENANTS };
+  await withTenants(admin, demo, async (context) => {
+    await runSteps(context);
+    await takeAll(server, chromium);
+  });
+  writeFileSync('docs/console-pages.md', gallery([...SIGNED_OUT, ...MEMBER, ...OPERATOR]));
 } finally {
   await Promise.all([chromium.close(), server.stop()]);
+}
+
+async function takeAll(server: TestServer, browser: Browser): Promise<void> {
+  const { url, adminKey } = server;
+  const visit = await Visit.start(browser, [url]);
+  const { page } = visit;
+  const converter = await Visit.start(browser, []);
+  const take = async (pictures: readonly Picture[]) => {
+    for (const picture of pictures) await takeOne(page, converter.page, url, picture);
+  };
+  await take(SIGNED_OUT);
+  const { key } = await new Operator(server).request('POST', `/tenants/${TENANTS.ours}/members`, {
+    name: 'Ada',
+    scopes: [...ALL_SCOPES],
+  });
+  await signIn(page, `${url}/console`, 'Sign-in key', String(key));
+  await take(MEMBER);
+  await signIn(page, `${url}${OPERATOR_HOME}`, 'Admin key', adminKey);
+  await take(OPERATOR);
+}
+
+async function signIn(page: Page, url: string, label: string, secret: string): Promise<void> {
+  await page.goto(url);
+  await page.getByLabel(label).fill(secret);
+  await Promise.all([page.waitForEvent('load'), page.getByLabel(label).press('Enter')]);
+}
+
+/** One page in light and dark, wide and narrow. */
+async function takeOne(page: Page, converter: Page, origin: string, picture: Picture): Promise<void> {
+  await page.goto(`${origin}${picture.path}`);
+  if (picture.link !== undefined) {
+    const href = await page.locator(picture.link).first().getAttribute('href');
+    // Without the fragment, which scrolls the page.
+    await page.goto(`${origin}${href?.split('#')[0]}`);
+  }
+  for (const colorScheme of ['light', 'dark'] as const)
+    for (const [width, viewport] of Object.entries(WIDTHS)) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize(viewport);
+      const png = await page.screenshot();
+      writeFileSync(`${FOLDER}/${picture.name}-${width}-${colorScheme}.webp`, await toWebp(converter, png));
+    }
+}
+
+/** A third of the size, by the browser itself. */
+async function toWebp(page: Page, png: Buffer): Promise<Buffer> {
+  const url: string = await page.evaluate(`(async () => {
+    const image = new Image();
+    image.src = 'data:image/png;base64,${png.toString('base64')}';
+    await image.decode();
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [image.width, image.height];
+    canvas.getContext('2d').drawImage(image, 0, 0);
+    return canvas.toDataURL('image/webp', ${QUALITY});
+  })()`);
+  return Buffer.from(url.slice(url.indexOf(',') + 1), 'base64');
+}
+
+/** The document that shows each picture as its reader prefers it, light or dark. */
+function gallery(pictures: readonly Picture[]): string {
+  const shown = pictures.map(({ name, title }) => {
+    const images = Object.keys(WIDTHS).map((width) => {
+      const file = (look: string) => `pictures/${name}-${width}-${look}.webp`;
+      const alt = `The page ${title}, ${width === 'phone' ? 'on a phone' : 'on a desktop'}`;
+      return `<picture><source media="(prefers-color-scheme: dark)" srcset="${file('dark')}"><img alt="${alt}" src="${file('light')}" height="420"></picture>`;
+    });
+    return `## ${title}\n\n${images.join('\n')}\n`;
+  });
+  const about =
+    'Each page of [the console](console.md), after `npm run demo`, light or dark as your browser prefers. `npm run screenshots` takes these pictures.';
+  return `# The pages of the console\n\n${about}\n\n${shown.join('\n')}`;
 }

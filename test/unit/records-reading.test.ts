@@ -40,7 +40,7 @@ test('a page looks at a bounded number of records, and the next one goes on wher
     SCANNED_PER_PAGE + 10,
   );
   const first = ask(tenant, 'calls', { tool: 'blackboard_write' });
-  expect(first).toEqual({ calls: [], next_cursor: expect.any(String) });
+  expect(first).toEqual({ calls: [], newest: expect.any(Number), next_cursor: expect.any(String) });
   const second = ask(tenant, 'calls', { tool: 'blackboard_write', cursor: first.next_cursor });
   expect(second).toMatchObject({ calls: [{ id: 1 }] });
   expect(second.next_cursor).toBeUndefined();

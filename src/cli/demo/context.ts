@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { AdminClient, IssuedToken } from '../admin-client.ts';
 import { watchNpm } from '../parent-watch.ts';
 import { CliError } from '../terminal.ts';
@@ -33,16 +32,20 @@ function interrupted(): Promise<never> {
   });
 }
 
+/** What the tenants are called: that of planner, worker and reviewer, and the outsider's. */
+interface TenantNames {
+  readonly ours: string;
+  readonly others: string;
+}
+
 /** Creates two tenants and four agents, runs `runSteps`, and erases both tenants even if it fails. */
 export async function withTenants(
   admin: AdminClient,
-  options: { url: string; report: Report },
+  options: { url: string; report: Report; tenants: TenantNames },
   runSteps: (context: DemoContext) => Promise<void>,
 ): Promise<void> {
   const { url, report } = options;
-  const suffix = randomBytes(4).toString('hex');
-  const tenant = `demo-ours-${suffix}`;
-  const otherTenant = `demo-other-${suffix}`;
+  const { ours: tenant, others: otherTenant } = options.tenants;
   const created: string[] = [];
   const agents: Agent[] = [];
 

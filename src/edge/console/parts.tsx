@@ -116,7 +116,7 @@ export function Status({ call }: { call: Pick<Entry, 'outcome' | 'status' | 'cod
 
 /** Who called: the credential, which nobody can forge, then what client and agent call themselves. */
 export function Caller({ call }: { call: Pick<Entry, 'token_id' | 'token_label' | 'client' | 'by'> }) {
-  const claimed = [call.client, call.by].filter((name) => name !== undefined);
+  const claimed = [...new Set([call.client, call.by])].filter((name) => name !== undefined);
   return (
     <>
       <bdi>{call.token_label ?? call.token_id.slice(0, 8)}</bdi>

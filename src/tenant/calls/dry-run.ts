@@ -67,7 +67,7 @@ function run(parts: PipelineParts, tool: Tool, rev: number, held: HeldRow, now: 
     if (answered instanceof NotYet) throw new Error('a tool returned NotYet although it must answer');
     return toJson(answered);
   });
-  const changes = changesOf(parts.db, { rev_from: rev, rev_to: state.rev })
+  const changes = changesOf(parts.db, { rev_from: rev, rev_to: state.rev, token_id: token.id })
     .filter(({ what }) => what !== 'not kept')
     .map(changeText);
   const answer =

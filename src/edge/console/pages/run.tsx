@@ -25,6 +25,10 @@ import { type Bar, type Waterfall, waterfallOf } from '../waterfall.ts';
 /** For so long a run may go on. */
 const OPEN_MS = 600_000;
 
+/** The shortest name of who called. */
+const callerName = ({ by, client, token_label: label, token_id: token }: Entry) =>
+  by ?? client ?? label ?? token.slice(0, 8);
+
 /** What one agent did, as a line of time and step by step. */
 export async function runPage(visit: Visit): Promise<Response> {
   const { c, viewer, now, live } = visit;
@@ -46,7 +50,7 @@ export async function runPage(visit: Visit): Promise<Response> {
     },
     { name: 'Revisions made', value: count(run.changed) },
     { name: 'From first to last', value: duration(Date.parse(run.last_at) - Date.parse(run.first_at)) },
-    { name: 'Callers', value: count(new Set(calls.map(({ token_id, by }) => `${token_id} ${by}`)).size) },
+    { name: 'Callers', value: count(new Set(calls.map(callerName)).size) },
   ];
   const waterfall = waterfallOf(calls);
   return respondPage(c, {
@@ -106,7 +110,7 @@ function Timeline({ waterfall: { bars, begin, gaps } }: { waterfall: Waterfall }
               {calls > 1 && ` ×${count(calls)}`}
             </a>
             <span class="who">
-              <bdi>{first.by ?? first.client ?? first.token_label ?? first.token_id.slice(0, 8)}</bdi>
+              <bdi>{callerName(first)}</bdi>
             </span>
             <svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">
               {gaps.map(({ x, width }) => (

@@ -31,7 +31,7 @@ type ChangeRow = Record<Exclude<keyof Change, 'rev'>, string | null> & { rev: nu
 /** The changes of one call, in order. One whose row was deleted since is `not kept`. */
 export function changesOf(
   sql: Sql,
-  { rev_from: from, rev_to: to }: Pick<RecordRow, 'rev_from' | 'rev_to'>,
+  { rev_from: from, rev_to: to, token_id: token }: Pick<RecordRow, 'rev_from' | 'rev_to' | 'token_id'>,
 ): Change[] {
   if (to <= from) return [];
   const end = Math.min(to, from + MAX_CHANGES);
@@ -39,7 +39,9 @@ export function changesOf(
   return Array.from({ length: end - from }, (_, index) => {
     const rev = from + index + 1;
     const row = rows.get(rev);
-    return row === undefined ? { rev, what: 'not kept' } : withoutNulls(row);
+    if (row === undefined) return { rev, what: 'not kept' };
+    // Whoever gives no name is stored under the id of its token.
+    return withoutNulls(row.by === token ? { ...row, by: null } : row);
   });
 }
 
