@@ -7,9 +7,11 @@ import { NO_ACCESS_TOKENS } from '../../src/connections/oauth/access-token.ts';
 import { PublishedTools } from '../../src/mcp/published-tools.ts';
 import { createServer } from '../../src/mcp/server.ts';
 import type { ServerBinding } from '../../src/mcp/server-binding.ts';
+import type { TokenId } from '../../src/tenant/contract/call.ts';
 import type { Limits } from '../../src/tenant/contract/limit-settings.ts';
 import { createCatalogue } from '../../src/tools/catalogue.ts';
 import { defineRemoteTool, type RemoteContext } from '../../src/tools/remote-tool.ts';
+import { tenantApproval } from '../../src/tools/tenant/approval.ts';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';
 import { createdCompartment, GENEROUS } from './compartment.ts';
 import { Heard } from './streams-heard.ts';
@@ -50,9 +52,12 @@ const NO_CONNECTIONS = {
 export interface Rig {
   readonly test: ReturnType<typeof createdCompartment>;
   readonly received: Heard<Answer>;
+  readonly tokenId: TokenId;
   readonly refused: string[];
   send(message: object): Promise<void>;
   call(args?: unknown, id?: number): Promise<Answer>;
+  /** The same with another tool of the catalogue. */
+  callTool(name: string, args: unknown): Promise<Answer>;
 }
 
 /** A client on one connection to a server whose only tool does `act`, through the door of a compartment. */
@@ -61,7 +66,7 @@ export async function opened(
   limits: Partial<Limits> = {},
   scopes: readonly Scope[] = SCOPES,
 ): Promise<Rig> {
-  const catalogue = createCatalogue([probe(act)]);
+  const catalogue = createCatalogue([probe(act), tenantApproval]);
   const opened = createdCompartment({ catalogue, limits: { tenant: GENEROUS, tool: GENEROUS, ...limits } });
   const { compartment, clock } = opened;
   const refused: string[] = [];
@@ -109,10 +114,16 @@ export async function opened(
   return {
     test: opened,
     received,
+    tokenId: binding.tokenId,
     refused,
     send,
     call: async (args = {}, id = ++calls) => {
       await send({ id, method: 'tools/call', params: { name: 'edge_probe', arguments: args } });
+      return answerTo(id);
+    },
+    callTool: async (name, args) => {
+      const id = ++calls;
+      await send({ id, method: 'tools/call', params: { name, arguments: args } });
       return answerTo(id);
     },
   };
