@@ -162,6 +162,7 @@ export class ApprovalAdministration {
       title: tool?.title,
       description: tool?.description,
       destructive: tool?.annotations.destructiveHint,
+      stands: loaded.heldCalls.standing.list(now).some(({ id }) => id === row.id),
       isRemote: tool !== undefined && isRemoteTool(tool),
       args: masked(JSON.parse(row.args)),
       dryRun: isOpen ? loaded.pipeline.dryRun(row) : undefined,

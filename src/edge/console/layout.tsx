@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { Child } from 'hono/jsx';
 import type { TenantId } from '../../tenant/contract/call.ts';
 import type { Person } from '../../tenant/contract/sign-in.ts';
+import { APPROVALS_SCOPE } from '../../tools/families.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { SCRIPT_PATH, STYLE_PATH } from './assets.ts';
@@ -38,6 +39,7 @@ const HEADERS = {
 export const PAGES = [
   { path: 'calls', title: 'Calls', scope: 'records:read' },
   { path: 'runs', title: 'Runs', scope: 'records:read' },
+  { path: 'approvals', title: 'Approvals', scope: APPROVALS_SCOPE },
   { path: 'boards', title: 'Boards', scope: 'blackboard:read' },
   { path: 'failures', title: 'Failures', scope: 'scar:read' },
   { path: 'cache', title: 'Cache', scope: 'cache:read' },

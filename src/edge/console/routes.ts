@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { parseTenantId } from '../../tenant/contract/call.ts';
-import { TOKENS_SCOPE } from '../../tools/families.ts';
+import { APPROVALS_SCOPE, TOKENS_SCOPE } from '../../tools/families.ts';
 import type { Scope } from '../../tools/tool.ts';
 import { methodNotAllowed, problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
@@ -10,6 +10,8 @@ import { receiveForm, type SentForm } from './forms.tsx';
 import { type PagePath, pagesFor } from './layout.tsx';
 import { boardStream, callsStream, runStream, runsStream, wantsStream } from './live.tsx';
 import { formRefusedPage, nothingHere, notShownPage } from './not-shown.tsx';
+import { approvalForm, approvalPage } from './pages/approval.tsx';
+import { approvalsPage } from './pages/approvals.tsx';
 import { boardPage, boardsPage } from './pages/boards.tsx';
 import { cachePage } from './pages/cache.tsx';
 import { callsPage } from './pages/calls.tsx';
@@ -54,6 +56,8 @@ export const TENANT_PAGES: readonly Route[] = [
   ['/calls', 'calls', callsPage],
   ['/runs', 'runs', runsPage],
   ['/runs/:run', 'runs', runPage],
+  ['/approvals', 'approvals', approvalsPage],
+  ['/approvals/:approval', 'approvals', approvalPage, { scope: APPROVALS_SCOPE, take: approvalForm }],
   ['/boards', 'boards', boardsPage],
   ['/board', 'boards', boardPage],
   ['/cell', 'boards', cellPage],

@@ -211,6 +211,10 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
 .change { display: block; }
 .p-what p { margin: 0 0 0.3rem; } .p-what { width: 40%; }
 .sizes, .refusals { width: auto; min-width: min(30rem, 100%); }
+.y-tool { font-weight: 600; } .y-state { white-space: nowrap; }
+.line .wide { flex: 1 1 20rem; }
+.line .wide input { width: 100%; }
+h1 .status { vertical-align: 0.2rem; font-weight: 400; letter-spacing: 0; }
 @media (max-width: 46rem) {
   header { flex-wrap: wrap; padding-top: 0.6rem; column-gap: 0.75rem; }
   header nav { order: 3; flex-basis: 100%; margin: 0 -0.6rem; }
@@ -257,6 +261,8 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
   .line label, .line input, .line select, .line-name { width: 100%; }
   .line label { flex: 1 1 8rem; } .line input, .line select { min-height: 2.5rem; }
   .line-name, .line select { flex-basis: 100%; }
+  .held tr { grid-template-columns: 1fr auto; grid-template-areas: "tool state" "agent left" "by held"; }
+  .y-tool { grid-area: tool; } .y-agent { grid-area: agent; } .y-state { grid-area: state; text-align: right; } .rows .y-left { grid-area: left; text-align: right; } .rows .y-held { grid-area: held; text-align: right; } .y-by { grid-area: by; font-size: 0.8125rem; }
   .card-head .status { margin-left: 0; }
   .fixes li { grid-template-columns: 4rem 1fr; }
   .unit { display: inline; }

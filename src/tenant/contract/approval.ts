@@ -87,6 +87,8 @@ export interface HeldCallDetail extends HeldCallView {
   readonly description: string | undefined;
   /** Whether its annotations say that it may destroy something; undefined when the tool is gone. */
   readonly destructive: boolean | undefined;
+  /** Whether a yes that was given for it stands for other calls. */
+  readonly stands: boolean;
   /** Whether it reaches other systems, so that nothing can be tried. */
   readonly isRemote: boolean;
   /** The arguments, in full but for credentials. */

@@ -1,10 +1,12 @@
 import { type Context, Hono } from 'hono';
 import { parseTenantId } from '../../../tenant/contract/call.ts';
+import { listAction } from '../../admin/operator-calls.ts';
 import { methodNotAllowed, problem } from '../../http/http-errors.ts';
 import type { AppEnv } from '../../http/isolate.ts';
 import { logRefusal, refuse } from '../../http/refusal-log.ts';
 import { receiveForm } from '../forms.tsx';
-import { nothingHere } from '../not-shown.tsx';
+import { formRefusedPage, nothingHere } from '../not-shown.tsx';
+import { decide } from '../pages/approval.tsx';
 import { TENANT_PAGES } from '../routes.ts';
 import { manageForm } from './manage-forms.ts';
 import { actionsPage } from './pages/actions.tsx';
@@ -38,6 +40,10 @@ serve('/tenants/:tenant', async (c) => {
   const tenant = parseTenantId(c.req.param('tenant') ?? '');
   return tenant === undefined ? nothingHere(c) : c.redirect(`${tenantHome(tenant)}/calls`, 303);
 });
+// The operator decides held calls here as by the API.
+operatorPages.post('/tenants/:tenant/approvals/:approval', (c) =>
+  signedIn(c, (_c, session) => ofTenant(c, session, decided)),
+);
 for (const [path, , page] of TENANT_PAGES)
   serve(`/tenants/:tenant${path}`, (c, session) => ofTenant(c, session, page));
 
@@ -56,6 +62,19 @@ async function submitted(visit: OperatorVisit): Promise<Response> {
   const { status, code, message } = form.error;
   logRefusal(visit.c, { status, code });
   return showManage(visit, { problem: { field: undefined, message }, status });
+}
+
+/** Takes a decision on a held call. */
+async function decided(visit: OperatorVisit): Promise<Response> {
+  const form = await receiveForm(visit.c);
+  if (!form.ok) return formRefusedPage(visit.c, form.error, { viewer: visit.viewer, at: 'approvals' });
+  const { c, viewer, session } = visit;
+  const as = session.name === '' ? undefined : session.name;
+  const answer = await decide(visit, form.value, { kind: 'operator', as });
+  const action = `POST approvals ${c.req.param('approval')}`;
+  if (answer.status === 303)
+    await listAction(c, { tenant: viewer.tenant, action, as, code: undefined, changed: [] });
+  return answer;
 }
 
 /** Serves a page that only reads. */
