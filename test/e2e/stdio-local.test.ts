@@ -26,7 +26,7 @@ describe.each(STDIO_CLIENTS)('%s (%s) on a process of its own', (_, version, con
   test('speaks its revision and is told of every tool', async () => {
     expect(client.protocolVersion).toBe(version);
     const tools = await client.list();
-    expect(tools).toHaveLength(19);
+    expect(tools).toHaveLength(20);
     expect(tools).toContain('blackboard_write');
     expect(tools).not.toContain('session_open');
   });
