@@ -92,6 +92,8 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          // Loading wrangler and the SDKs anew for each file takes a second or two.
+          isolate: false,
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: TIMEOUT_MS,
           hookTimeout: 60_000,
