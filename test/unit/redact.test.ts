@@ -44,6 +44,27 @@ describe('known shapes of credentials', () => {
   });
 });
 
+describe('a percent-encoded text', () => {
+  const token = 'ghp_abcdefghijklmnopqrstuvwxyz0123456789';
+  test.each([
+    [`/v1/tools/used%20${token}`, '/v1/tools/used [redacted:github_token]'],
+    ['/v1/tools/password%3Dhunter2', '/v1/tools/password=[redacted:assignment]'],
+    ['/v1/tools/a%20b?password=a%20b', '/v1/tools/a%20b?password=[redacted:assignment]'],
+    ['/v1/tools/a%20b%E0%A4', '/v1/tools/a%20b%E0%A4'],
+    [`/v1/tools/%E0%A4%20${token}`, '/v1/tools/\ufffd [redacted:github_token]'],
+    [`/v1/tools/%C3%A9${token}`, '/v1/tools/é[redacted:github_token]'],
+  ])('%s', (text, expected) => {
+    expect(redactForLog(text, 256)).toBe(expected);
+  });
+
+  test('that is cut shows no part of a credential', () => {
+    for (let before = 3000; before < 3090; before++) {
+      const line = redactForLog(`${'a'.repeat(before)}%20${token}${'b%20'.repeat(600)}`, 4096);
+      expect(line).not.toContain('ghp_abcd');
+    }
+  });
+});
+
 describe('arguments in a log line', () => {
   test('each field appears as its policy says, an unknown one never', () => {
     const args = {
