@@ -4,6 +4,7 @@ import { admin } from '../../src/edge/admin/admin.ts';
 import { memberConnections } from '../../src/edge/admin/member-connections.ts';
 import { toolsApi } from '../../src/edge/api/tools.ts';
 import { signToken } from '../../src/edge/auth/tokens.ts';
+import { consolePages } from '../../src/edge/console/routes.ts';
 import { boundary, prepare } from '../../src/edge/http/boundary.ts';
 import type { AppEnv } from '../../src/edge/http/isolate.ts';
 import { handleMcp } from '../../src/edge/mcp/endpoint.ts';
@@ -36,13 +37,24 @@ function edgeApp(catalogue: Catalogue) {
   app.route('/v1', toolsApi);
   app.route('/v1', memberConnections);
   app.route('/admin', admin);
+  app.route('/console', consolePages);
   return app;
 }
 
 /** The methods of the tenant's Durable Object that the edge calls here. */
 function tenantOf({ compartment }: TestCompartment) {
-  const { connections } = compartment;
+  const { connections, reading, administration } = compartment;
   return {
+    tokens: async () => administration.tokens(),
+    tokenUse: async () => reading.tokenUse(),
+    ask: async (...given: Parameters<typeof reading.ask>) => reading.ask(...given),
+    beginExport: async (...given: Parameters<typeof reading.beginExport>) => reading.beginExport(...given),
+    exportStep: async (...given: Parameters<typeof reading.exportStep>) => reading.exportStep(...given),
+    countRefusals: async (...given: Parameters<typeof reading.countRefusals>) =>
+      reading.countRefusals(...given),
+    operatorState: async () => reading.operatorState(),
+    recordOperator: async (...given: Parameters<typeof reading.recordOperator>) =>
+      reading.recordOperator(...given),
     admit: (...given: Parameters<typeof compartment.admit>) => compartment.admit(...given),
     call: (...given: Parameters<typeof compartment.call>) => compartment.call(...given),
     completeRemoteCall: (...given: Parameters<typeof compartment.completeRemoteCall>) =>
@@ -67,10 +79,23 @@ function tenantOf({ compartment }: TestCompartment) {
  */
 export async function openEdge(
   tools: readonly AnyTool[],
-  { scopes = SCOPES, vars = {} }: { scopes?: readonly Scope[]; vars?: Record<string, string> } = {},
+  {
+    scopes = SCOPES,
+    vars = {},
+    metered = () => undefined,
+  }: {
+    scopes?: readonly Scope[];
+    vars?: Record<string, string>;
+    /** Told of all that is reported to the metrics. */
+    metered?: (report: unknown) => void;
+  } = {},
 ) {
   const catalogue = createCatalogue(tools, TRANSPORT_TOOLS);
-  const test = createdCompartment({ catalogue, clock: () => Date.now() });
+  const test = createdCompartment({
+    catalogue,
+    clock: () => Date.now(),
+    report: async (report) => metered(report),
+  });
   const app = edgeApp(catalogue);
   const tenant = parseTenantId('test');
   if (tenant === undefined) throw new Error('not a tenant id');
@@ -85,6 +110,7 @@ export async function openEdge(
     PUBLIC_URL: ORIGIN,
     ...vars,
     TENANTS: { getByName: () => tenantOf(test) },
+    METERS: { getByName: () => ({ addEdge: async (added: unknown) => metered(added) }) },
     ANONYMOUS_FENCE: { limit: async () => ({ success: true }) },
   };
   const context = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };
@@ -103,6 +129,7 @@ export async function openEdge(
     });
   return {
     test,
+    token,
     send,
     /** Changes settings, as a deployment does: the isolate is a new one. */
     setVars: (changed: Record<string, string>) => {

@@ -31,6 +31,11 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     response.setHeader('x-echo', String(request.headers['x-service-key']));
     response.end(JSON.stringify({ id: JSON.stringify(request.headers) }));
   },
+  // Repeats what it was sent, and accepts none of it.
+  unauthorized: (request, response) => {
+    response.writeHead(401, { 'www-authenticate': `Bearer error="${request.headers.authorization}"` });
+    response.end(JSON.stringify(request.headers));
+  },
   redirect: (_request, response) => response.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
   loop: (request, response) => response.writeHead(307, { location: String(request.url) }).end(),
   endless: (_request, response) => pour(response, Number.POSITIVE_INFINITY),
@@ -106,6 +111,15 @@ function giveToken(response: ServerResponse, given: number): void {
   response.end(JSON.stringify({ ...token, refresh_token: `CANARY-REFRESH-${given}` }));
 }
 
+/** Refuses a client, and repeats all that it has sent. */
+async function refuseToken(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let form = '';
+  for await (const chunk of request) form += String(chunk);
+  response.writeHead(400, { 'content-type': 'application/json' });
+  const { authorization } = request.headers;
+  response.end(JSON.stringify({ error: 'invalid_client', error_description: `${form} ${authorization}` }));
+}
+
 export interface HostileServer {
   readonly url: string;
   /** The paths that were asked for. */
@@ -122,6 +136,7 @@ export async function startHostileServer(): Promise<HostileServer> {
   const server = createServer((request, response) => {
     asked.push(request.url ?? '');
     if (request.url === '/login/token') return giveToken(response, asked.length);
+    if (request.url === '/login/refuses') return void refuseToken(request, response);
     const [, , name = ''] = (request.url ?? '').split(/[/?]/);
     (BEHAVIOURS[name] ?? ((_request, answer) => answer.writeHead(404).end()))(request, response);
   });
