@@ -158,7 +158,7 @@ rect.waited { fill: var(--card); opacity: 0.55; }
 .steps summary { cursor: pointer; }
 .effect::before { content: "→ "; color: var(--soft); }
 .meter { display: block; width: 100%; min-width: 6rem; height: 0.6rem; border-radius: 0.3rem; overflow: hidden; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 0.75rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(16rem, 100%), 1fr)); gap: 0.75rem; }
 figure { margin: 0; padding: 0.75rem 0.9rem; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
 .columns { display: block; width: 100%; height: 5rem; margin-top: 0.5rem; border-bottom: 1px solid var(--edge); }
 .crumbs { margin: 0 0 0.25rem; font-size: 0.875rem; }
