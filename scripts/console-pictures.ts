@@ -49,6 +49,9 @@ const MEMBER: readonly Picture[] = [
   ofTenant('cache', 'Cache'),
   ofTenant('limits', 'Limits'),
   ofTenant('tokens', 'Tokens'),
+  { ...ofTenant('token', 'One token', 'tokens'), link: 'tbody a[data-row]' },
+  ofTenant('connections', 'Connections'),
+  ofTenant('connection', 'One connection', 'connections/tickets'),
 ];
 const OPERATOR: readonly Picture[] = [
   ofOperator('tenants', 'Operator: tenants'),
@@ -83,7 +86,14 @@ async function takeAll(server: TestServer, browser: Browser): Promise<void> {
     for (const picture of pictures) await takeOne(page, converter.page, url, picture);
   };
   await take(SIGNED_OUT);
-  const { key } = await new Operator(server).request('POST', `/tenants/${TENANTS.ours}/members`, {
+  const operator = new Operator(server);
+  await operator.request('PUT', `/tenants/${TENANTS.ours}/connections/tickets`, {
+    kind: 'http',
+    url: 'https://tickets.example.com/api/',
+    header: 'Authorization',
+    secret: 'Bearer of the pictures',
+  });
+  const { key } = await operator.request('POST', `/tenants/${TENANTS.ours}/members`, {
     name: 'Ada',
     scopes: [...ALL_SCOPES],
   });

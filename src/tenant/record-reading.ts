@@ -6,6 +6,7 @@ import { refusedRequest, UNKNOWN_TOOL } from './calls/call-record.ts';
 import type { OperatorRead } from './calls/operator-reads.ts';
 import type { CallOutcome, Refusal, RefusalCount, TokenId } from './contract/call.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
+import { actorOf, changeLine, type MemberCall } from './member-changes.ts';
 import { NO_SUCH_TENANT, type Operation, refused, UNAVAILABLE } from './operation.ts';
 import {
   changesOf,
@@ -194,6 +195,21 @@ export class RecordReading {
     records.add(operatorRecord(call, changes, pipeline.rev, now));
     records.flush();
     return changes;
+  }
+
+  /** Records, and logs, what a member or a token of the tenant has changed at the edge, or was refused. */
+  recordChange(call: MemberCall): void {
+    const loaded = this.#tenant.requireLoaded();
+    if (!loaded.ok) return;
+    const { records, pipeline, profile, tokens } = loaded.value;
+    const { host } = this.#tenant;
+    const now = host.clock();
+    const token = tokens.find(call.tokenId);
+    const as = token && actorOf(token);
+    const record = operatorRecord({ ...call, as, before: {} }, [], pipeline.rev, now);
+    records.add(record);
+    records.flush();
+    host.log(changeLine(profile.id, record, token?.person));
   }
 
   #operate<T>(act: (loaded: LoadedTenant) => Operation<T>): Operation<T> {

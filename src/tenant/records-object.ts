@@ -2,6 +2,7 @@ import type { Result } from '../result.ts';
 import type { ReportedAnchor } from '../telemetry/metrics/report.ts';
 import type { OperatorRead } from './calls/operator-reads.ts';
 import type { CallOutcome, Refusal, RefusalCount, TokenId } from './contract/call.ts';
+import type { MemberCall } from './member-changes.ts';
 import type { Operation } from './operation.ts';
 import type { OperatorCall, OperatorChange, OperatorState } from './operator-calls.ts';
 import type { RecordReading } from './record-reading.ts';
@@ -63,6 +64,10 @@ export class RecordsObject extends SignInObject {
 
   recordOperator(call: OperatorCall): OperatorChange[] {
     return this.#reading().recordOperator(call);
+  }
+
+  recordChange(call: MemberCall): void {
+    this.#reading().recordChange(call);
   }
 
   countRefusals(refusals: readonly RefusalCount[]): void {

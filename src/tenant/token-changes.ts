@@ -1,5 +1,4 @@
 import { fail, type Result, succeed } from '../result.ts';
-import { traceFields } from '../telemetry/log.ts';
 import { TOKENS_SCOPE } from '../tools/families.ts';
 import type { Administered, Administration } from './administration.ts';
 import { refusedRequest } from './calls/call-record.ts';
@@ -11,6 +10,7 @@ import type {
   TokenChangeResult,
 } from './contract/token-change.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
+import { actorOf, changeLine } from './member-changes.ts';
 import type { Operation } from './operation.ts';
 import { changesOf, operatorRecord, operatorStateOf } from './operator-calls.ts';
 import type { Token } from './storage/tokens.ts';
@@ -96,7 +96,7 @@ export class TokenChanges {
         message: `ttl_s: a token cannot live longer than who issues it, until ${new Date(endsAt).toISOString()}.`,
         field: 'ttl_s',
       });
-    return this.#administration.issueToken({ label, scopes, tools, ttlMs, issuedBy: nameOf(holder) });
+    return this.#administration.issueToken({ label, scopes, tools, ttlMs, issuedBy: actorOf(holder) });
   }
 
   /** One record and one log line for each change, made or not. */
@@ -112,7 +112,7 @@ export class TokenChanges {
     const { requestId, trace, receivedAt } = caller;
     const call = {
       action: actionOf(change),
-      as: nameOf(holder),
+      as: actorOf(holder),
       tokenId,
       before,
       code,
@@ -124,19 +124,7 @@ export class TokenChanges {
     const record = operatorRecord(call, changes, loaded.pipeline.rev, now);
     loaded.records.add(record);
     loaded.records.flush();
-    host.log({
-      level: 'info',
-      event: 'tenant.changed',
-      tenant: loaded.profile.id,
-      outcome: record.outcome,
-      code,
-      args: record.args ?? undefined,
-      duration_ms: record.tookMs,
-      ...traceFields(trace),
-      request_id: requestId,
-      token_id: tokenId,
-      member: holder.person?.member,
-    });
+    host.log(changeLine(loaded.profile.id, record, holder.person));
   }
 }
 
@@ -144,7 +132,3 @@ const refused = (refusal: Refusal): Result<never, TokenChangeFailure> => fail({ 
 
 const actionOf = (change: TokenChange) =>
   change.kind === 'issue' ? 'issue token' : `${change.kind} token ${change.token}`;
-
-/** Who makes the change, for those who read of it later. */
-const nameOf = ({ person, label, id }: Token) =>
-  person?.name ?? `token ${label === '' ? id.slice(0, 8) : label}`;

@@ -61,6 +61,12 @@ function inChromium(executablePath: string) {
     }
     const member = { name: 'Ann <b>', scopes: ALL_SCOPES };
     memberKey = String((await operator.request('POST', '/tenants/acme/members', member)).key);
+    await operator.request('PUT', '/tenants/acme/connections/crm', {
+      kind: 'http',
+      url: 'https://crm.example.com/api/',
+      header: 'Authorization',
+      secret: 'x',
+    });
     await seedConsole(call);
     await operator.request('PATCH', '/tenants/acme/limits', { tool: 'scar_check', rate: 0.01, burst: 3 });
     for (let times = 0; times < 5; times++) await call('scar_check', { action: 'deploy' });
@@ -97,6 +103,8 @@ function inChromium(executablePath: string) {
     'cache',
     'limits',
     'tokens',
+    'connections',
+    'connections/crm',
   ];
   /** Each page is seen light and dark, wide and narrow; colours do not depend on the width, nor the layout on the colours. */
   const LOOKS = [

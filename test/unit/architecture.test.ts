@@ -88,6 +88,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...EDGE_HTTP,
   ],
   'edge/console': [
+    'edge/admin',
     'edge/oauth',
     'transport-tools',
     'edge/tenant-client',

@@ -28,6 +28,7 @@ const newPostgresConnection = z.strictObject({ kind: z.literal('postgres'), data
 export const newConnection = z.discriminatedUnion('kind', [newHttpConnection, newPostgresConnection], {
   error: 'must have a kind, http or postgres',
 });
+export type NewConnection = z.output<typeof newConnection>;
 export type NewHttpConnection = z.output<typeof newHttpConnection>;
 export type NewPostgresConnection = z.output<typeof newPostgresConnection>;
 

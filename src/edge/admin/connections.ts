@@ -26,6 +26,7 @@ import type { AppEnv } from '../http/isolate.ts';
 import { accessTokensOf } from '../tenant-client/access-tokens.ts';
 import { httpConnectionOf, oauthJson, requireFit } from './connection-bodies.ts';
 import {
+  type NewConnection,
   type NewPostgresConnection,
   type NewSecret,
   newConnection,
@@ -44,6 +45,8 @@ export interface ConnectionOwner {
   readonly tenant: ReturnType<typeof tenantOf>['tenant'];
   /** Only the operator manages what leads to addresses that are not public, or to a shared database. */
   readonly isOperator: boolean;
+  /** Has the tenant record a change, or that it was refused; undefined where every request is recorded already. */
+  readonly note?: (action: string, code: string | undefined) => Promise<void>;
 }
 type OwnerOf = (c: Ctx) => Promise<ConnectionOwner>;
 
@@ -72,8 +75,8 @@ function targetJson(target: ConnectionTarget) {
   };
 }
 
-function nameOf(c: Ctx): string {
-  const name = c.req.param('name') ?? '';
+/** @throws AdminRefusal */
+function checkedName(name: string): string {
   if (CONNECTION_NAME.test(name)) return name;
   const message =
     'name: has 1 to 32 characters: lower-case letters, digits, - and _, and begins with a letter.';
@@ -106,39 +109,53 @@ function requireManageable({ isOperator }: ConnectionOwner, target: ConnectionTa
 async function storedOf(
   c: Ctx,
   { tenant }: ConnectionOwner,
+  name: string,
 ): Promise<{ instance: string; connection: StoredConnection }> {
-  const name = nameOf(c);
   const { instance, connections } = await resultOf<StoredConnections>(c, tenant.storedConnections());
   const connection = connections.find((stored) => stored.name === name);
   if (connection !== undefined) return { instance, connection };
   throw new AdminRefusal(404, 'not_found', 'The tenant has no such connection.');
 }
 
-async function list(c: Ctx, { tenant }: ConnectionOwner): Promise<Response> {
-  const listed = await resultOf<ConnectionInfo[]>(c, tenant.connections());
-  return c.json({ connections: listed.map(connectionJson) });
+/** Does what changes a connection, and has it recorded, done or refused. */
+async function noted<T>({ note }: ConnectionOwner, action: string, act: () => Promise<T>): Promise<T> {
+  try {
+    const result = await act();
+    await note?.(action, undefined);
+    return result;
+  } catch (cause) {
+    if (cause instanceof AdminRefusal) await note?.(action, cause.refusal.code);
+    throw cause;
+  }
 }
 
-async function set(c: Ctx, owner: ConnectionOwner): Promise<Response> {
+/** @throws AdminRefusal, as each of these functions */
+export async function listConnections(c: Ctx, { tenant }: ConnectionOwner) {
+  const listed = await resultOf<ConnectionInfo[]>(c, tenant.connections());
+  return { connections: listed.map(connectionJson) };
+}
+
+export const setConnection = (c: Ctx, owner: ConnectionOwner, name: string, asked: NewConnection) =>
+  noted(owner, `set connection ${name}`, () => set(c, owner, checkedName(name), asked));
+
+async function set(c: Ctx, owner: ConnectionOwner, name: string, asked: NewConnection) {
   const { id, tenant } = owner;
-  const name = nameOf(c);
-  const asked = await bodyOf(c, newConnection);
   const { instance, connections } = await resultOf<StoredConnections>(c, tenant.storedConnections());
   requireManageable(owner, connections.find((stored) => stored.name === name)?.target);
   if (asked.kind === 'postgres') {
     requireManageable(owner, asked);
     const target = postgresTargetOf(c, asked);
     const linked = tenant.setConnection({ name, target });
-    return c.json(connectionJson(await resultOf<ConnectionInfo>(c, linked)));
+    return connectionJson(await resultOf<ConnectionInfo>(c, linked));
   }
   const { target, secret } = await httpConnectionOf(c, asked, owner.isOperator);
   const [key] = keysOf(c);
   const sealed = await sealSecret(key, { tenant: id, instance, name, target }, secret);
   const connection = { name, target, secret: sealed, instance };
-  return c.json(connectionJson(await resultOf<ConnectionInfo>(c, tenant.setConnection(connection))));
+  return connectionJson(await resultOf<ConnectionInfo>(c, tenant.setConnection(connection)));
 }
 
-async function rewrap(c: Ctx, { id, tenant }: ConnectionOwner): Promise<Response> {
+async function rewrap(c: Ctx, { id, tenant }: ConnectionOwner) {
   const keys = keysOf(c);
   const { instance, connections: stored } = await resultOf<StoredConnections>(c, tenant.storedConnections());
   const left: string[] = [];
@@ -150,14 +167,16 @@ async function rewrap(c: Ctx, { id, tenant }: ConnectionOwner): Promise<Response
     if (after === undefined) left.push(name);
     else if (await resultOf<boolean>(c, tenant.rewrapConnection(name, sealed, after))) rewrapped++;
   }
-  return c.json({ rewrapped, left });
+  return { rewrapped, left };
 }
 
-async function rotate(c: Ctx, owner: ConnectionOwner): Promise<Response> {
+export const rotateConnection = (c: Ctx, owner: ConnectionOwner, named: string, entered: NewSecret) =>
+  noted(owner, `rotate connection ${named}`, () => rotate(c, owner, checkedName(named), entered));
+
+async function rotate(c: Ctx, owner: ConnectionOwner, named: string, entered: NewSecret) {
   const { id, tenant } = owner;
-  const entered = await bodyOf(c, newSecret);
   const keys = keysOf(c);
-  const { instance, connection } = await storedOf(c, owner);
+  const { instance, connection } = await storedOf(c, owner, named);
   if (!hasSecret(connection)) {
     const message = 'The connection has no secret: the key of its database is in the setting DATABASES.';
     throw new AdminRefusal(409, 'conflict', message);
@@ -166,9 +185,7 @@ async function rotate(c: Ctx, owner: ConnectionOwner): Promise<Response> {
   requireManageable(owner, target);
   const sealing = { tenant: id, instance, name, target };
   const sealed = await sealSecret(keys[0], sealing, await changedSecret(keys, sealing, connection, entered));
-  return c.json(
-    connectionJson(await resultOf<ConnectionInfo>(c, tenant.rotateConnection(name, target, sealed))),
-  );
+  return connectionJson(await resultOf<ConnectionInfo>(c, tenant.rotateConnection(name, target, sealed)));
 }
 
 /** The whole secret after a change. What of a credential by OAuth is not entered stays. @throws AdminRefusal */
@@ -200,8 +217,18 @@ async function changedSecret(
 const defined = (credential: Credential): Credential =>
   Object.fromEntries(Object.entries(credential).filter(([, value]) => value !== undefined));
 
-async function tryOut(c: Ctx, owner: ConnectionOwner): Promise<Response> {
-  const { connection, instance } = await storedOf(c, owner);
+/** How a test of a connection went. */
+export interface Tested {
+  readonly name: string;
+  readonly reachable: boolean;
+  readonly status?: number;
+  readonly problem?: string;
+  readonly problems?: readonly string[];
+  readonly took_ms: number;
+}
+
+export async function testConnection(c: Ctx, owner: ConnectionOwner, named: string): Promise<Tested> {
+  const { connection, instance } = await storedOf(c, owner, checkedName(named));
   requireManageable(owner, connection.target);
   const { name } = connection;
   const signal = AbortSignal.timeout(TEST_MS);
@@ -210,10 +237,10 @@ async function tryOut(c: Ctx, owner: ConnectionOwner): Promise<Response> {
     const answer = hasSecret(connection)
       ? { status: await statusOf(c, owner, { connection, instance, signal }) }
       : { problems: await problemsOf(c, connection, signal) };
-    return c.json({ name, reachable: true, ...answer, took_ms: Date.now() - startedAt });
+    return { name, reachable: true, ...answer, took_ms: Date.now() - startedAt };
   } catch (cause) {
     if (!(cause instanceof ToolError)) throw cause;
-    return c.json({ name, reachable: false, problem: cause.message, took_ms: Date.now() - startedAt });
+    return { name, reachable: false, problem: cause.message, took_ms: Date.now() - startedAt };
   }
 }
 
@@ -249,23 +276,34 @@ async function problemsOf(
   throw new ToolError('unavailable', 'The database is not declared in the setting DATABASES any more.');
 }
 
-async function remove(c: Ctx, owner: ConnectionOwner): Promise<Response> {
-  const { connection } = await storedOf(c, owner);
-  requireManageable(owner, connection.target);
-  return c.json(
-    connectionJson(await resultOf<ConnectionInfo>(c, owner.tenant.removeConnection(connection.name))),
-  );
-}
+export const removeConnection = (c: Ctx, owner: ConnectionOwner, named: string) =>
+  noted(owner, `remove connection ${named}`, async () => {
+    const { connection } = await storedOf(c, owner, checkedName(named));
+    requireManageable(owner, connection.target);
+    return connectionJson(await resultOf<ConnectionInfo>(c, owner.tenant.removeConnection(connection.name)));
+  });
 
 /** The routes, below `path`, for whoever `ownerOf` admits. */
 export function connectionRoutes(path: string, ownerOf: OwnerOf): Hono<AppEnv> {
   const routes = new Hono<AppEnv>();
-  routes.get(path, async (c) => list(c, await ownerOf(c)));
-  routes.post(`${path}/rewrap`, async (c) => rewrap(c, await ownerOf(c)));
-  routes.put(`${path}/:name`, async (c) => set(c, await ownerOf(c)));
-  routes.post(`${path}/:name/secret`, async (c) => rotate(c, await ownerOf(c)));
-  routes.post(`${path}/:name/test`, async (c) => tryOut(c, await ownerOf(c)));
-  routes.delete(`${path}/:name`, async (c) => remove(c, await ownerOf(c)));
+  const named = (c: Ctx) => c.req.param('name') ?? '';
+  routes.get(path, async (c) => c.json(await listConnections(c, await ownerOf(c))));
+  routes.post(`${path}/rewrap`, async (c) => {
+    const owner = await ownerOf(c);
+    return c.json(await noted(owner, 'rewrap connections', () => rewrap(c, owner)));
+  });
+  routes.put(`${path}/:name`, async (c) => {
+    const owner = await ownerOf(c);
+    const name = checkedName(named(c));
+    return c.json(await setConnection(c, owner, name, await bodyOf(c, newConnection)));
+  });
+  routes.post(`${path}/:name/secret`, async (c) => {
+    const owner = await ownerOf(c);
+    const name = checkedName(named(c));
+    return c.json(await rotateConnection(c, owner, name, await bodyOf(c, newSecret)));
+  });
+  routes.post(`${path}/:name/test`, async (c) => c.json(await testConnection(c, await ownerOf(c), named(c))));
+  routes.delete(`${path}/:name`, async (c) => c.json(await removeConnection(c, await ownerOf(c), named(c))));
   return routes;
 }
 

@@ -1,5 +1,7 @@
 import { Hono } from 'hono';
+import { describeCause } from '../../telemetry/redact.ts';
 import { CONNECTIONS_SCOPE } from '../../tools/families.ts';
+import type { Principal } from '../auth/tokens.ts';
 import { problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { requestFields } from '../http/refusal-log.ts';
@@ -12,15 +14,37 @@ import { AdminRefusal, type Ctx } from './refusals.ts';
 /** The tenant of the token. @throws Refused */
 async function ownerOf(c: Ctx): Promise<ConnectionOwner> {
   const { principal } = await admitFor(c, CONNECTIONS_SCOPE, 'connections');
-  const { tenant: id, tokenId } = principal;
+  const { tenant, tokenId } = principal;
   c.var.isolate.log({
     level: 'info',
     event: 'admin.request',
-    tenant: id,
+    tenant,
     token_id: tokenId,
     ...requestFields(c),
   });
-  return { id, tenant: c.env.TENANTS.getByName(id), isOperator: false };
+  return memberOwner(c, principal);
+}
+
+/** A member in the console, or a token, that may manage the connections of its tenant. Its changes are recorded. */
+export function memberOwner(c: Ctx, { tenant: id, tokenId }: Principal): ConnectionOwner {
+  const tenant = () => c.env.TENANTS.getByName(id);
+  const note = async (action: string, code: string | undefined) => {
+    const { id: requestId, trace, receivedAt } = c.var.arrival;
+    try {
+      await tenant().recordChange({ tokenId, action, code, requestId, trace, receivedAt });
+    } catch (cause) {
+      // A change is made also when it cannot be recorded.
+      c.var.isolate.log({
+        level: 'error',
+        event: 'edge.error',
+        tenant: id,
+        code: 'unavailable',
+        cause: describeCause(cause, undefined, {}),
+        ...requestFields(c),
+      });
+    }
+  };
+  return { id, tenant: tenant(), isOperator: false, note };
 }
 
 export const memberConnections = new Hono<AppEnv>();

@@ -45,6 +45,7 @@ export const PAGES = [
   { path: 'cache', title: 'Cache', scope: 'cache:read' },
   { path: 'limits', title: 'Limits', scope: 'any' },
   { path: 'tokens', title: 'Tokens', scope: 'records:read' },
+  { path: 'connections', title: 'Connections', scope: 'records:read' },
 ] as const satisfies readonly { path: string; title: string; scope: Scope | 'any' }[];
 export type PagePath = (typeof PAGES)[number]['path'];
 

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { parseTenantId } from '../../tenant/contract/call.ts';
-import { APPROVALS_SCOPE, TOKENS_SCOPE } from '../../tools/families.ts';
+import { APPROVALS_SCOPE, CONNECTIONS_SCOPE, TOKENS_SCOPE } from '../../tools/families.ts';
 import type { Scope } from '../../tools/tool.ts';
 import { methodNotAllowed, problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
@@ -16,6 +16,8 @@ import { boardPage, boardsPage } from './pages/boards.tsx';
 import { cachePage } from './pages/cache.tsx';
 import { callsPage } from './pages/calls.tsx';
 import { cellPage } from './pages/cell.tsx';
+import { connectionForm, connectionPage } from './pages/connection.tsx';
+import { connectionsForm, connectionsPage } from './pages/connections.tsx';
 import { failuresPage } from './pages/failures.tsx';
 import { limitsPage } from './pages/limits.tsx';
 import { runPage } from './pages/run.tsx';
@@ -64,6 +66,8 @@ export const TENANT_PAGES: readonly Route[] = [
   ['/failures', 'failures', failuresPage],
   ['/cache', 'cache', cachePage],
   ['/limits', 'limits', limitsPage],
+  ['/connections', 'connections', connectionsPage, { scope: CONNECTIONS_SCOPE, take: connectionsForm }],
+  ['/connections/:name', 'connections', connectionPage, { scope: CONNECTIONS_SCOPE, take: connectionForm }],
   ['/tokens', 'tokens', tokensPage, { scope: TOKENS_SCOPE, take: issueForm }],
   ['/tokens/:token', 'tokens', tokenPage, { scope: TOKENS_SCOPE, take: tokenForm }],
 ];
@@ -95,7 +99,7 @@ async function visited(c: Context<AppEnv>, at: PagePath | undefined, page: Tenan
   if (tenant === undefined) return nothingHere(c);
   const session = await sessionOf(c, tenant);
   if (session === undefined) return askToSignIn(c);
-  const visit = await startVisit(c, session, c.req.method === 'GET');
+  const visit = await startVisit(c, session, c.req.method === 'GET' && at !== 'connections');
   if (visit.ok) return page(visit.value);
   const isEnded = visit.error.kind === 'refused' && visit.error.refusal.reason === 'invalid_token';
   return isEnded ? askAnew(c, tenant) : notShownPage(c, visit.error, { at });

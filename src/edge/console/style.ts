@@ -67,6 +67,8 @@ a.first { border-color: transparent; background: light-dark(#0b57b5, #8dbbff); c
 .other { margin: 1.5rem 0; padding-top: 0.75rem; border-top: 1px solid var(--line); }
 .other summary { min-height: 1.75rem; color: var(--link); cursor: pointer; }
 header .who { font-size: 0.8125rem; max-width: 12rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.once { margin: 0 0 1rem; }
+.k-name { font-weight: 600; } .k-state { white-space: nowrap; }
 .form { margin: 0 0 1rem; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
 .form > summary { padding: 0.55rem 0.9rem; font-weight: 600; cursor: pointer; }
 .form[open] > summary { border-bottom: 1px solid var(--line); }
@@ -84,7 +86,8 @@ legend { padding: 0; margin: 0 0 0.25rem; font-weight: 600; }
 .facts dt { color: var(--soft); } .facts dd { margin: 0; }
 .plain { list-style: none; margin: 0; padding: 0; }
 .secret { user-select: all; overflow-wrap: anywhere; }
-.t-label .by { display: block; font-size: 0.8125rem; }
+.t-label .by { display: block; font-size: 0.8125rem; } .t-label .tag { margin-left: 0; }
+.form .stack > label:not(.choice) { margin-top: 0.4rem; }
 .narrow { max-width: 34rem; margin: 0 auto; padding-top: 1rem; }
 .stack { display: grid; gap: 0.5rem; justify-items: start; margin: 1.25rem 0; }
 .stack p { margin: 0; }
@@ -187,7 +190,7 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
 .d-bar { width: 34%; }
 .days .d-day { width: 24%; white-space: nowrap; }
 .notice { margin: 0 0 1rem; padding: 0.5rem 0.9rem; border: 1px solid var(--line); border-left: 3px solid var(--warn); border-radius: 0.4rem; background: var(--warn-soft); }
-.t-scopes { width: 26%; font-size: 0.8125rem; } .t-label { width: 22%; } .t-state { white-space: nowrap; }
+.t-scopes { width: 26%; font-size: 0.8125rem; } .t-label { width: 22%; } .t-state { width: 12%; white-space: nowrap; } .t-used { width: 18%; }
 .panel { margin: 0 0 1rem; padding: 0.2rem 1.1rem 1rem; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
 .panel h2 { margin: 0.8rem 0 0.3rem; }
 .panel > p { max-width: 46rem; }
@@ -248,7 +251,9 @@ h1 .status { vertical-align: 0.2rem; font-weight: 400; letter-spacing: 0; }
   .days tr, .buckets tr { grid-template-columns: 1fr auto auto; grid-template-areas: "day day rate" "bar bar bar" "lookups refused saved"; }
   .days .d-day, .d-day { grid-area: day; font-weight: 600; white-space: normal; } .d-bar { grid-area: bar; } .rows .d-rate { grid-area: rate; text-align: right; } .rows .d-lookups { grid-area: lookups; text-align: left; color: var(--soft); font-size: 0.8125rem; } .rows .d-saved { grid-area: saved; text-align: right; font-size: 0.8125rem; } .rows .d-refused { grid-area: refused; font-size: 0.8125rem; }
   .tokens tr { grid-template-columns: 1fr auto; grid-template-areas: "label state" "used used" "scopes scopes" "calls refused"; }
-  .t-label { grid-area: label; font-weight: 600; } .t-state { grid-area: state; } .t-scopes { grid-area: scopes; } .t-used { grid-area: used; } .rows .t-calls { grid-area: calls; text-align: left; font-size: 0.8125rem; } .rows .t-refused { grid-area: refused; text-align: right; font-size: 0.8125rem; }
+  .t-label { grid-area: label; font-weight: 600; } .t-state { grid-area: state; } .t-scopes { grid-area: scopes; } .t-used { grid-area: used; } .rows .t-calls { grid-area: calls; text-align: left; font-size: 0.8125rem; } .rows .t-refused { grid-area: refused; justify-self: end; font-size: 0.8125rem; }
+  .connections tr { grid-template-columns: 1fr auto; grid-template-areas: "name state" "place place" "secret at"; }
+  .k-name { grid-area: name; } .k-state { grid-area: state; justify-self: end; } .k-place { grid-area: place; } .k-secret { grid-area: secret; font-size: 0.8125rem; } .k-at { grid-area: at; }
   .facts { grid-template-columns: 1fr; gap: 0.1rem; } .facts dd { margin-bottom: 0.5rem; }
   .tenants tr { grid-template-columns: 1fr 1fr; grid-template-areas: "name state" "calls bad" "refused at" "storage bucket" "silent silent"; gap: 0.2rem 0.75rem; }
   .n-name { grid-area: name; } .n-state { grid-area: state; justify-self: end; } .n-calls { grid-area: calls; } .n-bad { grid-area: bad; } .n-refused { grid-area: refused; } .n-storage { grid-area: storage; } .n-bucket { grid-area: bucket; } .n-at { grid-area: at; } .n-silent { grid-area: silent; }
