@@ -5,6 +5,7 @@ import { countWritePages } from '../support/write-pages.ts';
 import { type Bar, barChart } from './chart.ts';
 import { measureChecked } from './checks.ts';
 import { type Chart, writePart } from './document.ts';
+import { measureHostileService } from './hostile-neighbour.ts';
 import type { LaneResult } from './lane.ts';
 import { type CheckedLane, ourLane, rivalWrites } from './lanes.ts';
 import { busyReason, describeMachine, describeUse, fileSystemOf, isBusy, MachineWatch } from './machine.ts';
@@ -21,6 +22,8 @@ import {
 } from './report.ts';
 import {
   AGAINST,
+  CONNECTED,
+  CONNECTED_SOURCE,
   OURS,
   ourSource,
   RIVALS,
@@ -148,12 +151,20 @@ async function measureAllNeighbours(
       results.push(await measureNeighbours(worker, { server, limits, aim }, length));
     }
   }
-  const cpuSeconds = results.reduce((sum, result) => sum + result.cpuSeconds, 0);
-  const aims = results.map(({ aim }) => aim);
+  const connected = await servers.start(CONNECTED, storage, UNLIMITED);
+  const length = { rounds: options.neighbourRounds, ms: options.neighbourMs };
+  const hostile = await measureHostileService(connected, OURS, length);
+  const all = [...results, ...hostile];
+  const cpuSeconds = all.reduce((sum, result) => sum + result.cpuSeconds, 0);
+  const aims = all.map(({ aim }) => aim);
   const print = () => {
     printTable(
       'A calm tenant, alone and beside a runaway one of the same process',
       results.map(({ row }) => row),
+    );
+    printTable(
+      'Calm calls, alone and beside a tool of the same process that calls a hostile service',
+      hostile.map(({ row }) => row),
     );
     printAims(aims);
   };
@@ -166,6 +177,7 @@ async function runSections(options: Options, directory: string, memory: string):
     for (const rival of options.sections.includes('writes') ? RIVAL_NAMES : []) servers.build(RIVALS[rival]);
     servers.build(ourSource(OURS));
     if (options.sections.includes('telemetry')) servers.build(WITHOUT_RECORDS_SOURCE);
+    if (options.sections.includes('neighbours')) servers.build(CONNECTED_SOURCE);
     if (options.against !== undefined) servers.build(ourSource(AGAINST, options.against));
     const watch = new MachineWatch();
     const reports: Report[] = [];

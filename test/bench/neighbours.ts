@@ -26,6 +26,14 @@ export interface NeighbourOptions {
   readonly ms: number;
 }
 
+interface Named {
+  readonly server: string;
+  readonly limits: string;
+  readonly aim: string;
+  /** What the calm one is beside. */
+  readonly of?: string;
+}
+
 export interface NeighbourResult {
   readonly row: Readonly<Record<string, string | number>>;
   readonly aim: AimRow;
@@ -93,13 +101,24 @@ async function callCalmly(
 /** @param limits names the limits of both tenants, and `aim` how much longer the calm one's p99 may become */
 export async function measureNeighbours(
   worker: RunningWorker,
-  named: { readonly server: string; readonly limits: string; readonly aim: string },
-  { rounds, ms }: NeighbourOptions,
+  named: Named,
+  options: NeighbourOptions,
 ): Promise<NeighbourResult> {
-  const url = `${worker.origin}/mcp`;
-  const requests = calmRequests(url, await createTenant(worker.origin, 'calm'));
+  const calm = await createTenant(worker.origin, 'calm');
   const token = await createTenant(worker.origin, 'runaway');
-  const runaway = new Runaway({ origin: worker.origin, token, connections: RUNAWAY_CONNECTIONS });
+  const task = { origin: worker.origin, token, connections: RUNAWAY_CONNECTIONS };
+  return measureBeside(worker, named, options, { calm, task });
+}
+
+/** @param calm the token of the tenant that is measured, alone and beside what the task does */
+export async function measureBeside(
+  worker: RunningWorker,
+  named: Named,
+  { rounds, ms }: NeighbourOptions,
+  { calm, task }: { readonly calm: string; readonly task: RunawayTask },
+): Promise<NeighbourResult> {
+  const requests = calmRequests(`${worker.origin}/mcp`, calm);
+  const runaway = new Runaway(task);
   const connection = await Connection.open(worker.origin);
   const [alone, beside]: [number[], number[]] = [[], []];
   const report = { calls: 0, refused: 0, ms: 0, cpuSeconds: 0 };
@@ -129,7 +148,7 @@ export async function measureNeighbours(
 }
 
 function present(
-  { server, limits, aim }: { readonly server: string; readonly limits: string; readonly aim: string },
+  { server, limits, aim, of = 'a runaway' }: Named,
   { alone, beside, report }: { alone: number[]; beside: number[]; report: RunawayReport },
 ): NeighbourResult {
   const ms = (durations: readonly number[], part: number) => Number(quantile(durations, part).toFixed(1));
@@ -149,6 +168,6 @@ function present(
   return {
     row,
     cpuSeconds,
-    aim: { figure: `p99 beside a runaway / alone, ${server}; ${limits}`, value: ratio.toFixed(2), aim },
+    aim: { figure: `p99 beside ${of} / alone, ${server}; ${limits}`, value: ratio.toFixed(2), aim },
   };
 }

@@ -8,7 +8,7 @@ export type Section = (typeof SECTIONS)[number];
 export const HELP = `npm run bench -- [options]
 
 Measures what a guarded tool call costs, against a bare upsert, against other ways to build an MCP server, and
-beside a runaway neighbour; and what records and spans add to a write. A run takes about ten minutes, and needs Linux and an idle machine.
+beside a runaway neighbour and a hostile service; and what records and spans add to a write. A run takes about ten minutes, and needs Linux and an idle machine.
 
   --only SECTION   ${SECTIONS.join(', ')}; may be repeated. Default: all.
   --rounds N       Rounds of interleaved slices. Default: 16.

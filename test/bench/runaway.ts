@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, cycle, postRequest } from './connection.ts';
 import { callBody, mcpHeaders } from './requests.ts';
 
@@ -10,6 +11,17 @@ export interface RunawayTask {
   readonly origin: string;
   readonly token: string;
   readonly connections: number;
+  /** What each connection calls, in turn; writes to the blackboard if it is left out. */
+  readonly calls?: readonly (readonly ToolCall[])[];
+  /** How long a connection rests after a call that was refused or has failed, in milliseconds. */
+  readonly restMs?: number;
+  /** Whether it leaves without waiting for its answers, when it is paused. */
+  readonly leaves?: boolean;
+}
+
+export interface ToolCall {
+  readonly tool: string;
+  readonly args: object;
 }
 
 export interface RunawayMessage {
@@ -25,35 +37,40 @@ export interface RunawayReport {
 }
 
 const ERA = '2026-07-28';
-const TOOL = 'blackboard_write';
 
-function requestsOf({ origin, token }: RunawayTask, connection: number): Buffer[] {
-  const headers = { ...mcpHeaders(ERA, TOOL), authorization: `Bearer ${token}` };
-  return Array.from({ length: 128 }, (_, step) =>
+const writesOf = (connection: number): ToolCall[] =>
+  Array.from({ length: 128 }, (_, step) => ({
+    tool: 'blackboard_write',
+    args: { key: `loop/${step % 64}`, value: `Attempt ${step} of connection ${connection}.` },
+  }));
+
+function requestsOf({ origin, token, calls }: RunawayTask, connection: number): Buffer[] {
+  return (calls?.[connection] ?? writesOf(connection)).map(({ tool, args }) =>
     postRequest(
       `${origin}/mcp`,
-      headers,
-      callBody(ERA, TOOL, {
-        key: `loop/${step % 64}`,
-        value: `Attempt ${step} of connection ${connection}.`,
-      }),
+      { ...mcpHeaders(ERA, tool), authorization: `Bearer ${token}` },
+      callBody(ERA, tool, args),
     ),
   );
 }
 
 /** Calls until `isPaused`; then resolves, once every answer has come. */
 async function loop(
-  origin: string,
+  { origin, restMs = 0 }: RunawayTask,
   requests: readonly Buffer[],
   count: { calls: number; refused: number },
   isPaused: () => boolean,
+  left: Promise<void>,
 ): Promise<void> {
   const connection = await Connection.open(origin);
   for (const request of cycle(requests)) {
     if (isPaused()) break;
-    const { status, body } = await connection.send(request);
+    const answer = await Promise.race([connection.send(request), left]);
+    if (answer === undefined) break;
     count.calls++;
-    if (status !== 200 || body.includes('"isError"')) count.refused++;
+    if (answer.status === 200 && !answer.body.includes('"isError"')) continue;
+    count.refused++;
+    if (restMs > 0) await sleep(restMs);
   }
   connection.close();
 }
@@ -64,12 +81,17 @@ function serve(task: RunawayTask): void {
   let done: Promise<unknown> = Promise.resolve();
   let began = 0;
   let count = { calls: 0, refused: 0 };
+  let leave = () => {};
   process.on('message', async ({ kind }: RunawayMessage) => {
     if (kind === 'start') {
       [isPaused, began, count] = [false, performance.now(), { calls: 0, refused: 0 }];
-      done = Promise.all(requests.map((own) => loop(task.origin, own, count, () => isPaused)));
+      const left = new Promise<void>((resolve) => {
+        leave = resolve;
+      });
+      done = Promise.all(requests.map((own) => loop(task, own, count, () => isPaused, left)));
     } else {
       isPaused = true;
+      if (task.leaves === true) leave();
       await done;
       const { user, system } = process.cpuUsage();
       const cpuSeconds = (user + system) / 1e6;

@@ -13,7 +13,11 @@ import {
 /** The servers of the benchmark: how they are built and started. */
 
 export const ADMIN_KEY = randomBytes(32).toString('base64url');
-export const SECRETS = { ADMIN_KEY, TOKEN_KEYS: `bench:${randomBytes(32).toString('base64url')}` };
+export const SECRETS = {
+  ADMIN_KEY,
+  TOKEN_KEYS: `bench:${randomBytes(32).toString('base64url')}`,
+  CONNECTION_KEYS: `bench:${randomBytes(32).toString('base64url')}`,
+};
 /** Limits that count every call and never refuse one. */
 export const UNLIMITED = {
   TENANT_RATE: '100000',
@@ -57,6 +61,10 @@ export const WITHOUT_RECORDS_SOURCE: WorkerSource = {
   ...worker('without-records', 'wrangler.toml'),
   name: WITHOUT_RECORDS,
 };
+
+/** The same Worker with a tool that reaches a service of its tenant. */
+export const CONNECTED = 'connected';
+export const CONNECTED_SOURCE = worker(CONNECTED, 'wrangler.toml');
 
 /** Builds Workers once each, starts them as often as needed and ends them all. */
 export class Servers {
