@@ -6,6 +6,7 @@ import { findChromium, launchChromium } from '../support/browser/chromium.ts';
 import { LoopbackSite } from '../support/browser/loopback-site.ts';
 import { Visit } from '../support/browser/visit.ts';
 import { CLIENTS } from '../support/clients.ts';
+import { editLimit, OPERATOR_PATHS, signInAsOperator, watchRefresh } from '../support/console-operator.ts';
 import { seedConsole } from '../support/console-seed.ts';
 import { Operator, startServer, type TestServer } from '../support/server.ts';
 
@@ -119,8 +120,12 @@ function inChromium(executablePath: string) {
     expect(await person.accessibilityFaults()).toEqual([]);
     await signIn(person, 'acme', memberKey);
     const own = (await newToken('acme')).id;
-    for (const path of [...PATHS, `tokens/${own}`]) {
-      const answer = await page.goto(`${server.url}/console/acme/${path}`);
+    await page.goto(`${server.url}/console/@operator`);
+    expect(await person.accessibilityFaults()).toEqual([]);
+    await signInAsOperator(person, server.url);
+    const tenants = [...PATHS, `tokens/${own}`].map((path) => `acme/${path}`);
+    for (const path of [...tenants, ...OPERATOR_PATHS]) {
+      const answer = await page.goto(`${server.url}/console/${path}`);
       expect(answer?.status(), path).toBe(200);
       await page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true");
       for (const { colorScheme, width } of LOOKS) {
@@ -339,5 +344,22 @@ function inChromium(executablePath: string) {
     await expect.poll(() => row.locator('.d-saved').textContent()).not.toBe(before);
     expect(person.faults).toEqual([]);
     await person.end();
+  });
+
+  test('the operator edits a limit and sees the bucket, also without scripts, beside a tenant in one browser', async () => {
+    for (const javaScriptEnabled of [true, false]) {
+      const person = await visit({ javaScriptEnabled });
+      await signIn(person, 'acme');
+      await signInAsOperator(person, server.url);
+      await editLimit(person, server.url, javaScriptEnabled ? 'blackboard_watch' : 'cache_stats');
+      if (javaScriptEnabled) await watchRefresh(person, server.url);
+      await person.page.getByRole('button', { name: 'Sign out' }).click();
+      await person.page.waitForURL(/@operator$/);
+      await person.page.goto(`${server.url}/console/acme/calls`);
+      expect(await person.page.title()).toBe('Calls · acme · Bulkhead');
+      // The answer to what was typed wrong.
+      expect(person.faults).toEqual([expect.stringContaining('status of 400')]);
+      await person.end();
+    }
   });
 }

@@ -49,6 +49,7 @@ p { margin: 0.5rem 0; }
 .live.on > :first-child::before { background: var(--ok); }
 .flash { background: light-dark(#e8f0fc, #1c2c45); }
 .lead { max-width: 46rem; margin-top: -0.25rem; }
+table + .lead { margin-top: 0.75rem; }
 a { color: var(--link); text-underline-offset: 0.15em; }
 bdi { unicode-bidi: isolate; }
 code, pre, .time, .at, .args, .c-args { font-family: var(--mono); font-size: 0.8125rem; }
@@ -199,7 +200,7 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
 .line:first-of-type { border-top: 0; }
 .line label { display: grid; gap: 0.15rem; font-size: 0.8125rem; font-weight: 400; color: var(--soft); }
 .line input, .line select { width: 9rem; color: var(--text); }
-.line .sure { width: 20rem; max-width: 100%; }
+.line .sure { width: min(20rem, 100%); }
 .line-name { width: 15rem; margin: 0; }
 .line select { width: 100%; }
 .line-name span { display: block; font-size: 0.8125rem; }
@@ -262,8 +263,10 @@ h1 .status { vertical-align: 0.2rem; font-weight: 400; letter-spacing: 0; }
   .a-time { grid-area: time; } .a-tenant { grid-area: tenant; font-weight: 600; } .a-action { grid-area: action; } .a-changed { grid-area: changed; } .a-by { grid-area: by; }
   .parts tr { grid-template-columns: 1fr auto; grid-template-areas: "name state" "schema schema" "what what"; }
   .p-name { grid-area: name; font-weight: 600; } .p-state { grid-area: state; } .p-schema { grid-area: schema; font-size: 0.8125rem; } .p-what { grid-area: what; }
+  .n-state, .n-storage, .n-bucket, .a-action, .a-by, .a-time, .a-time .time, .panel .time { white-space: normal; }
+  .sizes, .refusals { width: 100%; min-width: 0; }
   .sizes tr, .refusals tr { grid-template-columns: 1fr auto auto; }
-  .line label, .line input, .line select, .line-name { width: 100%; }
+  .line label, .line .sure, .line input, .line select, .line-name { width: 100%; min-width: 0; }
   .line label { flex: 1 1 8rem; } .line input, .line select { min-height: 2.5rem; }
   .line-name, .line select { flex-basis: 100%; }
   .held tr { grid-template-columns: 1fr auto; grid-template-areas: "tool state" "agent left" "by held"; }

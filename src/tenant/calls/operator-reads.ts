@@ -27,7 +27,8 @@ export interface OperatorRead {
 }
 
 /** Reads of one tenant: a person who turns pages does not reach it. */
-const READ_LIMIT = { rate: 10, burst: 60 };
+const READ_BURST = 60;
+const READ_LIMIT = { rate: 10, burst: READ_BURST };
 const MAX_NAME_CHARS = 64;
 /** How long the operator may read, as the limits page shows it of a token. */
 const HOLDS_MS = 3_600_000;

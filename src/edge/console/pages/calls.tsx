@@ -32,7 +32,18 @@ import type { Visit } from '../visit.ts';
 export type Summary = z.output<typeof recordsSummary.output>;
 
 /** The filters of the page, which are parameters of its URL and arguments of the list. */
-const FILTERS = ['outcome', 'tool', 'key', 'client', 'token', 'code', 'run', 'since', 'until'] as const;
+const FILTERS = [
+  'outcome',
+  'tool',
+  'key',
+  'client',
+  'token',
+  'code',
+  'run',
+  'since',
+  'until',
+  'internal',
+] as const;
 type Filters = Partial<Record<(typeof FILTERS)[number], string>>;
 
 const OUTCOMES = [
@@ -126,7 +137,7 @@ export const LastHour = ({ summary, home }: { summary: Summary; home: string }) 
 
 function FilterForm({ visit, filters, home }: { visit: Visit; filters: Filters; home: string }) {
   const names = visit.c.var.isolate.tools.names(undefined);
-  const others = (['outcome', 'token', 'code', 'run', 'until'] as const).filter(
+  const others = (['outcome', 'token', 'code', 'run', 'until', 'internal'] as const).filter(
     (name) => filters[name] !== undefined,
   );
   return (

@@ -68,6 +68,11 @@ export async function showManage(visit: OperatorVisit, shown: Shown): Promise<Re
             out whether one was altered or removed.
           </p>
           <ActionForm action="verify" text="Verify the records" />
+          <p>
+            <a href={`${viewer.home}/calls?tool=admin`}>What the operator has changed</a>
+            {' · '}
+            <a href={`${viewer.home}/calls?token=operator&internal=true`}>and looked at</a>
+          </p>
         </Section>
         <EraseForm tenant={viewer.tenant} shown={shown} />
       </>

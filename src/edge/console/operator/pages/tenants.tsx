@@ -1,23 +1,22 @@
 import type { Context } from 'hono';
-import * as z from 'zod';
-import { ACTIVITY_ORDERS, type Activity } from '../../../../meters/activity-rows.ts';
+import type { Activity } from '../../../../meters/activity-rows.ts';
 import type { AppEnv } from '../../../http/isolate.ts';
-import { sealerOf } from '../../../oauth/seal.ts';
 import { OPERATOR_HOME } from '../../layout.tsx';
 import { age, count, Empty, Head, Meter, Older, percent, query, size, Time } from '../../parts.tsx';
-import { attempt } from '../attempt.ts';
 import { respondOperatorPage, TENANTS_PATH } from '../frame.tsx';
 import type { OperatorSession } from '../session.ts';
+import {
+  type ListedTenant,
+  listTenants,
+  ORDERS,
+  type Order,
+  type TenantFilters,
+  tenantFilters,
+} from '../tenant-list.ts';
 
 /** All tenants, those in trouble first. What they do comes from their own reports: no tenant is asked. */
 
-type Ctx = Context<AppEnv>;
-
-const PAGE = 50;
 const REFRESH_S = 10;
-
-const ORDERS = [...ACTIVITY_ORDERS, 'name'] as const;
-type Order = (typeof ORDERS)[number];
 const ORDER_NAMES: Readonly<Record<Order, string>> = {
   trouble: 'Trouble',
   calls: 'Calls',
@@ -28,53 +27,18 @@ const ORDER_NAMES: Readonly<Record<Order, string>> = {
   name: 'Name',
 };
 
-/** What no form of the page sends is as if it were not there. */
-const asked = z.object({
-  sort: z.enum(ORDERS).catch('trouble'),
-  prefix: z.string().trim().toLowerCase().max(63).catch(''),
-  status: z.enum(['active', 'suspended']).optional().catch(undefined),
-  cursor: z.string().max(1024).optional().catch(undefined),
-});
-type Asked = z.output<typeof asked>;
-
-const position = z.object({ list: z.string(), key: z.number(), id: z.string() });
-/** A cursor is of the list with these filters alone. */
-const listOf = ({ sort, prefix, status }: Asked) => `${sort} ${prefix} ${status ?? ''}`;
-
-/** A tenant of the list. */
-interface Listed {
-  readonly id: string;
-  readonly status: 'active' | 'suspended';
-  /** undefined before its first report. */
-  readonly activity: Activity | undefined;
-}
-
-interface Page {
-  readonly tenants: readonly Listed[];
-  /** Where the next page begins. */
-  readonly next: z.output<typeof position> | undefined;
-  /** By what they are sorted, which is the name where there are no numbers. */
-  readonly sort: Order;
-  /** Whether the numbers could not be read, so that the tenants are sorted by name. */
-  readonly isWithoutNumbers: boolean;
-}
-
-export async function tenantsPage(c: Ctx, session: OperatorSession): Promise<Response> {
+export async function tenantsPage(c: Context<AppEnv>, session: OperatorSession): Promise<Response> {
   const now = c.var.arrival.receivedAt;
-  const filters = asked.parse(c.req.query());
-  const { sort, prefix, status, cursor } = filters;
-  const opened =
-    cursor === undefined ? undefined : sealerOf(c.var.isolate.config).open('page', cursor, position);
-  const after = opened?.list === listOf(filters) ? opened : undefined;
-  const page = await pageOf(c, filters, after);
-  const next = page?.next && sealerOf(c.var.isolate.config).seal('page', page.next);
+  const filters = tenantFilters.parse(c.req.query());
+  const { sort, prefix, status } = filters;
+  const page = await listTenants(c, filters);
   const isFiltered = prefix !== '' || status !== undefined;
   return respondOperatorPage(c, session, {
     title: 'Tenants',
     at: 'tenants',
     status: page === undefined ? 503 : 200,
     body: (
-      <div data-refresh={after === undefined ? REFRESH_S : undefined}>
+      <div data-refresh={page?.isFirst ? REFRESH_S : undefined}>
         <h1>Tenants</h1>
         <FilterForm filters={filters} />
         {page === undefined && (
@@ -87,18 +51,19 @@ export async function tenantsPage(c: Ctx, session: OperatorSession): Promise<Res
         {page?.isWithoutNumbers && sort !== 'name' && (
           <p class="notice">The numbers cannot be read now, so that the tenants are sorted by name.</p>
         )}
-        {page?.tenants.length === 0 && <NoTenants isFiltered={isFiltered} isFirst={after === undefined} />}
+        {page?.tenants.length === 0 && <NoTenants isFiltered={isFiltered} isFirst={page.isFirst} />}
         {page !== undefined && page.tenants.length > 0 && (
           <>
             <TenantTable tenants={page.tenants} now={now} />
-            <p class="soft">
-              Numbers are of the last five to ten minutes, as of <Time at={now} near={now} /> UTC. Each tenant
-              reports once a minute while it is called.
+            <p class="soft lead">
+              As of <Time at={now} near={now} /> UTC, of the last five to ten minutes. Each tenant reports
+              once a minute while it is called. In trouble is a tenant by the worst of three: calls that were
+              not ok, an empty bucket, and a storage beyond 80 % of its quota.
             </p>
           </>
         )}
         <Older
-          href={next && TENANTS_PATH + query({ sort: page?.sort, prefix, status, cursor: next })}
+          href={page?.next && TENANTS_PATH + query({ sort: page.sort, prefix, status, cursor: page.next })}
           text="More tenants"
         />
       </div>
@@ -106,56 +71,7 @@ export async function tenantsPage(c: Ctx, session: OperatorSession): Promise<Res
   });
 }
 
-async function pageOf(
-  c: Ctx,
-  filters: Asked,
-  after: z.output<typeof position> | undefined,
-): Promise<Page | undefined> {
-  const { sort, prefix, status } = filters;
-  if (sort === 'name') return byName(c, filters, after);
-  const meters = c.env.METERS.getByName('meters');
-  const rows = await attempt(
-    c,
-    async (): Promise<Activity[]> => meters.activity({ order: sort, limit: PAGE + 1, after, prefix, status }),
-  );
-  // Tenants that have not reported yet are in the list by name.
-  if (rows === undefined || (rows.length === 0 && after === undefined)) return byName(c, filters, undefined);
-  const tenants = rows
-    .slice(0, PAGE)
-    .map((activity) => ({ id: activity.id, status: activity.status, activity }));
-  const last = rows.length > PAGE ? rows[PAGE - 1] : undefined;
-  const next = last && { list: listOf(filters), key: last.key, id: last.id };
-  return { tenants, next, sort, isWithoutNumbers: false };
-}
-
-async function byName(
-  c: Ctx,
-  filters: Asked,
-  after: z.output<typeof position> | undefined,
-): Promise<Page | undefined> {
-  const { prefix, status } = filters;
-  const rows = await attempt(
-    c,
-    async (): Promise<{ id: string; status: Listed['status'] }[]> =>
-      c.env.REGISTRY.getByName('registry').list({ limit: PAGE + 1, after: after?.id ?? '', prefix, status }),
-  );
-  if (rows === undefined) return undefined;
-  const shown = rows.slice(0, PAGE);
-  const activities = await attempt(
-    c,
-    async (): Promise<Activity[]> => c.env.METERS.getByName('meters').activityOf(shown.map(({ id }) => id)),
-  );
-  const known = new Map((activities ?? []).map((activity) => [activity.id, activity]));
-  const last = rows.length > PAGE ? shown.at(-1) : undefined;
-  return {
-    tenants: shown.map(({ id, status: now }) => ({ id, status: now, activity: known.get(id) })),
-    next: last && { list: listOf({ ...filters, sort: 'name' }), key: 0, id: last.id },
-    sort: 'name',
-    isWithoutNumbers: activities === undefined,
-  };
-}
-
-const FilterForm = ({ filters: { sort, prefix, status } }: { filters: Asked }) => (
+const FilterForm = ({ filters: { sort, prefix, status } }: { filters: TenantFilters }) => (
   <form class="filters" method="get" action={TENANTS_PATH}>
     <label>
       Sorted by
@@ -194,7 +110,7 @@ const FilterForm = ({ filters: { sort, prefix, status } }: { filters: Asked }) =
   </form>
 );
 
-const TenantTable = ({ tenants, now }: { tenants: readonly Listed[]; now: number }) => (
+const TenantTable = ({ tenants, now }: { tenants: readonly ListedTenant[]; now: number }) => (
   <table class="rows tenants">
     <Head
       columns={[
@@ -283,7 +199,7 @@ const NOTABLE = 0.1;
 const BAD = 0.4;
 
 /** The worst that there is to say of a tenant. */
-function State({ status, activity }: Pick<Listed, 'status' | 'activity'>) {
+function State({ status, activity }: Pick<ListedTenant, 'status' | 'activity'>) {
   if (status === 'suspended') return <span class="status plain">suspended</span>;
   if (activity === undefined) return null;
   const { calls, notOk, headroom, storageBytes, storageQuotaBytes, key } = activity;
