@@ -11,6 +11,8 @@ export const WINDOW_MS = 300_000;
 const SILENT_MS = 120_000;
 /** Fewer calls than this say little: their failures are a part of so many. */
 const FEW_CALLS = 20;
+/** The level of a bucket below which it is trouble. */
+const BUCKET_BELOW = 0.5;
 /** The part of a storage quota from which on its use is trouble. */
 const STORAGE_FROM = 0.8;
 /** Sorts after every character of a tenant id. */
@@ -60,6 +62,13 @@ type Row = {
   key: number;
 };
 
+/** What may be wrong with a tenant, each from 0 to 1 and beyond; the greatest is its trouble. */
+export const troublesOf = ({ calls, notOk, headroom, storageBytes, storageQuotaBytes }: Activity) => ({
+  notOk: notOk / Math.max(calls, FEW_CALLS),
+  bucket: (BUCKET_BELOW - headroom) / BUCKET_BELOW,
+  storage: (storageBytes / Math.max(storageQuotaBytes, 1) - STORAGE_FROM) / (1 - STORAGE_FROM),
+});
+
 /** ?1 is the present window, ?2 the time before which a report is old. */
 const RECENT = ['calls', 'not_ok', 'refused']
   .map((name) => `iif(window = ?1, ${name} + ${name}_before, iif(window = ?1 - 1, ${name}, 0)) AS ${name}`)
@@ -69,7 +78,7 @@ const NOW = `SELECT id, status, reported_at, storage_bytes, storage_quota_bytes,
   CAST(storage_bytes AS REAL) / max(storage_quota_bytes, 1) AS stored FROM activity`;
 
 const KEYS: Readonly<Record<ActivityOrder, string>> = {
-  trouble: `max(CAST(not_ok AS REAL) / max(calls, ${FEW_CALLS}), 1 - headroom, (stored - ${STORAGE_FROM}) / (1 - ${STORAGE_FROM}), 0.0)`,
+  trouble: `max(CAST(not_ok AS REAL) / max(calls, ${FEW_CALLS}), (${BUCKET_BELOW} - headroom) / ${BUCKET_BELOW}, (stored - ${STORAGE_FROM}) / (1 - ${STORAGE_FROM}), 0.0)`,
   calls: 'calls',
   not_ok: 'CAST(not_ok AS REAL) / max(calls, 1)',
   refused: 'refused',

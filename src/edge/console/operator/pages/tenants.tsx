@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import type { Activity } from '../../../../meters/activity-rows.ts';
+import { type Activity, troublesOf } from '../../../../meters/activity-rows.ts';
 import type { AppEnv } from '../../../http/isolate.ts';
 import { OPERATOR_HOME } from '../../layout.tsx';
 import { age, count, Empty, Head, Meter, Older, percent, query, size, Time } from '../../parts.tsx';
@@ -177,7 +177,7 @@ function Numbers({ activity, now }: { activity: Activity; now: number }) {
         )}
         <span class="unit"> refused</span>
       </td>
-      <td class={storageBytes > STORAGE_FULL * storageQuotaBytes ? 'n-storage full' : 'n-storage'}>
+      <td class={troublesOf(activity).storage > 0 ? 'n-storage full' : 'n-storage'}>
         <Meter part={storageBytes} whole={storageQuotaBytes} />
         <span class="soft">
           {size(storageBytes)}, {percent(storageBytes / Math.max(storageQuotaBytes, 1))}
@@ -192,9 +192,7 @@ function Numbers({ activity, now }: { activity: Activity; now: number }) {
   );
 }
 
-/** From which part of its quota on a storage is nearly full. */
-const STORAGE_FULL = 0.8;
-/** From which part on something is worth a word, and from which on it is bad. */
+/** From which on trouble is worth a word, and from which on it is bad. */
 const NOTABLE = 0.1;
 const BAD = 0.4;
 
@@ -202,17 +200,19 @@ const BAD = 0.4;
 function State({ status, activity }: Pick<ListedTenant, 'status' | 'activity'>) {
   if (status === 'suspended') return <span class="status plain">suspended</span>;
   if (activity === undefined) return null;
-  const { calls, notOk, headroom, storageBytes, storageQuotaBytes, key } = activity;
-  const stored = storageBytes / Math.max(storageQuotaBytes, 1);
-  const failed = notOk / Math.max(calls, notOk, 1);
+  const { calls, notOk, headroom, storageBytes, storageQuotaBytes } = activity;
+  const troubles = troublesOf(activity);
   const signs = [
-    { part: failed, isWorth: notOk > 0 && failed >= NOTABLE, words: `${percent(failed)} not ok` },
-    { part: 1 - headroom, isWorth: 1 - headroom >= BAD, words: `${percent(headroom)} of the bucket left` },
-    { part: stored, isWorth: stored > STORAGE_FULL, words: `storage ${percent(stored)} full` },
+    { trouble: troubles.notOk, words: `${percent(notOk / Math.max(calls, notOk, 1))} not ok` },
+    { trouble: troubles.bucket, words: `${percent(headroom)} of the bucket left` },
+    {
+      trouble: troubles.storage,
+      words: `storage ${percent(storageBytes / Math.max(storageQuotaBytes, 1))} full`,
+    },
   ];
-  const worst = signs.filter(({ isWorth }) => isWorth).toSorted((a, b) => b.part - a.part)[0];
-  if (worst === undefined || key < 0) return <span class="status ok">ok</span>;
-  return <span class={`status ${worst.part >= BAD ? 'bad' : 'warn'}`}>{worst.words}</span>;
+  const worst = signs.toSorted((a, b) => b.trouble - a.trouble)[0];
+  if (worst === undefined || worst.trouble < NOTABLE) return <span class="status ok">ok</span>;
+  return <span class={`status ${worst.trouble >= BAD ? 'bad' : 'warn'}`}>{worst.words}</span>;
 }
 
 function NoTenants({ isFiltered, isFirst }: { isFiltered: boolean; isFirst: boolean }) {
