@@ -103,9 +103,11 @@ async function takeAll(server: TestServer, browser: Browser): Promise<void> {
   await take(MEMBER);
   await signIn(page, `${url}${OPERATOR_HOME}`, 'Admin key', adminKey);
   for (const tenant of Object.values(TENANTS)) {
+    const limits = `${url}${OPERATOR_HOME}/tenants/${tenant}/limits`;
+    await page.goto(limits);
     // A tenant that is loaded anew reports at once what it has done.
     await server.evict(tenant, 'close');
-    await page.goto(`${url}${OPERATOR_HOME}/tenants/${tenant}/limits`);
+    await page.goto(limits);
   }
   await page.waitForTimeout(REPORTED_MS);
   await take(OPERATOR);

@@ -58,7 +58,7 @@ export async function tenantsPage(c: Context<AppEnv>, session: OperatorSession):
             <p class="soft lead">
               As of <Time at={now} near={now} /> UTC, of the last five to ten minutes. Each tenant reports
               once a minute while it is called. In trouble is a tenant by the worst of three: calls that were
-              not ok, an empty bucket, and a storage beyond 80 % of its quota.
+              not ok, a bucket less than half full, and a storage beyond 80 % of its quota.
             </p>
           </>
         )}
