@@ -4,7 +4,7 @@ import { openDatabase } from '../../src/local/database.ts';
 import { readMigrations } from '../../src/local/migrations.ts';
 import { parseTenantId } from '../../src/tenant/contract/call.ts';
 import type { Database } from '../../src/tenant/storage/database.ts';
-import { hasSchema, migrate } from '../../src/tenant/storage/migrate.ts';
+import { hasSchema, type Migration, migrate } from '../../src/tenant/storage/migrate.ts';
 import { createdCompartment, openCompartment } from '../support/compartment.ts';
 
 const ONE = { name: '0001_one.sql', sql: 'CREATE TABLE one (n INTEGER) STRICT; INSERT INTO one VALUES (1);' };
@@ -86,4 +86,29 @@ test('the Durable Object applies every file that is in the directory', () => {
     expect(source, `Add this line to src/tenant/storage/migration-files.ts: ${line}`).toContain(line);
   }
   expect(source.match(/^export /gm)).toHaveLength(readMigrations().length);
+});
+
+test('all migrations at once make what they make one by one', () => {
+  const everything = (db: Database) => {
+    const objects = db.exec<{ type: string; name: string }>(
+      'SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name',
+    );
+    const stored = objects.filter(({ type }) => type === 'table');
+    return [objects, stored.map(({ name }) => [name, db.exec(`SELECT * FROM "${name}"`)])];
+  };
+  const statements: string[] = [];
+  const made = (migrations: readonly Migration[]) => {
+    const db = openDatabase();
+    const script = (text: string) => {
+      statements.push(text);
+      db.script(text);
+    };
+    migrate({ ...db, script }, migrations);
+    return everything(db);
+  };
+  const migrations = [...readMigrations()];
+  const oneByOne = made(migrations);
+  expect(statements.splice(0).join()).toContain('ALTER TABLE');
+  expect(made(migrations)).toEqual(oneByOne);
+  expect(statements.join()).not.toContain('ALTER TABLE');
 });

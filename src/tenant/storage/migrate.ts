@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { readSchema, type SchemaCopy, writeSchema } from './schema-copy.ts';
 
 /** One numbered SQL file. `name` is the file's name and sorts by its number: `0001_core.sql`. */
 export interface Migration {
@@ -81,13 +82,23 @@ function requireKnownSchema(db: Database, migrations: readonly Migration[]): Set
   return new Set(applied);
 }
 
+/** What lists of migrations have made of an empty database before, in this process. */
+const COPIES = new WeakMap<readonly Migration[], SchemaCopy>();
+
 /**
- * Applies the missing migrations in order, each in a transaction of its own.
+ * Applies the missing migrations in order, each in a transaction of its own. To an empty database all are applied at once if
+ * that was done before.
  * @throws NewerSchemaError when one was applied that is not among these; nothing is changed then
  * @throws MigrationError when one fails; the migrations before it stay applied
  */
 export function migrate(db: Database, migrations: readonly Migration[]): void {
   const applied = requireKnownSchema(db, migrations);
+  const isEmpty = applied.size === 0;
+  const copy = isEmpty ? COPIES.get(migrations) : undefined;
+  if (copy !== undefined) {
+    applyAtOnce(db, copy);
+    return;
+  }
   for (const { name, sql } of [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (applied.has(name)) continue;
     try {
@@ -99,5 +110,14 @@ export function migrate(db: Database, migrations: readonly Migration[]): void {
     } catch (cause) {
       throw new MigrationError(name, cause);
     }
+  }
+  if (isEmpty) COPIES.set(migrations, readSchema(db));
+}
+
+function applyAtOnce(db: Database, copy: SchemaCopy): void {
+  try {
+    db.transaction(() => writeSchema(db, copy));
+  } catch (cause) {
+    throw new MigrationError('of an empty database', cause);
   }
 }
