@@ -65,7 +65,7 @@ export async function streams({ rig, isShort }: Torture): Promise<Finding[]> {
       atMost('bound', { item: 'the same', value: Math.round(freed), unit: 's' }, MAX_FREED_S),
     ];
   } finally {
-    child.stop();
+    await child.stop();
   }
 }
 

@@ -34,7 +34,7 @@ export async function work({ rig, isShort }: Torture): Promise<Finding[]> {
       measured.push(await measure(agent, probe, request, request.repeats ? tries : 1));
     return report(measured, median, { before, peak: peakMiB(worker.pid) });
   } finally {
-    probe.stop();
+    await probe.stop();
   }
 }
 
