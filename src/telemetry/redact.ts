@@ -69,23 +69,11 @@ function partOf(text: string): ReadPart {
 }
 
 function redactRead({ shown, ahead, isCut }: ReadPart, maxChars: number): string {
-  const redacted = redactText(shown);
+  const redacted = redactSecrets(shown).text;
   if (!isCut) return clip(redacted, maxChars);
   // Where the two results differ, a credential begins that is recognised only together with `ahead`.
-  const same = commonPrefix(redacted, redactText(shown + ahead), maxChars);
+  const same = commonPrefix(redacted, redactSecrets(shown + ahead).text, maxChars);
   return `${redacted.slice(0, same).toWellFormed()}…`;
-}
-
-const UTF8 = new TextDecoder();
-
-/** A path or URI can hold a credential percent-encoded: its shape is recognised only when it is decoded, and it is shown so then. */
-function redactText(text: string): string {
-  const redacted = redactSecrets(text).text;
-  const decoded = redacted.replace(/(?:%[0-9a-f]{2})+/gi, (run) =>
-    UTF8.decode(Buffer.from(run.replaceAll('%', ''), 'hex')),
-  );
-  const again = decoded === redacted ? undefined : redactSecrets(decoded);
-  return again === undefined || again.count === 0 ? redacted : again.text;
 }
 
 function commonPrefix(a: string, b: string, max: number): number {

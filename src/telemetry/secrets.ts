@@ -1,4 +1,5 @@
 import { redactJwts, redactPrivateKeys } from './secret-blocks.ts';
+import { unescaped } from './secret-escapes.ts';
 import { isRandom, isSecretValue } from './secret-names.ts';
 import { TOKEN_SHAPES } from './secret-tokens.ts';
 import { redactNamedValues } from './secret-values.ts';
@@ -143,11 +144,25 @@ function isCredentialOfHeader(value: string): boolean {
 }
 
 /**
- * Replaces every recognised credential by `[redacted:<shape>]`.
+ * Replaces every recognised credential by `[redacted:<shape>]`. A text that hides one in the escapes of a URL, JSON or HTML is
+ * returned without them.
  * @returns the text, and the number of credentials replaced
  * @example redactSecrets('password=hunter2') // { text: 'password=[redacted:assignment]', count: 1 }
  */
-export function redactSecrets(text: string): { text: string; count: number } {
+export function redactSecrets(text: string): Redacted {
+  const asWritten = redactPlain(text);
+  const plain = unescaped(asWritten.text);
+  if (plain === asWritten.text) return asWritten;
+  const again = redactPlain(plain);
+  return again.count === 0 ? asWritten : { text: again.text, count: asWritten.count + again.count };
+}
+
+interface Redacted {
+  readonly text: string;
+  readonly count: number;
+}
+
+function redactPlain(text: string): Redacted {
   let count = 0;
   const mark = (shape: string) => {
     count++;

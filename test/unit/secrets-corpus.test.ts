@@ -52,6 +52,23 @@ test.each([
   expect(precision).toBeGreaterThanOrEqual(MIN_PRECISION);
 });
 
+test.each<[string, (text: string) => string]>([
+  ['in a URL', (text) => `GET https://api.test/cb?next=${encodeURIComponent(`/a?b ${text}`)}`],
+  ['after an escaped line break', (text) => `stderr: "exit 1\\n${text}"`],
+  ['in JSON within JSON', (text) => JSON.stringify({ body: JSON.stringify({ log: `exit 1\n${text}` }) })],
+])('nearly all that is recognised is recognised %s as well', (_place, write) => {
+  const long = CREDENTIALS.filter(isRedacted).filter(({ secrets }) =>
+    secrets.every((secret) => secret.length > PART_CHARS),
+  );
+  const found = long.filter(({ text, secrets }) => {
+    const shown = redact(write(text));
+    return !secrets.some((secret) =>
+      [secret, encodeURIComponent(secret)].some((form) => isShown(form, shown)),
+    );
+  });
+  expect(found.length / long.length).toBeGreaterThanOrEqual(0.99);
+});
+
 test('redacting twice changes nothing more', () => {
   for (const { text } of [...CREDENTIALS, ...LOOK_ALIKES]) {
     expect(redactSecrets(redact(text))).toEqual({ text: redact(text), count: 0 });
