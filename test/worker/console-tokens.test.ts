@@ -157,6 +157,19 @@ describe('narrowing', () => {
     expect([answer.status, await answer.text()]).toEqual([400, expect.stringMatching(words)]);
   });
 
+  test('is refused where the token was revoked in between, and of what a member has granted', async () => {
+    const { id } = await issued();
+    await operate('DELETE', `/tenants/${ann.tenant}/tokens/${id}`);
+    const late = await post(`${home}/${id}`, { action: 'narrow', scope: 'blackboard:read' });
+    expect([late.status, await late.text()]).toEqual([
+      400,
+      expect.stringContaining('The token is revoked or expired'),
+    ]);
+    const session: { jti: string } = JSON.parse(atob(browser.cookie(ann.tenant).split('.')[1] ?? ''));
+    const grant = await post(`${home}/${session.jti}`, { action: 'narrow', scope: 'blackboard:read' });
+    expect([grant.status, await grant.text()]).toEqual([400, expect.stringContaining('role="alert"')]);
+  });
+
   test('never widens', async () => {
     const { id } = await issued({ scope: ['blackboard:read', 'scar:read'] });
     await post(`${home}/${id}`, { action: 'narrow', scope: ['blackboard:read', 'records:read'] });

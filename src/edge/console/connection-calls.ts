@@ -3,22 +3,34 @@ import type { ConnectionOwner } from '../admin/connections.ts';
 import { memberOwner } from '../admin/member-connections.ts';
 import { AdminRefusal } from '../admin/refusals.ts';
 import type { FieldProblem } from './forms.tsx';
-import type { Visit } from './visit.ts';
+import type { NotShown, Visit } from './visit.ts';
 
 /** What the pages on connections ask of the functions behind the API, as the member who acts. */
 
-/** @throws nothing but what is unexpected @returns the answer, or what is wrong, for the form */
-export async function attempt<T>(act: () => Promise<T>): Promise<Result<T, FieldProblem>> {
+/** What is wrong, for the form, with the code of the API. */
+interface Refused extends FieldProblem {
+  readonly code: string;
+}
+
+/** @returns the answer, or why it was refused */
+export async function attempt<T>(act: () => Promise<T>): Promise<Result<T, Refused>> {
   try {
     return succeed(await act());
   } catch (cause) {
     if (!(cause instanceof AdminRefusal)) throw cause;
-    const { field, message } = cause.refusal;
+    const { code, field, message } = cause.refusal;
     // A message begins with the name of the field in the API.
     const words = message.replace(/^\w+: /, '');
     const sentence = field === undefined ? words : `The ${field} ${words}`;
-    return fail({ field, message: sentence.charAt(0).toUpperCase() + sentence.slice(1) });
+    return fail({ code, field, message: sentence.charAt(0).toUpperCase() + sentence.slice(1) });
   }
+}
+
+/** Why a page cannot be shown whose connections were not listed. */
+export function notListed({ c }: Visit, { code, message }: Refused): NotShown {
+  if (code !== 'not_found') return { kind: 'refused', refusal: { reason: 'unavailable' } };
+  const { traceId } = c.var.arrival.trace;
+  return { kind: 'error', error: { code: 'unknown_handle', message, retryable: false, trace_id: traceId } };
 }
 
 /** Whoever looks: a member, a token, or the operator, who only reads here. */

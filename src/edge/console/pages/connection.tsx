@@ -1,3 +1,4 @@
+import { fail, type Result, succeed } from '../../../result.ts';
 import { CONNECTIONS_SCOPE, RECORDS_SCOPE } from '../../../tools/families.ts';
 import { newSecret } from '../../admin/connection-schemas.ts';
 import {
@@ -8,7 +9,7 @@ import {
   testConnection,
 } from '../../admin/connections.ts';
 import { checked } from '../../admin/refusals.ts';
-import { attempt, ownerOf } from '../connection-calls.ts';
+import { attempt, notListed, ownerOf } from '../connection-calls.ts';
 import { BreakerState, isOperators, type ListedConnection, placeOf, secretOf } from '../connection-state.tsx';
 import { done, invalid, Problem, type Rejected, type SentForm } from '../forms.tsx';
 import { respondPage } from '../layout.tsx';
@@ -34,24 +35,23 @@ export const connectionPage = (visit: Visit): Promise<Response> => showConnectio
 
 const nameOf = ({ c }: Visit) => c.req.param('name') ?? '';
 
-async function find(visit: Visit): Promise<ListedConnection | undefined> {
+/** The connection, or why it is not there. */
+async function find(visit: Visit): Promise<Result<ListedConnection, NotShown>> {
   const listed = await attempt(() => listConnections(visit.c, ownerOf(visit)));
-  return listed.ok ? listed.value.connections.find(({ name }) => name === nameOf(visit)) : undefined;
-}
-
-function noSuchConnection(visit: Visit): Promise<Response> {
+  if (!listed.ok) return fail(notListed(visit, listed.error));
+  const found = listed.value.connections.find(({ name }) => name === nameOf(visit));
+  if (found !== undefined) return succeed(found);
   const message = 'The tenant has no such connection.';
-  const { traceId } = visit.c.var.arrival.trace;
-  const error = { code: 'unknown_handle', message, retryable: false, trace_id: traceId } as const;
-  return notShown(visit, 'connections', { kind: 'error', error });
+  return fail(notListed(visit, { code: 'not_found', field: undefined, message }));
 }
 
 async function showConnection(visit: Visit, { form, problem, tested }: Shown = {}): Promise<Response> {
   const { c, viewer } = visit;
   const lacking = maySeeConnections(visit);
   if (lacking !== undefined) return notShown(visit, 'connections', lacking);
-  const connection = await find(visit);
-  if (connection === undefined) return noSuchConnection(visit);
+  const found = await find(visit);
+  if (!found.ok) return notShown(visit, 'connections', found.error);
+  const connection = found.value;
   const mayChange = barrierOf(viewer, CONNECTIONS_SCOPE) === undefined;
   const hasForms = mayChange && !isOperators(connection);
   const path = `${viewer.home}/connections/${connection.name}`;

@@ -2,7 +2,7 @@ import { CONNECTIONS_SCOPE } from '../../../tools/families.ts';
 import { newConnection } from '../../admin/connection-schemas.ts';
 import { listConnections, setConnection } from '../../admin/connections.ts';
 import { checked } from '../../admin/refusals.ts';
-import { attempt, ownerOf } from '../connection-calls.ts';
+import { attempt, notListed, ownerOf } from '../connection-calls.ts';
 import { BreakerState, type ListedConnection, placeOf, secretOf } from '../connection-state.tsx';
 import { done, invalid, Problem, type Rejected, type SentForm } from '../forms.tsx';
 import { respondPage } from '../layout.tsx';
@@ -21,8 +21,7 @@ async function showConnections(visit: Visit, { form, problem }: Rejected = {}): 
   const lacking = maySeeConnections(visit);
   if (lacking !== undefined) return notShown(visit, 'connections', lacking);
   const listed = await attempt(() => listConnections(c, ownerOf(visit)));
-  if (!listed.ok)
-    return notShown(visit, 'connections', { kind: 'refused', refusal: { reason: 'unavailable' } });
+  if (!listed.ok) return notShown(visit, 'connections', notListed(visit, listed.error));
   const { connections } = listed.value;
   const mayChange = barrierOf(viewer, CONNECTIONS_SCOPE) === undefined;
   return respondPage(c, {

@@ -38,6 +38,9 @@ async function showToken(visit: Visit, { form, problem }: Rejected = {}): Promis
   const { token, problem: missing } = await find(visit);
   if (token === undefined) return notShown(visit, 'tokens', missing);
   const mayChange = barrierOf(viewer, TOKENS_SCOPE) === undefined && isLive(token, now);
+  /** Whether what is wrong is said in the form itself: the token may have ended since the form was shown. */
+  const hasForm = (action: string | undefined) =>
+    mayChange && (action === 'revoke' || (action === 'narrow' && token.kind === 'token'));
   return respondPage(c, {
     title: nameOf(token),
     status: problem === undefined ? 200 : 400,
@@ -51,6 +54,7 @@ async function showToken(visit: Visit, { form, problem }: Rejected = {}): Promis
         <h1>
           <bdi>{nameOf(token)}</bdi>
         </h1>
+        {!hasForm(form?.action) && <Problem problem={problem} />}
         <Facts token={token} visit={visit} />
         {isLive(token, now) && (
           <OnlyMembers viewer={viewer} scope={TOKENS_SCOPE} what="narrow or revoke this" />
