@@ -41,7 +41,8 @@ export function operatorStateOf(
   const { status, overrides, storageQuotaBytes, callQuotas, policy } = profile;
   const flat: Record<string, Value> = {};
   const settings = { limits: overrides, storage_quota_bytes: storageQuotaBytes, calls: callQuotas };
-  flatten({ status, ...settings, approval: policy }, '', flat);
+  const approval = { ...policy.tools, ...(policy.destructive && { destructive: true }) };
+  flatten({ status, ...settings, approval }, '', flat);
   for (const { id, label, scopes, tools, expiresAt, revokedAt } of tokens.list())
     flatten({ label, scopes, tools, expiresAt, revokedAt }, `token ${id} `, flat);
   for (const { id, name, identity, scopes, keyId, expiresAt } of members.list())

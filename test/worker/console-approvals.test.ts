@@ -10,7 +10,7 @@ const WRITE = { run_id: 'release-42', key: 'plan', value: { steps: ['tag'], pass
 
 async function signedIn(member: TestMember): Promise<ConsoleBrowser> {
   const browser = new ConsoleBrowser();
-  await browser.post('/console', new URLSearchParams({ action: 'key', key: member.key }).toString());
+  await browser.signIn(member.key);
   return browser;
 }
 

@@ -216,6 +216,8 @@ h1 .soft { font-weight: 400; font-size: 1rem; letter-spacing: 0; }
 .p-what p { margin: 0 0 0.3rem; } .p-what { width: 40%; }
 .sizes, .refusals { width: auto; min-width: min(30rem, 100%); }
 .y-tool { font-weight: 600; } .y-state { white-space: nowrap; }
+.decide { margin-top: 1.5rem; } .decide button { min-height: 2.75rem; padding: 0.3rem 1.25rem; }
+.decide .soft { flex-basis: 100%; }
 .line .wide { flex: 1 1 20rem; }
 .line .wide input { width: 100%; }
 h1 .status { vertical-align: 0.2rem; font-weight: 400; letter-spacing: 0; }

@@ -166,7 +166,8 @@ export const toRow = (record: CallRecord, id: number, run: number): UnlinkedRow 
 /** The values that a hash covers. */
 export function valuesOf(row: UnlinkedRow): SqlValue[] {
   const values: SqlValue[] = HASHED.map((column) => row[column]);
-  const later = HASHED_IF_THERE.map((column) => row[column]);
+  // A file that an older release has exported does not have them.
+  const later = HASHED_IF_THERE.map((column) => row[column] ?? null);
   return later.every((value) => value === null) ? values : [...values, ...later];
 }
 

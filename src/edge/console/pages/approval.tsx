@@ -26,7 +26,7 @@ const tenantOf = ({ c, viewer }: Visit) => c.env.TENANTS.getByName(viewer.tenant
 const idOf = ({ c }: Visit) => c.req.param('approval') ?? '';
 
 export async function approvalPage(visit: Visit, failed?: Failed): Promise<Response> {
-  const { c, viewer, now } = visit;
+  const { c, viewer } = visit;
   const read = await asked<HeldCallDetail>(visit, () => tenantOf(visit).approval(idOf(visit)));
   if (!read.ok) return notShown(visit, 'approvals', read.error);
   const call = read.value;
@@ -38,7 +38,7 @@ export async function approvalPage(visit: Visit, failed?: Failed): Promise<Respo
     body: (
       <>
         <p class="crumbs">
-          <a href={`${viewer.home}/approvals`}>Approvals</a> /
+          <a href={`${viewer.home}/approvals`}>Approvals</a>
         </p>
         <h1>
           {call.tool} <State state={call.state} />
@@ -56,9 +56,6 @@ export async function approvalPage(visit: Visit, failed?: Failed): Promise<Respo
           </>
         )}
         <Decide call={call} visit={visit} failed={failed} />
-        <p class="soft">
-          Held <Time at={call.heldAt} near={now} /> UTC · <code>{call.id}</code>
-        </p>
       </>
     ),
   });
@@ -91,6 +88,10 @@ function Facts({ call, visit: { viewer, now } }: { call: HeldCallDetail; visit: 
             <dd class="bad">This tool may destroy something.</dd>
           </>
         )}
+        <dt>Held</dt>
+        <dd>
+          <Time at={call.heldAt} near={now} /> UTC
+        </dd>
         {left !== '' && (
           <>
             <dt>Left</dt>
@@ -119,6 +120,10 @@ function Facts({ call, visit: { viewer, now } }: { call: HeldCallDetail; visit: 
             </dd>
           </>
         )}
+        <dt>Id</dt>
+        <dd>
+          <code>{call.id}</code>
+        </dd>
       </dl>
     </>
   );
@@ -157,7 +162,7 @@ const WouldDo = ({ dryRun: { changes, result } }: { dryRun: DryRun }) => (
     {changes.length === 0 ? (
       <p>It changes nothing that has a revision.</p>
     ) : (
-      <ul>
+      <ul class="choices">
         {changes.map((line) => (
           <li class="effect">
             <bdi>{line}</bdi>
@@ -177,7 +182,7 @@ function Decide({ call, visit, failed }: { call: HeldCallDetail; visit: Visit; f
   if (!viewer.isOperator && barrierOf(viewer, APPROVALS_SCOPE) !== undefined)
     return <OnlyMembers viewer={viewer} scope={APPROVALS_SCOPE} what="decide this call" />;
   return (
-    <form method="post" action={`${viewer.home}/approvals/${call.id}`} class="panel">
+    <form method="post" action={`${viewer.home}/approvals/${call.id}`} class="panel decide">
       <h2>{isPending ? 'Decide' : 'Take it back'}</h2>
       {isPending && (
         <p class="line">
