@@ -44,6 +44,8 @@ const MEMBER: readonly Picture[] = [
   ofTenant('calls', 'Calls'),
   ofTenant('runs', 'Runs'),
   { ...ofTenant('run', 'One run', 'calls?outcome=refused'), link: 'tbody a[data-row]' },
+  ofTenant('approvals', 'Approvals'),
+  { ...ofTenant('approval', 'One call to approve', 'approvals'), link: 'tbody tr:last-child a[data-row]' },
   ofTenant('boards', 'Boards'),
   ofTenant('board', 'One board', 'board?board=work-queue'),
   ofTenant('cell', 'One cell', 'cell?board=release-42&key=plan&from=1&to=2'),
@@ -95,6 +97,7 @@ async function takeAll(server: TestServer, browser: Browser): Promise<void> {
     header: 'Authorization',
     secret: 'Bearer of the pictures',
   });
+  await holdCalls(server);
   const { key } = await operator.request('POST', `/tenants/${TENANTS.ours}/members`, {
     name: 'Ada',
     scopes: [...ALL_SCOPES],
@@ -111,6 +114,30 @@ async function takeAll(server: TestServer, browser: Browser): Promise<void> {
   }
   await page.waitForTimeout(REPORTED_MS);
   await take(OPERATOR);
+}
+
+/** Calls that wait for a person, one that was refused, and one whose tool is approved for the run. */
+async function holdCalls(server: TestServer): Promise<void> {
+  const operator = new Operator(server);
+  const at = `/tenants/${TENANTS.ours}`;
+  const { token } = await operator.request('POST', `${at}/tokens`, { label: 'release agents' });
+  const need = (tool: string) => operator.request('PATCH', `${at}/policy`, { tool, approval: true });
+  const hold = async (tool: string, args: object) => {
+    await need(tool);
+    const response = await fetch(`${server.url}/v1/tools/${tool}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(args),
+    });
+    const { approval_id } = (await response.json()) as { approval_id: string };
+    return (decision: object) => operator.request('POST', `${at}/approvals/${approval_id}`, decision);
+  };
+  await hold('blackboard_delete', { run_id: 'release-42', keys: ['plan'] });
+  await hold('scar_update', { scar_id: 'scar_1', status: 'muted' });
+  const refused = await hold('scar_delete', { scar_id: 'scar_1' });
+  await refused({ decision: 'refuse', reason: 'It still warns others.' });
+  const standing = await hold('cache_invalidate', { tag: 'release-41' });
+  await standing({ decision: 'approve', standing: true });
 }
 
 async function signIn(page: Page, url: string, label: string, secret: string): Promise<void> {

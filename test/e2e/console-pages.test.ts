@@ -32,6 +32,8 @@ function inChromium(executablePath: string) {
   const tokens = new Map<string, string>();
   /** The sign-in key of a member of acme with every scope. */
   let memberKey: string;
+  /** A call that waits for approval. */
+  let held: string;
 
   const newToken = async (tenant: string) => {
     const issued = await operator.request('POST', `/tenants/${tenant}/tokens`, {
@@ -71,6 +73,11 @@ function inChromium(executablePath: string) {
     await seedConsole(call);
     await operator.request('PATCH', '/tenants/acme/limits', { tool: 'scar_check', rate: 0.01, burst: 3 });
     for (let times = 0; times < 5; times++) await call('scar_check', { action: 'deploy' });
+    await operator.request('PATCH', '/tenants/acme/policy', { tool: 'blackboard_delete', approval: true });
+    const hostile = `<img src=x onerror=alert(1)>${'x'.repeat(200)}`;
+    held = String(
+      (await call('blackboard_delete', { run_id: 'release', keys: [hostile, 'plan'] })).approval_id,
+    );
   });
   afterAll(async () => {
     await Promise.all([chromium?.close(), server?.stop(), site?.stop()]);
@@ -96,6 +103,7 @@ function inChromium(executablePath: string) {
     'calls?key=nothing',
     'runs',
     'runs/1',
+    'approvals',
     'boards',
     'board?board=release',
     'cell?board=release&key=plan&from=1&to=2',
@@ -123,7 +131,7 @@ function inChromium(executablePath: string) {
     await page.goto(`${server.url}/console/@operator`);
     expect(await person.accessibilityFaults()).toEqual([]);
     await signInAsOperator(person, server.url);
-    const tenants = [...PATHS, `tokens/${own}`].map((path) => `acme/${path}`);
+    const tenants = [...PATHS, `approvals/${held}`, `tokens/${own}`].map((path) => `acme/${path}`);
     for (const path of [...tenants, ...OPERATOR_PATHS]) {
       const answer = await page.goto(`${server.url}/console/${path}`);
       expect(answer?.status(), path).toBe(200);

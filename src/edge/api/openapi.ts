@@ -36,7 +36,7 @@ const MEANING: Readonly<Record<keyof typeof REFUSALS, string>> = {
   403: 'The token does not allow this. `insufficient_scope` names the missing scope.',
   404: 'The tool, or a handle that was given, does not exist.',
   408: 'The body was not received in time. Send it again.',
-  409: 'The request does not fit what is stored, or what is set for the deployment. `detail` says what to do.',
+  409: 'The request does not fit what is stored, or what is set for the deployment, or a person must approve it first. `detail` says what to do.',
   413: 'The body or a value is too large. `limit` is the maximum.',
   415: 'The body is not application/json.',
   429: 'Too many calls. Wait `retry_after_ms` or Retry-After, then repeat. A quota of calls begins anew at `resets_at`.',
@@ -99,7 +99,7 @@ function callOf(tool: AnyTool) {
         description: mayWait ? WAITED : 'The answer.',
         content: json(jsonSchema(tool.output, 'output')),
       },
-      ...refusals(STATUSES.filter((status) => status !== 409 && (status !== 507 || grows))),
+      ...refusals(STATUSES.filter((status) => status !== 507 || grows)),
     },
   };
 }

@@ -272,7 +272,7 @@ h1 .status { vertical-align: 0.2rem; font-weight: 400; letter-spacing: 0; }
   .line label { flex: 1 1 8rem; } .line input, .line select { min-height: 2.5rem; }
   .line-name, .line select { flex-basis: 100%; }
   .held tr { grid-template-columns: 1fr auto; grid-template-areas: "tool state" "agent left" "by held"; }
-  .y-tool { grid-area: tool; } .y-agent { grid-area: agent; } .y-state { grid-area: state; text-align: right; } .rows .y-left { grid-area: left; text-align: right; } .rows .y-held { grid-area: held; text-align: right; } .y-by { grid-area: by; font-size: 0.8125rem; }
+  .y-tool { grid-area: tool; } .y-agent { grid-area: agent; } .rows .y-state { grid-area: state; text-align: right; } .rows .y-left { grid-area: left; text-align: right; } .rows .y-held { grid-area: held; text-align: right; } .y-by { grid-area: by; font-size: 0.8125rem; }
   .card-head .status { margin-left: 0; }
   .fixes li { grid-template-columns: 4rem 1fr; }
   .unit { display: inline; }
