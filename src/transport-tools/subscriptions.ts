@@ -66,9 +66,9 @@ export function subscriptionsOf(sql: Sql, sessionId: string): Subscription[] {
 export function changedSubscriptions(sql: Sql, sessionId: string, since: number): Subscription[] {
   return sql.exec<Subscription>(
     `SELECT run_id, key, uri, rev FROM subscriptions AS s WHERE session_id = ?1 AND EXISTS (
-       SELECT 1 FROM board_versions AS v WHERE v.run_id = s.run_id AND v.key = s.key AND v.rev > max(s.rev, ?2)
+       SELECT 1 FROM board_events AS v WHERE v.indexed = 1 AND v.run_id = s.run_id AND v.key = s.key AND v.rev > max(s.rev, ?2)
        UNION ALL SELECT 1 FROM board_events AS e
-       WHERE e.rev > max(s.rev, ?2, (SELECT rev FROM board_indexed)) AND e.run_id = s.run_id AND e.key = s.key
+       WHERE e.indexed = 0 AND e.rev > max(s.rev, ?2, (SELECT rev FROM board_indexed)) AND e.run_id = s.run_id AND e.key = s.key
      ) ORDER BY run_id, key`,
     sessionId,
     since,

@@ -12,8 +12,7 @@ export function tablesOf(tenant: string): Promise<string[]> {
 }
 
 /** What every call changes, its record with the buckets that it was charged to; and the index that a search completes. */
-const NOT_CONTENT =
-  /^(records|runs|ledger|board_indexed|board_entries|board_versions|board_log|board_(words|grams)(_.*)?)$/;
+const NOT_CONTENT = /^(records|runs|ledger|board_indexed|board_entries|board_(words|grams)(_.*)?)$/;
 
 /** All that a tenant has stored, but for the record and the charge of its calls and the search index of its cells. */
 export function storedBy(tenant: string): Promise<Record<string, unknown[]>> {
@@ -25,7 +24,11 @@ export function storedBy(tenant: string): Promise<Record<string, unknown[]>> {
       )
       .toArray()
       .filter(({ name }) => !NOT_CONTENT.test(name));
-    const rows = tables.map(({ name }) => [name, sql.exec(`SELECT * FROM "${name}"`).toArray()] as const);
+    // A search completes the indexes of events as well, which a column of theirs says.
+    const rows = tables.map(
+      ({ name }) =>
+        [name, [...sql.exec(`SELECT * FROM "${name}"`)].map(({ indexed: _, ...row }) => row)] as const,
+    );
     return {
       ...Object.fromEntries(rows),
       rev: sql.exec('SELECT rev FROM ledger').toArray(),

@@ -24,4 +24,4 @@ export { default as '0035_console_sessions.sql' } from '../../../migrations/tena
 export { default as '0036_token_issuers.sql' } from '../../../migrations/tenant/0036_token_issuers.sql';
 export { default as '0050_connection_tokens.sql' } from '../../../migrations/tenant/0050_connection_tokens.sql';
 export { default as '0055_exports.sql' } from '../../../migrations/tenant/0055_exports.sql';
-export { default as '0060_event_lists.sql' } from '../../../migrations/tenant/0060_event_lists.sql';
+export { default as '0060_event_indexes.sql' } from '../../../migrations/tenant/0060_event_indexes.sql';

@@ -1,12 +1,12 @@
 /** The events of a board after a revision, for `blackboard_watch`: writes and deletions merged with the log of claims. */
 import type { Sql } from '../tool.ts';
 import { keyCondition, NOT_EXPIRED } from './cell.ts';
-import { EVENT_OP, VERSION_MS } from './history.ts';
+import { EVENT_OP, INDEXED, VERSION_MS } from './history.ts';
 import type { Mode } from './plan-write.ts';
 import { LOG_FLOOR } from './sweep.ts';
 import { PREVIEW_SOURCE_CHARS } from './value.ts';
 
-/** The most listed events of a board that one call scans. The rest is left to the next call, however few of them matched. */
+/** The most indexed events of a board that one call scans. The rest is left to the next call, however few of them matched. */
 const MAX_SCANNED = 10_000;
 
 export type BoardEvent = {
@@ -42,7 +42,7 @@ export function eventsSince(
   const { runId, prefix, since } = query;
   const { where, bindings } = keyCondition(runId, prefix);
   const [lastScanned] = sql.exec<{ rev: number }>(
-    'SELECT rev FROM board_log WHERE run_id = ? AND rev > ? ORDER BY rev LIMIT 1 OFFSET ?',
+    `SELECT rev FROM board_events WHERE ${INDEXED} AND run_id = ? AND rev > ? ORDER BY rev LIMIT 1 OFFSET ?`,
     runId,
     since,
     MAX_SCANNED - 1,
@@ -52,11 +52,10 @@ export function eventsSince(
   const event = `${EVENT_OP} AS op, key, author, principal, coalesce(expired_at, at) AS at, expires_at,
     substr(value, 1, ?) AS value`;
   const rows = sql.exec<BoardEvent>(
-    `SELECT logged AS rev, ${event} FROM (SELECT rev AS logged FROM board_log WHERE ${where} AND rev > ? AND rev <= ?)
-       CROSS JOIN board_events ON board_events.rev = logged WHERE at > ?
+    `SELECT rev, ${event} FROM board_events WHERE ${INDEXED} AND ${where} AND rev > ? AND rev <= ? AND at > ?
      UNION ALL
      SELECT rev, ${event} FROM board_events
-     WHERE ${where} AND rev > max(?, (SELECT rev FROM board_indexed)) AND rev <= ? AND at > ?
+     WHERE ${where} AND indexed = 0 AND rev > max(?, (SELECT rev FROM board_indexed)) AND rev <= ? AND at > ?
      UNION ALL
      SELECT rev, iif(ended IS NULL, op, 'claim_expired'), key, author, principal, coalesce(expired_at, at), NULL, NULL
      FROM board_marks WHERE ${where} AND rev > ? AND rev <= ? AND at > ? AND (ended IS NULL OR ended = 'expired')

@@ -17,8 +17,9 @@ export const VERSION_MS = 7 * DAY_MS;
 /** How many surplus versions of a key may wait, unreadable, until they are deleted together. */
 const VERSION_SLACK = 12;
 
-/** SQL: the events that `board_versions` and `board_log` do not list yet. */
-export const UNLISTED = 'rev > (SELECT rev FROM board_indexed)';
+/** SQL: the events that the indexes by key and by board do not have yet, and those that they have. */
+export const UNINDEXED = 'rev > (SELECT rev FROM board_indexed) AND indexed = 0';
+export const INDEXED = 'indexed = 1';
 
 /** SQL: the operation of a row of `board_events`; an expired cell is stored as deleted. */
 export const EVENT_OP = "iif(expired_at IS NULL, op, 'expired')";
@@ -37,19 +38,17 @@ export type Version = {
 
 /** The readable versions of a key, newest first. */
 export function listVersions(sql: Sql, runId: string, key: string, now: number): Version[] {
+  const versions = `SELECT rev, ${EVENT_OP} AS op, author, principal, coalesce(expired_at, at) AS at, expires_at, bytes, tags
+    FROM board_events`;
   return sql
     .exec<Version>(
-      `SELECT rev, ${EVENT_OP} AS op, author, principal, coalesce(expired_at, at) AS at, expires_at, bytes, tags
-       FROM (SELECT rev AS version FROM board_versions WHERE run_id = ?1 AND key = ?2
-         UNION ALL SELECT rev FROM board_events WHERE ${UNLISTED} AND run_id = ?1 AND key = ?2
-         ORDER BY version DESC LIMIT ?3)
-       CROSS JOIN board_events ON rev = version`,
+      `${versions} WHERE ${INDEXED} AND run_id = ?1 AND key = ?2
+       UNION ALL ${versions} WHERE ${UNINDEXED} AND run_id = ?1 AND key = ?2 ORDER BY rev DESC LIMIT ?3`,
       runId,
       key,
       MAX_VERSIONS,
     )
-    .filter((version) => version.at > now - VERSION_MS)
-    .sort((a, b) => b.rev - a.rev);
+    .filter((version) => version.at > now - VERSION_MS);
 }
 
 /** The first `maxChars` characters of a version's value; undefined for a deletion. */
@@ -65,27 +64,20 @@ export function versionValue(sql: Sql, rev: number, maxChars: number): string | 
 /** The stored events of a key, without those of the present batch. */
 export function countVersions(sql: Sql, runId: string, key: string): number {
   const [row] = sql.exec<{ n: number }>(
-    'SELECT count(*) AS n FROM board_versions WHERE run_id = ? AND key = ?',
+    `SELECT count(*) AS n FROM board_events WHERE ${INDEXED} AND run_id = ? AND key = ?`,
     runId,
     key,
   );
   return row?.n ?? 0;
 }
 
-/** Lists the events after a revision by key and by board, and deletes surplus versions of the keys that they are of. */
-export function listEvents(sql: Sql, after: number): void {
-  sql.exec(
-    'INSERT INTO board_versions (run_id, key, rev) SELECT run_id, key, rev FROM board_events WHERE rev > ?',
-    after,
-  );
-  sql.exec(
-    'INSERT INTO board_log (run_id, rev, key) SELECT run_id, rev, key FROM board_events WHERE rev > ?',
-    after,
-  );
+/** Puts the events after a revision into the indexes by key and by board, and deletes surplus versions of their keys. */
+export function indexVersions(sql: Sql, after: number): void {
+  sql.exec('UPDATE board_events SET indexed = 1 WHERE rev > ? AND indexed = 0', after);
   const full = sql.exec<{ run_id: string; key: string }>(
     `SELECT run_id, key FROM board_events AS e WHERE rev > ? AND ? <= coalesce(
        (SELECT versions FROM board_cells AS c WHERE c.run_id = e.run_id AND c.key = e.key),
-       (SELECT count(*) FROM board_versions AS v WHERE v.run_id = e.run_id AND v.key = e.key))`,
+       (SELECT count(*) FROM board_events AS v WHERE v.indexed = 1 AND v.run_id = e.run_id AND v.key = e.key))`,
     after,
     MAX_VERSIONS + VERSION_SLACK,
   );
@@ -96,8 +88,8 @@ export function listEvents(sql: Sql, after: number): void {
 /** Deletes all but the newest 20 versions of a key. */
 function pruneVersions(sql: Sql, runId: string, key: string): void {
   const deleted = sql.exec<{ rev: number }>(
-    `DELETE FROM board_events WHERE rev IN (SELECT rev FROM board_versions WHERE run_id = ?1 AND key = ?2 AND rev <=
-       (SELECT rev FROM board_versions WHERE run_id = ?1 AND key = ?2 ORDER BY rev DESC LIMIT 1 OFFSET ?3))
+    `DELETE FROM board_events WHERE ${INDEXED} AND run_id = ?1 AND key = ?2 AND rev <=
+       (SELECT rev FROM board_events WHERE ${INDEXED} AND run_id = ?1 AND key = ?2 ORDER BY rev DESC LIMIT 1 OFFSET ?3)
      RETURNING rev`,
     runId,
     key,

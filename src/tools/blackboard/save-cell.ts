@@ -83,8 +83,8 @@ function addEvent(
   { rev, listed }: { rev: number; listed: boolean },
 ): void {
   sql.exec(
-    `INSERT INTO board_events (rev, run_id, key, op, author, principal, at, expires_at, bytes, tags, value, listed)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO board_events (rev, run_id, key, op, author, principal, at, expires_at, bytes, tags, value, listed, indexed)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
     rev,
     runId,
     write.key,

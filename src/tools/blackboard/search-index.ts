@@ -1,9 +1,9 @@
 /**
- * Keeps the two full-text indexes (words and trigrams) up to date with the cells, and the lists of events by key and by board
- * (`board_versions`, `board_log`) with the events.
+ * Keeps the two full-text indexes (words and trigrams) up to date with the cells, and the indexes of events by key and by
+ * board with the events.
  *
  * Writes update neither; both catch up in batches, because many rows in one transaction touch far fewer database pages. The
- * events that are not listed yet are few, and found by their revision. The cells to index are found through their events.
+ * events that are not indexed yet are few, and found by their revision. The cells to index are found through their events.
  * Guarantees: a search misses no cell, because it first calls `indexPending`. A write makes the index catch up once it is 64
  * revisions behind, so a search never has much to do. Row ids grow in the order in which the cells were last written
  * (`board_entries` says which cell a row id stands for), so the newest cells are found without ranking them all.
@@ -12,7 +12,7 @@
  */
 import type { Sql } from '../tool.ts';
 import { parseTags } from './cell.ts';
-import { listEvents } from './history.ts';
+import { indexVersions } from './history.ts';
 import { boardToken, MAX_INDEXED_CHARS, searchText } from './search-text.ts';
 
 /** How many revisions the index may be behind before a write makes it catch up. */
@@ -74,7 +74,7 @@ function indexEvents(sql: Sql, { indexed, head, entry }: IndexPosition): void {
   );
   let last = entry;
   for (const cell of cells.sort((a, b) => a.rev - b.rev)) addEntry(sql, ++last, cell);
-  listEvents(sql, indexed);
+  indexVersions(sql, indexed);
   sql.exec('UPDATE board_indexed SET rev = ?, entry = ?', head, last);
 }
 
