@@ -7,7 +7,7 @@ export const WATCHED_WRITE_BEHIND_MS = 100;
 /** Records within this time are announced together. */
 const ANNOUNCE_MS = 20;
 /** The time between two announcements, in milliseconds: after each, everybody who watches reads once. */
-const ANNOUNCE_EVERY_MS = 100;
+export const ANNOUNCE_EVERY_MS = 100;
 
 /** Tells those who watch a tenant of its new records, and has these written sooner while somebody watches. */
 export class RecordWatch {

@@ -115,7 +115,7 @@ describe('GET /v1/records as a stream', () => {
   test('is bounded for each token, and another token still follows', async () => {
     const tenant = await HttpTenant.create({ scopes: READING });
     const open = [];
-    for (let stream = 0; stream < MAX_TOKEN_WATCHERS.token; stream++) open.push(await follow(tenant));
+    for (let stream = 0; stream < MAX_TOKEN_WATCHERS; stream++) open.push(await follow(tenant));
     const refused = await follow(tenant);
     expect([refused.status, (await jsonOf(refused)).code]).toEqual([429, 'too_many_streams']);
     expect(refused.headers.get('retry-after')).toBe('3');

@@ -14,8 +14,9 @@ import { isChangeStreamOf, type Listener, type StreamEnd, type StreamState } fro
 export const MAX_LISTENERS = 1024;
 /** Streams on which operators can watch one tenant at once. */
 export const MAX_WATCHERS = 16;
-/** Streams on which tokens of the tenant can watch it, all of them and one alone. */
-export const MAX_TOKEN_WATCHERS = { tenant: 32, token: 8 } as const;
+/** Streams on which one token of the tenant can watch it, and all of them together. */
+export const MAX_TOKEN_WATCHERS = 8;
+export const MAX_ALL_TOKEN_WATCHERS = 32;
 
 /**
  * The tenant's open streams: notification streams, and those on which a request receives its client's responses.
@@ -60,7 +61,7 @@ export class Listeners {
   mayWatch(tokenId: string): boolean {
     const streams = [...this.#watchers].filter((watcher) => isWatcher(watcher, 'token'));
     const own = streams.filter(({ state }) => state.tokenId === tokenId);
-    return streams.length < MAX_TOKEN_WATCHERS.tenant && own.length < MAX_TOKEN_WATCHERS.token;
+    return streams.length < MAX_ALL_TOKEN_WATCHERS && own.length < MAX_TOKEN_WATCHERS;
   }
 
   get count(): number {
