@@ -13,7 +13,7 @@ export interface SharedDatabase {
 
 /** How the databases of a deployment are written: JSON, by their names. */
 export const DATABASES =
-  'JSON such as {"orders": {"url": "postgres://…", "key": "kid:secret"}}, at most 16, where "hyperdrive" can name a binding instead of "url", the key is what bulkhead.add_key returned, and "timeout_ms" can be 10 to 30000';
+  'JSON such as {"orders": {"url": "postgres://…", "key": "kid:secret"}}, at most 16, where "hyperdrive" can name a binding instead of "url", which ends with ?sslmode=verify-full if it leads to another machine, the key is what bulkhead.add_key returned, and "timeout_ms" can be 10 to 30000';
 
 /** A database, and the connection string that leads to it. */
 export interface LocatedDatabase {
@@ -44,7 +44,25 @@ const shared = { key, timeout_ms: z.int().min(10).max(30_000).default(5000) };
 /** One database with its connection string, as a local file has it. */
 export const directDatabase = z.strictObject({ url, ...shared });
 
-const entry = z.union([directDatabase, z.strictObject({ hyperdrive: z.string().regex(BINDING), ...shared })]);
+/** What of a connection string names files, which a Worker has not, or another host than the one before it. */
+const NOT_HERE = ['sslrootcert', 'sslcert', 'sslkey', 'host', 'hostaddr'];
+const VERIFIED = ['require', 'verify-ca', 'verify-full'];
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/**
+ * Whether a Worker may use a connection string. Rows and signatures are not sent to another machine in the clear. Under TLS the
+ * runtime always checks the certificate and its name, whatever `sslmode` says.
+ */
+function isFit(text: string): boolean {
+  const { hostname, searchParams } = new URL(text);
+  if (NOT_HERE.some((name) => searchParams.has(name))) return false;
+  return LOOPBACK.test(hostname) || VERIFIED.includes(searchParams.get('sslmode') ?? '');
+}
+
+const entry = z.union([
+  directDatabase.refine(({ url: text }) => isFit(text)),
+  z.strictObject({ hyperdrive: z.string().regex(BINDING), ...shared }),
+]);
 const entries = z
   .record(z.string().regex(NAME), entry)
   .refine((named) => Object.keys(named).length <= MAX_DATABASES);

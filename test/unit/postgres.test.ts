@@ -13,9 +13,11 @@ tellLeftOut('shared databases');
 
 test('the setting DATABASES is read, or refused as a whole', () => {
   const key = `k1:${Buffer.alloc(32, 7).toString('base64url')}`;
-  const url = 'postgres://bulkhead_tools:secret@db.example/shop';
+  const url = 'postgres://bulkhead_tools:secret@db.example/shop?sslmode=verify-full';
   const parse = (value: unknown) => parseDatabases(JSON.stringify(value));
   expect(parseDatabases('')).toEqual([]);
+  for (const host of ['127.0.0.1:5432', 'localhost', '[::1]'])
+    expect(parse({ orders: { url: `postgres://bulkhead_tools@${host}/shop`, key } })).toHaveLength(1);
   expect(parse({ orders: { url, key }, stock: { hyperdrive: 'STOCK', key, timeout_ms: 100 } })).toEqual([
     {
       name: 'orders',
@@ -28,6 +30,11 @@ test('the setting DATABASES is read, or refused as a whole', () => {
   const wrong = [
     { Orders: { url, key } },
     { orders: { url, key: 'k1:short' } },
+    ...['', '?sslmode=no-verify', '?sslmode=disable', '?sslmode=prefer'].map((end) => ({
+      orders: { url: `postgres://bulkhead_tools@db.example/shop${end}`, key },
+    })),
+    { orders: { url: `${url}&sslrootcert=/ca.pem`, key } },
+    { orders: { url: `postgres://bulkhead_tools@127.0.0.1/shop?host=db.example`, key } },
     { orders: { url: 'https://db.example', key } },
     { orders: { key } },
     { orders: { url, hyperdrive: 'STOCK', key } },
