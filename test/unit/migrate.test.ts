@@ -34,6 +34,17 @@ test('a failing migration leaves the schema before it, and says which it was', (
   expect(db.exec('SELECT n FROM one')).toHaveLength(2);
 });
 
+test('a table that a platform keeps in each database is left to it', () => {
+  const migrations = [ONE, TWO];
+  for (let times = 0; times < 3; times++) {
+    const db = openDatabase();
+    db.script(`CREATE TABLE __platform (name TEXT) STRICT; INSERT INTO __platform VALUES ('${times}');`);
+    migrate(db, migrations);
+    expect(db.exec('SELECT n FROM one')).toEqual([{ n: 1 }, { n: 2 }]);
+    expect(db.exec('SELECT name FROM __platform')).toEqual([{ name: String(times) }]);
+  }
+});
+
 test('looking writes nothing', () => {
   const db = openDatabase();
   expect(hasSchema(db)).toBe(false);

@@ -1,5 +1,5 @@
 import type { Database } from './database.ts';
-import { readSchema, type SchemaCopy, writeSchema } from './schema-copy.ts';
+import { objectNames, readSchema, type SchemaCopy, writeSchema } from './schema-copy.ts';
 
 /** One numbered SQL file. `name` is the file's name and sorts by its number: `0001_core.sql`. */
 export interface Migration {
@@ -99,6 +99,7 @@ export function migrate(db: Database, migrations: readonly Migration[]): void {
     applyAtOnce(db, copy);
     return;
   }
+  const others = isEmpty ? objectNames(db) : [];
   for (const { name, sql } of [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (applied.has(name)) continue;
     try {
@@ -111,7 +112,7 @@ export function migrate(db: Database, migrations: readonly Migration[]): void {
       throw new MigrationError(name, cause);
     }
   }
-  if (isEmpty) COPIES.set(migrations, readSchema(db));
+  if (isEmpty) COPIES.set(migrations, readSchema(db, others));
 }
 
 function applyAtOnce(db: Database, copy: SchemaCopy): void {

@@ -27,15 +27,22 @@ const SHADOWS = ['config', 'content', 'data', 'docsize', 'idx'];
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 const isVirtual = ({ sql }: SchemaObject) => /^CREATE VIRTUAL TABLE /i.test(sql);
 
-/** Reads the schema of a database to which migrations alone have written. */
-export function readSchema(db: Database): SchemaCopy {
+/** What is in a database by now. */
+export const objectNames = (db: Database): string[] =>
+  db.exec<{ name: string }>('SELECT name FROM sqlite_master').map(({ name }) => name);
+
+/**
+ * Reads the schema of a database to which migrations alone have written.
+ * @param others what was there before them: a platform may keep tables of its own in the same database
+ */
+export function readSchema(db: Database, others: readonly string[]): SchemaCopy {
   const all = db.exec<SchemaObject>(
     `SELECT type, name, tbl_name, sql FROM sqlite_master
      WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name NOT LIKE '!_cf!_%' ESCAPE '!' ORDER BY rowid`,
   );
   const virtual = all.filter(isVirtual).map(({ name }) => name);
   const shadows = new Set(virtual.flatMap((name) => SHADOWS.map((shadow) => `${name}_${shadow}`)));
-  const own = all.filter(({ tbl_name }) => !shadows.has(tbl_name));
+  const own = all.filter(({ tbl_name }) => !shadows.has(tbl_name) && !others.includes(tbl_name));
   const tables = own.filter(({ type }) => type === 'table');
   return {
     tables: tables.map(({ sql }) => sql),
