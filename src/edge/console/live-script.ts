@@ -107,8 +107,9 @@ if (mark !== null) {
     }, ${REDRAW_MS});
     const response = await fetch(location.href).catch(() => undefined);
     if (response?.status === 401) return location.reload();
+    isStale ||= response === undefined || response.status === 429 || response.status === 503;
     const main = response?.ok && parse(await response.text()).querySelector('main');
-    if (!main) return void (isStale = true);
+    if (!main) return;
     began = performance.now();
     redraw(document.querySelector('main'), main);
     localTimes(document);
