@@ -150,12 +150,17 @@ function isCredentialOfHeader(value: string): boolean {
  * @example redactSecrets('password=hunter2') // { text: 'password=[redacted:assignment]', count: 1 }
  */
 export function redactSecrets(text: string): Redacted {
+  // Names and small values, of which a call can have thousands.
+  if (SHORT_WORD.test(text)) return { text, count: 0 };
   const asWritten = redactPlain(text);
   const plain = unescaped(asWritten.text);
   if (plain === asWritten.text) return asWritten;
   const again = redactPlain(plain);
   return again.count === 0 ? asWritten : { text: again.text, count: asWritten.count + again.count };
 }
+
+/** No credential is so short where nothing stands before it. */
+const SHORT_WORD = /^[\w.]{0,15}$/;
 
 interface Redacted {
   readonly text: string;

@@ -1,3 +1,4 @@
+import { kindOf } from '../../telemetry/secret-names.ts';
 import { redactSecrets } from '../../telemetry/secrets.ts';
 
 /**
@@ -16,7 +17,7 @@ export function masked(value: unknown, name = ''): unknown {
 
 function maskedText(text: string, name: string): string {
   const alone = redactSecrets(text);
-  if (alone.count > 0 || name === '') return alone.text;
+  if (alone.count > 0 || kindOf(name) === undefined) return alone.text;
   const named = redactSecrets(JSON.stringify({ [name]: text }));
   if (named.count === 0) return text;
   try {
