@@ -189,7 +189,7 @@ export const faultyCalls = ({ scar, fix, claim }: Handles): Calls => ({
   cache_invalidate: [{}, { tag: 'a', model: 'm' }, { keys: ['x'] }, { label: 'a' }, { tag: '' }],
   cache_stats: [{ days: 0 }, { days: 365 }, { period: 7 }, { days: 'week' }],
   tenant_limits: [{ tool: 'blackboard_read' }, { verbose: true }],
-  tenant_approval: [{ approval_id: 'ap_none', wait: 5 }],
+  tenant_approval: [{ approval: 'ap_none' }],
   // Tools that do not exist.
   'blackboard.write': [{ key: 'a', value: 1 }],
   blackboard_get: [{ key: 'doc' }],
