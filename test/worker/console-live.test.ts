@@ -105,15 +105,15 @@ describe('a stream of a page', () => {
     expect(again.status).toBe(401);
   });
 
-  test.each(['calls', 'boards'])('ends with the session, before its token: %s', async (page) => {
+  test('ends with the session, before its token: calls and boards', async () => {
     const { tenant, browser, home } = await signedIn();
     const now = Date.now();
     browser.keep(tenant.id, await sessionCookie(tenant, now + 2000));
-    const events = await watch(browser, `${home}/${page}`);
-    const ended = await events.next();
-    expect(ended.value?.event ?? 'over').toMatch(/^(end|over)$/);
+    const streams = [await watch(browser, `${home}/calls`), await watch(browser, `${home}/boards`)];
+    const ended = await Promise.all(streams.map((events) => events.next()));
+    expect(ended.map(({ value }) => value?.event)).toEqual(['end', undefined]);
     expect(Date.now()).toBeGreaterThanOrEqual(now + 1000);
-    expect((await browser.get(`${home}/${page}`)).status).toBe(401);
+    expect((await browser.get(`${home}/calls`)).status).toBe(401);
   });
 
   test('tells of a run that goes on, of runs, and of the boards and cells that are shown', async () => {
