@@ -154,13 +154,15 @@ async function takeOne(page: Page, converter: Page, origin: string, picture: Pic
     // Without the fragment, which scrolls the page.
     await page.goto(`${origin}${href?.split('#')[0]}`);
   }
-  for (const colorScheme of ['light', 'dark'] as const)
-    for (const [width, viewport] of Object.entries(WIDTHS)) {
+  for (const [width, viewport] of Object.entries(WIDTHS)) {
+    await page.setViewportSize(viewport);
+    await page.reload();
+    for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
-      await page.setViewportSize(viewport);
       const png = await page.screenshot();
       writeFileSync(`${FOLDER}/${picture.name}-${width}-${colorScheme}.webp`, await toWebp(converter, png));
     }
+  }
 }
 
 /** A third of the size, by the browser itself. */
