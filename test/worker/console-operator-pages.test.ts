@@ -193,6 +193,7 @@ test('what was done is listed, newest first, with who said to have done it, also
     'PATCH limits',
     'POST tenant',
   ]);
+  expect(page).toMatch(/the deployment<\/span>.*<code>POST sign-in<\/code>.*<bdi>Ann<\/bdi>/s);
   expect(rows[0]).toContain('<bdi>Ann</bdi>');
   expect(rows[1]).toMatch(/limits\.tools\.scar_check\.rate<\/bdi>.*from <bdi>3<\/bdi>.*to <bdi>4<\/bdi>/);
   expect(rows[3]).toContain('not said');

@@ -142,6 +142,7 @@ function Header({ viewer, at }: Pick<PageOptions, 'viewer' | 'at'>) {
         )}
       </span>
       <nav aria-label="Pages">
+        {viewer.isOperator && <a href={`${OPERATOR_HOME}/tenants`}>‹ Tenants</a>}
         {pagesFor(viewer.scopes).map(({ path, title }) => (
           <a href={`${viewer.home}/${path}`} aria-current={path === at ? 'page' : undefined}>
             {title}

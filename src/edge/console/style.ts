@@ -262,7 +262,7 @@ h1 .status { vertical-align: 0.2rem; font-weight: 400; letter-spacing: 0; }
   .n-name { grid-area: name; } .n-state { grid-area: state; justify-self: end; } .n-calls { grid-area: calls; } .n-bad { grid-area: bad; } .n-refused { grid-area: refused; } .n-storage { grid-area: storage; } .n-bucket { grid-area: bucket; } .n-at { grid-area: at; } .n-silent { grid-area: silent; }
   .rows .n-calls, .rows .n-refused { text-align: left; } .rows .n-bad, .rows td.n-at { text-align: right; } .tenants .number, .tenants .n-at { font-size: 0.8125rem; color: var(--soft); }
   .actions tr { grid-template-columns: 1fr auto; grid-template-areas: "tenant time" "action by" "changed changed"; }
-  .a-time { grid-area: time; } .a-tenant { grid-area: tenant; font-weight: 600; } .a-action { grid-area: action; } .a-changed { grid-area: changed; } .a-by { grid-area: by; }
+  .a-time { grid-area: time; } .a-tenant { grid-area: tenant; font-weight: 600; } .a-action { grid-area: action; } .a-changed { grid-area: changed; } .rows td.a-by { grid-area: by; text-align: right; }
   .parts tr { grid-template-columns: 1fr auto; grid-template-areas: "name state" "schema schema" "what what"; }
   .p-name { grid-area: name; font-weight: 600; } .p-state { grid-area: state; } .p-schema { grid-area: schema; font-size: 0.8125rem; } .p-what { grid-area: what; }
   .n-state, .n-storage, .n-bucket, .a-action, .a-by, .a-time, .a-time .time, .panel .time { white-space: normal; }

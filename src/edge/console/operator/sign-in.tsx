@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { isAdminKey } from '../../admin/guard.ts';
+import { listAction } from '../../admin/operator-calls.ts';
 import { readForm } from '../../http/body.ts';
 import { clientAddress } from '../../http/client-address.ts';
 import { FENCED } from '../../http/http-errors.ts';
@@ -118,6 +119,8 @@ export async function operatorSignIn(c: Ctx): Promise<Response> {
       : refuse(c, { status: 429, code: FENCED.code, problem: FENCED.message, to, name });
   }
   await startOperatorSession(c, name);
+  const as = name === '' ? undefined : name;
+  await listAction(c, { tenant: '', action: 'POST sign-in', as, code: undefined, changed: [] });
   c.var.isolate.log({ level: 'info', event: 'console.operator_signed_in', ...requestFields(c) });
   return c.redirect(ownPath(to), 303);
 }

@@ -88,10 +88,12 @@ const ActionRow = ({
 );
 
 /** A moment is stored as milliseconds since the epoch. */
-const shown = (what: string, value: ActionChange['to']) =>
-  what.endsWith('At') && typeof value === 'number'
+function shown(what: string, value: ActionChange['to']): string {
+  if (value === '') return 'nothing';
+  return what.endsWith('At') && typeof value === 'number'
     ? new Date(value).toISOString().slice(0, 16)
     : String(value);
+}
 
 /** The beginning of an id tells it from others. */
 const named = (what: string) => what.replace(/\b([0-9a-f]{8})[0-9a-f]{16}\b/, '$1');

@@ -42,7 +42,7 @@ const typedOf = ({ form, problem }: Shown, tool: string) =>
   form?.action === 'limit' && form.typed('tool') === tool ? { form, problem } : undefined;
 
 const LimitForm = ({ row: { tool, name, limit, isOwn }, shown }: { row: Row; shown: Shown }) => (
-  <form method="post" class="line">
+  <form method="post" class="line" aria-label={`Limit of ${name}`}>
     <input type="hidden" name="tool" value={tool} />
     <p class="line-name">
       <strong>{name}</strong>
@@ -71,7 +71,7 @@ const OtherToolForm = ({
 }) => {
   const chosen = tools.find((tool) => typedOf(shown, tool) !== undefined);
   return (
-    <form method="post" class="line">
+    <form method="post" class="line" aria-label="Limit of another tool">
       <label class="line-name">
         Another tool
         <select name="tool">
@@ -143,7 +143,7 @@ export function QuotaForm({ info, shown: { form, problem } }: { info: TenantInfo
   };
   const defaults = { storage: exactSize(info.storageQuotaBytes), day: 'no quota', month: 'no quota' };
   return (
-    <form method="post" class="line">
+    <form method="post" class="line" aria-label="Quotas">
       {FIELDS.map(([name, label]) => (
         <label>
           {label}

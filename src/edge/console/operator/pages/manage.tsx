@@ -196,7 +196,7 @@ const EraseForm = ({ tenant, shown: { form, problem } }: { tenant: string; shown
       Erasing deletes the tenant with its boards, failures, cache, tokens and records, for ever. Its tokens
       are refused from then on.
     </p>
-    <form method="post" class="line">
+    <form method="post" class="line" aria-label="Erase">
       <label>
         The tenant’s name, to be sure
         <input
