@@ -99,6 +99,20 @@ describe('a member', () => {
     expect(browser.cookie(member.tenant)).toBe('');
   });
 
+  test('whose live page asks first still sees on the page itself why the session has ended', async () => {
+    const member = await newMember();
+    const browser = await signedIn(member);
+    await operate('DELETE', `/tenants/${member.tenant}/members/${member.id}`);
+    const path = `/console/${member.tenant}/limits`;
+    for (const accept of ['text/event-stream', 'text/html']) {
+      const asked = await browser.send('GET', path, { headers: { accept, 'sec-fetch-mode': 'cors' } });
+      expect([asked.status, browser.cookie(member.tenant)]).toEqual([401, expect.stringMatching(/^eyJ/)]);
+    }
+    const loaded = await browser.send('GET', path, { headers: { 'sec-fetch-mode': 'navigate' } });
+    expect(await loaded.text()).toContain('You are signed out of');
+    expect(browser.cookie(member.tenant)).toBe('');
+  });
+
   test('keeps eight sessions, and none of what clients were granted is lost by signing in', async () => {
     const member = await newMember();
     const client = await newClient();

@@ -34,6 +34,13 @@ if (mark !== null) {
     pause.textContent = !isPaused ? 'Pause' : heldCount > 0 ? 'Show ' + news : 'Resume';
   };
 
+  let hasLeft = false;
+  // Once: a second load of the page finds no session any more, and would not say that it has ended.
+  const leave = () => {
+    if (hasLeft) return;
+    hasLeft = true;
+    location.reload();
+  };
   const addRows = (rows) => {
     if (isPaused) {
       heldCount += rows.length;
@@ -106,7 +113,7 @@ if (mark !== null) {
       if (isStale && !document.hidden) draw();
     }, ${REDRAW_MS});
     const response = await fetch(location.href).catch(() => undefined);
-    if (response?.status === 401) return location.reload();
+    if (response?.status === 401) return leave();
     isStale ||= response === undefined || response.status === 429 || response.status === 503;
     const main = response?.ok && parse(await response.text()).querySelector('main');
     if (!main) return;
@@ -135,7 +142,7 @@ if (mark !== null) {
   };
 
   const receive = ({ event, id, data }) => {
-    if (event === 'end') return location.reload();
+    if (event === 'end') return leave();
     if (event === 'rows') {
       const { body } = parse('<table>' + JSON.parse(data) + '</table>');
       localTimes(body);
@@ -155,7 +162,7 @@ if (mark !== null) {
     try {
       const headers = { accept: 'text/event-stream', ...(after && { 'last-event-id': after }) };
       const response = await fetch(location.href, { headers, signal });
-      if (response.status === 401 || (response.status === 403 && hasOpened)) return location.reload();
+      if (response.status === 401 || (response.status === 403 && hasOpened)) return leave();
       if (!response.ok) throw response;
       hasOpened = true;
       show(isPaused ? 'Paused' : 'Live');
@@ -171,7 +178,7 @@ if (mark !== null) {
         for (const frame of frames) receive(Object.fromEntries(frame.split('\\n').map((line) => line.split(/: (.*)/))));
       }
     } catch {
-      if (signal.aborted) return;
+      if (signal.aborted || hasLeft) return;
       if (waitMs > 0) show('Connecting…');
       retry = setTimeout(listen, waitMs * (0.5 + Math.random()));
       waitMs = Math.min(${MAX_WAIT_MS}, Math.max(1000, 2 * waitMs));

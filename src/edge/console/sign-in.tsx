@@ -226,9 +226,12 @@ export function askToSignIn(c: Ctx, problem?: string): Promise<Response> {
   return signInPage(c, { to: pathname + search, ...(problem === undefined ? {} : { problem }) });
 }
 
-/** The session has ended. */
+/**
+ * The session has ended. What the script of a live page asks for leaves the cookie, so that the page itself, which is loaded next,
+ * still knows that there was a session, and says that it has ended.
+ */
 export function askAnew(c: Ctx, tenant: TenantId): Promise<Response> {
-  endSession(c, tenant);
+  if ((c.req.header('sec-fetch-mode') ?? 'navigate') === 'navigate') endSession(c, tenant);
   return askToSignIn(
     c,
     `You are signed out of ${tenant}: your session has ended, or its token was revoked. Sign in again.`,
