@@ -6,8 +6,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const VITEST = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
-/** Processes for the files inside workerd. */
-const SHARDS = 2;
+/** Processes for the files inside workerd: one of them works while others wait. */
+const SHARDS = 3;
 /**
  * The compilers, tsc and esbuild, are written in Go and end within seconds: collecting garbage is a third of their work.
  * See https://go.dev/doc/gc-guide
