@@ -23,12 +23,13 @@ if (mark !== null) {
   const [state, pause] = mark.children;
   const policy = self.trustedTypes?.createPolicy('console', { createHTML: (html) => html });
   const parse = (html) => new DOMParser().parseFromString(policy?.createHTML(html) ?? html, 'text/html');
+  const running = kind === 'clock' ? 'Refilling' : 'Live';
   let isPaused = false;
   let held = [];
   let heldCount = 0;
   const show = (name) => {
     mark.hidden = false;
-    mark.classList.toggle('on', name === 'Live');
+    mark.classList.toggle('on', name === running);
     if (state.textContent !== name) state.textContent = name;
     const news = kind === 'rows' ? heldCount.toLocaleString('en') + ' new' : 'changes';
     pause.textContent = !isPaused ? 'Pause' : heldCount > 0 ? 'Show ' + news : 'Resume';
@@ -165,7 +166,7 @@ if (mark !== null) {
       if (response.status === 401 || (response.status === 403 && hasOpened)) return leave();
       if (!response.ok) throw response;
       hasOpened = true;
-      show(isPaused ? 'Paused' : 'Live');
+      show(isPaused ? 'Paused' : running);
       openedAt = performance.now();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let text = '';
@@ -198,13 +199,13 @@ if (mark !== null) {
     const rows = held;
     held = [];
     heldCount = 0;
-    show(isPaused ? 'Paused' : 'Live');
+    show(isPaused ? 'Paused' : running);
     if (isPaused) return;
     if (kind === 'rows') addRows(rows);
     else if (isStale) draw();
   });
   setInterval(tick, 1000);
-  if (kind === 'clock') show('Live');
+  if (kind === 'clock') show(running);
   else {
     document.addEventListener('visibilitychange', follow);
     follow();
