@@ -257,6 +257,11 @@ test('what a transport or a page would show in place of a held tool is refused',
   expect(await tenant.outcome('blackboard_read', { key: 'k' }, 'console')).toMatchObject({
     error: { code: 'forbidden' },
   });
+  await tenant.requireApproval('blackboard_read', false);
+  await tenant.ok('resources_list');
+  await tenant.requireApproval('blackboard_list');
+  expect(await tenant.error('resources_list', {})).toMatchObject({ code: 'forbidden' });
+  await tenant.ok('completion_scars', { of: 'tool', prefix: '' });
 });
 
 test('held calls are bounded in count and size', async () => {

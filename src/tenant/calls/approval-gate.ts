@@ -4,7 +4,6 @@ import { ToolError } from '../../tools/errors.ts';
 import type { AnyTool } from '../../tools/remote-tool.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
 import { approvalTopic, tenantApproval } from '../../tools/tenant/approval.ts';
-import { coveredBy } from '../../transport-tools/covered-by.ts';
 import { type HeldRow, stateAt } from '../approvals/held-row.ts';
 import { needsApproval } from '../approvals/policy.ts';
 import type { CallRequest, RemoteCompletion } from '../contract/call.ts';
@@ -36,14 +35,21 @@ export class ApprovalGate {
   isNeeded(tool: AnyTool, { caller }: CallRequest, { person }: Token): boolean {
     // Whoever looks at a page in person is somebody who could approve.
     if (!this.holdsCalls || person !== undefined) return false;
-    const name = this.#published.has(tool.name) ? tool.name : coveredBy(tool);
-    const judged = name === undefined ? undefined : this.#published.get(name);
-    if (judged === undefined || !needsApproval(this.#parts.profile.policy, judged)) return false;
+    const own = this.#published.get(tool.name);
+    const judged = (own === undefined ? this.#shownBy(tool) : [own]).find((one) =>
+      needsApproval(this.#parts.profile.policy, one),
+    );
+    if (judged === undefined) return false;
     if (judged === tool && caller.transport !== 'console') return true;
     throw new ToolError(
       'forbidden',
       `A person must approve each call of ${judged.name}, so this shows nothing of it. Call the tool itself.`,
     );
+  }
+
+  /** The published tools that show of the tenant's data what an internal tool shows. */
+  #shownBy({ scope }: AnyTool): AnyTool[] {
+    return scope === 'any' ? [] : [...this.#published.values()].filter((tool) => tool.scope === scope);
   }
 
   /** The yes under which the call may run at once, or `repeat` for one whose answer is stored already; undefined: none. */
