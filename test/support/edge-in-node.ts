@@ -83,11 +83,14 @@ export async function openEdge(
     scopes = SCOPES,
     vars = {},
     metered = () => undefined,
+    points = [],
   }: {
     scopes?: readonly Scope[];
     vars?: Record<string, string>;
     /** Told of all that is reported to the metrics. */
     metered?: (report: unknown) => void;
+    /** Receives what is written to the dataset of calls. */
+    points?: unknown[];
   } = {},
 ) {
   const catalogue = createCatalogue(tools, TRANSPORT_TOOLS);
@@ -111,6 +114,7 @@ export async function openEdge(
     ...vars,
     TENANTS: { getByName: () => tenantOf(test) },
     METERS: { getByName: () => ({ addEdge: async (added: unknown) => metered(added) }) },
+    METRICS: { writeDataPoint: (point: unknown) => void points.push(point) },
     ANONYMOUS_FENCE: { limit: async () => ({ success: true }) },
   };
   const context = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} };

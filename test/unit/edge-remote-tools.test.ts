@@ -55,6 +55,22 @@ test('plain HTTP serves a remote tool that asks nothing, and no other', async ()
   expect(records.map(({ outcome }) => outcome)).toEqual(['deferred', 'answer', 'error']);
 });
 
+test('a call of a remote tool is one data point when it has ended, with its duration and the size of its answer', async () => {
+  const points: unknown[] = [];
+  const edge = await openEdge([quiet(async ({ what }) => ({ said: what }))], { points });
+  const { body } = await edge.v1('scar_quiet', { what: 'it' });
+  await edge.v1('scar_quiet', {});
+  const sizes = [1, expect.any(Number), expect.any(Number)];
+  expect(points).toEqual([
+    {
+      indexes: ['test'],
+      blobs: ['scar_quiet', 'answer', '', '', ''],
+      doubles: [...sizes, JSON.stringify(body).length],
+    },
+    { indexes: ['test'], blobs: ['scar_quiet', 'error', 'invalid_input', '', ''], doubles: [...sizes, 0] },
+  ]);
+});
+
 test.each([
   ['answers against its output schema', async () => ({ said: 7 }) as never],
   ['asks although it declares that it asks nothing', async (_args, { ask }) => ask({}) as never],

@@ -126,13 +126,18 @@ export function createTenantClient(
       ? { kind: 'error', error: tooManyRequests(refusal.retryAfterMs, traceId) }
       : { kind: 'refused', refusal };
   };
-  /** Counts a call that reached its tenant. That of a remote tool is counted when it has ended, by the records. */
-  const meterCall = (request: CallRequest, outcome: CallOutcome, startedAt: number) => {
+  /** Counts a call that its tenant has ended. That of a remote tool has not ended when it is deferred. */
+  const meterCall = (
+    request: CallRequest,
+    outcome: CallOutcome,
+    startedAt: number,
+    answered?: RemoteCompletion['answered'],
+  ) => {
     if (outcome.kind === 'deferred') return;
     const { tenant } = principal;
     const durationMs = Math.max(0, Date.now() - startedAt);
     isolate.meter.called(outcome.kind === 'unknown_tool' ? 'unknown' : request.tool, durationMs, () =>
-      callPointOf({ tenant, request, outcome, durationMs }),
+      callPointOf({ tenant, request, outcome, durationMs, answered }),
     );
   };
   const call = async (request: CallRequest): Promise<CallOutcome> => {
@@ -165,8 +170,13 @@ export function createTenantClient(
     call,
     admit: (session, beforeCall) =>
       uncharged<Admission>(async () => await stub().admit(tokenId, session), beforeCall),
-    completeRemoteCall: (request, completion) =>
-      callTenant(async () => await stub().completeRemoteCall(request, completion), undefined),
+    completeRemoteCall: (request, completion) => {
+      const { error, answered } = completion;
+      const outcome =
+        error === undefined ? { kind: 'answer' as const, json: '' } : { kind: 'error' as const, error };
+      meterCall(request, outcome, request.caller.receivedAt, answered);
+      return callTenant(async () => await stub().completeRemoteCall(request, completion), undefined);
+    },
     cancel: (cancelKey) => callTenant(async () => await stub().cancel(tokenId, cancelKey), undefined),
     deliver: (session, messages) =>
       uncharged<boolean>(async () => await stub().deliver(tokenId, session, messages)),
