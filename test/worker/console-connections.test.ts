@@ -218,3 +218,28 @@ test('the page needs a scope that reads', async () => {
   const refused = await reader.get(home);
   expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining('records:read')]);
 });
+
+describe('a credential by OAuth', () => {
+  test('has its refresh token rotated, and keeps its client secret', async () => {
+    const bob = await newMember({ scopes: [...ALL_SCOPES] });
+    const own = await signedIn(bob.key);
+    const path = `/console/${bob.tenant}/connections/erp`;
+    const oauth = {
+      grant: 'refresh_token',
+      token_url: 'https://login.example.com/token',
+      client_id: 'bulkhead',
+      client_secret: CANARY,
+      refresh_token: CANARY,
+    };
+    const { action: _, name: __, header: ___, secret: ____, url } = CRM;
+    await operate('PUT', `/tenants/${bob.tenant}/connections/erp`, { kind: 'http', url, oauth });
+    const page = await (await own.get(path)).text();
+    expect(page).toContain('New refresh token');
+    expect(page).toContain('value="refresh_token"');
+    const fields = { action: 'rotate', part: 'refresh_token', secret: `${CANARY}-2` };
+    const rotated = await post(path, fields, {}, own);
+    expect(rotated.status).toBe(303);
+    expect((await post(path, { action: 'rotate', secret: CANARY }, {}, own)).status).toBe(400);
+    expect(page + logged.join('')).not.toContain(CANARY);
+  });
+});

@@ -27,6 +27,19 @@ export function secretOf(connection: ListedConnection): string {
     : `an access token, by OAuth (${connection.oauth.grant})`;
 }
 
+/** What a member rotates of a connection: the field of it, and what it is called. */
+export const ROTATED = {
+  secret: 'secret',
+  client_secret: 'client secret',
+  refresh_token: 'refresh token',
+} as const;
+export type Rotated = keyof typeof ROTATED;
+
+export function rotatedOf(connection: ListedConnection): Rotated {
+  if (connection.kind === 'postgres' || connection.oauth === undefined) return 'secret';
+  return connection.oauth.grant === 'refresh_token' ? 'refresh_token' : 'client_secret';
+}
+
 /** What leads to a shared database, or to an address that is not public, is the operator's to change. */
 export const isOperators = (connection: ListedConnection): boolean =>
   connection.kind === 'postgres' || connection.allow_internal;

@@ -10,7 +10,16 @@ import {
 } from '../../admin/connections.ts';
 import { checked } from '../../admin/refusals.ts';
 import { attempt, notListed, ownerOf } from '../connection-calls.ts';
-import { BreakerState, isOperators, type ListedConnection, placeOf, secretOf } from '../connection-state.tsx';
+import {
+  BreakerState,
+  isOperators,
+  type ListedConnection,
+  placeOf,
+  ROTATED,
+  type Rotated,
+  rotatedOf,
+  secretOf,
+} from '../connection-state.tsx';
 import { done, invalid, Problem, type Rejected, type SentForm } from '../forms.tsx';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
@@ -84,8 +93,8 @@ async function showConnection(visit: Visit, { form, problem, tested }: Shown = {
               <button type="submit">Test</button>{' '}
               <span class="soft">sends one GET with the secret to its URL</span>
             </form>
-            {connection.kind === 'http' && connection.oauth === undefined && (
-              <RotateForm path={path} problem={problemOf('rotate')} />
+            {connection.kind === 'http' && (
+              <RotateForm path={path} part={rotatedOf(connection)} problem={problemOf('rotate')} />
             )}
             <RemoveForm path={path} name={connection.name} problem={problemOf('remove')} />
           </>
@@ -139,20 +148,21 @@ const Facts = ({ connection, now }: { connection: ListedConnection; now: number 
   </dl>
 );
 
-const RotateForm = ({ path, problem }: { path: string } & Rejected) => (
+const RotateForm = ({ path, part, problem }: { path: string; part: Rotated } & Rejected) => (
   <details class="form" open={problem !== undefined}>
-    <summary>Rotate the secret</summary>
+    <summary>Rotate the {ROTATED[part]}</summary>
     <form method="post" action={path} class="stack" autocomplete="off">
       <Problem problem={problem} />
       <input type="hidden" name="action" value="rotate" />
-      <label for="secret">New secret</label>
+      <input type="hidden" name="part" value={part} />
+      <label for="secret">New {ROTATED[part]}</label>
       <input
         id="secret"
         name="secret"
         type="password"
         autocomplete="new-password"
         required
-        {...invalid(problem, 'secret')}
+        {...invalid(problem, part)}
       />
       <p class="soft">The next request sends it; the old one is forgotten.</p>
       <button type="submit" class="first">
@@ -187,8 +197,10 @@ export async function connectionForm(visit: Visit, form: SentForm): Promise<Resp
       return showConnection(visit, tested.ok ? { tested: tested.value } : { form, problem: tested.error });
     }
     case 'rotate': {
+      const parts = Object.keys(ROTATED);
+      const part = parts.find((one) => one === form.typed('part')) ?? 'secret';
       const rotated = await attempt(() =>
-        rotateConnection(c, owner, name, checked(newSecret, { secret: form.typed('secret').trim() })),
+        rotateConnection(c, owner, name, checked(newSecret, { [part]: form.typed('secret').trim() })),
       );
       return rotated.ok
         ? done(c, viewer.session, 'The secret is replaced.')
