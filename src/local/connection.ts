@@ -152,9 +152,9 @@ export class Connection {
     const { compartment, tokenId } = this.#tenant;
     const all = this.#subscriptions !== undefined;
     this.#tenant.exclusively(() => {
-      const registered = compartment.registerStream(tokenId, this.#session, { kind: 'changes', all });
+      const registered = compartment.streams.register(tokenId, this.#session, { kind: 'changes', all });
       if (registered.ok)
-        compartment.attach(listener(registered.value.state, (event) => this.#onEvent(event)));
+        compartment.streams.attach(listener(registered.value.state, (event) => this.#onEvent(event)));
     });
   }
 

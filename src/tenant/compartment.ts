@@ -1,8 +1,6 @@
 import { fail, type Result, succeed } from '../result.ts';
 import type { Gauges } from '../telemetry/metrics/report.ts';
 import { describeCause } from '../telemetry/redact.ts';
-import type { Scope } from '../tools/tool.ts';
-import { RESOURCE_TOOL } from '../transport-tools/covered-by.ts';
 import { closedSessions } from '../transport-tools/session-store.ts';
 import { Administration } from './administration.ts';
 import { ApprovalAdministration } from './approval-administration.ts';
@@ -17,11 +15,9 @@ import type {
   CallHandler,
   CallOutcome,
   CallRequest,
-  ClientMessage,
   Refusal,
   RemoteCompletion,
   SessionId,
-  StreamFailure,
   TokenId,
 } from './contract/call.ts';
 import { FlushTimer } from './flush-timer.ts';
@@ -34,31 +30,14 @@ import { RefusalCounter } from './records/refusals.ts';
 import { SignIn } from './sign-in.ts';
 import { hasSchema } from './storage/migrate.ts';
 import { Listeners } from './streams/listeners.ts';
-import type { Listener, StreamPurpose, StreamState } from './streams/stream.ts';
-import type { StreamRequest } from './streams/stream-protocol.ts';
 import { Waiters } from './streams/waiters.ts';
 import { sweepStep } from './sweep.ts';
+import { SweepTimes } from './sweep-times.ts';
+import { TenantStreams } from './tenant-streams.ts';
 import { TokenChanges } from './token-changes.ts';
 
 /** Attempts of one waiting call: a busy topic must not occupy the tenant with it. */
 const MAX_ATTEMPTS = 50;
-/** Expiries are recorded together that are no further apart than this, in milliseconds. */
-const MIN_WAKE_MS = 1000;
-/** When the next sweep is due at the latest: after one that found more than one step of work, and otherwise. */
-const SWEEP_AGAIN_MS = 5000;
-const SWEEP_EVERY_MS = 3_600_000;
-
-/** A stream that the tenant has admitted. */
-export interface AdmittedStream {
-  readonly state: StreamState;
-  readonly scopes: readonly Scope[];
-  /** When the token or grant ends, in milliseconds since the epoch. */
-  readonly expiresAt: number;
-  /** The tools that the token is held to; undefined for all that its scopes allow. */
-  readonly tools: readonly string[] | undefined;
-  /** Whether calls of some tools are held until a person approves them. */
-  readonly holdsCalls: boolean;
-}
 
 /**
  * One tenant, independent of the platform: its database, limits and tokens, and the only way to its tools. It refuses
@@ -79,6 +58,8 @@ export class Compartment implements CallHandler {
   readonly reading: RecordReading;
   /** The tenant's connections to its own systems. */
   readonly connections: ConnectionAdministration;
+  /** Its streams of notifications. */
+  readonly streams: TenantStreams;
   /** The calls that a person must approve. */
   readonly approvals: ApprovalAdministration;
   readonly #host: Host;
@@ -90,15 +71,15 @@ export class Compartment implements CallHandler {
   readonly #flushTimer: FlushTimer;
   readonly #watch: RecordWatch;
   readonly #meter: TenantMeter | undefined;
+  readonly #sweeps: SweepTimes;
   #loaded: LoadedTenant | undefined;
   /** Topics that committed calls have touched and that are not announced yet. */
   #touched: Set<string> | undefined;
-  /** The expiry for which the host was last asked to wake, in milliseconds since the epoch. */
-  #wakesAt: number | undefined;
 
   constructor(host: Host) {
     this.#host = host;
     this.#waiters = new Waiters(host.later);
+    this.#sweeps = new SweepTimes(host);
     this.#meter = host.report && new TenantMeter(host, host.report);
     const { db, later, wakeWithin, listeners } = host;
     const flush = () => void (this.#requireLoaded().ok && this.flush());
@@ -121,6 +102,12 @@ export class Compartment implements CallHandler {
     this.signIn = new SignIn(administered);
     this.reading = new RecordReading(administered);
     this.approvals = new ApprovalAdministration(administered);
+    this.streams = new TenantStreams({
+      ...administered,
+      admit: (tokenId, session) => this.admit(tokenId, session),
+      call: (request) => this.#attempt(request),
+      cancel: (cancelKey) => this.#cancel(cancelKey),
+    });
     this.connections = new ConnectionAdministration(administered, this.#gates);
     // Streams that have survived a hibernation may not have been sent everything before it.
     if (listeners.length > 0) later(0, () => this.#resumeStreams());
@@ -154,6 +141,10 @@ export class Compartment implements CallHandler {
   }
 
   cancel(_tokenId: TokenId, cancelKey: string): void {
+    this.#cancel(cancelKey);
+  }
+
+  #cancel(cancelKey: string): void {
     this.#waiters.cancel(cancelKey);
     this.#listeners.cancel(cancelKey);
   }
@@ -206,16 +197,7 @@ export class Compartment implements CallHandler {
     if (this.#loaded === undefined) return;
     const { pipeline } = this.#loaded;
     this.#listeners.announce(pipeline.rev);
-    this.#wakeForExpiry(pipeline.nextExpiry);
-  }
-
-  /** Makes sure that a sweep records the next expiry soon after its time, also if no call comes. */
-  #wakeForExpiry(next: number | undefined): void {
-    const now = this.#host.clock();
-    const isPlanned = this.#wakesAt !== undefined && now < this.#wakesAt;
-    if (next === undefined || (isPlanned && next >= (this.#wakesAt ?? 0))) return;
-    this.#wakesAt = Math.max(next, now + MIN_WAKE_MS);
-    this.#host.wakeWithin?.(this.#wakesAt - now);
+    this.#sweeps.wakeFor(pipeline.nextExpiry);
   }
 
   #resumeStreams(): void {
@@ -231,80 +213,6 @@ export class Compartment implements CallHandler {
     });
     this.#waiters.touchAll();
     if (head !== undefined) this.#listeners.announce(head);
-  }
-
-  /**
-   * Admits a stream. The call in `opening`, if there is one, must be answered first; its failure is logged as a call.
-   * @returns the state to keep with the stream's socket, for `attach`
-   */
-  openStream({ tokenId, session, purpose, opening }: StreamRequest): Result<AdmittedStream, StreamFailure> {
-    const opened = opening === undefined ? undefined : this.#attempt(opening);
-    if (opened?.kind === 'waiting') throw new Error('a stream was opened by a call that waits');
-    if (opened?.kind === 'deferred') throw new Error('a stream was opened by a remote tool');
-    if (opened !== undefined && opened.kind !== 'answer') return fail(opened);
-    const registered = this.registerStream(tokenId, session, purpose);
-    return registered.ok ? registered : fail({ kind: 'refused', refusal: registered.error });
-  }
-
-  /** Admits a stream of an open session. */
-  registerStream(
-    tokenId: TokenId,
-    session: SessionId,
-    purpose: StreamPurpose,
-  ): Result<AdmittedStream, Refusal> {
-    return this.#host.exclusively(() => {
-      const loaded = this.#requireLoaded();
-      if (!loaded.ok) return loaded;
-      const { pipeline } = loaded.value;
-      // Only the operator's own API asks for it.
-      if (purpose.kind === 'calls' && purpose.by === 'operator') {
-        const watching = this.#listeners.initialState({ tokenId, session, purpose }, false, pipeline.rev);
-        const expiresAt = Number.MAX_SAFE_INTEGER;
-        return succeed({ state: watching, scopes: [], expiresAt, tools: [], holdsCalls: false });
-      }
-      // A stream of calls belongs to no session; what it may read is decided at each reading.
-      const admission = pipeline.admit(tokenId, purpose.kind === 'calls' ? undefined : session);
-      if (!admission.ok) return admission;
-      if (purpose.kind === 'calls' && !this.#listeners.mayWatch(tokenId))
-        return fail({ reason: 'too_many_streams' });
-      const { scopes, expiresAt, tools, holdsCalls } = admission.value;
-      const mayRead = scopes.includes('blackboard:read') && tools?.includes(RESOURCE_TOOL) !== false;
-      const state = this.#listeners.initialState({ tokenId, session, purpose }, mayRead, pipeline.rev);
-      return succeed({ state, scopes, expiresAt, tools, holdsCalls });
-    });
-  }
-
-  /** Adds an admitted stream and sends what its session has missed. */
-  attach(listener: Listener): void {
-    this.#listeners.attach(listener, this.#loaded?.pipeline.rev ?? 0);
-    if (listener.state.purpose.kind !== 'calls' || this.#loaded === undefined) return;
-    this.#loaded.records.flush();
-    listener.send({ kind: 'calls', last: this.#loaded.records.lastId });
-  }
-
-  /** Removes a closed stream. A session that exists for this stream alone ends with it if the client closed it. */
-  detach(listener: Listener, byClient: boolean): void {
-    // The close of a stream may be the first event after the object was loaded.
-    if (this.#requireLoaded().ok) this.#listeners.detach(listener, byClient, this.#host.clock());
-  }
-
-  /**
-   * Passes messages that a client has POSTed to the connections that wait for them.
-   * @returns whether every message had a receiver; a cancellation needs none
-   */
-  deliver(
-    tokenId: TokenId,
-    session: SessionId,
-    messages: readonly ClientMessage[],
-  ): Result<boolean, Refusal> {
-    const admission = this.admit(tokenId, session);
-    if (!admission.ok) return admission;
-    const delivered = messages.map((message) => {
-      if (message.kind !== 'cancel') return this.#listeners.deliver(session, message);
-      this.cancel(tokenId, message.cancelKey);
-      return true;
-    });
-    return succeed(delivered.every(Boolean));
   }
 
   /**
@@ -324,13 +232,9 @@ export class Compartment implements CallHandler {
     return progress;
   }
 
-  /** When to sweep again, in milliseconds: soon if there is more to do, and when the next entry expires. */
+  /** When to sweep again, in milliseconds. */
   nextSweepMs(progress: 'more' | 'done'): number {
-    const next = this.#loaded?.pipeline.nextExpiry;
-    if (progress === 'more') return SWEEP_AGAIN_MS;
-    this.#wakesAt = next;
-    const untilNext = next === undefined ? SWEEP_EVERY_MS : Math.max(MIN_WAKE_MS, next - this.#host.clock());
-    return Math.min(SWEEP_EVERY_MS, untilNext);
+    return this.#sweeps.nextMs(progress, this.#loaded?.pipeline.nextExpiry);
   }
 
   /** Drops old versions and records when the disk is full, so that pages are free. @returns whether there were any */

@@ -150,19 +150,19 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
     session: SessionId,
     messages: readonly ClientMessage[],
   ): Result<boolean, Refusal> {
-    return this.#compartment.deliver(tokenId, session, messages);
+    return this.#compartment.streams.deliver(tokenId, session, messages);
   }
 
   /** Opens a stream: a WebSocket on which the tenant sends and the edge receives. Refused streams are JSON with status 403. */
   override fetch(request: Request): Response {
-    const opened = this.#compartment.openStream(decodeStreamRequest(request));
+    const opened = this.#compartment.streams.open(decodeStreamRequest(request));
     if (!opened.ok) return Response.json(opened.error, { status: 403 });
     const [client, server] = Object.values(new WebSocketPair());
     if (client === undefined || server === undefined) throw new Error('a WebSocketPair has two ends');
     const { state, ...admitted } = opened.value;
     server.serializeAttachment(state);
     this.ctx.acceptWebSocket(server);
-    this.#compartment.attach(listenerOf(server));
+    this.#compartment.streams.attach(listenerOf(server));
     return new Response(null, {
       status: 101,
       webSocket: client,
@@ -171,12 +171,12 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {
-    this.#compartment.detach(listenerOf(socket), code === NORMAL_CLOSURE);
+    this.#compartment.streams.detach(listenerOf(socket), code === NORMAL_CLOSURE);
     socket.close();
   }
 
   override webSocketError(socket: WebSocket): void {
-    this.#compartment.detach(listenerOf(socket), false);
+    this.#compartment.streams.detach(listenerOf(socket), false);
   }
 
   async create(id: TenantId): Promise<Operation<TenantInfo>> {

@@ -73,9 +73,9 @@ export async function listening(
   const notices: StreamEvent[] = [];
   const { compartment, tokenId } = local.tenant;
   local.tenant.exclusively(() => {
-    const registered = compartment.registerStream(tokenId, session, { kind: 'changes', all });
+    const registered = compartment.streams.register(tokenId, session, { kind: 'changes', all });
     if (!registered.ok) throw new Error(registered.error.reason);
-    compartment.attach(recording(registered.value.state, notices));
+    compartment.streams.attach(recording(registered.value.state, notices));
   });
   return { session, notices };
 }

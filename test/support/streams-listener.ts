@@ -115,10 +115,10 @@ export class ListeningTenant {
   }
 
   listen(session: SessionId, purpose: StreamPurpose = { kind: 'changes' }): FakeListener {
-    const registered = this.test.compartment.registerStream(this.tokenId, session, purpose);
+    const registered = this.test.compartment.streams.register(this.tokenId, session, purpose);
     if (!registered.ok) throw new Error(registered.error.reason);
     const listener = new FakeListener(registered.value.state);
-    this.test.compartment.attach(listener);
+    this.test.compartment.streams.attach(listener);
     return listener;
   }
 

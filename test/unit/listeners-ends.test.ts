@@ -17,7 +17,7 @@ describe('a stream ends', () => {
     const second = here.listen(session);
     expect([first.ended, second.ended, other.ended]).toEqual(['replaced', undefined, undefined]);
     // What ends last is the first one's socket: the session keeps its second.
-    here.test.compartment.detach(first, true);
+    here.test.compartment.streams.detach(first, true);
     here.test.clock.now += SESSION_IDLE_MS;
     here.write('a', 1);
     expect([first.told, second.told, other.told]).toEqual([[], [A, 'list'], [A, 'list']]);
@@ -60,7 +60,7 @@ describe('a stream ends', () => {
     const [closed, left] = [here.listen(session), here.listen(other)];
     here.call('session_close', { session_id: session });
     expect([closed.ended, left.ended]).toEqual(['gone', undefined]);
-    expect(here.test.compartment.registerStream(here.tokenId, session, { kind: 'changes' })).toEqual(
+    expect(here.test.compartment.streams.register(here.tokenId, session, { kind: 'changes' })).toEqual(
       fail({ reason: 'unknown_session' }),
     );
   });
@@ -74,7 +74,7 @@ describe('a stream ends', () => {
     expect(late.ended).toBe('full');
     expect(open.every(({ ended }) => ended === undefined)).toBe(true);
     const [first] = open;
-    if (first !== undefined) here.test.compartment.detach(first, true);
+    if (first !== undefined) here.test.compartment.streams.detach(first, true);
     expect(here.listen(session, replies(0)).ended).toBeUndefined();
   });
 
@@ -86,8 +86,8 @@ describe('a stream ends', () => {
     };
     const rows = () => here.test.db.exec('SELECT id, attached FROM sessions ORDER BY id');
     const [left, broken] = [open('left'), open('broken')];
-    here.test.compartment.detach(left, true);
-    here.test.compartment.detach(broken, false);
+    here.test.compartment.streams.detach(left, true);
+    here.test.compartment.streams.detach(broken, false);
     expect(rows()).toEqual([{ id: 'broken', attached: 0 }]);
     expect(here.listen('broken' as SessionId).ended).toBeUndefined();
     expect(rows()).toEqual([{ id: 'broken', attached: 1 }]);
@@ -102,7 +102,7 @@ describe('a message', () => {
     const replies = here.listen(one, { kind: 'replies', key: 'k', cancelKey: 'c' });
     const others = [here.listen(two), here.listen(two, { kind: 'replies', key: 'k2', cancelKey: 'c2' })];
     const deliver = (session: SessionId, ...messages: ClientMessage[]) =>
-      here.test.compartment.deliver(here.tokenId, session, messages);
+      here.test.compartment.streams.deliver(here.tokenId, session, messages);
     const reply = (key: string, message: string) => ({ kind: 'reply', key, message }) as const;
     const cancel = { kind: 'cancel', cancelKey: 'c' } as const;
     expect(deliver(one, reply('k', 'for the request'), cancel)).toEqual(succeed(true));
@@ -115,7 +115,7 @@ describe('a message', () => {
     ]);
     for (const other of others) expect(messages(other)).toEqual([]);
     const stranger = here.test.issue();
-    expect(here.test.compartment.deliver(stranger, one, [reply('k', 'x')])).toEqual(
+    expect(here.test.compartment.streams.deliver(stranger, one, [reply('k', 'x')])).toEqual(
       fail({ reason: 'unknown_session' }),
     );
   });

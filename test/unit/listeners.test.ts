@@ -138,7 +138,7 @@ describe('what a stream missed', () => {
     const session = here.session('a');
     const first = here.listen(session);
     here.write('a', 1);
-    here.test.compartment.detach(first, false);
+    here.test.compartment.streams.detach(first, false);
     const missed = [here.write('a', 2), here.write('a', 3)];
     const second = here.listen(session);
     expect(first.told).toEqual([A, 'list']);
@@ -152,7 +152,7 @@ describe('what a stream missed', () => {
     const session = here.session('a');
     const first = here.listen(session);
     const revs = [here.write('a', 1), here.write('a', 2), here.write('a', 3)];
-    here.test.compartment.detach(first, false);
+    here.test.compartment.streams.detach(first, false);
     const second = here.listen(session, { kind: 'changes', since: Number(revs[0]) });
     expect(second.changes.map(({ rev }) => rev)).toEqual(revs.slice(1));
     // One that was never taken is of another time.
@@ -166,7 +166,7 @@ describe('what a stream missed', () => {
     here.write('a', 1);
     first.deaf = true;
     const missed = [here.write('a', 2), here.write('a', 3)];
-    here.test.compartment.detach(first, false);
+    here.test.compartment.streams.detach(first, false);
     expect(here.listen(session).changes.map(({ rev }) => rev)).toEqual(missed);
     expect(other.changes.map(({ rev }) => rev)).toEqual([1, ...missed]);
   });
@@ -183,7 +183,7 @@ describe('what a stream missed', () => {
       [2, 'a'],
     ]);
     expect(one.changes.map(({ rev }) => rev)).toEqual([1]);
-    here.test.compartment.detach(every, false);
+    here.test.compartment.streams.detach(every, false);
     here.write('b', 2);
     const again = here.listen(here.session(), { ...all, since: 1 });
     expect(again.changes.map(({ rev }) => rev)).toEqual([2, 3]);
@@ -200,13 +200,13 @@ describe('what a stream missed', () => {
         here.call('blackboard_write', { entries: keys.slice(0, from + count - at) });
       }
     };
-    here.test.compartment.detach(first, false);
+    here.test.compartment.streams.detach(first, false);
     write(0, MAX_CHANGES);
     const exact = here.listen(session, all);
     expect(exact.changes.map(({ cell }) => cell?.key)).toEqual(
       [...Array(MAX_CHANGES).keys()].map((n) => `k${n}`),
     );
-    here.test.compartment.detach(exact, false);
+    here.test.compartment.streams.detach(exact, false);
     write(MAX_CHANGES, MAX_CHANGES + 1);
     const late = here.listen(session, all);
     expect(late.changes).toEqual([{ rev: 2 * MAX_CHANGES + 1, uris: [A, B], list: true, reset: true }]);
@@ -218,7 +218,7 @@ describe('what a stream missed', () => {
     const here = tenant();
     const session = here.session('a');
     here.write('a', 0);
-    here.test.compartment.detach(here.listen(session), false);
+    here.test.compartment.streams.detach(here.listen(session), false);
     for (let n = 1; n <= 200; n++) here.write('a', n);
     const { changes } = here.listen(session);
     expect(changes.length).toBeGreaterThanOrEqual(20);
