@@ -89,7 +89,7 @@ const KEYS: Readonly<Record<ActivityOrder, string>> = {
 const finite = (value: number) => (Number.isFinite(value) ? value : 0);
 const whole = (value: number) => Math.max(0, Math.round(finite(value)));
 
-/** What tenants have done lately. A page of the list reads each row once, which takes some 20 ms for 50,000. */
+/** What tenants have done lately. A page of the list reads each row once, which takes some 50 ms for 50,000. */
 export class ActivityRows {
   readonly #db: Database;
   readonly #clock: () => number;

@@ -36,7 +36,11 @@ describe('a tenant', () => {
     tenant.call(token, 'blackboard_read', { key: 'k' });
     await tenant.elapse(1000);
     expect(state.reports).toMatchObject([
-      { tenant: 'test', gauges: { openStreams: 0, waiters: 0, storageBytes: expect.any(Number) } },
+      {
+        tenant: 'test',
+        counted: { calls: 2, notOk: 0, refused: 0 },
+        gauges: { openStreams: 0, waiters: 0, storageBytes: expect.any(Number) },
+      },
     ]);
     expect(state.reports[0]?.gauges.limitRemainingRatio).toBeLessThan(1);
     tenant.call(token, 'blackboard_write', { key: 'k' });
@@ -48,6 +52,7 @@ describe('a tenant', () => {
     await tenant.elapse(REPORT_EVERY_MS);
     tenant.compartment.sweep();
     expect(state.reports).toHaveLength(2);
+    expect(state.reports[1]?.counted).toEqual({ calls: 11, notOk: 9, refused: 8 });
     expect(summed(state.reports)).toEqual({
       'bulkhead_calls_total blackboard_write answer ': 1,
       'bulkhead_calls_total blackboard_read answer ': 1,
