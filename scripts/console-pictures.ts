@@ -53,7 +53,7 @@ const MEMBER: readonly Picture[] = [
   ofTenant('cache', 'Cache'),
   ofTenant('limits', 'Limits'),
   ofTenant('tokens', 'Tokens'),
-  { ...ofTenant('token', 'One token', 'tokens'), link: 'tbody a[data-row]' },
+  { ...ofTenant('token', 'One token', 'tokens'), link: 'tbody tr:nth-child(2) a[data-row]' },
   ofTenant('connections', 'Connections'),
   ofTenant('connection', 'One connection', 'connections/tickets'),
 ];
