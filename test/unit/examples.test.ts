@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Example, readExamples } from '../support/examples.ts';
+import { dashboardModule } from '../support/grafana.ts';
 
 /** The interfaces that people implement or call when they extend Bulkhead. */
 const PUBLIC_CONTRACTS = [
@@ -71,9 +72,17 @@ test.each(PUBLIC_CONTRACTS)('%s: %s shows how it is used', (file, documents) => 
   expect(shown, `Add an @example with a fenced ts block to the doc comment of ${documents}.`).not.toEqual([]);
 });
 
-test('every example in the code compiles', async () => {
+const DASHBOARD = 'src/telemetry/dashboards/bulkhead.json';
+
+test('every example in the code compiles, and the dashboard is one that Grafana loads', async () => {
   for (const example of [...examples, BROKEN]) write(example);
-  const expected =
-    /src\/tools\/tool\.ts\(8,\d+\): error TS2322: .*'SqlRow\[\]' is not assignable to type 'number'/;
-  expect(await typeCheck()).toEqual([expect.stringMatching(expected)]);
+  const dashboard = readFileSync(DASHBOARD, 'utf8');
+  writeFileSync(join(directory, 'src/dashboard.ts'), dashboardModule(dashboard));
+  const broken = dashboardModule(dashboard.replace('"absolute"', '"absolut"'));
+  writeFileSync(join(directory, 'src/broken-dashboard.ts'), broken);
+  const expected = [
+    /src\/broken-dashboard\.ts\(\d+,\d+\): error TS2820: Type '"absolut"' is not assignable to type '"absolute" \| "percentage"'/,
+    /src\/tools\/tool\.ts\(8,\d+\): error TS2322: .*'SqlRow\[\]' is not assignable to type 'number'/,
+  ];
+  expect(await typeCheck()).toEqual(expected.map((line) => expect.stringMatching(line)));
 });
