@@ -89,7 +89,10 @@ test('what is held, approved or answered survives a restart of the host', async 
 describe('time', () => {
   test('ends what nobody decides, and what nobody redeems', async () => {
     const { tenant, id } = await held();
+    const unasked = await hold(tenant, { key: 'unasked', value: 1 });
     tenant.advance(DAY_MS);
+    expect(await tenant.decide(unasked, {})).toMatchObject({ ok: false, error: { reason: 'conflict' } });
+    expect((await tenant.approval(unasked)).state).toBe('expired');
     expect(await redeem(tenant, id)).toMatchObject({ status: 'expired' });
     expect(await tenant.decide(id, {})).toMatchObject({ ok: false });
     const late = await hold(tenant);

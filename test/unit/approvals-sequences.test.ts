@@ -188,3 +188,24 @@ describe('a host that dies', () => {
     expect(survived).toBeGreaterThan(5);
   });
 });
+
+test.each([
+  ['who decided is forgotten', 'UPDATE records SET decided_by = NULL WHERE decided_by IS NOT NULL'],
+  ['somebody else decided', "UPDATE records SET decided_by = 'member x' WHERE decided_by IS NOT NULL"],
+  [
+    'a call becomes an approved one',
+    "UPDATE records SET approval = 'ap_0', decided_by = 'operator' WHERE id = 1",
+  ],
+  ['all of it is taken away', 'UPDATE records SET approval = NULL, decided_by = NULL'],
+])('records in which %s are broken', (_what, tampering) => {
+  const tenant = createdCompartment();
+  const token = tenant.issue();
+  tenant.call(token, TOOL, once('free'));
+  requireApproval(tenant, true);
+  const id = hold(tenant, token, 'k') ?? '';
+  decide(tenant, id, true);
+  expect(redeem(tenant, token, id)).toBe('done');
+  expect(tenant.compartment.reading.verify()).toMatchObject({ ok: true, value: { broken: undefined } });
+  tenant.db.exec(tampering);
+  expect(tenant.compartment.reading.verify()).not.toMatchObject({ ok: true, value: { broken: undefined } });
+});
