@@ -25,3 +25,4 @@ export { default as '0036_token_issuers.sql' } from '../../../migrations/tenant/
 export { default as '0050_connection_tokens.sql' } from '../../../migrations/tenant/0050_connection_tokens.sql';
 export { default as '0055_exports.sql' } from '../../../migrations/tenant/0055_exports.sql';
 export { default as '0060_event_indexes.sql' } from '../../../migrations/tenant/0060_event_indexes.sql';
+export { default as '0061_search_merges.sql' } from '../../../migrations/tenant/0061_search_merges.sql';
