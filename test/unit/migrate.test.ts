@@ -99,13 +99,22 @@ test('the Durable Object applies every file that is in the directory', () => {
   expect(source.match(/^export /gm)).toHaveLength(readMigrations().length);
 });
 
+/** The structure of an FTS5 table begins with the number of times that a setting was changed, which means nothing else. */
+const FTS_STRUCTURE = 10;
+const comparable = (row: object): object => {
+  const block: unknown = Reflect.get(row, 'block');
+  const isStructure = Reflect.get(row, 'id') === FTS_STRUCTURE && block instanceof Uint8Array;
+  return isStructure ? { ...row, block: block.slice(4) } : row;
+};
+
 test('all migrations at once make what they make one by one', () => {
   const everything = (db: Database) => {
     const objects = db.exec<{ type: string; name: string }>(
       'SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name',
     );
     const stored = objects.filter(({ type }) => type === 'table');
-    return [objects, stored.map(({ name }) => [name, db.exec(`SELECT * FROM "${name}"`)])];
+    const rowsOf = (name: string) => db.exec(`SELECT * FROM "${name}"`).map(comparable);
+    return [objects, stored.map(({ name }) => [name, rowsOf(name)])];
   };
   const statements: string[] = [];
   const made = (migrations: readonly Migration[]) => {
