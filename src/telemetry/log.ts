@@ -100,6 +100,8 @@ export function traceFields(trace: TraceContext): Pick<LogRecord, 'trace_id' | '
 
 /** Fields whose text comes from a client, with the number of characters that are logged. */
 const CLIENT_FIELDS = [
+  // A request that is refused at the edge is logged under the name that it asks for.
+  ['tool', 64],
   ['path', 256],
   ['http_method', 32],
   ['client_name', 128],

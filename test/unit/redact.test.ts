@@ -44,6 +44,22 @@ describe('known shapes of credentials', () => {
   });
 });
 
+test('the name of a tool that a refused request asks for is redacted and cut', () => {
+  const lines: unknown[] = [];
+  const log = createLog(
+    { level: 'info', format: 'object' },
+    () => 0,
+    (line) => void lines.push(line),
+  );
+  for (const tool of ['blackboard_write', 'token = "cioMdpjY4dnoGESrz3FhVfW6"', 'x'.repeat(100)])
+    log({ level: 'warn', event: 'request.refused', tool });
+  expect(lines).toMatchObject([
+    { tool: 'blackboard_write' },
+    { tool: 'token = "[redacted:assignment]"' },
+    { tool: `${'x'.repeat(64)}…` },
+  ]);
+});
+
 describe('a percent-encoded text', () => {
   const token = 'ghp_abcdefghijklmnopqrstuvwxyz0123456789';
   test.each([
