@@ -50,6 +50,7 @@ const NOT_RUN: readonly (readonly [command: string, reason: string])[] = [
   ['npm run -s tenant -- approvals umbrella refuse', 'the same'],
   ['psql', 'test/support/postgres/shop.ts runs the scripts that it names'],
   ['claude mcp add', 'it needs Claude Code'],
+  ['wrangler deploy', 'it needs an account; docs/figures.md has its dry run'],
   ['npx wrangler login', 'it needs an account'],
   ['npx wrangler tail', 'it needs an account'],
   ['npx wrangler deploy --domain', 'it needs an account'],
