@@ -73,23 +73,18 @@ try {
   const admin = new AdminClient(new AdminRequests({ url: server.url, remedy: '' }, server.adminKey));
   const demo = { url: server.url, report: new Report(false), tenants: TENANTS };
   await withTenants(admin, demo, async (context) => {
+    // Before the demo, so that its calls are the newest.
+    const key = await prepare(server);
     await runSteps(context);
-    await takeAll(server, chromium);
+    await takeAll(server, chromium, key);
   });
   writeFileSync('docs/console-pages.md', gallery([...SIGNED_OUT, ...MEMBER, ...OPERATOR]));
 } finally {
   await Promise.all([chromium.close(), server.stop()]);
 }
 
-async function takeAll(server: TestServer, browser: Browser): Promise<void> {
-  const { url, adminKey } = server;
-  const visit = await Visit.start(browser, [url]);
-  const { page } = visit;
-  const converter = await Visit.start(browser, []);
-  const take = async (pictures: readonly Picture[]) => {
-    for (const picture of pictures) await takeOne(page, converter.page, url, picture);
-  };
-  await take(SIGNED_OUT);
+/** A connection, calls that a person must approve, and a member. @returns the key of the member */
+async function prepare(server: TestServer): Promise<string> {
   const operator = new Operator(server);
   await operator.request('PUT', `/tenants/${TENANTS.ours}/connections/tickets`, {
     kind: 'http',
@@ -102,7 +97,19 @@ async function takeAll(server: TestServer, browser: Browser): Promise<void> {
     name: 'Ada',
     scopes: [...ALL_SCOPES],
   });
-  await signIn(page, `${url}/console`, 'Sign-in key', String(key));
+  return String(key);
+}
+
+async function takeAll(server: TestServer, browser: Browser, key: string): Promise<void> {
+  const { url, adminKey } = server;
+  const visit = await Visit.start(browser, [url]);
+  const { page } = visit;
+  const converter = await Visit.start(browser, []);
+  const take = async (pictures: readonly Picture[]) => {
+    for (const picture of pictures) await takeOne(page, converter.page, url, picture);
+  };
+  await take(SIGNED_OUT);
+  await signIn(page, `${url}/console`, 'Sign-in key', key);
   await take(MEMBER);
   await signIn(page, `${url}${OPERATOR_HOME}`, 'Admin key', adminKey);
   for (const tenant of Object.values(TENANTS)) {

@@ -43,6 +43,17 @@ describe('GET /v1/records as a stream', () => {
     await resumed.return(undefined);
   });
 
+  test('a client that accepts JSON as well, as clients of MCP do, gets the list', async () => {
+    const tenant = await HttpTenant.create({ scopes: READING });
+    const both = { accept: 'application/json, text/event-stream' };
+    const listed = await follow(tenant, '', both);
+    expect(listed.headers.get('content-type')).toBe('application/json');
+    expect((await jsonOf(listed)).calls).toEqual([]);
+    const asked = await follow(tenant, '?follow', both);
+    expect(asked.headers.get('content-type')).toBe('text/event-stream');
+    await asked.body?.cancel();
+  });
+
   test('each of many calls is sent once and in order, by whatever streams, and reading makes no record', async () => {
     const tenant = await HttpTenant.create({ scopes: READING });
     const streams = await Promise.all([follow(tenant), follow(tenant)]);

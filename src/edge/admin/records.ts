@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import * as z from 'zod';
 import type { ExportRange, ExportStep } from '../../tenant/records/reading/export.ts';
 import type { Question } from '../../tenant/records/reading/readers.ts';
+import { wantsCallEvents } from '../http/call-events.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { followCalls } from './follow.ts';
 import { momentSchema } from './moments.ts';
@@ -28,8 +29,7 @@ async function ask(
 
 records.get('/tenants/:id/calls', (c) => {
   const { follow, ...filter } = c.req.query();
-  const isStream = c.req.header('accept')?.includes('text/event-stream') === true || follow !== undefined;
-  return isStream ? followCalls(c, filter) : ask(c, 'calls');
+  return wantsCallEvents(c.req.header('accept') ?? null, follow) ? followCalls(c, filter) : ask(c, 'calls');
 });
 records.get('/tenants/:id/runs', (c) => ask(c, 'runs'));
 records.get('/tenants/:id/runs/:run', (c) => ask(c, 'run', { run: c.req.param('run') }));

@@ -1,6 +1,6 @@
 import type { Entry } from '../../tenant/records/reading/entry.ts';
 import { recordsFollow } from '../../tenant/records/reading/follow.ts';
-import { callWriter, lastEventOf } from '../http/call-events.ts';
+import { callWriter, lastEventOf, wantsCallEvents } from '../http/call-events.ts';
 import { EventStream } from '../http/event-stream.ts';
 import { toolErrorProblem } from '../http/http-errors.ts';
 import { failedCall } from '../tenant-client/internal-call.ts';
@@ -10,8 +10,7 @@ import type { RequestContext } from '../tenant-client/request-context.ts';
 
 /** Whether a request asks for a stream of calls. */
 export const wantsStream = ({ headers, method }: Request, query: Readonly<Record<string, string>>) =>
-  method === 'GET' &&
-  (headers.get('accept')?.includes('text/event-stream') === true || query.follow !== undefined);
+  method === 'GET' && wantsCallEvents(headers.get('accept'), query.follow);
 
 /**
  * The calls of a tenant as they end, for one of its tokens. The stream ends with the token, with an event that says why; one that

@@ -6,6 +6,15 @@ import type { EventStream } from './event-stream.ts';
 /** A client is told this often how far the stream has looked, so that it resumes from there although nothing matched. */
 const SEND_ID_EVERY = 256;
 
+/**
+ * Whether a request for calls asks for a stream of them: by `?follow`, or because it accepts events and no JSON. What a client of
+ * MCP always sends accepts both, and is answered by a list.
+ */
+export function wantsCallEvents(accept: string | null, follow: string | undefined): boolean {
+  if (follow !== undefined) return true;
+  return accept?.includes('text/event-stream') === true && !accept.includes('application/json');
+}
+
 /** `Last-Event-ID` of a stream of calls; undefined without one, `invalid` when it is no id of a record. */
 export function lastEventOf(header: string | undefined): number | undefined | 'invalid' {
   if (header === undefined || header === '') return undefined;
