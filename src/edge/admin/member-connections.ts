@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
-import { describeCause } from '../../telemetry/redact.ts';
 import { CONNECTIONS_SCOPE } from '../../tools/families.ts';
 import type { Principal } from '../auth/tokens.ts';
+import { logUnreachable } from '../http/attempt.ts';
 import { problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { requestFields } from '../http/refusal-log.ts';
@@ -34,14 +34,7 @@ export function memberOwner(c: Ctx, { tenant: id, tokenId }: Principal): Connect
       await tenant().recordChange({ tokenId, action, code, requestId, trace, receivedAt });
     } catch (cause) {
       // A change is made also when it cannot be recorded.
-      c.var.isolate.log({
-        level: 'error',
-        event: 'edge.error',
-        tenant: id,
-        code: 'unavailable',
-        cause: describeCause(cause, undefined, {}),
-        ...requestFields(c),
-      });
+      logUnreachable(c, cause, id);
     }
   };
   return { id, tenant: tenant(), isOperator: false, note };

@@ -1,10 +1,9 @@
 import type { MiddlewareHandler } from 'hono';
 import type { Action } from '../../registry/action-rows.ts';
-import { describeCause } from '../../telemetry/redact.ts';
 import { parseTenantId, type TenantId } from '../../tenant/contract/call.ts';
 import type { OperatorState } from '../../tenant/operator-calls.ts';
+import { attempt } from '../http/attempt.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import { requestFields } from '../http/refusal-log.ts';
 import { AdminRefusal, type Ctx } from './refusals.ts';
 
 /** Has the tenant record what the operator does to it, and the registry what is done to the deployment. */
@@ -93,6 +92,7 @@ export async function recordAction(
     trace: c.var.arrival.trace,
     receivedAt: c.var.arrival.receivedAt,
   };
+  // A request is carried out also when it cannot be recorded.
   const changed = await attempt(c, async () => c.env.TENANTS.getByName(id).recordOperator(call));
   await listAction(c, { action, as, tenant: id, code, changed: changed ?? [] });
 }
@@ -111,21 +111,5 @@ export function actingAs(c: Ctx): string | undefined {
     return decodeURIComponent(text);
   } catch {
     return text;
-  }
-}
-
-/** A request of the operator's is carried out also when it cannot be recorded. */
-async function attempt<T>(c: Ctx, act: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await act();
-  } catch (cause) {
-    c.var.isolate.log({
-      level: 'error',
-      event: 'edge.error',
-      code: 'unavailable',
-      cause: describeCause(cause, undefined, {}),
-      ...requestFields(c),
-    });
-    return undefined;
   }
 }

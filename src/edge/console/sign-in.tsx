@@ -1,6 +1,5 @@
 import type { Context } from 'hono';
 import { fail, type Result, succeed } from '../../result.ts';
-import { describeCause } from '../../telemetry/redact.ts';
 import { parseTenantId, type Refusal, type TenantId } from '../../tenant/contract/call.ts';
 import type {
   ConsoleSession,
@@ -11,6 +10,7 @@ import type {
 } from '../../tenant/contract/sign-in.ts';
 import { toHttpRefusal } from '../auth/refusals.ts';
 import { type Principal, verifyToken } from '../auth/tokens.ts';
+import { logUnreachable } from '../http/attempt.ts';
 import { clientAddress } from '../http/client-address.ts';
 import { FENCED } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
@@ -208,14 +208,7 @@ async function leave(c: Ctx, { tenant, tokenId }: Principal): Promise<Person | u
     return await c.env.TENANTS.getByName(tenant).endConsoleSession(tokenId);
   } catch (cause) {
     // The browser has lost it all the same, and nobody else has it.
-    c.var.isolate.log({
-      level: 'error',
-      event: 'edge.error',
-      tenant,
-      code: 'unavailable',
-      cause: describeCause(cause, undefined, {}),
-      ...requestFields(c),
-    });
+    logUnreachable(c, cause, tenant);
     return undefined;
   }
 }

@@ -1,12 +1,11 @@
 import { fail, type Result, succeed } from '../../result.ts';
-import { describeCause } from '../../telemetry/redact.ts';
 import type {
   ChangedToken,
   TokenChange,
   TokenChangeFailure,
   TokenChangeResult,
 } from '../../tenant/contract/token-change.ts';
-import { requestFields } from '../http/refusal-log.ts';
+import { logUnreachable } from '../http/attempt.ts';
 import type { FieldProblem } from './forms.tsx';
 import type { NotShown, Visit } from './visit.ts';
 
@@ -28,14 +27,7 @@ export async function changeToken(
     const changed: TokenChangeResult = await c.env.TENANTS.getByName(viewer.tenant).changeToken(request);
     return changed.ok ? succeed(changed.value) : fail(problemOf(changed.error));
   } catch (cause) {
-    c.var.isolate.log({
-      level: 'error',
-      event: 'edge.error',
-      tenant: viewer.tenant,
-      code: 'unavailable',
-      cause: describeCause(cause, undefined, {}),
-      ...requestFields(c),
-    });
+    logUnreachable(c, cause, viewer.tenant);
     return fail(UNAVAILABLE);
   }
 }

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { fail, type Result, succeed } from '../../result.ts';
-import { describeCause } from '../../telemetry/redact.ts';
 import type { GrantRefusal, Issued } from '../../tenant/contract/sign-in.ts';
 import { signToken } from '../auth/tokens.ts';
+import { logUnreachable } from '../http/attempt.ts';
 import type { AppEnv } from '../http/isolate.ts';
-import { requestFields } from '../http/refusal-log.ts';
 import { type ClientRequest, readClientRequest } from './client-authentication.ts';
 import { clientDigest } from './clients.ts';
 import { NO_STORE, type OAuthError, refuseOAuth, temporarily } from './oauth-errors.ts';
@@ -96,13 +95,7 @@ async function reach(c: Ctx, redeem: Asked['redeem']): Promise<Result<Issued, Gr
   try {
     return await redeem();
   } catch (cause) {
-    c.var.isolate.log({
-      level: 'error',
-      event: 'edge.error',
-      code: 'unavailable',
-      cause: describeCause(cause, undefined, {}),
-      ...requestFields(c),
-    });
+    logUnreachable(c, cause);
     return fail({ reason: 'unavailable' });
   }
 }

@@ -1,9 +1,9 @@
 import type { Context } from 'hono';
 import * as z from 'zod';
 import { ACTIVITY_ORDERS, type Activity } from '../../../meters/activity-rows.ts';
+import { attempt } from '../../http/attempt.ts';
 import type { AppEnv } from '../../http/isolate.ts';
 import { sealerOf } from '../../oauth/seal.ts';
-import { attempt } from './attempt.ts';
 
 /** A page of the list of tenants: their numbers come from their own reports, so that no tenant is asked. */
 

@@ -3,10 +3,10 @@ import { fail, succeed } from '../../../result.ts';
 import type { CallerInfo, CallOutcome, TenantId } from '../../../tenant/contract/call.ts';
 import type { Operation } from '../../../tenant/operation.ts';
 import { ALL_SCOPES } from '../../../tools/tool.ts';
+import { attempt } from '../../http/attempt.ts';
 import type { AppEnv } from '../../http/isolate.ts';
 import { OPERATOR_HOME } from '../layout.tsx';
 import type { NotShown, Visit } from '../visit.ts';
-import { attempt } from './attempt.ts';
 import { type OperatorSession, sessionName } from './session.ts';
 
 /** A visit of the operator at a tenant. */

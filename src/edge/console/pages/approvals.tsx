@@ -1,5 +1,4 @@
 import { fail, type Result } from '../../../result.ts';
-import { describeCause } from '../../../telemetry/redact.ts';
 import type {
   ApprovalList,
   HeldCallView,
@@ -7,7 +6,7 @@ import type {
   StandingApproval,
 } from '../../../tenant/contract/approval.ts';
 import { APPROVALS_SCOPE } from '../../../tools/families.ts';
-import { requestFields } from '../../http/refusal-log.ts';
+import { logUnreachable } from '../../http/attempt.ts';
 import { respondPage, type Viewer } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
 import { count, duration, Empty, Head, Tabs, Time, type Tone } from '../parts.tsx';
@@ -66,13 +65,7 @@ export async function asked<T>(
     const error = { code, message, retryable: false, trace_id: c.var.arrival.trace.traceId } as const;
     return fail({ kind: 'error', error });
   } catch (cause) {
-    c.var.isolate.log({
-      level: 'error',
-      event: 'edge.error',
-      code: 'unavailable',
-      cause: describeCause(cause, undefined, {}),
-      ...requestFields(c),
-    });
+    logUnreachable(c, cause);
     return fail(unavailable);
   }
 }

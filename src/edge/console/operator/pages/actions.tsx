@@ -1,10 +1,10 @@
 import type { Context } from 'hono';
 import * as z from 'zod';
 import type { ActionChange, ListedAction } from '../../../../registry/action-rows.ts';
+import { attempt } from '../../../http/attempt.ts';
 import type { AppEnv } from '../../../http/isolate.ts';
 import { OPERATOR_HOME } from '../../layout.tsx';
 import { Empty, Head, Older, query, Time } from '../../parts.tsx';
-import { attempt } from '../attempt.ts';
 import { respondOperatorPage, TENANTS_PATH } from '../frame.tsx';
 import type { OperatorSession } from '../session.ts';
 

@@ -4,9 +4,9 @@ import type { MeterTotals } from '../../../../meters/meter-rows.ts';
 import { MIGRATIONS } from '../../../../tenant/storage/migrations.ts';
 import { VERSION } from '../../../../version.ts';
 import { checkParts, HEALTH_SAMPLE, type Part } from '../../../admin/health.ts';
+import { attempt } from '../../../http/attempt.ts';
 import type { AppEnv } from '../../../http/isolate.ts';
 import { count, Head, Tiles } from '../../parts.tsx';
-import { attempt } from '../attempt.ts';
 import { respondOperatorPage } from '../frame.tsx';
 import type { OperatorSession } from '../session.ts';
 
