@@ -182,18 +182,18 @@ function inChromium(executablePath: string) {
     const person = await visit({ javaScriptEnabled: false });
     const { page } = person;
     await signIn(person, 'acme');
-    await page.getByRole('link', { name: 'Not ok', exact: true }).first().click();
+    await person.follow(page.getByRole('link', { name: 'Not ok', exact: true }).first());
     await page.waitForURL(/outcome=bad$/);
     await page.getByLabel('Tool').selectOption('blackboard_write');
-    await page.getByRole('button', { name: 'Filter' }).click();
+    await person.follow(page.getByRole('button', { name: 'Filter' }));
     await page.waitForURL(/outcome=bad&tool=blackboard_write/);
     expect(await page.locator('tbody tr').count()).toBe(2);
-    await page.getByRole('link', { name: 'Boards', exact: true }).click();
-    await page.getByRole('link', { name: 'release' }).click();
-    await page.getByRole('link', { name: 'plan' }).click();
-    await page.getByRole('link', { name: /^compare with rev/ }).click();
+    await person.follow(page.getByRole('link', { name: 'Boards', exact: true }));
+    await person.follow(page.getByRole('link', { name: 'release' }));
+    await person.follow(page.getByRole('link', { name: 'plan' }));
+    await person.follow(page.getByRole('link', { name: /^compare with rev/ }));
     expect(await page.locator('h2', { hasText: 'From revision' }).count()).toBe(1);
-    await page.getByRole('button', { name: 'Sign out' }).click();
+    await person.follow(page.getByRole('button', { name: 'Sign out' }));
     await page.waitForURL(/\/console$/);
     await page.goto(`${server.url}/console/acme/calls`);
     expect(await page.title()).toBe('Sign in · Bulkhead');
@@ -204,10 +204,10 @@ function inChromium(executablePath: string) {
     const person = await visit({ javaScriptEnabled: false });
     const { page } = person;
     await signIn(person, 'acme', memberKey);
-    await page.getByRole('link', { name: 'Tokens', exact: true }).click();
+    await person.follow(page.getByRole('link', { name: 'Tokens', exact: true }));
     await page.getByText('Issue a token').click();
     await page.getByLabel('Label').fill('nightly import');
-    await page.getByRole('button', { name: 'Issue' }).click();
+    await person.follow(page.getByRole('button', { name: 'Issue' }));
     const token = (await page.locator('#token').textContent()) ?? '';
     const use = async (tool: string) => {
       const response = await fetch(`${server.url}/v1/tools/${tool}`, {
@@ -218,15 +218,15 @@ function inChromium(executablePath: string) {
       return response.status;
     };
     expect([await use('blackboard_list'), await use('blackboard_write')]).toEqual([200, 200]);
-    await page.getByRole('link', { name: 'Back to all tokens' }).click();
-    await page.getByRole('link', { name: 'nightly import' }).click();
+    await person.follow(page.getByRole('link', { name: 'Back to all tokens' }));
+    await person.follow(page.getByRole('link', { name: 'nightly import' }));
     await page.getByText('Narrow', { exact: true }).first().click();
     await page.getByLabel('blackboard:write').uncheck();
-    await page.getByRole('button', { name: 'Narrow' }).click();
+    await person.follow(page.getByRole('button', { name: 'Narrow' }));
     expect(await page.getByRole('status').textContent()).toBe('“nightly import” may do less from now on.');
     expect([await use('blackboard_list'), await use('blackboard_write')]).toEqual([200, 403]);
     await page.getByText('Revoke', { exact: true }).click();
-    await page.getByRole('button', { name: 'Yes, revoke it' }).click();
+    await person.follow(page.getByRole('button', { name: 'Yes, revoke it' }));
     expect(await page.getByRole('status').textContent()).toBe('“nightly import” is revoked.');
     expect(await use('blackboard_list')).toBe(401);
     await person.end();
@@ -245,8 +245,8 @@ function inChromium(executablePath: string) {
     // Nobody loads the page. It takes some 30 ms, and longer on a busy machine; that the stream ends within a second is tested in workerd.
     await page.getByRole('alert').waitFor({ timeout: 5000 });
     expect(await page.getByRole('alert').textContent()).toMatch(/signed out of acme/);
-    await enterToken(page, tokens.get('acme') ?? '');
-    await page.waitForURL(/\/acme\/runs$/);
+    await Promise.all([page.waitForEvent('load'), enterToken(page, tokens.get('acme') ?? '')]);
+    expect(await page.title()).toBe('Runs · acme · Bulkhead');
     await page.goto(`${server.url}/console/globex/calls`);
     expect(await page.locator('.empty').textContent()).toContain('No agent has called yet');
     await person.end();
@@ -263,7 +263,7 @@ function inChromium(executablePath: string) {
         `<form method="post" action="${server.url}${action}"><input name="token" value="x"><button>Win</button></form>`,
       );
       await page.goto(`${site.origin()}/${name}`);
-      await page.getByRole('button', { name: 'Win' }).click();
+      await person.follow(page.getByRole('button', { name: 'Win' }));
       expect(await page.getByRole('alert').textContent()).toContain('sent by a page of another site');
     }
     await page.goto(`${server.url}/console/acme/calls`);
@@ -335,7 +335,7 @@ function inChromium(executablePath: string) {
     const person = await visit();
     const { page } = person;
     await signIn(person, 'acme');
-    await page.locator('tbody tr', { hasText: 'back/two' }).getByRole('link').click();
+    await person.follow(page.locator('tbody tr', { hasText: 'back/two' }).getByRole('link'));
     await page.locator('.live.on').waitFor();
     const bars = await page.locator('.waterfall li').count();
     await call('blackboard_write', { run_id: 'grown', key: 'job/1', value: 1 });
@@ -364,7 +364,7 @@ function inChromium(executablePath: string) {
       await signInAsOperator(person, server.url);
       await editLimit(person, server.url, javaScriptEnabled ? 'blackboard_watch' : 'cache_stats');
       if (javaScriptEnabled) await watchRefresh(person, server.url);
-      await person.page.getByRole('button', { name: 'Sign out' }).click();
+      await person.follow(person.page.getByRole('button', { name: 'Sign out' }));
       await person.page.waitForURL(/@operator$/);
       await person.page.goto(`${server.url}/console/acme/calls`);
       expect(await person.page.title()).toBe('Calls · acme · Bulkhead');

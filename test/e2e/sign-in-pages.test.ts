@@ -58,11 +58,11 @@ function inChromium(executablePath: string) {
   const newClient = (origin: string, redirectUri: string) =>
     HandClient.register(origin, fetch, { redirect_uris: [redirectUri] });
 
-  async function signIn(page: Page): Promise<void> {
-    await page.getByLabel('Sign-in key').fill(key);
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  async function signIn(person: Visit, as = key): Promise<void> {
+    await person.page.getByLabel('Sign-in key').fill(as);
+    await person.follow(person.page.getByRole('button', { name: 'Sign in', exact: true }));
   }
-  const allow = (page: Page) => page.getByRole('button', { name: 'Allow', exact: true }).click();
+  const allow = (page: Page) => page.getByRole('button', { name: 'Allow', exact: true });
   /** The answer that the browser has brought to the client, of the newest visit. */
   const answer = () => new URL(site.asked.at(-1) ?? '', site.origin()).searchParams;
 
@@ -89,20 +89,19 @@ function inChromium(executablePath: string) {
     };
     await page.goto(client.authorizeUrl().href);
     await look(/^Sign in to/);
-    await page.getByLabel('Sign-in key').fill('bhk_wrong');
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await signIn(person, 'bhk_wrong');
     expect(await page.getByRole('alert').textContent()).toMatch(/not valid/);
     await look(/^Sign in to/, LOOKS.slice(-1));
-    await signIn(page);
+    await signIn(person);
     await look(/^Let this app use/);
     await page.getByText('Choose single things').click();
     await look(/^Let this app use/, LOOKS.slice(-1));
     for (const box of await page.getByRole('checkbox').all()) await box.uncheck();
-    await allow(page);
+    await person.follow(allow(page));
     expect(await page.getByRole('alert').textContent()).toMatch(/Tick at least one/);
     await look(/^Let this app use/, LOOKS.slice(-1));
     await page.getByRole('checkbox').first().check();
-    await allow(page);
+    await allow(page).click();
     await look(/^The app has access/);
     await page.goto(client.authorizeUrl({ client_id: 'unknown' }).href);
     await look(/^This cannot go on/, LOOKS.slice(-1));
@@ -129,8 +128,8 @@ function inChromium(executablePath: string) {
       const person = await visit({ javaScriptEnabled });
       const client = await newClient(serverAt(from), `${site.origin(to)}/callback`);
       await person.page.goto(client.authorizeUrl().href);
-      await signIn(person.page);
-      await allow(person.page);
+      await signIn(person);
+      await allow(person.page).click();
       await person.page.waitForURL(/\/callback\?/);
       const back = answer();
       expect([back.get('iss'), back.get('state')]).toEqual([serverAt(from), client.state]);
@@ -149,8 +148,8 @@ function inChromium(executablePath: string) {
     for (const path of ['/moves', '/opens']) {
       const client = await newClient(server.url, `${site.origin()}${path}`);
       await person.page.goto(client.authorizeUrl().href);
-      if ((await person.page.title()).startsWith('Sign in')) await signIn(person.page);
-      await allow(person.page);
+      if ((await person.page.title()).startsWith('Sign in')) await signIn(person);
+      await allow(person.page).click();
       if (path === '/moves') await person.page.waitForURL(/\/moved$/);
       else await expect.poll(() => site.asked.at(-1)).toMatch(/^\/opens\?code=/);
     }
@@ -174,7 +173,7 @@ function inChromium(executablePath: string) {
     const { page } = person;
     const client = await newClient(server.url, `${site.origin()}/callback`);
     await page.goto(client.authorizeUrl().href);
-    await signIn(page);
+    await signIn(person);
     const hidden = async (name: string) =>
       (await page.locator(`input[name="${name}"]`).first().getAttribute('value')) ?? '';
     const fields = {
@@ -191,7 +190,7 @@ function inChromium(executablePath: string) {
     );
     for (const name of ['127.0.0.1', 'localhost']) {
       await page.goto(`${site.origin(name)}/foreign`);
-      await page.getByRole('button').click();
+      await person.follow(page.getByRole('button'));
       expect(await page.title()).toBe('This cannot go on');
       expect(await page.locator('main').textContent()).toContain('sent by a page of another site');
     }

@@ -120,7 +120,7 @@ if (chromium !== undefined)
     await page.locator('[type=submit]').click();
     await page.waitForURL(`${atLocalhost()}/oauth/callback**`);
     expect(await page.getByRole('radio').inputValue()).toMatch(/^five\//);
-    await page.getByRole('button', { name: 'Use another account' }).click();
+    await visit.follow(page.getByRole('button', { name: 'Use another account' }));
     const again = await page.getByRole('link', { name: 'Sign in with Example ID' }).getAttribute('href');
     expect(again).toContain('anew=');
     await browser.close();

@@ -6,11 +6,12 @@ import { TEST_SECRETS } from './secrets.ts';
 
 const homeOf = (url: string) => `${url}/console/@operator`;
 
-export async function signInAsOperator({ page }: Visit, url: string): Promise<void> {
+export async function signInAsOperator(person: Visit, url: string): Promise<void> {
+  const { page } = person;
   await page.goto(homeOf(url));
   await page.getByLabel('Admin key').fill(TEST_SECRETS.ADMIN_KEY);
   await page.getByLabel('Your name').fill('Ann');
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await person.follow(page.getByRole('button', { name: 'Sign in' }));
   await page.waitForURL(`${homeOf(url)}/tenants`);
 }
 
@@ -25,21 +26,22 @@ export const OPERATOR_PATHS = [
 ];
 
 /** From the list of tenants to a limit, and to the bucket at its new size. */
-export async function editLimit({ page }: Visit, url: string, tool: string): Promise<void> {
+export async function editLimit(person: Visit, url: string, tool: string): Promise<void> {
+  const { page } = person;
   await page.goto(`${homeOf(url)}/tenants?sort=name`);
-  await page.getByRole('link', { name: 'acme', exact: true }).click();
+  await person.follow(page.getByRole('link', { name: 'acme', exact: true }));
   await page.waitForURL(/\/tenants\/acme\/calls$/);
-  await page.getByRole('link', { name: 'Limits', exact: true }).click();
-  await page.getByRole('link', { name: 'Change limits and quotas' }).click();
+  await person.follow(page.getByRole('link', { name: 'Limits', exact: true }));
+  await person.follow(page.getByRole('link', { name: 'Change limits and quotas' }));
   const form = page.locator('form', { hasText: 'Another tool' });
   await form.getByLabel('Another tool').selectOption(tool);
   await form.getByLabel('Tokens a second').fill('many');
-  await form.getByRole('button', { name: 'Save' }).click();
+  await person.follow(form.getByRole('button', { name: 'Save' }));
   expect(await page.getByRole('alert').textContent()).toContain('Tokens a second must be a number');
   expect(await form.getByLabel('Another tool').inputValue()).toBe(tool);
   await form.getByLabel('Tokens a second').fill('3');
   await form.getByLabel('Burst').fill('77');
-  await form.getByRole('button', { name: 'Save' }).click();
+  await person.follow(form.getByRole('button', { name: 'Save' }));
   await page.waitForURL(/\/tenants\/acme\/limits\?notice=/);
   expect(await page.getByRole('status').first().textContent()).toContain(`The bucket of ${tool} now`);
   expect(await page.locator('tr', { hasText: tool }).textContent()).toContain('77 of 77');

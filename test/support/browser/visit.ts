@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 
 /** The source of axe-core, which is evaluated in the page: a policy that forbids scripts does not concern it. */
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -51,6 +51,11 @@ export class Visit {
 
   end(): Promise<void> {
     return this.#context.close();
+  }
+
+  /** Clicks a link or a button that leads to another page, and waits for it: what is read next is not of the page before. */
+  async follow(leading: Locator): Promise<void> {
+    await Promise.all([this.page.waitForEvent('load'), leading.click()]);
   }
 
   /** Lets the browser go nowhere from the origin of `url`, as a server does that answers 204: the page that sends it there stays. */
