@@ -5,35 +5,21 @@ import type { Person } from '../../tenant/contract/sign-in.ts';
 import { APPROVALS_SCOPE } from '../../tools/families.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { pageHeaders } from '../http/page-headers.ts';
 import { SCRIPT_PATH, STYLE_PATH } from './assets.ts';
 import { Notice, noticeOf } from './forms.tsx';
 import { withCodes } from './shown-text.ts';
 
 /** The frame of every page of the console. Nothing is inline, nothing comes from another host, and no page is stored. */
 
-const POLICY = [
-  "default-src 'none'",
+const HEADERS = pageHeaders([
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
   'trusted-types console',
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-].join('; ');
-
-const HEADERS = {
-  'content-security-policy': POLICY,
-  'x-frame-options': 'DENY',
-  'x-content-type-options': 'nosniff',
-  // Under `no-referrer` browsers send the form with `Origin: null`.
-  'referrer-policy': 'same-origin',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'cache-control': 'no-store',
-};
+]);
 
 /** The pages of a tenant, with the scope that each needs. */
 export const PAGES = [

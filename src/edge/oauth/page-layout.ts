@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { html, raw } from 'hono/html';
 import type { AppEnv } from '../http/isolate.ts';
+import { pageHeaders } from '../http/page-headers.ts';
 
 /** The frame of every page of the sign-in: no script, no image, no font, and nothing from another place. */
 
@@ -32,23 +33,7 @@ button, .button { display: inline-block; min-height: 2.75rem; padding: 0.55rem 1
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 `;
 
-const POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const HEADERS = {
-  'content-security-policy': POLICY,
-  'x-frame-options': 'DENY',
-  'x-content-type-options': 'nosniff',
-  // Under `no-referrer` browsers send the form with `Origin: null`.
-  'referrer-policy': 'same-origin',
-  'cross-origin-opener-policy': 'same-origin',
-  'cache-control': 'no-store',
-};
+const HEADERS = pageHeaders([`style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`]);
 
 export type Html = ReturnType<typeof html>;
 
