@@ -30,18 +30,24 @@ const PROBLEMS: Readonly<Record<string, (subject: string) => string>> = {
     `The table ${table} has no restrictive policy for all commands that compares a text column, under a deterministic collation, with (SELECT bulkhead.tenant()). Create it.`,
   permissive: (policy) =>
     `The permissive policy ${policy} is of another form. Let it compare with the tenant, for all commands, or drop it.`,
-  key: (key) => `The key ${key} does not begin with the column of the tenant. Let it begin with it.`,
+  key: (key) =>
+    `The key ${key} does not begin with the column of the tenant, compared for equality. Let it begin with it, on both sides of a foreign key.`,
   counter: (column) =>
     `The column ${column} counts, so it tells how many rows others have. Use gen_random_uuid().`,
   sequence: (name) => `The login may use the sequence ${name}, which tells of others. Revoke it.`,
   view: (view) => `The view ${view} runs with the rights of its owner. Set security_invoker, or revoke it.`,
   unguarded: (name) =>
-    `The login may use ${name}, a materialized view or foreign table, which can have no policy. Revoke it.`,
+    `The login may use ${name}, a materialized view, foreign table, TOAST table or large object, which can have no policy. Revoke it.`,
   rule: (rule) => `The rule ${rule} runs with the rights of the table's owner. Drop it.`,
   trigger: (trigger) =>
     `The trigger ${trigger} runs a SECURITY DEFINER function. Make that SECURITY INVOKER, or drop the trigger.`,
   definer: (name) =>
     `The login may call the SECURITY DEFINER function ${name}. Revoke EXECUTE, from PUBLIC as well.`,
+  extension: (name) =>
+    `The login may call functions of the extension ${name}, which act outside the transaction or show the statements of others. Revoke EXECUTE on them from PUBLIC, or drop the extension.`,
+  default: (what) =>
+    `Default privileges open new ${what} to the login. Remove them with ALTER DEFAULT PRIVILEGES.`,
+  setting: (name) => `The login runs with another ${name} than PostgreSQL has by default. Reset it.`,
   language: (name) => `The login may call ${name}, which is in an untrusted language. Revoke EXECUTE.`,
   tenant: (name) => `The function ${name} is not the one of docs/postgres/install.sql. Install that one.`,
 };

@@ -15,16 +15,17 @@ function startOf(text: string): number {
   let at = 0;
   for (;;) {
     if (/[\s(]/.test(text.charAt(at))) at++;
-    else if (text.startsWith('--', at)) at = after(text, '\n', at);
+    else if (text.startsWith('--', at)) at = afterLine(text, at);
     else if (text.startsWith('/*', at)) at = afterComment(text, at);
     else return at;
   }
 }
 
-const after = (text: string, end: string, from: number) => {
-  const found = text.indexOf(end, from);
-  return found === -1 ? text.length : found + end.length;
-};
+/** PostgreSQL ends a line at a carriage return as well. */
+function afterLine(text: string, from: number): number {
+  const length = text.slice(from).search(/[\r\n]/);
+  return length === -1 ? text.length : from + length + 1;
+}
 
 /** Comments of SQL nest. */
 function afterComment(text: string, start: number): number {

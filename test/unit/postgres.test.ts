@@ -165,6 +165,8 @@ describe.runIf(canRun)('sql on a database of all tenants', () => {
     'DECLARE c CURSOR WITH HOLD FOR SELECT 1',
     'LISTEN x',
     'LOCK TABLE tickets',
+    '--\rEXPLAIN ANALYZE --\nSELECT 1',
+    "--\rALTER ROLE bulkhead_tools PASSWORD '\nselect'",
     'selectx',
     'SELECT 1\0',
     '',
