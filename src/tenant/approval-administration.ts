@@ -123,13 +123,13 @@ export class ApprovalAdministration {
 
   /** Stores a decision together with its record. */
   #decide(
-    { heldCalls, records, limiter, pipeline }: LoadedTenant,
+    { heldCalls, records, pipeline }: LoadedTenant,
     before: HeldRow,
     decision: Decision,
     who: { decider: Decider; by: string; request: DecisionRequest },
     now: number,
   ): Operation<HeldRow> {
-    const { db, monotonic } = this.#tenant.host;
+    const { db } = this.#tenant.host;
     const { id } = before;
     let saved: () => void = () => undefined;
     const outcome = db.transaction((): Operation<HeldRow> => {
@@ -144,8 +144,7 @@ export class ApprovalAdministration {
         return conflict(`The call is ${stateAt(before, now)}, so it cannot be decided any more.`);
       if (decision.approve && decision.standing) standing.give(before, who.by, now);
       const record = decisionRecord(before, decision, who, pipeline.rev, now);
-      const buckets = limiter.save({ wall: now, monotonic: monotonic() });
-      saved = records.save(record, { rev: pipeline.rev, buckets });
+      saved = records.save(record);
       return succeed(row ?? before);
     });
     saved();

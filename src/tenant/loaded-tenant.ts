@@ -13,7 +13,7 @@ import { TenantConnections } from './connections/tenant-connections.ts';
 import type { Host } from './host.ts';
 import { Grants } from './members/grants.ts';
 import { Members } from './members/members.ts';
-import { readLedger } from './records/ledger.ts';
+import { readLedger, unsavedCharges } from './records/ledger.ts';
 import type { RefusalCounter } from './records/refusals.ts';
 import { chargedOn } from './records/usage.ts';
 import { RecordWriter } from './records/writer.ts';
@@ -71,14 +71,14 @@ export function loadTenant(
   const tokens = new TokenList(db, grants);
   const ledger = readLedger(db);
   const limiter = new Limiter(limits, profile.overrides, ledger.buckets, moment());
-  const state = () => ({ rev: pipeline.rev, buckets: limiter.save(moment()) });
+  for (const { tool, work, at } of unsavedCharges(db, ledger)) limiter.recharge(tool, work, at, moment());
   const records = new RecordWriter({
     db,
     clock,
     log,
     ledger,
     refusals,
-    state,
+    buckets: () => limiter.save(moment()),
     flushWithin,
     recorded,
     dropped,

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { createCatalogue } from '../../src/tools/catalogue.ts';
 import { ToolError } from '../../src/tools/errors.ts';
 import { defineTool, type ToolContext } from '../../src/tools/tool.ts';
-import { createdCompartment } from '../support/compartment.ts';
+import { createdCompartment, openCompartment } from '../support/compartment.ts';
 
 /** A tool that does `act` and then answers. */
 function toolThat(act: (context: ToolContext, secret: string) => unknown) {
@@ -128,18 +128,17 @@ test('a log that throws fails no call', () => {
 
 test('effect, charge and record of a write are one transaction', () => {
   const limits = { tenant: { rate: 1, burst: 2 }, tool: { rate: 1, burst: 2 } };
-  const { call, issue, db } = createdCompartment({
-    catalogue: createCatalogue([toolThat(() => {})]),
-    limits,
-  });
+  const parts = { catalogue: createCatalogue([toolThat(() => {})]), limits };
+  const { call, issue, db } = createdCompartment(parts);
   const token = issue();
   call(token, 'probe');
   expect(db.exec('SELECT tool, outcome, token_id FROM records')).toEqual([
     { tool: 'probe', outcome: 'answer', token_id: token },
   ]);
-  const [ledger] = db.exec<{ rev: number; buckets: string }>('SELECT rev, buckets FROM ledger');
-  expect(ledger?.rev).toBe(1);
-  expect(JSON.parse(ledger?.buckets ?? '')).toMatchObject({ probe: [1_000_000, expect.any(Number)] });
+  // Nothing was written behind when the host ends.
+  const next = openCompartment({ ...parts, db });
+  expect(next.call(token, 'probe')).toEqual({ kind: 'answer', json: '{"rev":2}' });
+  expect(next.call(token, 'probe')).toMatchObject({ kind: 'error', error: { code: 'rate_limited' } });
 });
 
 test('a full storage refuses calls that grow it, says the limit, and lets others pass', () => {

@@ -23,8 +23,8 @@ export interface Moment {
 const savedLevels = z.record(z.string(), z.tuple([z.number(), z.number()]));
 
 /**
- * The token buckets of one tenant: its own, and one for each tool. In memory, saved with each writing call, restored
- * after an eviction.
+ * The token buckets of one tenant: its own, and one for each tool. In memory, saved a moment after
+ * calls, restored after an eviction, with the charges that were recorded since.
  *
  * Guarantees: a call is charged to both buckets or to neither. A refused call is charged nothing and is told the exact
  * time to wait; that time is reserved for its token, and while several tokens wait they are served in turn, so that a
@@ -95,6 +95,14 @@ export class Limiter {
   chargeExtra(tool: Priced, tokens: number, now: number): void {
     this.#take(TENANT_BUCKET, tokens * MICRO, now);
     this.#take(tool.name, tokens * MICRO, now);
+  }
+
+  /** Takes a charge again that was recorded after the levels were saved. @param at when, in milliseconds since the epoch */
+  recharge(tool: string, tokens: number, at: number, now: Moment): void {
+    if (tokens === 0) return;
+    const then = now.monotonic - Math.max(0, now.wall - at);
+    for (const name of [TENANT_BUCKET, tool])
+      this.#take(name, tokens * MICRO, Math.max(then, this.#buckets.get(name)?.at ?? then));
   }
 
   #take(name: string, price: number, now: number): void {

@@ -109,8 +109,8 @@ export class LocalRuns {
   }
 
   #transact(attempt: LocalAttempt, args: Record<string, unknown>, options: RunOptions): Ended {
-    const { db, records, limiter, monotonic } = this.#parts;
-    const { tool, now, approval } = attempt;
+    const { db, records } = this.#parts;
+    const { tool, approval } = attempt;
     const state: RunState = { rev: this.#rev, touched: new Set<string>() };
     // A held call is redeemed in the transaction of its effect, so that also one that reads writes.
     if (tool.annotations.readOnlyHint && approval?.held === undefined) {
@@ -120,8 +120,7 @@ export class LocalRuns {
     }
     const [written, saved, nextExpiry] = db.transaction(() => {
       const done = this.#answer(attempt, args, state, options);
-      const buckets = limiter.save({ wall: now, monotonic: monotonic() });
-      const save = records.save(done.record, { rev: state.rev, buckets });
+      const save = records.save(done.record);
       // Read here, because a query after the commit would begin a transaction of its own.
       return [done, save, this.#expiries.read()] as const;
     });

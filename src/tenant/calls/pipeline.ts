@@ -207,14 +207,13 @@ export class Pipeline {
     args: Record<string, unknown>,
     work: number,
   ): Ended {
-    const { db, limiter, monotonic, records, log, profile } = this.#parts;
+    const { db, records, log, profile } = this.#parts;
     const [held, outcome, record, saved] = db.transaction(() => {
       const held = this.#approvals.hold(request, tool, args, now);
       const outcome = pendingApproval(request, held.row);
       const facts = this.#local.facts({ work, approval: held.row.id });
       const record = recordOf(request, tool, outcome, facts, now);
-      const buckets = limiter.save({ wall: now, monotonic: monotonic() });
-      return [held, outcome, record, records.save(record, { rev: this.rev, buckets })] as const;
+      return [held, outcome, record, records.save(record)] as const;
     });
     saved();
     if (held.isNew) log(approvalLine('approval.held', profile.id, held.row));

@@ -35,6 +35,7 @@ export function unmetered(sql: Sql): Unmetered {
   const [ledger] = sql.exec<{ metered_id: number; last_id: number }>(
     'SELECT metered_id, last_id FROM ledger',
   );
+  // Records that the ledger does not have yet are counted by the next report.
   const { metered_id: after, last_id: last } = ledger ?? { metered_id: 0, last_id: 0 };
   const through = Math.min(last, after + MAX_METERED);
   const rows = sql.exec<Counted>(

@@ -1,5 +1,5 @@
 import type { Sql } from '../../tools/tool.ts';
-import { readLedger } from './ledger.ts';
+import { settleLedger } from './ledger.ts';
 import type { RecordRow } from './record.ts';
 
 /** How long records are kept, how many, and how many bytes of them. */
@@ -11,11 +11,12 @@ type Prunable = Pick<RecordRow, 'id' | 'at' | 'size' | 'hash'>;
 
 /**
  * Deletes at most `limit` of the oldest records that are too old or too many. Only the beginning of the chain is deleted, so
- * what stays is one piece, which begins at the hash of the last one that was deleted.
+ * what stays is one piece, which begins at the hash of the last one that was deleted. Settles the ledger, so that it never lacks
+ * many records.
  * @returns how many
  */
 export function pruneRecords(sql: Sql, now: number, limit: number): number {
-  const { lastId, bytes } = readLedger(sql);
+  const { lastId, bytes } = settleLedger(sql);
   const [oldest] = sql.exec<Prunable>('SELECT id, at, size, hash FROM records ORDER BY id LIMIT 1');
   if (oldest === undefined) return 0;
   const excess = lastId - oldest.id + 1 - MAX_RECORDS;
@@ -34,7 +35,7 @@ export function dropRecords(
   limit: number,
   isOver: (row: Prunable, bytes: number) => boolean = () => true,
 ): number {
-  const ledger = readLedger(sql);
+  const ledger = settleLedger(sql);
   const rows = sql.exec<Prunable>('SELECT id, at, size, hash FROM records ORDER BY id LIMIT ?', limit);
   let left = ledger.bytes;
   let dropped = 0;

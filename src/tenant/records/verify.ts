@@ -45,7 +45,7 @@ export function verifyStep(
   after: Checked | undefined,
   outside?: Anchor,
 ): Verified {
-  const { floorId, floor, lastId, head } = readLedger(sql);
+  const { floorId, floor, lastId, head, settled } = readLedger(sql);
   const start = after ?? { id: floorId, hash: floor };
   const [before] = sql.exec<{ unchained: number; hashed: number | null }>(
     `SELECT count(*) AS unchained, min(iif(hash = '', NULL, id)) AS hashed FROM records WHERE id <= ?`,
@@ -73,6 +73,7 @@ export function verifyStep(
     if (row.id !== checked.id + 1) return end({ id: checked.id + 1, what: 'missing' });
     if (!isIntact(checked.hash, row)) return end({ id: row.id, what: 'altered' });
     checked = row;
+    if (row.id === settled.lastId && row.hash !== settled.head) return end({ id: row.id, what: 'altered' });
     for (const here of signed.filter(({ id }) => id === row.id)) {
       if (here.head !== row.hash) return end({ id: row.id, what: 'altered' });
       anchor = { id: here.id, at: here.at };

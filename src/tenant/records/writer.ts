@@ -2,7 +2,7 @@ import type { Log } from '../../telemetry/log.ts';
 import { describeCause } from '../../telemetry/redact.ts';
 import type { Database } from '../storage/database.ts';
 import { linkOf } from './chain.ts';
-import type { Ledger } from './ledger.ts';
+import { type Ledger, settleLedger } from './ledger.ts';
 import { pruneRecords } from './prune.ts';
 import { type CallRecord, INSERT_RECORD, insertedValues, type RecordRow, toRow, valuesOf } from './record.ts';
 import type { RefusalCounter } from './refusals.ts';
@@ -30,8 +30,8 @@ export interface WriterParts {
   readonly log: Log;
   readonly ledger: Pick<Ledger, 'lastId' | 'head' | 'derivedId' | 'usageId'>;
   readonly refusals: RefusalCounter;
-  /** The present revision and bucket levels, for records that are written behind. */
-  readonly state: () => Pick<Ledger, 'rev' | 'buckets'>;
+  /** The present bucket levels. */
+  readonly buckets: () => string;
   /** Has `flush` called within this time in milliseconds. */
   readonly flushWithin: (ms: number) => void;
   /** Called when records are committed, with the newest. */
@@ -44,9 +44,10 @@ export interface WriterParts {
  * Writes the records of a tenant, in the order in which calls ended.
  *
  * Guarantees: the record of a call that writes is committed with its effect, together with all records before it; any other
- * at most 0.5 s after its end, or after 200. Ids have no gaps.
+ * at most 0.5 s after its end, or after 200. Ids have no gaps. The record of a call has its revision and its charge, so the
+ * ledger, like the derived tables, is written behind, and completed from the records when the host starts.
  * Failure: a host that stops loses at most the records of the reads and refusals of the last 0.5 s, and the buckets then hold
- * more than they should. A batch that cannot be written is logged and dropped, because its calls were already answered.
+ * more than they should; a call that had waited and was answered within that time is charged twice. A batch that cannot be written is logged and dropped, because its calls were already answered.
  */
 export class RecordWriter {
   readonly #parts: WriterParts;
@@ -88,8 +89,8 @@ export class RecordWriter {
    * Saves the record of a call that writes, after all that are pending, in the call's transaction.
    * @returns what to do when that has committed
    */
-  save(record: CallRecord, state: Pick<Ledger, 'rev' | 'buckets'>): () => void {
-    const committed = this.#append([...this.#pending, record], state);
+  save(record: CallRecord): () => void {
+    const committed = this.#append([...this.#pending, record]);
     return () => {
       committed();
       this.#parts.flushWithin(WRITE_BEHIND_MS);
@@ -99,19 +100,23 @@ export class RecordWriter {
 
   /** Stores the revision alone, in the transaction of what has made it without a call. */
   saveRev(rev: number): void {
-    this.#parts.db.exec('UPDATE ledger SET rev = ?', rev);
+    this.#parts.db.exec('UPDATE ledger SET rev = max(rev, ?)', rev);
   }
 
   /** Writes what is pending, and the derived tables. */
   flush(): void {
     if (this.#stopped) return;
-    const { db, clock, log, refusals, state, flushWithin, dropped } = this.#parts;
+    const { db, clock, log, refusals, buckets, flushWithin, dropped } = this.#parts;
     const records = [...this.#pending, ...refusals.due(clock())];
     if (refusals.isPending) flushWithin(WRITE_BEHIND_MS);
     if (records.length === 0 && this.#runs.unsaved === 0) return;
     try {
-      if (records.length > 0) db.transaction(() => this.#append(records, state()))();
-      db.transaction(() => this.#saveDerived(this.#chain.lastId))();
+      if (records.length > 0) db.transaction(() => this.#append(records))();
+      const through = this.#chain.lastId;
+      db.transaction(() => {
+        db.exec('UPDATE ledger SET buckets = ?, charged_id = ?', buckets(), through);
+        return this.#saveDerived(through);
+      })();
     } catch (cause) {
       // The calls were answered: losing their records must not fail the next call.
       this.#pending = [];
@@ -132,12 +137,11 @@ export class RecordWriter {
   }
 
   /** Appends to the chain, in the caller's transaction. @returns what to do when that has committed */
-  #append(records: readonly CallRecord[], { rev, buckets }: Pick<Ledger, 'rev' | 'buckets'>): () => void {
+  #append(records: readonly CallRecord[]): () => void {
     const { db, clock } = this.#parts;
     const rows: RecordRow[] = [];
     const runs = new Map<string, Pick<Run, 'id' | 'lastAt'>>();
     let { lastId, head } = this.#chain;
-    let bytes = 0;
     for (const record of records) {
       const id = ++lastId;
       const key = runKeyOf(record);
@@ -150,16 +154,7 @@ export class RecordWriter {
       db.exec(INSERT_RECORD, ...insertedValues(linked));
       rows.push(linked);
       head = hash;
-      bytes += size;
     }
-    db.exec(
-      'UPDATE ledger SET rev = ?, buckets = ?, last_id = ?, head = ?, bytes = bytes + ?',
-      rev,
-      buckets,
-      lastId,
-      head,
-      bytes,
-    );
     // The first record prunes as well: a Durable Object may never live long enough to save so many.
     if (this.#saved % PRUNE_EVERY === 0) pruneRecords(db, clock(), PRUNED_PER_SAVE);
     const pending = this.#pending;
@@ -180,6 +175,7 @@ export class RecordWriter {
 
   /** Saves the derived tables up to a record, in the caller's transaction. @returns what to do when that has committed */
   #saveDerived(through: number): () => void {
+    settleLedger(this.#parts.db);
     this.#parts.db.exec('UPDATE ledger SET derived_id = ?', through);
     const saved = [this.#runs.save(), this.#usage.save(through)];
     return () => {

@@ -78,7 +78,10 @@ const withRows = ({ rows, bytes }: Used, rowBytes: number): Used => ({
 /** The records of calls and the runs that they make up. Their ids have no gaps. */
 function usedByRecords(db: Database): Used {
   const [row] = db.exec<{ rows: number; bytes: number }>(
-    'SELECT coalesce(last_id - (SELECT min(id) FROM records) + 1, 0) AS rows, bytes FROM ledger',
+    // The ledger lacks the newest records.
+    `SELECT coalesce((SELECT max(id) FROM records) - (SELECT min(id) FROM records) + 1, 0) AS rows,
+       bytes + coalesce((SELECT sum(size) FROM records WHERE id > last_id), 0) AS bytes
+     FROM ledger`,
   );
   return row ?? { rows: 0, bytes: 0 };
 }

@@ -7,8 +7,8 @@ import { RecordWriter } from '../../../src/tenant/records/writer.ts';
 RecordWriter.prototype.add = () => {};
 RecordWriter.prototype.addRefusal = () => {};
 RecordWriter.prototype.flush = () => {};
-RecordWriter.prototype.save = function save(this: RecordWriter, _record, { rev }) {
-  this.saveRev(rev);
+RecordWriter.prototype.save = function save(this: RecordWriter, { revTo }) {
+  this.saveRev(revTo);
   return () => {};
 };
 
