@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { PROMPT_REFUSALS, REFUSAL_DELAY_MS } from '../../src/edge/http/refusal-delay.ts';
 import { counted } from '../support/counted-worker.ts';
 import { HttpTenant, jsonOf, operate } from '../support/http.ts';
 
@@ -40,8 +41,12 @@ describe('a call that is refused', () => {
     stopClock();
     const tenant = await HttpTenant.create();
     await operate('PATCH', `/tenants/${tenant.id}/limits`, { tool: '*', rate: 0.001, burst: 10 });
-    expect(await flood(tenant, read, BURST + 40)).toBe(10 + BURST);
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    const delays = () => timers.mock.calls.filter(([, ms]) => ms === REFUSAL_DELAY_MS).length;
+    expect(await flood(tenant, read, 10 + BURST + PROMPT_REFUSALS)).toBe(10 + BURST);
+    expect(delays()).toBe(0);
     const { asked, response } = await counted(tenant, { body: read });
+    expect(delays()).toBe(1);
     const { result } = await jsonOf(response);
     expect([response.status, asked, result.isError]).toEqual([200, [], true]);
     expect(result.structuredContent.error).toMatchObject({
@@ -52,6 +57,7 @@ describe('a call that is refused', () => {
     });
     const other = await HttpTenant.issue(tenant.id);
     expect((await counted(other, { body: read })).asked).toEqual(['call']);
+    expect(delays()).toBe(1);
   });
 
   test('for its scope', async () => {

@@ -19,8 +19,10 @@ import type { Catalogue } from '../../tools/catalogue.ts';
 import { asksNothing } from '../../tools/remote-tool.ts';
 import { hostnamesOf } from './host.ts';
 import { IsolateMeter } from './isolate-meter.ts';
+import { RefusalDelay } from './refusal-delay.ts';
 import type { RequestSpans } from './request-spans.ts';
 import { TenantRefusals } from './tenant-refusals.ts';
+import { later } from './timer.ts';
 
 /** What one isolate of the Worker keeps for all of its requests. */
 export interface Isolate {
@@ -42,6 +44,7 @@ export interface Isolate {
   /** A database that all tenants share, by its name. */
   readonly findDatabase: (name: string) => LocatedDatabase | undefined;
   readonly refusals: TenantRefusals;
+  readonly refusalDelay: RefusalDelay;
   /** Signs the request state that a client keeps for a tool. */
   readonly stateKey: Uint8Array;
 }
@@ -96,6 +99,10 @@ export function isolateOf(env: AppEnv['Bindings'], served: Served): Isolate {
       failed: (cause) =>
         log({ level: 'warn', event: 'telemetry.report_failed', cause: describeCause(cause, undefined, {}) }),
     }),
+    refusalDelay: new RefusalDelay(
+      forwardOnly(() => Date.now()),
+      later,
+    ),
     tools: new PublishedTools(served.catalogue.tools),
     restTools: new PublishedTools(served.catalogue.tools.filter(asksNothing)),
     serve: served.serve,

@@ -85,6 +85,8 @@ export function createTenantClient(
   const { tokenId } = principal;
   const guard = guardOf(isolate.config);
   const stub = () => env.TENANTS.getByName(principal.tenant);
+  /** Whether a refusal of this request has been delayed already. */
+  let isDelayed = false;
   const callTenant = async <T>(request: () => Promise<T>, otherwise: T): Promise<T> => {
     try {
       return await request();
@@ -102,12 +104,24 @@ export function createTenantClient(
       return otherwise;
     }
   };
+  /** Why the guard of the token does not let a request pass. A client that does not wait is answered later. */
+  const checkGuard = async (tool?: string): Promise<Refusal | undefined> => {
+    const refusal = guard.check(tokenId, tool);
+    if (refusal?.reason !== 'too_many_requests' || isDelayed) return refusal;
+    // The calls of a batch are refused one after the other.
+    isDelayed = true;
+    const { retryAfterMs } = refusal;
+    return {
+      ...refusal,
+      retryAfterMs: retryAfterMs - (await isolate.refusalDelay.pass(tokenId, retryAfterMs)),
+    };
+  };
   /** A request that its tenant does not charge: the guard of the token does. */
   const uncharged = async <T>(
     request: () => Promise<Result<T, Refusal>>,
     beforeCall = false,
   ): Promise<Result<T, Refusal>> => {
-    const refusal = guard.check(tokenId);
+    const refusal = await checkGuard();
     if (refusal !== undefined) {
       isolate.refusals.count(principal, refusal.reason);
       return fail(refusal);
@@ -118,8 +132,8 @@ export function createTenantClient(
     return result;
   };
   /** Refuses a call that the guard of its token does not let pass, and logs it as the tenant would. */
-  const refuseHere = (tool: string, traceId: string): GuardRefusal | undefined => {
-    const refusal = guard.check(tokenId, tool);
+  const refuseHere = async (tool: string, traceId: string): Promise<GuardRefusal | undefined> => {
+    const refusal = await checkGuard(tool);
     if (refusal === undefined) return undefined;
     logRefusedCall(isolate, arrival, principal, { tool, code: refusal.reason });
     return refusal.reason === 'too_many_requests'
@@ -141,7 +155,7 @@ export function createTenantClient(
     );
   };
   const call = async (request: CallRequest): Promise<CallOutcome> => {
-    const refused = refuseHere(request.tool, request.caller.trace.traceId);
+    const refused = await refuseHere(request.tool, request.caller.trace.traceId);
     if (refused !== undefined) return refused;
     const startedAt = Date.now();
     const isTraced = isolate.spans !== undefined;
@@ -157,7 +171,7 @@ export function createTenantClient(
   };
   /** @param opening the name of the tool whose call opens the stream; empty without one */
   const open = async (request: Request, opening: string): Promise<Result<OpenedStream, StreamFailure>> => {
-    const refused = refuseHere(opening, arrival.trace.traceId);
+    const refused = await refuseHere(opening, arrival.trace.traceId);
     if (refused !== undefined) return fail(refused);
     const opened = await callTenant<Result<OpenedStream, StreamFailure>>(
       async () => openedStream(await stub().fetch(request)),
