@@ -1,3 +1,4 @@
+import { jsonText } from '../json/text.ts';
 import type {
   ApprovalsAccess,
   CallAnswer,
@@ -72,8 +73,7 @@ function listOutput(id: string, answer: ListAnswer): Output {
 }
 
 /** JSON for people: every character that a terminal would not show is shown as its code. */
-const shown = (value: unknown) =>
-  (JSON.stringify(value, null, 2) ?? '').split('\n').map(printable).join('\n');
+const shown = (value: unknown) => jsonText(value).split('\n').map(printable).join('\n');
 
 function detailOutput(call: DetailAnswer): Output {
   const { dry_run: dryRun } = call;

@@ -1,3 +1,5 @@
+import { UNSEEN } from '../telemetry/unseen.ts';
+
 /** An expected failure. Its message is for the person at the terminal: what is wrong, then what to do. */
 export class CliError extends Error {
   /** `usage` for a wrong command line, otherwise the error code of the server or the kind of failure. */
@@ -42,15 +44,12 @@ export function helpOnly(argv: readonly string[], usage: string): boolean {
   return true;
 }
 
-/** Control and formatting characters, which could rewrite what a terminal shows. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-
 const codeOf = (char: string) =>
   `<U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}>`;
 
 /** Text from elsewhere, made safe to print to a terminal: what would not be seen is shown as its code. */
 export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, codeOf);
+  return text.replace(UNSEEN, codeOf);
 }
 
 /** Rows as lines of aligned columns. */

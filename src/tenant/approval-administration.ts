@@ -56,7 +56,7 @@ export class ApprovalAdministration {
 
   /** Holds for the very next call. */
   changePolicy(change: PolicyChange): Operation<PolicyView> {
-    return this.#operate(({ profile, records }) => {
+    return this.#operate(({ profile, records, heldCalls }) => {
       const { db, catalogue } = this.#tenant.host;
       const tool = 'tool' in change ? change.tool : undefined;
       const isKnown = tool === undefined || catalogue.tools.some(({ name }) => name === tool);
@@ -65,9 +65,13 @@ export class ApprovalAdministration {
         return invalid(`tool: ${tool} never needs approval, because agents redeem held calls with its help.`);
       records.flush();
       const policy = changedPolicy(profile.policy, change, catalogue.tools);
-      writeProfile(db, { ...profile, policy });
+      const view = policyView(policy, catalogue.tools);
+      db.transaction(() => {
+        writeProfile(db, { ...profile, policy });
+        heldCalls.standing.keepOf(view.needed);
+      });
       this.#tenant.forget();
-      return succeed(policyView(policy, catalogue.tools));
+      return succeed(view);
     });
   }
 

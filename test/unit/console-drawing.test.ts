@@ -116,6 +116,8 @@ test.each([
   ['x\u2028y\u2029', 'x⟨U+2028⟩y⟨U+2029⟩'],
   ['\uD83Dx', '⟨U+D83D⟩x'],
   ['\u{E0041}', '⟨U+E0041⟩'],
+  ['a\u3164b\u2800c\u034Fd\uFE01\u115F', 'a⟨U+3164⟩b⟨U+2800⟩c⟨U+034F⟩d⟨U+FE01⟩⟨U+115F⟩'],
+  ['⚠\uFE0F x\uFE0F', '⚠\uFE0F x⟨U+FE0F⟩'],
   ['line\n\ttab, ünïcode 😀 עברית', 'line\n\ttab, ünïcode 😀 עברית'],
 ])('what cannot be seen is shown as a code: %j', (text, shown) => {
   expect(withCodes(text)).toBe(shown);

@@ -194,6 +194,19 @@ describe('an approved call is redeemed', () => {
     expect(answer.result.structuredContent).toMatchObject({ status: 'done', answer: { status: 'created' } });
   });
 
+  test('by many at once, which have the same answer of one run', async () => {
+    const tenant = await holding();
+    const id = await hold(tenant);
+    await decide(tenant, id);
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, async () =>
+        jsonOf(await callPlainly(tenant.token, 'tenant_approval', { approval_id: id })),
+      ),
+    );
+    expect(answers).toEqual(Array(8).fill(answers[0]));
+    expect(answers[0]).toMatchObject({ status: 'done', answer: { status: 'created', rev: 1 } });
+  });
+
   test('while it waits', async () => {
     const tenant = await holding();
     const id = await hold(tenant);

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ALL_SCOPES, SCOPES, type Scope } from '../../src/tools/families.ts';
 import { ConsoleBrowser } from '../support/console-browser.ts';
-import { admin, HttpTenant, operate } from '../support/http.ts';
-import { newMember, type TestMember } from '../support/oauth-worker.ts';
+import { admin, HttpTenant, jsonOf, operate, send } from '../support/http.ts';
+import { newBrowser, newClient, newMember, type TestMember } from '../support/oauth-worker.ts';
 
 /** The page Approvals, inside workerd: what it shows, and who may decide on it. */
 
@@ -136,6 +136,29 @@ describe('nobody else decides', () => {
     expect(await stateOf(id)).toBe('pending');
   });
 
+  test('by a client that a member has let in with approvals:write, neither by the API nor by the console', async () => {
+    const client = await newClient();
+    const { access_token: granted } = await client.tokens(newBrowser(), member.key, {
+      scope: ALL_SCOPES.join(' '),
+    });
+    const its = new HttpTenant(member.tenant, { token_id: '', token: granted });
+    const id = await hold(its, { key: 'by grant', value: 1 });
+    const answered = await send(`/v1/approvals/${id}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${granted}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ decision: 'approve' }),
+    });
+    expect([answered.status, (await jsonOf(answered)).code]).toEqual([403, 'forbidden']);
+    const signedInWithIt = new ConsoleBrowser();
+    await signedInWithIt.signIn(granted);
+    expect((await decide(signedInWithIt, home, id, { action: 'approve' })).status).toBe(403);
+    // Nor is its token worth anything in the place of a session.
+    const forged = new ConsoleBrowser();
+    forged.keep(member.tenant, granted);
+    expect((await decide(forged, home, id, { action: 'approve' })).status).toBe(401);
+    expect(await stateOf(id)).toBe('pending');
+  });
+
   test('without approvals:write, who does not even see the page', async () => {
     const { member: other, agent: theirs } = await holding(SCOPES);
     const id = await hold(theirs);
@@ -169,6 +192,20 @@ test('the operator decides in the console as well', async () => {
     expect.stringContaining('was approved.'),
   ]);
   expect(await redeem(agent, id)).toMatchObject({ status: 'done' });
+});
+
+test('a call with very many arguments is shown in full and has no more elements than a small one', async () => {
+  const elements = async (args: object) => {
+    const page = await browser.page(`${home}/approvals/${await hold(agent, args)}`);
+    return { page, tags: page.split('<').length };
+  };
+  const many = Object.fromEntries(Array.from({ length: 9000 }, (_, n) => [`member ${n}`, n]));
+  const small = await elements({ key: 'small', value: 1 });
+  const large = await elements({ key: 'large', value: many });
+  expect(large.tags).toBe(small.tags);
+  expect(large.page).toContain('&quot;member 8999&quot;: 8999');
+  // Shown twice: as arguments, and cut in what the call would answer.
+  expect(large.page.length).toBeLessThan(4 * JSON.stringify(many).length);
 });
 
 test('hostile text of an agent is shown as text', async () => {

@@ -10,9 +10,24 @@ export function masked(value: unknown, name = ''): unknown {
   if (typeof value === 'string') return maskedText(value, name);
   if (Array.isArray(value)) return value.map((item) => masked(item, name));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([member, inner]) => [redactSecrets(member).text, masked(inner, member)]),
-  );
+  return maskedMembers(value);
+}
+
+/** Members whose names are masked alike are numbered, because one that replaces another would be hidden from who approves it. */
+function maskedMembers(value: object): object {
+  const shown = new Map<string, unknown>();
+  const alike = new Map<string, number>();
+  for (const [member, inner] of Object.entries(value)) {
+    const name = redactSecrets(member).text;
+    let unique = name;
+    while (shown.has(unique)) {
+      const number = (alike.get(name) ?? 1) + 1;
+      alike.set(name, number);
+      unique = `${name} (${number})`;
+    }
+    shown.set(unique, masked(inner, member));
+  }
+  return Object.fromEntries(shown);
 }
 
 function maskedText(text: string, name: string): string {

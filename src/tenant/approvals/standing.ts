@@ -10,6 +10,8 @@ export type StandingRow = {
   token_id: string;
   tool: string;
   run_key: string;
+  /** When the call was held for which it was given: it stands for the run that went on then. */
+  held_at: number;
   given_at: number;
   expires_at: number;
   given_by: string;
@@ -23,16 +25,22 @@ export class Standing {
     this.#db = db;
   }
 
-  /** The yes under which a call may run at once. */
+  /**
+   * The yes under which a call may run at once.
+   * @param since when the run of the call has begun: a yes that was given for an earlier run with this key does not count
+   */
   of(
     { token_id, tool, run_key }: Pick<StandingRow, 'token_id' | 'tool' | 'run_key'>,
+    since: number,
     now: number,
   ): StandingRow | undefined {
     const [row] = this.#db.exec<StandingRow>(
-      'SELECT * FROM standing_approvals WHERE token_id = ? AND tool = ? AND run_key = ? AND expires_at > ? LIMIT 1',
+      `SELECT * FROM standing_approvals
+       WHERE token_id = ? AND tool = ? AND run_key = ? AND held_at >= ? AND expires_at > ? LIMIT 1`,
       token_id,
       tool,
       run_key,
+      since,
       now,
     );
     return row;
@@ -44,18 +52,25 @@ export class Standing {
   }
 
   give(
-    { id, token_id, tool, run_key }: Pick<StandingRow, 'id' | 'token_id' | 'tool' | 'run_key'>,
+    {
+      id,
+      token_id,
+      tool,
+      run_key,
+      held_at,
+    }: Pick<StandingRow, 'id' | 'token_id' | 'tool' | 'run_key' | 'held_at'>,
     by: string,
     now: number,
   ): void {
     this.#db.exec('DELETE FROM standing_approvals WHERE expires_at <= ?', now);
     this.#db.exec(
-      `INSERT INTO standing_approvals (id, token_id, tool, run_key, given_at, expires_at, given_by)
-       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+      `INSERT INTO standing_approvals (id, token_id, tool, run_key, held_at, given_at, expires_at, given_by)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
       id,
       token_id,
       tool,
       run_key,
+      held_at,
       now,
       now + STANDING_MS,
       by,
@@ -65,6 +80,14 @@ export class Standing {
   /** @returns whether there was one */
   end(id: string): boolean {
     return this.#db.exec('DELETE FROM standing_approvals WHERE id = ? RETURNING 1 AS ended', id).length > 0;
+  }
+
+  /** Ends those of all other tools: what needs no yes has none that stands when it needs one again. */
+  keepOf(tools: readonly string[]): void {
+    this.#db.exec(
+      'DELETE FROM standing_approvals WHERE tool NOT IN (SELECT value FROM json_each(?))',
+      JSON.stringify(tools),
+    );
   }
 
   list(now: number): StandingRow[] {

@@ -54,12 +54,16 @@ export class ApprovalGate {
 
   /** The yes under which the call may run at once, or `repeat` for one whose answer is stored already; undefined: none. */
   given(request: CallRequest, tool: AnyTool, args: Record<string, unknown>, now: number) {
-    const { heldCalls, db } = this.#parts;
     const key = { token_id: request.tokenId, tool: tool.name, run_key: runKeyOfRequest(request) };
-    const standing = heldCalls.standing.of(key, now);
+    const standing = this.#standing(key, now);
     if (standing !== undefined)
       return { id: standing.id, by: standing.given_by, held: undefined } satisfies Approval;
-    return isAnswered(db, { tool: tool.name, args, now }) ? ('repeat' as const) : undefined;
+    return isAnswered(this.#parts.db, { tool: tool.name, args, now }) ? ('repeat' as const) : undefined;
+  }
+
+  #standing(call: Pick<HeldRow, 'token_id' | 'tool' | 'run_key'>, now: number) {
+    const { heldCalls, records } = this.#parts;
+    return heldCalls.standing.of(call, records.runStart(call.run_key, now), now);
   }
 
   /**
@@ -109,7 +113,7 @@ export class ApprovalGate {
     }
     if (held.state === 'approved') return { id: held.id, by: held.decided_by ?? '', held };
     if (held.state !== 'pending') return undefined;
-    const standing = this.#parts.heldCalls.standing.of(held, now);
+    const standing = this.#standing(held, now);
     if (standing !== undefined) return { id: held.id, by: standing.given_by, held };
     const judged = this.#published.get(held.tool);
     const isFree = judged !== undefined && !needsApproval(this.#parts.profile.policy, judged);

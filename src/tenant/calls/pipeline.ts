@@ -222,7 +222,11 @@ export class Pipeline {
 
   /** What a held call would do if it ran now; undefined where that cannot be tried. */
   dryRun(held: HeldRow): DryRun | undefined {
-    return dryRun(this.#parts, this.rev, held, this.#parts.clock());
+    const now = this.#parts.clock();
+    const tool = this.#parts.catalogue.find(held.tool);
+    if (tool === undefined || isRemoteTool(tool)) return undefined;
+    const admitted = this.#admit(held.token_id, undefined, tool, now);
+    return dryRun(this.#parts, { tool, rev: this.rev, held, now, admitted });
   }
 
   #run(attempt: Attempt & { tool: AnyTool }, token: Token, work: number): Ended | Waiting {
@@ -232,10 +236,13 @@ export class Pipeline {
       : this.#local.run({ ...attempt, tool }, token, work);
   }
 
-  /** Runs a held call that was approved. It is checked again as if it were made now; its price was charged when it was held. */
+  /**
+   * Runs a held call that was approved. It is checked again as if it were made now: by the limits too, or else calls that
+   * were held one by one would reach the tool all at once.
+   */
   #redeem(attempt: Attempt, approval: Approval, held: HeldRow, work: number): Ended {
     const { now, retry } = attempt;
-    const { db, heldCalls, catalogue, log, profile } = this.#parts;
+    const { db, heldCalls, catalogue, limiter, monotonic, log, profile } = this.#parts;
     const args: unknown = JSON.parse(held.args);
     const request = { ...attempt.request, tool: held.tool, args };
     const tool = catalogue.find(held.tool);
@@ -245,12 +252,16 @@ export class Pipeline {
     if (tool === undefined) return { ...ending({ kind: 'unknown_tool' }, { work }), ran };
     const problem = notHere(tool, request);
     if (problem !== undefined) return { ...failed(problem, request, tool, work), ran };
-    const once = { mayWait: false, waitedMs: retry?.waitedMs ?? 0, work };
     const argsSize = sizeOfJson(args);
+    const price = priceOf(tool, argsSize);
+    const charged = limiter.charge({ name: tool.name, cost: price }, request.tokenId, monotonic());
+    if (!charged.ok)
+      return { ...ending(notCharged(request, charged.error), { scope: charged.error.scope }), ran };
+    const once = { mayWait: false, waitedMs: retry?.waitedMs ?? 0, work: work + price };
     const ended = this.#run(
       { ...attempt, request, tool, argsSize, approval, retry: once },
       admitted.value,
-      work,
+      work + price,
     );
     if (ended.kind === 'waiting') throw new Error('a held call waits');
     const { outcome } = ended;

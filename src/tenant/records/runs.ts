@@ -104,6 +104,13 @@ export class Runs {
     return run;
   }
 
+  /** When the run has begun that a call with this key belongs to; 0 where only one run can have the key. */
+  startAt(key: string, now: number): number {
+    if (!endsWhenIdle(key)) return 0;
+    const run = this.newest(key);
+    return run !== undefined && continues(key, run.lastAt, now) ? run.firstAt : now;
+  }
+
   /** Counts a record that was saved. */
   add(row: RecordRow): void {
     const { trace_id: traceId, parent_span_id: parentSpanId, token_id: tokenId } = row;

@@ -71,6 +71,11 @@ export class RecordWriter {
     return this.#chain.lastId;
   }
 
+  /** When the run has begun that a call with this key belongs to; `now` for one that begins with it. */
+  runStart(key: string, now: number): number {
+    return this.#runs.startAt(key, now);
+  }
+
   /** Writes a record behind. */
   add(record: CallRecord): void {
     this.#pending.push(record);

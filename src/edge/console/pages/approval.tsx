@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { jsonText } from '../../../json/text.ts';
 import {
   type Decider,
   type DryRun,
@@ -131,7 +132,7 @@ function Facts({ call, visit: { viewer, now } }: { call: HeldCallDetail; visit: 
 
 const Json = ({ value }: { value: unknown }) => (
   <pre class="value" tabindex={0}>
-    <code>{JSON.stringify(value, null, 2)}</code>
+    <code>{jsonText(value)}</code>
   </pre>
 );
 
