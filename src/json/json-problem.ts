@@ -10,10 +10,13 @@ export type JsonProblem =
   | { problem: 'ill_formed_text'; path: string }
   | { problem: 'inexact_number'; path: string };
 
+/** An object or list, and where it is: paths are put together only when something is wrong. */
 interface Frame {
   readonly value: object;
   readonly depth: number;
-  readonly path: string;
+  readonly parent: Frame | undefined;
+  /** Its name in the parent, or its index. */
+  readonly name: string | number;
 }
 
 const TOO_WIDE: JsonProblem = { problem: 'too_wide', limit: MAX_JSON_NODES };
@@ -27,25 +30,30 @@ const TOO_WIDE: JsonProblem = { problem: 'too_wide', limit: MAX_JSON_NODES };
 export function findJsonProblem(root: unknown): JsonProblem | undefined {
   const stack: Frame[] = [];
   let nodes = 0;
-  const visit = (value: unknown, depth: number, path: string): JsonProblem | undefined => {
+  const visit = (value: unknown, name: string | number, parent?: Frame): JsonProblem | undefined => {
     if (++nodes > MAX_JSON_NODES) return TOO_WIDE;
     if (typeof value === 'string')
-      return value.isWellFormed() ? undefined : { problem: 'ill_formed_text', path };
-    if (Number.isNaN(value)) return { problem: 'inexact_number', path };
+      return value.isWellFormed() ? undefined : { problem: 'ill_formed_text', path: pathOf(name, parent) };
+    if (Number.isNaN(value)) return { problem: 'inexact_number', path: pathOf(name, parent) };
     if (typeof value !== 'object' || value === null) return undefined;
+    const depth = parent === undefined ? 1 : parent.depth + 1;
     if (depth > MAX_JSON_DEPTH) return { problem: 'too_deep', limit: MAX_JSON_DEPTH };
-    stack.push({ value, depth, path });
+    stack.push({ value, depth, parent, name });
     return undefined;
   };
-  let problem = visit(root, 1, '');
+  let problem = visit(root, '');
   for (let frame = stack.pop(); frame !== undefined && problem === undefined; frame = stack.pop()) {
-    const isList = Array.isArray(frame.value);
-    // Check the length before listing the members: listing a million would take seconds and most of the memory.
-    if (Array.isArray(frame.value) && nodes + frame.value.length > MAX_JSON_NODES) return TOO_WIDE;
-    for (const name of Object.keys(frame.value)) {
-      const path = childPath(frame.path, isList ? `[${name}]` : name, isList);
-      if (!isList && !name.isWellFormed()) problem = { problem: 'ill_formed_text', path: frame.path };
-      else problem = visit(Reflect.get(frame.value, name), frame.depth + 1, path);
+    const { value } = frame;
+    if (Array.isArray(value)) {
+      // Check the length before the items: a million would take seconds.
+      if (nodes + value.length > MAX_JSON_NODES) return TOO_WIDE;
+      for (let i = 0; i < value.length && problem === undefined; i++) problem = visit(value[i], i, frame);
+      continue;
+    }
+    for (const name of Object.keys(value)) {
+      if (!name.isWellFormed())
+        problem = { problem: 'ill_formed_text', path: pathOf(frame.name, frame.parent) };
+      else problem = visit(Reflect.get(value, name), name, frame);
       if (problem !== undefined) break;
     }
   }
@@ -54,7 +62,10 @@ export function findJsonProblem(root: unknown): JsonProblem | undefined {
 
 const MAX_PATH_CHARS = 120;
 
-function childPath(parent: string, name: string, isIndex: boolean): string {
-  if (parent.length > MAX_PATH_CHARS) return parent;
-  return parent === '' || isIndex ? parent + name : `${parent}.${name}`;
+function pathOf(name: string | number, parent: Frame | undefined): string {
+  if (parent === undefined) return String(name);
+  const before = pathOf(parent.name, parent.parent);
+  if (before.length > MAX_PATH_CHARS) return before;
+  if (typeof name === 'number') return `${before}[${name}]`;
+  return before === '' ? name : `${before}.${name}`;
 }

@@ -3,6 +3,8 @@ import { jsonBytes } from '../json/raw-json.ts';
 
 /** What one answer to a model takes at most, unless its caller asks for more: bytes of its JSON text in UTF-8. */
 export const ANSWER_BYTES = 65_536;
+/** The same for a program, which uses plain HTTP. */
+export const PROGRAM_ANSWER_BYTES = 8 * 1024 * 1024;
 /** Of it, what is set aside for the fields beside the entries: a cursor, suggestions, totals. */
 const REST_BYTES = 6_144;
 
@@ -22,14 +24,12 @@ export class AnswerBudget {
 
   /** The entries up to the first that does not fit, and at least one. */
   first<T>(entries: readonly T[]): readonly T[] {
-    if (this.#left === Number.POSITIVE_INFINITY) return entries;
     const end = entries.findIndex((entry, i) => !this.#take(sizeOf(entry), i === 0));
     return end < 0 ? entries : entries.slice(0, end);
   }
 
   /** Every entry: whole while there is room, else in its short form, for which room is kept. The first is whole. */
   wholeOrShort<T>(entries: readonly { readonly whole: T; readonly short: T }[]): T[] {
-    if (this.#left === Number.POSITIVE_INFINITY) return entries.map(({ whole }) => whole);
     const sized = entries.map(({ whole, short }) => {
       const bytes = sizeOf(short);
       this.#left -= bytes;

@@ -41,43 +41,64 @@ export function faultsError(
       expected: 'object',
       received: typeOf(args),
     });
-  const problems = firstOfEach(issues.flatMap((issue) => problemsOf(issue, inputSchemaOf(schema), args)));
-  const named = problems.slice(0, MAX_FAULTS);
+  const found = firstOfEach(issues.flatMap(findingsIn));
+  // A call can have thousands of faults, and each takes a while to describe.
+  const named = found.slice(0, MAX_FAULTS).map((one) => problemOf(one, inputSchemaOf(schema), args));
   const missing = named.flatMap((one) => (one.kind === 'missing' ? [one.field] : []));
   const unknown = named.flatMap((one) => (one.kind === 'unknown' ? [one.unknown] : []));
   const faults = named.flatMap((one) => (one.kind === 'value' ? [one.fault] : []));
   const [first] = faults;
-  return invalidInput(first?.field ?? missing[0] ?? unknown[0]?.name ?? 'arguments', sentence(problems), {
-    ...first,
-    ...(missing.length > 0 && { missing }),
-    ...(unknown.length > 0 && { unknown }),
-    ...(faults.length > 1 && { faults }),
-  });
+  return invalidInput(
+    first?.field ?? missing[0] ?? unknown[0]?.name ?? 'arguments',
+    sentence(named, found.length),
+    {
+      ...first,
+      ...(missing.length > 0 && { missing }),
+      ...(unknown.length > 0 && { unknown }),
+      ...(faults.length > 1 && { faults }),
+    },
+  );
 }
 
-/** One problem for each argument: a value of the wrong form breaks several rules at once. */
-function firstOfEach(problems: readonly Problem[]): Problem[] {
-  const byName = new Map<string | undefined, Problem>();
-  for (const problem of problems) {
-    const name = nameOf(problem);
-    if (!byName.has(name)) byName.set(name, problem);
+/** Where something is wrong: an argument of the call, or one that is not known at that place. */
+interface Finding {
+  readonly path: readonly PropertyKey[];
+  readonly issue: z.core.$ZodIssue;
+  /** The name of an unknown argument. */
+  readonly unknown?: string;
+}
+
+function findingsIn(issue: z.core.$ZodIssue): Finding[] {
+  const { path } = issue;
+  if (issue.code !== 'unrecognized_keys') return [{ path, issue }];
+  return issue.keys.map((unknown) => ({ path, issue, unknown }));
+}
+
+/** One finding for each argument: a value of the wrong form breaks several rules at once. */
+function firstOfEach(findings: readonly Finding[]): Finding[] {
+  const byName = new Map<string, Finding>();
+  for (const finding of findings) {
+    const { path, unknown } = finding;
+    const name = pathText(unknown === undefined ? path : [...path, shownName(unknown)]);
+    if (!byName.has(name)) byName.set(name, finding);
   }
   return [...byName.values()];
 }
 
-function nameOf(problem: Problem): string | undefined {
-  if (problem.kind === 'unknown') return problem.unknown.name;
-  return problem.kind === 'missing' ? problem.field : problem.fault.field;
-}
+const shownName = (name: string) => clip(name, MAX_NAME_SHOWN).toWellFormed();
 
-/** All problems in a sentence, and in a second one, once, the arguments that there are. */
-function sentence(problems: readonly Problem[]): string {
+/**
+ * All problems in a sentence, and in a second one, once, the arguments that there are.
+ * @param problems those that are described
+ * @param count how many there are
+ */
+function sentence(problems: readonly Problem[], count: number): string {
   const [only, ...others] = problems;
   const known = problems.flatMap((one) => (one.kind === 'unknown' ? (one.known ?? []) : []))[0];
   const list = known === undefined ? '' : ` The arguments here are: ${known}.`;
   if (only !== undefined && others.length === 0) return `${capitalised(only)}${list}`;
-  const texts = problems.slice(0, MAX_FAULTS).map(({ text }) => text.replace(/[.?]$/, ''));
-  const more = problems.length - texts.length;
+  const texts = problems.map(({ text }) => text.replace(/[.?]$/, ''));
+  const more = count - texts.length;
   return `${[...texts, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')}.${list}`;
 }
 
@@ -93,21 +114,20 @@ function inputSchemaOf(schema: z.ZodObject): Schema {
   return known;
 }
 
-function problemsOf(issue: z.core.$ZodIssue, schema: Schema, args: object): Problem[] {
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((name) => unknownProblem(name, issue.path, schema, args));
+function problemOf({ issue, unknown }: Finding, schema: Schema, args: object): Problem {
+  if (unknown !== undefined) return unknownProblem(unknown, issue.path, schema, args);
   const value = valueAt(args, issue.path);
   const field = pathText(issue.path);
-  if (value === undefined) return [{ kind: 'missing', field, text: `${field} is required.` }];
+  if (value === undefined) return { kind: 'missing', field, text: `${field} is required.` };
   const node = schemaAt(schema, issue.path);
   const fault: Fault = { field, ...boundsOf(node), ...statedBy(issue), received: typeOf(value) };
   // What a schema of ours says of itself begins with "must".
   const own = issue.message.startsWith('must ') ? clip(issue.message, 200) : `must be ${phraseOf(node)}`;
-  return [{ kind: 'value', fault, text: `${field} ${own}.` }];
+  return { kind: 'value', fault, text: `${field} ${own}.` };
 }
 
 function unknownProblem(name: string, path: readonly PropertyKey[], schema: Schema, args: object): Problem {
-  const shown = clip(name, MAX_NAME_SHOWN).toWellFormed();
+  const shown = shownName(name);
   const known = Object.keys(Object(schemaAt(schema, path).properties));
   const given = Object.keys(Object(valueAt(args, path)));
   const meant = suggestArgument(

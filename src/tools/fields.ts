@@ -21,11 +21,17 @@ function fits(value: string, min: number, max: number): boolean {
 
 const CONTROL = /\p{Cc}/u;
 
+/**
+ * A character can be written as up to four, of two units each. What is longer does not fit, and is not normalised: for a
+ * text of many marks that takes time by the square of its length.
+ */
+const COMPOSED_FROM = 8;
+
 /** A name of 1 to `max` characters: normalised to Unicode NFC, without control characters. */
 function name(max: number) {
   return z
     .string()
-    .overwrite((value) => value.normalize('NFC'))
+    .overwrite((value) => (value.length > max * COMPOSED_FROM ? value : value.normalize('NFC')))
     .refine((value) => fits(value, 1, max), { error: `must be 1 to ${max} characters` })
     .refine((value) => !CONTROL.test(value), { error: 'must not contain control characters' })
     .meta({ minLength: 1, maxLength: max });

@@ -115,7 +115,7 @@ export interface ToolContext {
   allowance(): Allowance;
   /**
    * What an answer may take unless its caller asks for more, in bytes of JSON text, for a tool whose answer can hold many or
-   * large values: see `AnswerBudget`. Infinite for programs that use plain HTTP.
+   * large values: see `AnswerBudget`. Far more for programs, which use plain HTTP.
    */
   readonly answerBytes: number;
   /**
@@ -123,6 +123,11 @@ export interface ToolContext {
    * @throws ToolError `too_large`
    */
   requireWritable(chars: number): void;
+  /**
+   * For a tool that knows the size of what it is about to read: fails as reading that many more bytes would.
+   * @throws ToolError `too_large`
+   */
+  requireReadable(bytes: number): void;
   /**
    * True if the tool may return `NotYet`. False if the caller's `wait_s` has elapsed or was not given: the tool must
    * then answer with the data that it has.

@@ -1,6 +1,8 @@
 /** `blackboard://{run_id}/{key}`: how MCP names a cell of the blackboard as a resource. */
 
 export const CELL_URI_TEMPLATE = 'blackboard://{run_id}/{key}';
+/** Above the longest URI of a cell: each of 384 characters is written as up to four, of which one takes 12 in a URI. */
+const MAX_URI_CHARS = 20_000;
 const CELL_URI = /^blackboard:\/\/([^/?#]+)\/([^?#]+)$/i;
 
 export interface CellName {
@@ -18,6 +20,7 @@ export function cellUri({ run_id, key }: CellName): string {
  * what expanding the template makes of it (RFC 6570, section 3.2.2).
  */
 export function parseCellUri(uri: string): CellName | undefined {
+  if (uri.length > MAX_URI_CHARS) return undefined;
   const [, run, key] = CELL_URI.exec(uri) ?? [];
   if (run === undefined || key === undefined) return undefined;
   try {

@@ -35,6 +35,7 @@ function openMemory(): ToolContext {
     mayWait: false,
     answerBytes: ANSWER_BYTES,
     requireWritable: () => undefined,
+    requireReadable: () => undefined,
     waited: false,
     allowance: notNeeded,
     touch: notNeeded,

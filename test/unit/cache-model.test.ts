@@ -113,6 +113,7 @@ function both() {
       headRev: () => state.rev,
       answerBytes: ANSWER_BYTES,
       requireWritable: () => undefined,
+      requireReadable: () => undefined,
       touch: (topic) => void touched.add(topic),
       allowance: notStubbed,
       seal: notStubbed,

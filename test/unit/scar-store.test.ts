@@ -37,6 +37,7 @@ function open(): { db: Database; context: ToolContext } {
     mayWait: false,
     answerBytes: ANSWER_BYTES,
     requireWritable: () => undefined,
+    requireReadable: () => undefined,
     waited: false,
     allowance: notStubbed,
     touch: notStubbed,

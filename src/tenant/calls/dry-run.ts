@@ -79,6 +79,7 @@ function run(
     token,
     now,
     requireWritable: (chars) => meter.requireWritable(chars),
+    requireReadable: (bytes) => meter.requireReadable(bytes),
     mayWait: false,
     waited: false,
     transport: 'mcp',

@@ -145,6 +145,7 @@ export class LocalRuns {
       token,
       now,
       requireWritable: (chars) => meter.requireWritable(chars),
+      requireReadable: (bytes) => meter.requireReadable(bytes),
       mayWait,
       // A held call has waited for a person, and not for what the tool returns `NotYet` for.
       waited: retry !== undefined && approval?.held === undefined,

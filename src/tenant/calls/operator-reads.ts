@@ -102,6 +102,7 @@ export class OperatorReads {
       token: operatorToken(now),
       now,
       requireWritable: (chars) => meter.requireWritable(chars),
+      requireReadable: (bytes) => meter.requireReadable(bytes),
       mayWait: false,
       waited: false,
       transport: 'console',

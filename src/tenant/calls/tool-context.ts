@@ -1,4 +1,4 @@
-import { ANSWER_BYTES } from '../../tools/answer-budget.ts';
+import { ANSWER_BYTES, PROGRAM_ANSWER_BYTES } from '../../tools/answer-budget.ts';
 import type { Allowance, Sql, ToolContext } from '../../tools/tool.ts';
 import type { TransportName } from '../contract/call.ts';
 import { sealing } from '../storage/seal.ts';
@@ -11,7 +11,8 @@ export interface RunState {
   readonly touched: Set<string>;
 }
 
-export interface Run extends Pick<ToolContext, 'mayWait' | 'waited' | 'now' | 'requireWritable'> {
+export interface Run
+  extends Pick<ToolContext, 'mayWait' | 'waited' | 'now' | 'requireWritable' | 'requireReadable'> {
   readonly state: RunState;
   readonly sql: Sql;
   readonly token: Token;
@@ -27,7 +28,7 @@ export function toolContext(
   return {
     ...run,
     // Programs take large answers by plain HTTP; by MCP a model has to read them.
-    answerBytes: transport === 'v1' ? Number.POSITIVE_INFINITY : ANSWER_BYTES,
+    answerBytes: transport === 'v1' ? PROGRAM_ANSWER_BYTES : ANSWER_BYTES,
     author: { principal: token.id },
     nextRev: () => ++state.rev,
     headRev: () => state.rev,

@@ -61,6 +61,11 @@ export class WorkMeter {
     if (this.#written + chars > this.#maxWritten) throw tooMuch('write', this.#maxWritten);
   }
 
+  /** @throws ToolError `too_large` if reading so many more bytes would end the call */
+  requireReadable(bytes: number): void {
+    if (this.#read + bytes > MAX_READ) throw tooMuch('read', MAX_READ);
+  }
+
   /** The same database, measured. */
   measured(sql: Sql): Sql {
     return {
@@ -69,7 +74,7 @@ export class WorkMeter {
         this.requireWritable(0);
         const rows = sql.exec<Row>(query, ...bindings);
         for (const row of rows) this.#read += sizeOfRow(row);
-        if (this.#read > MAX_READ) throw tooMuch('read', MAX_READ);
+        this.requireReadable(0);
         return rows;
       },
     };

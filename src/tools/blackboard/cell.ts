@@ -78,6 +78,20 @@ export function loadCells(
 }
 
 /**
+ * The bytes of values that `loadCells` would load, at most: a text has no more characters than bytes. They stand before the
+ * values in their rows, so that no value is read for it.
+ */
+export function bytesToLoad(sql: Sql, runId: string, keys: readonly string[], maxChars: number): number {
+  const [row] = sql.exec<{ bytes: number }>(
+    `SELECT total(min(bytes, ?)) AS bytes FROM board_cells WHERE run_id = ? AND key IN (${keys.map(() => '?').join()})`,
+    maxChars,
+    runId,
+    ...keys,
+  );
+  return row?.bytes ?? 0;
+}
+
+/**
  * The whole value of a cell.
  * @param loadedChars how many characters of it were loaded
  */

@@ -1,7 +1,7 @@
 /** Computes what one entry of a write does to its cell, before anything is written. */
 import { parseJsonText } from '../../json/json-text.ts';
 import { utf8Bytes } from '../../json/utf8.ts';
-import { invalidInput, type ToolError } from '../errors.ts';
+import { invalidInput, ToolError } from '../errors.ts';
 import { numberOf } from '../forgive.ts';
 import { type Cell, unlessExpired } from './cell.ts';
 import { mergePatch } from './merge-patch.ts';
@@ -99,7 +99,7 @@ function nextValue(
     case 'append':
       return { ...appended(write, before ?? EMPTY_LIST), isSame: false };
     case 'increment': {
-      const sum = incremented(before === undefined ? 0 : JSON.parse(before.json), value, field);
+      const sum = incremented(before?.json ?? '0', value, field);
       const next = encodeValue(sum, field);
       return { ...next, isSame: next.json === before?.json };
     }
@@ -110,17 +110,26 @@ function nextValue(
 function merged({ value: given, field }: CellWrite, before: EncodedValue | undefined): NextValue {
   const patch = patchOf(given, field);
   requireExact(patch, JSON.stringify(patch), field);
-  const target = before === undefined ? '{}' : targetOf(before.json);
+  const target = before === undefined ? '{}' : targetOf(before.json, field);
   const json = mergePatch(target, patch);
   if (before !== undefined && json === target) return { ...before, isSame: true };
   return { ...requireFit({ json, bytes: utf8Bytes(json) }, field), isSame: false };
 }
 
+/** The longest JSON text of a text that is parsed to see what it holds: that of a large object takes a tenth of a second. */
+const MAX_PARSED_TEXT = 32_768;
+
 /** A cell that was written by such a client holds its object as text, which a patch must not replace. */
-function targetOf(json: string): string {
+function targetOf(json: string, field: string): string {
   if (!json.startsWith('"')) return json;
+  if (json.length > MAX_PARSED_TEXT) throw tooLongToMerge(field);
   const inner = parseJsonText(JSON.parse(json));
   return inner === undefined ? json : JSON.stringify(inner);
+}
+
+function tooLongToMerge(field: string): ToolError {
+  const message = `The cell holds text of more than ${MAX_PARSED_TEXT} characters, into which ${field} is not merged. Set the object itself with mode set.`;
+  return new ToolError('too_large', message, { field, limit: MAX_PARSED_TEXT, max: MAX_PARSED_TEXT });
 }
 
 /** Clients that do not know the type of `value` send an object as text. Anything but an object would replace the cell. */
@@ -142,14 +151,16 @@ function appended({ value, field }: CellWrite, list: EncodedValue): EncodedValue
 
 const EMPTY_LIST: EncodedValue = { json: '[]', bytes: 2 };
 
-function incremented(number: unknown, given: unknown, field: string): number {
+/** @param json the JSON text of the cell's value */
+function incremented(json: string, given: unknown, field: string): number {
   const by = typeof given === 'string' ? numberOf(given) : given;
   if (typeof by !== 'number' || !Number.isFinite(by))
     throw invalidInput(field, `${field} must be a finite number in mode increment.`, {
       expected: 'number',
       received: jsonType(by),
     });
-  if (typeof number !== 'number') throw wrongMode(field, 'increment', 'a number', JSON.stringify(number));
+  const number: unknown = json.length > MAX_NUMBER_CHARS ? undefined : JSON.parse(json);
+  if (typeof number !== 'number') throw wrongMode(field, 'increment', 'a number', json);
   const sum = number + by;
   if (isSafeNumber(sum)) return sum;
   throw invalidInput(
@@ -161,24 +172,41 @@ function incremented(number: unknown, given: unknown, field: string): number {
 
 /** The cell does not hold what the mode changes. Mode `set` fits every cell. */
 function wrongMode(field: string, mode: Mode, needed: string, json: string): ToolError {
-  const held: unknown = JSON.parse(json);
-  const hint = heldAsText(held, mode) ? asTextHint(needed) : undefined;
+  const hint = json.length <= MAX_PARSED_TEXT && heldAsText(json, mode) ? asTextHint(needed) : undefined;
   return invalidInput(
     field.replace(/value$/, 'mode'),
     `Mode ${mode} needs ${needed}, but the cell holds ${hint === undefined ? 'something else' : `${needed} as text`}. ` +
       (hint ?? 'Use mode set to replace the value.'),
-    { allowed: ['set'], received: mode, current: jsonType(held), ...(hint !== undefined && { hint }) },
+    { allowed: ['set'], received: mode, current: typeOfJson(json), ...(hint !== undefined && { hint }) },
   );
 }
 
 /** Whether a text holds, as JSON, what the mode would change. */
-function heldAsText(held: unknown, mode: Mode): boolean {
+function heldAsText(json: string, mode: Mode): boolean {
+  const held: unknown = JSON.parse(json);
   if (typeof held !== 'string') return false;
   return mode === 'append' ? Array.isArray(parseJsonText(held)) : typeof numberOf(held.trim()) === 'number';
 }
 
 const asTextHint = (needed: string) =>
   `Set ${needed} itself with mode set, not its text, then repeat the call.`;
+
+/** No number takes more in JSON text. */
+const MAX_NUMBER_CHARS = 32;
+
+/** The type of a JSON text that `JSON.stringify` has made. Only its first character is looked at. */
+function typeOfJson(json: string): string {
+  switch (json[0]) {
+    case '"':
+      return 'string';
+    case '[':
+      return 'array';
+    case '{':
+      return 'object';
+    default:
+      return jsonType(JSON.parse(json));
+  }
+}
 
 /** The type of a value in the words of JSON Schema. */
 function jsonType(value: unknown): string {

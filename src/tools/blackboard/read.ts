@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { isJsonText } from '../../json/json-text.ts';
 import { jsonBytes } from '../../json/raw-json.ts';
 import { utf8Bytes } from '../../json/utf8.ts';
 import { AnswerBudget } from '../answer-budget.ts';
@@ -8,7 +7,7 @@ import { count, howToGetTheRest, keyPath, leftOut, runId } from '../fields.ts';
 import { showValue } from '../shown-value.ts';
 import { ageSeconds, secondsLeft } from '../time.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { type Cell, cellKey, isExpired, loadCells, unlessExpired } from './cell.ts';
+import { bytesToLoad, type Cell, cellKey, isExpired, loadCells, unlessExpired } from './cell.ts';
 import { CLAIM_STATES, describeClaim } from './claim-state.ts';
 import { agent, claimFields, revision } from './fields.ts';
 import { listVersions, type Version, versionValue } from './history.ts';
@@ -19,6 +18,8 @@ import { DEFAULT_READ_BYTES, MAX_VALUE_BYTES } from './value.ts';
 
 const MAX_KEYS_READ = 20;
 const MAX_POINTER_CHARS = 1_024;
+/** Values of more bytes are not loaded before their sizes are known. */
+const SURELY_READABLE = 2 * MAX_VALUE_BYTES;
 
 const input = z.strictObject({
   run_id: runId(),
@@ -120,6 +121,8 @@ export const blackboardRead = defineTool({
   run(args, context) {
     const request = prepare(args);
     const keys = requestedKeys(args);
+    if (keys.length * request.maxChars > SURELY_READABLE)
+      context.requireReadable(bytesToLoad(context.sql, args.run_id, keys, request.maxChars));
     const cells = loadCells(context.sql, args.run_id, keys, request.maxChars);
     const entries = keys.map((key): Entry => {
       const cell = cells.get(key);
@@ -236,14 +239,21 @@ function describeSnapshot(
     return { key, found: true, ...showValue(snapshot.value, snapshot.bytes, args.max_bytes), ...about };
   const { text, isFound } = followPointer(snapshot.value, pointer);
   if (!isFound) {
-    const hint = text.startsWith('"') && isJsonText(JSON.parse(text)) ? TEXT_HINT : undefined;
+    const hint = LIKE_JSON_TEXT.test(endsOf(text)) ? TEXT_HINT : undefined;
     return { key, found: false, reason: 'path_not_found', hint, ...about };
   }
   return { key, found: true, ...showValue(text, utf8Bytes(text), args.max_bytes), ...about };
 }
 
 const TEXT_HINT =
-  'path leads into text that holds JSON, which has no parts. Read it with a shorter path or without one.';
+  'path leads into text that looks like JSON, which has no parts. Read it with a shorter path or without one.';
+const END_CHARS = 16;
+/** The JSON text of a text that holds an object or a list. It is not parsed, because it can have a million characters. */
+const LIKE_JSON_TEXT = /^"(?:[ ]|\\[nrt]){0,7}(?:\{.*\}|\[.*\])(?:[ ]|\\[nrt]){0,7}"$/;
+
+/** The beginning and the end of a text. */
+const endsOf = (text: string) =>
+  text.length <= 2 * END_CHARS ? text : text.slice(0, END_CHARS) + text.slice(-END_CHARS);
 
 /** The stored versions. The current one is listed even if it is older than versions are kept. */
 function describeVersions(
