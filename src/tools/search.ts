@@ -7,10 +7,26 @@ export const UNSPACED_SCRIPTS = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{S
 /** Search indexes, in which deleted entries take room until the segments that hold them are merged. */
 const SEARCH_INDEXES = ['board_words', 'board_grams', 'scar_words', 'scar_trigrams', 'cache_text'] as const;
 
+export type SearchIndex = (typeof SEARCH_INDEXES)[number];
+
 /** Merges segments of the search indexes, which removes deleted entries. Each index writes at most about `pages` pages. */
 export function mergeIndexes(sql: Sql, pages: number): void {
   for (const index of SEARCH_INDEXES)
     sql.exec(`INSERT INTO ${index} (${index}, rank) VALUES ('merge', ?)`, -pages);
+}
+
+/**
+ * The row ids that match an FTS5 expression, the newest first.
+ * They are read as one row: with a row for each, most of the time would go into making objects of them.
+ */
+export function newestRowIds(sql: Sql, index: SearchIndex, expression: string, limit: number): number[] {
+  const [found] = sql.exec<{ ids: string }>(
+    `SELECT json_group_array(id) AS ids FROM
+       (SELECT rowid AS id FROM ${index} WHERE ${index} MATCH ? ORDER BY rowid DESC LIMIT ?)`,
+    expression,
+    limit,
+  );
+  return JSON.parse(found?.ids ?? '[]');
 }
 
 export const MAX_QUERY_TERMS = 32;

@@ -11,7 +11,7 @@ export interface Rows {
 
 const BATCH = 20;
 const SMALL_BOARDS = 1_000;
-const WORDS = 'report parse deploy index review draft fetch merge schema ticket'.split(' ');
+export const WORDS = 'report parse deploy index review draft fetch merge schema ticket'.split(' ');
 
 const word = (n: number) => WORDS[n % WORDS.length] ?? '';
 /** A word of its own for each number, without digits, which fingerprints leave out. */

@@ -1,5 +1,5 @@
 /** The calls that `bench:growth` measures. */
-import type { Call } from './growth-fill.ts';
+import { type Call, WORDS } from './growth-fill.ts';
 
 export interface Operation {
   readonly name: string;
@@ -170,6 +170,10 @@ const scar: Operation[] = [
   {
     name: 'scar check',
     request: () => ['scar_check', { action: 'merge the parse while ticket ran', tool: 'tool-7' }],
+  },
+  {
+    name: 'scar check, other tool',
+    request: (n) => ['scar_check', { action: `${WORDS.join(' ')} while lion${n} failed`, tool: 'other' }],
   },
   { name: 'scar list', request: () => ['scar_list', {}] },
   { name: 'scar list, frequent', request: () => ['scar_list', { sort: 'frequent' }] },

@@ -17,6 +17,7 @@ import {
   splitBody,
 } from '../../src/tools/cache/entries.ts';
 import {
+  countServable,
   MANY_PENDING,
   RECLAIMED_PER_INVALIDATION,
   RECLAIMED_WHEN_MANY,
@@ -227,6 +228,16 @@ describe('reclaim', () => {
     }
     expect(Math.max(...pending)).toBeLessThan(entries / RECLAIMED_PER_INVALIDATION + 1);
     expect(pending.at(-1)).toBe(0);
+  });
+
+  test('counts at most 100 of the entries that it covers', () => {
+    const sql = emptyCache();
+    for (let n = 1; n <= 120; n++)
+      insertEntry(sql, n, entry(n, 10, { tags: n > 60 ? ['t', 'new'] : ['t'] }), START);
+    const count = (value: string) =>
+      countServable(sql, { kind: 'tag', value, namespace: undefined }, 121, START);
+    expect(count('t')).toEqual({ servable: 100, isEstimate: true });
+    expect(count('new')).toEqual({ servable: 60, isEstimate: false });
   });
 
   test('deletes more at once while many invalidations are pending', () => {

@@ -40,7 +40,7 @@ const SMALL_TABLES: Readonly<Record<string, string>> = {
   standing_approvals: 'a tenant has at most 100 approvals that stand',
   cache_leases: 'a tenant has at most 1,000 leases',
   cache_lost_tags: 'at most 500 invalidated tags are stored',
-  cache_invalidations: 'about 500 invalidations can be pending',
+  cache_invalidations: 'about 1,500 invalidations can be pending',
 };
 
 /** Steps of plans that read, sort or index only what is bounded. */

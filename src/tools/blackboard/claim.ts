@@ -21,7 +21,7 @@ import { describeHolder, type Holder, holderOf } from './claim-state.ts';
 import { findHeldCell, renewClaim, startClaim } from './claims.ts';
 import { claimId, DEFAULT_RUN, prefix, queueTopic, revision } from './fields.ts';
 import { describeLost, heldByOther, lostReason } from './lost-claim.ts';
-import { oldestFree } from './next-free.ts';
+import { FreeCells } from './next-free.ts';
 import { showTags } from './show-cell.ts';
 import { sweepAfter } from './sweep.ts';
 import { DEFAULT_READ_BYTES } from './value.ts';
@@ -195,8 +195,9 @@ function claimNext(args: Args, context: ToolContext): Answer | NotYet {
   const wanted = args.count ?? 1;
   const maxBytes = Math.min(DEFAULT_READ_BYTES, Math.floor((VALUES_SHARE * context.answerBytes) / wanted));
   const items: { whole: Claimed; short: Claimed }[] = [];
+  const free = new FreeCells(context, selection);
   while (items.length < wanted) {
-    const id = oldestFree(context, selection);
+    const id = free.oldest();
     const [cell] = id === undefined ? [] : selectCells(sql, 'id = ?', [id], maxBytes);
     if (cell === undefined) break;
     const whole = claimCell(args, cell, maxBytes, context);

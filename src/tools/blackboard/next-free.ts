@@ -28,21 +28,39 @@ type Found = { id: number; rev: number };
 /** `unknown`: none of the examined cells matches, and there are more. */
 type Search = Found | 'none' | 'unknown';
 
-/** The id of the oldest free cell of a selection. Its `state` is ignored. */
-export function oldestFree(context: ToolContext, selection: Selection): number | undefined {
-  for (;;) {
-    const isComplete = endClaimsOf(context, selection.runId);
-    const found = oldestMatch(context.sql, selection);
-    if (found !== undefined || isComplete) return found?.id;
-  }
-}
+/** The free cells of a selection, the oldest first. Its `state` is ignored. */
+export class FreeCells {
+  readonly #context: ToolContext;
+  readonly #selection: Selection;
+  /** The folders to search. Once all ended claims are cleared, no other folder gets a free cell during this call. */
+  #folders: readonly string[] | 'too many' | undefined;
+  #hasEndedClaims = false;
 
-function oldestMatch(sql: Sql, selection: Selection): Found | undefined {
-  for (const search of [inSmallTag, inFolders]) {
-    const found = search(sql, selection);
-    if (found !== 'unknown') return found === 'none' ? undefined : found;
+  constructor(context: ToolContext, selection: Selection) {
+    this.#context = context;
+    this.#selection = selection;
   }
-  return inKeyOrder(sql, selection);
+
+  /** The id of the oldest one. It is returned again unless the caller has claimed it. */
+  oldest(): number | undefined {
+    for (;;) {
+      if (!this.#hasEndedClaims) {
+        this.#hasEndedClaims = endClaimsOf(this.#context, this.#selection.runId);
+        this.#folders = undefined;
+      }
+      const found = this.#oldestMatch(this.#context.sql);
+      if (found !== undefined || this.#hasEndedClaims) return found?.id;
+    }
+  }
+
+  #oldestMatch(sql: Sql): Found | undefined {
+    const inTag = inSmallTag(sql, this.#selection);
+    if (inTag !== 'unknown') return inTag === 'none' ? undefined : inTag;
+    this.#folders ??= foldersOf(sql, this.#selection);
+    const found = this.#folders === 'too many' ? 'unknown' : inFolders(sql, this.#selection, this.#folders);
+    if (found === 'unknown') return inKeyOrder(sql, this.#selection);
+    return found === 'none' ? undefined : found;
+  }
 }
 
 /** SQL: whether an unexpired cell has the prefix and the tags of a selection. */
@@ -55,12 +73,16 @@ export function filterOf({ runId, prefix, tags, now }: Selection): Condition {
   };
 }
 
-function inFolders(sql: Sql, selection: Selection): Search {
+/** The folders that can have matching free cells. */
+function foldersOf(sql: Sql, selection: Selection): readonly string[] | 'too many' {
   const prefix = selection.prefix.normalize('NFC');
   const own = prefix.slice(0, prefix.lastIndexOf('/') + 1);
   const below = foldersBelow(sql, selection.runId, prefix);
-  if (below.length > MAX_FOLDERS) return 'unknown';
-  const folders = withTags(sql, selection, own === prefix ? below : [own, ...below]);
+  if (below.length > MAX_FOLDERS) return 'too many';
+  return withTags(sql, selection, own === prefix ? below : [own, ...below]);
+}
+
+function inFolders(sql: Sql, selection: Selection, folders: readonly string[]): Search {
   const limit = Math.ceil(MAX_EXAMINED / Math.max(1, folders.length));
   let oldest: Search = 'none';
   for (const folder of folders) {

@@ -6,7 +6,7 @@
  * If more cells have the words, the answer says so (`isMinimum`); the older ones are found with more specific words, a
  * prefix or tags, which the index excludes others by.
  */
-import { queryTerms } from '../search.ts';
+import { newestRowIds, queryTerms } from '../search.ts';
 import type { Sql } from '../tool.ts';
 import { keyCondition } from './cell.ts';
 import { listedCells, type Page, type Selection, stateCondition, tagsCondition } from './listing.ts';
@@ -42,16 +42,8 @@ export function pageByScore(
 }
 
 /** The newest row ids that match, one more than are ranked. */
-function newest(sql: Sql, index: 'board_words' | 'board_grams', expression: string | undefined): number[] {
-  if (expression === undefined) return [];
-  return sql
-    .exec<{ entry: number }>(
-      `SELECT rowid AS entry FROM ${index} WHERE ${index} MATCH ? ORDER BY rowid DESC LIMIT ?`,
-      expression,
-      MAX_CANDIDATES + 1,
-    )
-    .map(({ entry }) => entry);
-}
+const newest = (sql: Sql, index: 'board_words' | 'board_grams', expression: string | undefined): number[] =>
+  expression === undefined ? [] : newestRowIds(sql, index, expression, MAX_CANDIDATES + 1);
 
 function loadCandidates(sql: Sql, selection: Selection, entries: readonly number[]): Candidate[] {
   if (entries.length === 0) return [];

@@ -5,7 +5,7 @@
  * matching invalidation has a higher revision: `IS_INVALIDATED` tests this in every query that serves or counts entries.
  * Guarantees: from the call on, no matching older entry is served; entries stored later are not affected.
  * Memory: repeating an invalidation updates its row. A row is deleted once all its entries are. Each new invalidation deletes
- * up to 10 entries, and up to 200 while 250 or more rows are pending, so about 500 rows can be at most.
+ * up to 5 entries, and up to 40 while 250 or more rows are pending: of 50,000 entries, so about 1,500 rows can be at most.
  * Until they are deleted, invalidated entries still count towards the quota; `evictToFit` deletes them first.
  */
 import type { Sql, SqlValue } from '../tool.ts';
@@ -33,12 +33,12 @@ export interface KeysTarget {
 export type InvalidationTarget = BulkTarget | KeysTarget;
 
 /** How many entries one invalidation deletes. */
-export const RECLAIMED_PER_INVALIDATION = 10;
+export const RECLAIMED_PER_INVALIDATION = 5;
 /** With this many pending invalidations, each new one deletes `RECLAIMED_WHEN_MANY` entries. It bounds their number: see above. */
 export const MANY_PENDING = 250;
-export const RECLAIMED_WHEN_MANY = 200;
+export const RECLAIMED_WHEN_MANY = 40;
 /** How many entries a count examines. */
-const MAX_EXAMINED = 400;
+const MAX_EXAMINED = 100;
 
 /** SQL: whether entry `e` is invalidated. Usually nothing is pending; the first EXISTS, evaluated once per statement, makes that case cheap. */
 export const IS_INVALIDATED = `(EXISTS (SELECT 1 FROM cache_invalidations) AND (
@@ -86,7 +86,7 @@ export function recordInvalidation(sql: Sql, { kind, value, namespace }: BulkTar
 
 /**
  * How many entries of the target were written up to `rev` and can still be served; of those by model or tag, only the newest
- * 400 are examined. `isEstimate`: the real number can differ.
+ * 100 are examined. `isEstimate`: the real number can differ.
  */
 export function countServable(
   sql: Sql,
@@ -116,8 +116,8 @@ export function countServable(
 
 /** After an invalidation: deletes a few of the entries that it, or another one before it, covers. */
 export function reclaimAfterInvalidation(sql: Sql, now: number): void {
-  const [row] = sql.exec<{ pending: number }>('SELECT count(*) AS pending FROM cache_invalidations');
-  const isMany = (row?.pending ?? 0) >= MANY_PENDING;
+  const isMany =
+    sql.exec('SELECT 1 AS many FROM cache_invalidations LIMIT 1 OFFSET ?', MANY_PENDING - 1).length > 0;
   reclaim(sql, now, isMany ? RECLAIMED_WHEN_MANY : RECLAIMED_PER_INVALIDATION);
 }
 

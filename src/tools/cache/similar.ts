@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { matchWords } from '../search.ts';
+import { matchWords, newestRowIds } from '../search.ts';
 import { ageSeconds } from '../time.ts';
 import type { Sql } from '../tool.ts';
 import { IS_INVALIDATED } from './invalidation.ts';
@@ -57,13 +57,9 @@ export function findSimilar(sql: Sql, ns: string, text: string, now: number): Ca
 function sharingRareTerms(sql: Sql, terms: readonly string[]): number[] {
   const scores = new Map<number, number>();
   for (const term of terms) {
-    const hits = sql.exec<{ rev: number }>(
-      'SELECT rowid AS rev FROM cache_text WHERE cache_text MATCH ? ORDER BY rowid DESC LIMIT ?',
-      matchWords([term]) ?? '',
-      MAX_PER_TERM,
-    );
-    const rarity = Math.log(1 + MAX_INDEXED_QUESTIONS / hits.length);
-    for (const { rev } of hits) scores.set(rev, (scores.get(rev) ?? 0) + rarity);
+    const revs = newestRowIds(sql, 'cache_text', matchWords([term]) ?? '', MAX_PER_TERM);
+    const rarity = Math.log(1 + MAX_INDEXED_QUESTIONS / revs.length);
+    for (const rev of revs) scores.set(rev, (scores.get(rev) ?? 0) + rarity);
   }
   return [...scores]
     .sort(([a, scoreA], [b, scoreB]) => scoreB - scoreA || b - a)

@@ -9,7 +9,7 @@ import type { Sql } from '../tool.ts';
 /** Stands for all namespaces together. */
 export const EVERY_NAMESPACE = '';
 /** How many expired, and how many invalidated entries are examined. */
-const MAX_EXAMINED = 400;
+const MAX_EXAMINED = 100;
 
 interface Total {
   readonly entries: number;

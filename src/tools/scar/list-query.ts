@@ -6,7 +6,7 @@
  */
 import { canonicalJson } from '../../json/canonical.ts';
 import { scoreDocuments } from '../rank.ts';
-import { matchTrigrams, matchWords, queryTerms } from '../search.ts';
+import { matchTrigrams, matchWords, newestRowIds, queryTerms } from '../search.ts';
 import type { Sql, SqlValue } from '../tool.ts';
 import { STATES, type State } from './state.ts';
 import { SCAR_COLUMNS, type Scar } from './store.ts';
@@ -183,16 +183,12 @@ export function searchScars(
 
 function hitsIn(sql: Sql, wanted: ListFilter, index: Index, expression: string | undefined) {
   if (expression === undefined) return { hits: [], isMinimum: false };
-  const ids = sql.exec<{ id: number }>(
-    `SELECT rowid AS id FROM ${index} WHERE ${index} MATCH ? ORDER BY rowid DESC LIMIT ?`,
-    expression,
-    MAX_EXAMINED + 1,
-  );
+  const ids = newestRowIds(sql, index, expression, MAX_EXAMINED + 1);
   const filter = filterOf(wanted);
   const hits = sql.exec<Hit>(
     `SELECT s.id, s.state, s.tokens, s.names, s.last_seen, s.occurrences, ${SORT_KEY.severe} AS severe
      FROM (SELECT value AS id FROM json_each(?)) AS hit CROSS JOIN scars AS s ON s.id = hit.id WHERE ${filter.where}`,
-    JSON.stringify(ids.slice(0, MAX_EXAMINED).map(({ id }) => id)),
+    JSON.stringify(ids.slice(0, MAX_EXAMINED)),
     ...filter.bindings,
   );
   return { hits, isMinimum: ids.length > MAX_EXAMINED };

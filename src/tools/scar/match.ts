@@ -1,4 +1,4 @@
-import { MAX_QUERY_TERMS, matchWords } from '../search.ts';
+import { MAX_QUERY_TERMS, matchWords, newestRowIds } from '../search.ts';
 import type { Sql, SqlValue } from '../tool.ts';
 import { actionKey, commandText } from './command-line.ts';
 import { decisiveWordsOf } from './decisive-words.ts';
@@ -25,6 +25,8 @@ const MAX_CANDIDATES = 20;
 const CANDIDATES_PER_MATCH = 3;
 /** How many scars one term contributes. */
 const MAX_PER_TERM = 250;
+/** How many all terms of a search contribute together. */
+const MAX_ROWS = { scar_words: 1_600, scar_trigrams: 800 } as const;
 /** Terms of one search. Half the usual maximum, because each is searched by itself. */
 const MAX_TERMS = MAX_QUERY_TERMS / 2;
 const MIN_INDEXED_TERMS = 2;
@@ -139,8 +141,13 @@ function search(
 ): Scar[] {
   if (criteria.tokens.length < MIN_INDEXED_TERMS) return [];
   const scores = new Map<number, number>();
-  for (const term of terms) {
-    const ids = newestWith(sql, index, term);
+  let rowsLeft: number = MAX_ROWS[index];
+  // Long terms are mostly rare, and leave more rows to the others.
+  const inOrder = [...terms].sort((a, b) => b.length - a.length);
+  for (const [i, term] of inOrder.entries()) {
+    const limit = Math.min(MAX_PER_TERM, Math.ceil(rowsLeft / (inOrder.length - i)));
+    const ids = newestWith(sql, index, term, limit);
+    rowsLeft -= ids.length;
     for (const id of ids) scores.set(id, (scores.get(id) ?? 0) + Math.log(1 + MAX_SCARS / ids.length));
   }
   const best = [...scores]
@@ -157,15 +164,8 @@ function search(
 }
 
 /** The newest scars with a term; a term that more scars have tells little about each. */
-function newestWith(sql: Sql, index: 'scar_words' | 'scar_trigrams', term: string): number[] {
-  return sql
-    .exec<{ id: number }>(
-      `SELECT rowid AS id FROM ${index} WHERE ${index} MATCH ? ORDER BY rowid DESC LIMIT ?`,
-      `tokens : ${matchWords([term])}`,
-      MAX_PER_TERM,
-    )
-    .map(({ id }) => id);
-}
+const newestWith = (sql: Sql, index: 'scar_words' | 'scar_trigrams', term: string, limit: number): number[] =>
+  newestRowIds(sql, index, `tokens : ${matchWords([term])}`, limit);
 
 /** A failure with a project matches scars of that project and scars without one; a failure without a project matches all. */
 function select(

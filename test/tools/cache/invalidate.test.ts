@@ -106,7 +106,7 @@ test('an answer stored after an invalidation is served, even in the same millise
 });
 
 describe('with more entries than one call deletes', () => {
-  const COUNT = 300;
+  const COUNT = 90;
 
   test('all of them are absent at once, and stay absent until they are deleted', async () => {
     const tenant = await openTenant();
@@ -114,7 +114,7 @@ describe('with more entries than one call deletes', () => {
     await tenant.ok('cache_set', { ...ask('other', { model: 'model-y' }), response: 'kept' });
     expect(await tenant.ok('cache_invalidate', { tag: 't' })).toMatchObject({ invalidated: COUNT });
     expect(await tenant.ok('cache_stats')).toMatchObject({ entries: 1 });
-    for (const n of [0, 250, COUNT - 1]) expect(await status(tenant, ask(n))).toBe('miss');
+    for (const n of [0, 45, COUNT - 1]) expect(await status(tenant, ask(n))).toBe('miss');
     expect(await tenant.ok('cache_invalidate', { model: 'model-x' })).toMatchObject({ invalidated: 0 });
     await tenant.ok('cache_set', { ...ask(COUNT - 1), response: 'new', tags: ['t'] });
     for (let n = 0; n < 30; n++) await tenant.ok('cache_set', { ...ask('filler'), response: n });
