@@ -26,6 +26,7 @@ const ANSWERS = [
   'echo',
   'flood',
   'long',
+  'crumbs',
 ];
 
 const call = (path: string): ToolCall => ({ tool: 'scar_fetch', args: { path } });

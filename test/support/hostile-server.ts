@@ -94,6 +94,18 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     const timer = setInterval(() => response.write(' '), 20);
     response.once('close', () => clearInterval(timer));
   },
+  // Chunks of one byte each, which a client could read one by one.
+  crumbs: (_request, response) => {
+    const { socket } = response;
+    socket?.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
+    const crumbs = Buffer.from('1\r\n0\r\n'.repeat(10_000));
+    const write = () => {
+      while (socket?.writable === true && socket.write(crumbs));
+    };
+    socket?.on('drain', write);
+    socket?.on('error', () => undefined);
+    write();
+  },
   silent: () => undefined,
   // A header now and then, and never the last one.
   trickle: (_request, response) => {

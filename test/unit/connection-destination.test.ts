@@ -65,6 +65,8 @@ describe('where a connection may lead', () => {
     '192.168.1.1',
     '100.64.0.1',
     '169.254.169.254',
+    '168.63.129.16',
+    '100.100.100.200',
     '0xa9fea9fe',
     '2852039166',
     '198.18.0.1',
@@ -99,6 +101,9 @@ describe('where a connection may lead', () => {
     'x.example',
     'x.invalid',
     'x.onion',
+    'kubernetes.default.svc',
+    'db.service.consul',
+    '7f000001.c0a80001.rbndr.us',
     '10.0.0.1.nip.io',
     'app.lvh.me',
     'localtest.me',
@@ -200,6 +205,9 @@ describe('where a request may go', () => {
     'a%EF%BC%8Fb',
     '%c0%ae%c0%ae/admin',
     '%25c0%25ae/admin',
+    '%25f8%2580%2580%2580%25ae/admin',
+    '%u002e%u002e/admin',
+    '%25u002e%25u002e/admin',
     'a%00',
     'a\u0000',
     'a\nb',
@@ -249,6 +257,8 @@ describe('where a request may go', () => {
 describe('headers', () => {
   test('of credentials, of a hop and of the connection are its own', () => {
     const given = {
+      x_crm_key: 'forged',
+      X_Forwarded_For: '127.0.0.1',
       Accept: 'text/plain',
       Authorization: 'Bearer other',
       authorization: 'Bearer other',

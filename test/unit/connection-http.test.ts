@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { MAX_AT_ONCE, MAX_REQUEST_BYTES, MAX_REQUESTS } from '../../src/connections/http/http-connection.ts';
-import { MAX_RESPONSE_BYTES } from '../../src/connections/http/send-once.ts';
+import { MAX_RESPONSE_BYTES, MAX_RESPONSE_PARTS } from '../../src/connections/http/send-once.ts';
 import { ToolError } from '../../src/tools/errors.ts';
 import { openService, SECRET } from '../support/fake-service.ts';
 
@@ -111,6 +111,19 @@ describe('an answer', () => {
     });
     expect(isCancelled).toBe(true);
     expect(sent).toBeLessThan(2 * MAX_RESPONSE_BYTES);
+  });
+
+  test('in very many parts is not read to its end, though it is small', async () => {
+    let sent = 0;
+    const crumbs = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        sent++;
+        controller.enqueue(new Uint8Array([48]));
+      },
+    });
+    const { crm } = openService(() => new Response(crumbs));
+    expect(await failureOf(crm.fetch('a'))).toMatchObject({ code: 'too_large' });
+    expect(sent).toBeLessThan(2 * MAX_RESPONSE_PARTS);
   });
 
   test('of another form than the schema says is refused in a sentence that repeats none of it', async () => {

@@ -5,18 +5,20 @@ const HOST_NAME =
   /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
 /** Names that no public server has: RFC 6761, 6762, 7686, 8375, 9476, and what private networks use. */
 const RESERVED =
-  /(?:^|\.)(?:localhost|local|localdomain|internal|intranet|private|corp|home|lan|arpa|test|example|invalid|onion|alt)$/;
+  /(?:^|\.)(?:localhost|local|localdomain|internal|intranet|private|corp|home|lan|svc|cluster|consul|docker|workgroup|arpa|test|example|invalid|onion|alt)$/;
 /** Public names that resolve to the address that is written in them, or to this machine. */
 const POINTS_INSIDE =
-  /(?:^|\.)(?:nip\.io|sslip\.io|xip\.io|traefik\.me|localtest\.me|lvh\.me|vcap\.me|lacolhost\.com|localhost\.direct)$/;
+  /(?:^|\.)(?:nip\.io|sslip\.io|xip\.io|traefik\.me|localtest\.me|lvh\.me|vcap\.me|lacolhost\.com|localhost\.direct|local\.gd|localho\.st|backname\.io|1u\.ms|rbndr\.us)$/;
 const IPV4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 
-/** The blocks of IPv4 that are not global (IANA, "IPv4 Special-Purpose Address Registry"), with multicast and the reserved rest. */
+/** The blocks of IPv4 that are not global (IANA, "IPv4 Special-Purpose Address Registry"), with multicast, the reserved rest, and an address that only looks public. */
 const SPECIAL_IPV4: readonly (readonly [network: string, bits: number])[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
+  // Where a virtual machine in Azure is told about itself.
+  ['168.63.129.16', 32],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],

@@ -49,6 +49,9 @@ export function canCarrySecret(name: string): boolean {
 export const isSecretValue = (text: string) =>
   text !== '' && VALUE.test(text) && text === text.trim() && !text.includes('\t');
 
+/** A name as servers see it that make a variable of each header, in which `_` and `-` are one. */
+const folded = (name: string) => name.toLowerCase().replaceAll('_', '-');
+
 /** The headers of a request: what the tool may set, then the trace and the secret, which it cannot replace. */
 export function requestHeaders(
   given: Readonly<Record<string, string>>,
@@ -56,9 +59,9 @@ export function requestHeaders(
 ): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(given)) {
-    const lower = name.toLowerCase();
-    if (!TOKEN.test(name) || !VALUE.test(value)) continue;
-    if (OF_THE_HOP.has(lower) || OF_IDENTITY.has(lower) || PREFIXES.test(lower)) continue;
+    const known = folded(name);
+    if (!TOKEN.test(name) || !VALUE.test(value) || known === folded(header)) continue;
+    if (OF_THE_HOP.has(known) || OF_IDENTITY.has(known) || PREFIXES.test(known)) continue;
     headers.set(name, value);
   }
   headers.set('traceparent', traceparent);

@@ -7,7 +7,7 @@ import { requestHeaders } from './headers.ts';
 import { urlBelow } from './path.ts';
 import type { HttpPlatform } from './platform.ts';
 import { isTransient, nextAttemptIn } from './retry.ts';
-import { MAX_RESPONSE_BYTES, type Sent, sendOnce } from './send-once.ts';
+import { MAX_RESPONSE_BYTES, MAX_RESPONSE_PARTS, type Sent, sendOnce } from './send-once.ts';
 
 /** How long a request may take with its repetitions, and one attempt, in milliseconds. */
 export const DEADLINE_MS = 30_000;
@@ -90,7 +90,10 @@ export class BoundHttpConnection implements HttpConnection {
         case 'redirected':
           throw redirected(name);
         case 'too_large':
-          throw tooLarge(`The answer of ${name} is larger than 2 MiB.`, MAX_RESPONSE_BYTES);
+          throw tooLarge(
+            `The answer of ${name} is larger than 2 MiB, or arrives in more than ${MAX_RESPONSE_PARTS} parts.`,
+            MAX_RESPONSE_BYTES,
+          );
         case 'failed':
           throw unavailable(name, 'cannot be reached, or takes too long', retryAfterMs);
       }

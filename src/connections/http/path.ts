@@ -6,8 +6,8 @@ const MAX_DECODINGS = 4;
 /** What URL parsers drop, or read as something else, where it is written as it is; and what has no place even when it is encoded. */
 const NOT_WRITTEN = /[\p{Cc}\s\\#]/u;
 const NOT_ENCODED = /[\p{Cc}\\]/u;
-/** Bytes of a character that is encoded in more bytes than it needs, which lenient servers decode. */
-const OVERLONG = /%c[01]|%e0%[89]|%f0%8/i;
+/** Bytes of a character that is encoded in more bytes than it needs, and a form of JavaScript's `escape`: lenient servers decode both. */
+const LENIENT = /%c[01]|%e0%[89]|%f0%8|%f[8-d]|%u[0-9a-f]{4}/i;
 
 /**
  * What is wrong with a path; undefined when nothing is. It must name something below a prefix however a server reads it:
@@ -33,7 +33,7 @@ export function pathProblem(path: string): string | undefined {
 function levelProblem(text: string, written: string): string | undefined {
   const folded = text.normalize('NFKC');
   if (NOT_ENCODED.test(folded)) return 'has a character that a path cannot have';
-  if (OVERLONG.test(folded)) return 'has an invalid percent-encoding';
+  if (LENIENT.test(folded)) return 'has an invalid percent-encoding';
   const segments = folded.split('/');
   if (segments.length !== written.split('/').length) return 'has an encoded slash';
   if (segments.slice(0, -1).includes('')) return 'has an empty segment or begins with a slash';

@@ -1,3 +1,4 @@
+import { ByteReader } from '../../json/byte-reader.ts';
 import type { HttpResponse } from '../../tools/connection.ts';
 import { responseHeaders } from './headers.ts';
 import type { HttpPlatform } from './platform.ts';
@@ -5,6 +6,11 @@ import { retryAfterOf } from './retry.ts';
 
 /** The largest response that a tool can read, in bytes after decompression. */
 export const MAX_RESPONSE_BYTES = 2 * 1024 * 1024;
+/**
+ * In how many parts it may arrive. Each costs a turn of the thread that other calls share, and a service decides how it cuts
+ * an answer; one of 2 MiB in usual parts has fewer than 2,000.
+ */
+export const MAX_RESPONSE_PARTS = 4096;
 /** A secret that is so short is no secret; hiding it would tear other texts apart. */
 const MIN_SECRET_CHARS = 8;
 
@@ -52,18 +58,16 @@ async function readBody({ body, headers }: Response): Promise<string | undefined
     await body.cancel();
     return undefined;
   }
-  const reader = body.getReader();
-  const decoder = new TextDecoder();
+  const reader = new ByteReader(body);
+  const parts: Uint8Array[] = [];
   let received = 0;
-  let text = '';
-  for (;;) {
-    const read = await reader.read();
-    if (read.done) return text + decoder.decode();
-    received += read.value.byteLength;
-    if (received > MAX_RESPONSE_BYTES) {
+  for (let part = await reader.next(); part !== undefined; part = await reader.next()) {
+    received += part.byteLength;
+    if (received > MAX_RESPONSE_BYTES || parts.length >= MAX_RESPONSE_PARTS) {
       await reader.cancel();
       return undefined;
     }
-    text += decoder.decode(read.value, { stream: true });
+    parts.push(part);
   }
+  return new TextDecoder().decode(Buffer.concat(parts, received));
 }

@@ -1,3 +1,4 @@
+import { ByteReader } from '../../json/byte-reader.ts';
 import { RequestIdFinder } from '../../json/request-id.ts';
 import type { RpcId } from '../../json/rpc-id.ts';
 
@@ -31,7 +32,7 @@ export async function receive(request: Request, maxBytes: number, late: Promise<
 }
 
 async function receiveInPieces(request: Request, maxBytes: number, late: Promise<'late'>): Promise<Received> {
-  const reader = request.body?.getReader();
+  const reader = request.body === null ? undefined : new ByteReader(request.body);
   let received = 0;
   let pieces: Uint8Array[] = [];
   /** Set once the body is too large. */
@@ -39,12 +40,11 @@ async function receiveInPieces(request: Request, maxBytes: number, late: Promise
   const endedOr = (otherwise: () => Received): Received =>
     finder === undefined ? otherwise() : { kind: 'too_large', id: finder.id };
   for (;;) {
-    const read = await Promise.race([reader?.read(), late]);
-    if (read === undefined || (read !== 'late' && read.done))
-      return endedOr(() => ({ kind: 'whole', text: decoded(pieces) }));
-    if (read !== 'late') {
-      received += read.value.byteLength;
-      pieces.push(read.value);
+    const piece = await Promise.race([reader?.next(maxBytes), late]);
+    if (piece === undefined) return endedOr(() => ({ kind: 'whole', text: decoded(pieces) }));
+    if (piece !== 'late') {
+      received += piece.byteLength;
+      pieces.push(piece);
       if (received > maxBytes) {
         finder ??= new RequestIdFinder();
         for (const piece of pieces) finder.push(piece);

@@ -1,3 +1,4 @@
+import { ByteReader } from '../../json/byte-reader.ts';
 import { fail, type Result, succeed } from '../../result.ts';
 
 /**
@@ -39,19 +40,17 @@ export async function fetchJson(
 }
 
 /** The text of a body; undefined when it is too long. */
-async function boundedText(response: Response, maxBytes: number): Promise<string | undefined> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-  const reader = response.body?.getReader();
+async function boundedText({ body }: Response, maxBytes: number): Promise<string | undefined> {
+  const reader = body === null ? undefined : new ByteReader(body);
+  const parts: Uint8Array[] = [];
   let received = 0;
-  let text = '';
-  for (;;) {
-    const read = await reader?.read();
-    if (read === undefined || read.done) return text + decoder.decode();
-    received += read.value.byteLength;
+  for (let part = await reader?.next(maxBytes); part !== undefined; part = await reader?.next(maxBytes)) {
+    received += part.byteLength;
     if (received > maxBytes) {
       await reader?.cancel();
       return undefined;
     }
-    text += decoder.decode(read.value, { stream: true });
+    parts.push(part);
   }
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(Buffer.concat(parts, received));
 }
