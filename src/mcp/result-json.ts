@@ -8,9 +8,12 @@ export const MAX_RESULT_BYTES = 8 * 1024 * 1024;
 /** An answer of this length fits, whatever its characters are. */
 const SURELY_FITS = MAX_RESULT_BYTES / 9;
 
+/** What a result with this answer takes, in bytes. */
+export const resultBytes = (json: string) => utf8Bytes(json) + utf8Bytes(JSON.stringify(json));
+
 /** Whether a result with this answer is small enough. */
 export const answerFits = (json: string) =>
-  json.length <= SURELY_FITS || utf8Bytes(json) + utf8Bytes(JSON.stringify(json)) <= MAX_RESULT_BYTES;
+  json.length <= SURELY_FITS || resultBytes(json) <= MAX_RESULT_BYTES;
 
 export function answerTooLarge(trace_id: string): ToolErrorBody {
   const message =

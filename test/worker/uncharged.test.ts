@@ -121,6 +121,30 @@ describe('a JSON-RPC batch', () => {
     ]);
   });
 
+  test('is counted in bytes, whatever its text and its messages are', async () => {
+    const tenant = await HttpTenant.create();
+    for (const key of ['chinese', 'quotes']) {
+      const value = key === 'chinese' ? '数'.repeat(340_000) : '"'.repeat(500_000);
+      await (
+        await tenant.post(rpc('tools/call', { name: 'blackboard_write', arguments: { key, value } }))
+      ).text();
+    }
+    const read = (key: string) => ({ name: 'blackboard_read', arguments: { key, max_bytes: 1_048_576 } });
+    const messages = ['chinese', 'quotes'].flatMap((key) => [
+      { method: 'tools/call', params: read(key) },
+      // The protocol server answers it, because of the member that it does not know.
+      { method: 'tools/call', params: { ...read(key), _meta: { 'example.com/x': 1 } } },
+      { method: 'resources/read', params: { uri: `blackboard://default/${key}` } },
+      { method: 'ping' },
+    ]);
+    const body = [...messages, ...messages].map((message, id) => ({ jsonrpc: '2.0', id, ...message }));
+    const { response } = await counted(tenant, { body, headers: batch([]).headers });
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    expect(bytes.length).toBeLessThan(8.1 * 1024 * 1024);
+    const answers = JSON.parse(new TextDecoder().decode(bytes)) as { id: number }[];
+    expect(answers.map(({ id }) => id)).toEqual(body.map(({ id }) => id));
+  });
+
   test('of cached answers too', async () => {
     const tenant = await HttpTenant.create();
     const cached = { model: 'm', prompt: 'p' };

@@ -1,14 +1,12 @@
-import { MAX_RESULT_BYTES } from '../../mcp/result-json.ts';
+import { MAX_RESULT_BYTES, resultBytes } from '../../mcp/result-json.ts';
 import type { CallOutcome } from '../../tenant/contract/call.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 import type { BoundServer } from './bind-server.ts';
 
-/** A result holds its answer twice, as text and structured. */
-const COPIES = 2;
-/** After a call that took longer, in milliseconds, other requests are given time to reach the tenant before the next. */
+/** After a call that took longer, in milliseconds, other requests have as much time to reach the tenant before the next. */
 const DEAR_CALL_MS = 10;
-const DEAR_CALL_PAUSE_MS = 10;
+const MAX_PAUSE_MS = 100;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -33,12 +31,12 @@ export function inSequence(context: RequestContext, binding: BoundServer): Bound
     }
     if (answered >= MAX_RESULT_BYTES) return refuse(request.tool, traceId);
     // A chain of calls without a pause would keep the isolate from reading its other connections.
-    await pause(lastTook > DEAR_CALL_MS ? DEAR_CALL_PAUSE_MS : 0);
+    await pause(lastTook > DEAR_CALL_MS ? Math.min(lastTook, MAX_PAUSE_MS) : 0);
     const started = Date.now();
     const outcome = await binding.call({ ...request, isBatched: true });
     lastTook = Date.now() - started;
     if (outcome.kind !== 'answer') return outcome;
-    answered += COPIES * outcome.json.length;
+    answered += resultBytes(outcome.json);
     const isTooLarge = answered > MAX_RESULT_BYTES && isRead(context, request.tool);
     return isTooLarge ? refuse(request.tool, traceId) : outcome;
   };
@@ -63,10 +61,13 @@ function runsAlone(trace_id: string): CallOutcome {
   return { kind: 'error', error: { code: 'invalid_input', message, retryable: false, trace_id } };
 }
 
-/** Whether an answer can be withheld: the call has changed nothing but counters, or a lease that ends by itself. */
+/**
+ * Whether an answer can be withheld: the call has changed nothing but counters, or a lease that ends by itself. Of the
+ * tools that are not published, those that change something have no answer.
+ */
 function isRead({ isolate, toolFilter }: RequestContext, name: string): boolean {
   const tool = isolate.tools.find(name, toolFilter);
-  return tool !== undefined && !isRemoteTool(tool) && tool.scope?.endsWith(':read') === true;
+  return tool === undefined || (!isRemoteTool(tool) && tool.scope?.endsWith(':read') === true);
 }
 
 function tooLarge(trace_id: string): CallOutcome {

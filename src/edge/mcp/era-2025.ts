@@ -12,6 +12,7 @@ import { type BoundServer, bindServer } from './bind-server.ts';
 import { admitFirst, admitUncalled, callFirst, type Respond } from './dispatch.ts';
 import { getOwn, isCall, mayWait, methodOf, toolNameOf } from './message.ts';
 import { answerPlainCall, plainCall2025 } from './plain-call.ts';
+import { respondToBatch } from './respond-to-batch.ts';
 import { respondInJson, respondInStream } from './responders-2025.ts';
 import { handleReplies, SESSION_HEADER } from './sessions.ts';
 
@@ -29,7 +30,10 @@ export async function handle2025(context: RequestContext, message: unknown): Pro
       respondInStream(context, message, bound(binding), asks ? session : undefined);
     return admitFirst(context, respond, message);
   }
-  const respond: Respond = (binding) => respondInJson(context, message, bound(binding));
+  const respond: Respond = (binding) =>
+    Array.isArray(message)
+      ? respondToBatch(context, message, bound(binding))
+      : respondInJson(context, message, binding);
   if (methodOf(message) === 'logging/setLevel') return setLogLevel(context, message, respond);
   if (!isCall(message)) return admitFirst(context, respond);
   const plain = plainCall2025(context, message);

@@ -19,7 +19,7 @@ import { isForModel } from '../../tenant/contract/refusal-message.ts';
 import { isRemoteTool } from '../../tools/remote-tool.ts';
 import { tenantApproval } from '../../tools/tenant/approval.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
-import { bindServer } from './bind-server.ts';
+import { type BoundServer, bindServer } from './bind-server.ts';
 
 /**
  * The direct path of a `tools/call`: no protocol server is made, and the tenant's JSON text goes into the response as it
@@ -157,9 +157,27 @@ function hasPlainHeaders(headers: Headers, name: string): boolean {
 
 /** Passes the call to the tenant and answers with its JSON text. */
 export async function answerPlainCall(context: RequestContext, call: PlainCall): Promise<Response> {
-  const binding = bindServer(context, []);
+  const { outcome, traceId, json } = await makePlainCall(context, call, bindServer(context, []));
+  if (outcome.kind === 'refused' && !isForModel(outcome.refusal))
+    return context.respondRefused(context.toHttpRefusal(outcome.refusal), traceId);
+  return new Response(json(), { headers: { 'content-type': 'application/json' } });
+}
+
+/** How a plain call ended, with what makes the response of JSON-RPC from it. */
+export interface PlainEnd {
+  readonly outcome: CallOutcome;
+  readonly traceId: string;
+  readonly json: () => string;
+}
+
+/** Passes the call to the tenant. */
+export async function makePlainCall(
+  context: RequestContext,
+  call: PlainCall,
+  binding: BoundServer,
+): Promise<PlainEnd> {
   const caller = callerFrom(binding, call.trace, call.client);
-  const outcome = await context.tenant.call({
+  const outcome = await binding.call({
     tokenId: binding.tokenId,
     session: binding.sessionId,
     cancelKey: binding.cancelKey(call.id),
@@ -176,12 +194,9 @@ export async function answerPlainCall(context: RequestContext, call: PlainCall):
     outcome: outcomeOfCall(outcome),
   });
   const { traceId } = caller.trace;
-  if (outcome.kind === 'refused' && !isForModel(outcome.refusal))
-    return context.respondRefused(context.toHttpRefusal(outcome.refusal), traceId);
-  const id = JSON.stringify(call.id);
-  return new Response(`{${membersOf(outcome, call.resultMembers, traceId)},"jsonrpc":"2.0","id":${id}}`, {
-    headers: { 'content-type': 'application/json' },
-  });
+  const json = () =>
+    `{${membersOf(outcome, call.resultMembers, traceId)},"jsonrpc":"2.0","id":${JSON.stringify(call.id)}}`;
+  return { outcome, traceId, json };
 }
 
 function membersOf(outcome: CallOutcome, more: string, traceId: string): string {
