@@ -15,6 +15,12 @@ const memberSchema = z.object({
 });
 export type MemberAnswer = z.infer<typeof memberSchema>;
 
+const removedSchema = memberSchema.extend({
+  revoked_tokens: z.array(z.object({ token_id: z.string(), label: z.string() })).default([]),
+  kept_tokens: z.array(z.object({ token_id: z.string(), label: z.string() })).default([]),
+});
+export type RemovedAnswer = z.infer<typeof removedSchema>;
+
 const keyedSchema = memberSchema.extend({ tenant: z.string(), key: z.string(), url: z.string() });
 export type KeyedAnswer = z.infer<typeof keyedSchema>;
 
@@ -81,8 +87,9 @@ export class MemberClient {
     return this.#admin.request('POST', `${memberPath(id, member)}/key`, keyedSchema);
   }
 
-  remove(id: string, member: string): Promise<MemberAnswer> {
-    return this.#admin.request('DELETE', memberPath(id, member), memberSchema);
+  remove(id: string, member: string, keepTokens: boolean): Promise<RemovedAnswer> {
+    const query = keepTokens ? '?keep_tokens=true' : '';
+    return this.#admin.request('DELETE', `${memberPath(id, member)}${query}`, removedSchema);
   }
 
   grants(id: string): Promise<{ grants: GrantAnswer[] }> {

@@ -5,7 +5,8 @@ import { usageError } from './terminal.ts';
 /** A command about members, what they have granted, or clients. */
 export type MemberCommand =
   | { name: 'member add'; id: string; options: MemberOptions }
-  | { name: 'member key' | 'member remove'; id: string; memberId: string }
+  | { name: 'member key'; id: string; memberId: string }
+  | { name: 'member remove'; id: string; memberId: string; keepTokens: boolean }
   | { name: 'members' | 'grants'; id: string }
   | { name: 'client add'; options: ClientOptions };
 

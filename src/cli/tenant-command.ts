@@ -48,6 +48,7 @@ export type TenantCommand =
   | ConnectionCommand
   | ApprovalCommand
   | { name: 'list'; query: ListQuery }
+  | { name: 'actions'; limit: number }
   | { name: 'token'; id: string; options: TokenOptions }
   | { name: 'scopes'; id: string; tokenId: string; change: ScopeChange }
   | { name: 'revoke'; id: string; tokenId: string }
@@ -82,6 +83,7 @@ const OPTIONS = {
   name: { type: 'string' },
   redirect: { type: 'string', multiple: true },
   secret: { type: 'boolean' },
+  'keep-tokens': { type: 'boolean' },
   by: { type: 'string' },
   since: { type: 'string' },
   until: { type: 'string' },
@@ -114,6 +116,7 @@ const ONE_CONNECTION: Shape = { positionals: ['ID', 'NAME'], options: [] };
 const SHAPES: Readonly<Record<CommandName, Shape>> = {
   create: ONE_TENANT,
   list: { positionals: [], options: ['prefix', 'status', 'limit', 'all'] },
+  actions: { positionals: [], options: ['limit'] },
   show: ONE_TENANT,
   suspend: ONE_TENANT,
   resume: ONE_TENANT,
@@ -128,7 +131,7 @@ const SHAPES: Readonly<Record<CommandName, Shape>> = {
   limits: { positionals: ['ID'], options: ['tool', 'set', 'unset'] },
   'member add': { positionals: ['ID'], options: ['name', 'email', 'sub', 'scope', 'ttl'] },
   'member key': { positionals: ['ID', 'MEMBER_ID'], options: [] },
-  'member remove': { positionals: ['ID', 'MEMBER_ID'], options: [] },
+  'member remove': { positionals: ['ID', 'MEMBER_ID'], options: ['keep-tokens'] },
   members: ONE_TENANT,
   grants: ONE_TENANT,
   'client add': { positionals: [], options: ['name', 'redirect', 'secret'] },
@@ -217,8 +220,9 @@ function commandOf(
     case 'member add':
       return { name, id, options: memberOptions(given) };
     case 'member key':
-    case 'member remove':
       return { name, id, memberId: tokenId };
+    case 'member remove':
+      return { name, id, memberId: tokenId, keepTokens: given['keep-tokens'] === true };
     case 'client add':
       return { name, options: clientOptions(given) };
     case 'policy':
@@ -226,6 +230,8 @@ function commandOf(
       return approvalCommand(name, positionals, given);
     case 'list':
       return { name, query: listQuery(given) };
+    case 'actions':
+      return { name, limit: given.limit === undefined ? ACTIONS : parseCount(given.limit) };
     case 'token':
       return { name, id, options: tokenOptions(given) };
     case 'scopes':
@@ -293,6 +299,9 @@ function requirePositionals(name: CommandName, words: readonly string[]): readon
 
 /** The tenants that `list` shows without `--all` and `--limit`. */
 const LISTED = 10_000;
+
+/** The actions that `actions` shows without `--limit`. */
+const ACTIONS = 50;
 
 function listQuery({ prefix, status, limit, all }: Values): ListQuery {
   if (all === true && limit !== undefined) {

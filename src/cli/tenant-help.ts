@@ -3,6 +3,7 @@ import { RECORDS_SCOPE, SCOPES } from '../tools/families.ts';
 export const COMMAND_NAMES = [
   'create',
   'list',
+  'actions',
   'show',
   'suspend',
   'resume',
@@ -69,6 +70,13 @@ const HELP: Readonly<Record<CommandName, Help>> = {
     details: [
       'TEXT is the first characters of the id. STATUS is active or suspended.',
       'Without --limit the first 10000 are listed. --all lists all of them, page by page as they arrive.',
+    ],
+  },
+  actions: {
+    usage: '[--limit COUNT]',
+    summary: 'show what was done with the admin key, to all tenants',
+    details: [
+      'The newest 50 of the last 5000 are shown, the newest last; --limit COUNT shows more. With --json the newest comes first.',
     ],
   },
   show: { usage: 'ID', summary: 'show status, limits, storage and connected clients' },
@@ -138,8 +146,12 @@ const HELP: Readonly<Record<CommandName, Help>> = {
   },
   'member key': { usage: 'ID MEMBER_ID', summary: 'make a new sign-in key; the old one is refused' },
   'member remove': {
-    usage: 'ID MEMBER_ID',
-    summary: 'refuse the member, and every client that the member has allowed',
+    usage: 'ID MEMBER_ID [--keep-tokens]',
+    summary: 'refuse the member, and every client and token that the member has allowed or issued',
+    details: [
+      'Calls that the member has approved and that did not run wait for another person. With --keep-tokens the tokens stay that the',
+      'member has issued; they are listed, and `revoke ID TOKEN_ID` ends one.',
+    ],
   },
   members: { usage: 'ID', summary: 'list the members of the tenant' },
   grants: {

@@ -1,4 +1,11 @@
-import type { ClientAnswer, GrantAnswer, KeyedAnswer, MemberAnswer, MemberClient } from './member-client.ts';
+import type {
+  ClientAnswer,
+  GrantAnswer,
+  KeyedAnswer,
+  MemberAnswer,
+  MemberClient,
+  RemovedAnswer,
+} from './member-client.ts';
 import type { MemberCommand } from './member-command.ts';
 import type { Output } from './tenant-output.ts';
 import { printable, table } from './terminal.ts';
@@ -10,14 +17,8 @@ export async function performForMembers(client: MemberClient, command: MemberCom
       return keyOutput(await client.add(command.id, command.options));
     case 'member key':
       return keyOutput(await client.renewKey(command.id, command.memberId));
-    case 'member remove': {
-      const removed = await client.remove(command.id, command.memberId);
-      const name = printable(removed.name);
-      return {
-        document: removed,
-        text: `${name} cannot sign in any more, and what ${name} has allowed is refused from now on.`,
-      };
-    }
+    case 'member remove':
+      return removedOutput(await client.remove(command.id, command.memberId, command.keepTokens));
     case 'members':
       return membersOutput(await client.members(command.id));
     case 'grants':
@@ -25,6 +26,23 @@ export async function performForMembers(client: MemberClient, command: MemberCom
     case 'client add':
       return clientOutput(await client.addClient(command.options));
   }
+}
+
+function removedOutput(removed: RemovedAnswer): Output {
+  const { revoked_tokens: revoked, kept_tokens: kept } = removed;
+  const name = printable(removed.name);
+  const list = (tokens: RemovedAnswer['kept_tokens']) =>
+    table([['TOKEN ID', 'LABEL'], ...tokens.map(({ token_id, label }) => [token_id, label])]);
+  const parts = [
+    `${name} cannot sign in any more, and what ${name} has allowed is refused from now on.`,
+    ...(revoked.length === 0
+      ? []
+      : [`These tokens that ${name} issued are refused as well:\n${list(revoked)}`]),
+    ...(kept.length === 0
+      ? []
+      : [`These tokens that ${name} issued still hold; \`revoke ID TOKEN_ID\` ends one:\n${list(kept)}`]),
+  ];
+  return { document: removed, text: parts.join('\n\n') };
 }
 
 function keyOutput(member: KeyedAnswer): Output {

@@ -17,6 +17,7 @@ import { RecordsClient } from './records-client.ts';
 import { isRecordCommand, type RecordCommand } from './records-command.ts';
 import { followCalls } from './records-follow.ts';
 import { adminKey, serverAddress } from './server-address.ts';
+import { actionsOf, actionsOutput } from './tenant-actions.ts';
 import { performForApprovals } from './tenant-approvals.ts';
 import { actingAs, parseTenantCommand, type TenantCommand } from './tenant-command.ts';
 import { performForConnections } from './tenant-connections.ts';
@@ -56,6 +57,8 @@ async function perform(admin: AdminRequests, client: AdminClient, command: Admin
       return compactOutput(await client.compact(command.id));
     case 'usage':
       return usageOutput(await usageOf(admin, command), command.csv);
+    case 'actions':
+      return actionsOutput(await actionsOf(admin, command.limit));
     case 'delete':
       return {
         document: await client.delete(command.id),

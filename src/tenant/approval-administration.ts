@@ -4,7 +4,7 @@ import { APPROVALS_SCOPE } from '../tools/families.ts';
 import { isRemoteTool } from '../tools/remote-tool.ts';
 import { approvalTopic } from '../tools/tenant/approval.ts';
 import type { Administered } from './administration.ts';
-import { type DecisionRequest, decisionRecord } from './approvals/decision-record.ts';
+import { type DecisionRequest, decidedBy, decisionRecord } from './approvals/decision-record.ts';
 import { type HeldRow, stateAt, viewOf } from './approvals/held-row.ts';
 import { masked } from './approvals/masked.ts';
 import { canNeedApproval, changedPolicy, policyView } from './approvals/policy.ts';
@@ -201,5 +201,5 @@ function nameOf(decider: Decider, { tokens }: LoadedTenant, held: HeldRow, now: 
   const { person } = token ?? {};
   if (token === undefined || person === undefined || token.id === held.token_id) return NOT_IN_PERSON;
   if (!token.scopes.includes(APPROVALS_SCOPE)) return NOT_ALLOWED;
-  return succeed(`member ${person.member} (${redactForLog(person.name, MAX_NAME_CHARS)})`);
+  return succeed(`${decidedBy(person.member)}${redactForLog(person.name, MAX_NAME_CHARS)})`);
 }

@@ -13,6 +13,7 @@ import type {
   MemberProof,
   Person,
   RefreshRequest,
+  RemovedMember,
   SignedIn,
   SignInRefusal,
 } from './contract/sign-in.ts';
@@ -47,9 +48,9 @@ export class SignInObject extends DurableObject<Env> {
   }
 
   /** Holds from this moment on, whether or not the list of tenants can be told. */
-  async removeMember(id: string): Promise<Operation<Member>> {
-    const removed = this.#signIn().removeMember(id);
-    if (removed.ok && removed.value.identity !== undefined) await this.#report();
+  async removeMember(id: string, keepTokens: boolean): Promise<Operation<RemovedMember>> {
+    const removed = this.#signIn().removeMember(id, keepTokens);
+    if (removed.ok && removed.value.member.identity !== undefined) await this.#report();
     return removed;
   }
 

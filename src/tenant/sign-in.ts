@@ -1,6 +1,8 @@
 import { fail, type Result, succeed } from '../result.ts';
 import { deleteSessionsOfToken } from '../transport-tools/session-store.ts';
 import type { Administered } from './administration.ts';
+import { decidedBy } from './approvals/decision-record.ts';
+import type { TokenId } from './contract/call.ts';
 import type {
   CodeRedemption,
   ConsoleSession,
@@ -15,6 +17,7 @@ import type {
   MemberProof,
   Person,
   RefreshRequest,
+  RemovedMember,
   SignedIn,
   SignInRefusal,
 } from './contract/sign-in.ts';
@@ -56,13 +59,26 @@ export class SignIn {
     });
   }
 
-  /** Removes a member and ends everything that the member has granted. */
-  removeMember(id: string): Operation<Member> {
-    return this.#operate(({ members, grants }, now) => {
-      const removed = members.remove(id);
+  /**
+   * Removes a member and ends everything that the member has granted. What the member has approved and was not redeemed waits
+   * for somebody else, and what stands by the member's word ends.
+   * @param keepTokens whether tokens stay that the member has issued, whose texts the member may know
+   */
+  removeMember(id: string, keepTokens: boolean): Operation<RemovedMember> {
+    return this.#operate(({ members, grants, tokens, heldCalls }, now) => {
+      const issued = tokens.ofMember(id, now).map((token) => ({ id: token.id, label: token.label }));
+      const removed = this.#tenant.host.db.transaction(() => {
+        const member = members.remove(id);
+        if (member !== undefined) heldCalls.takeBack(decidedBy(id), now);
+        return member;
+      });
       if (removed === undefined) return NO_SUCH_MEMBER;
       grants.endOf(id, now);
-      return succeed(removed);
+      if (!keepTokens) {
+        for (const token of issued) tokens.revoke(token.id, now);
+        this.#endUse(issued.map((token) => token.id));
+      }
+      return succeed({ member: removed, tokens: issued, keptTokens: keepTokens });
     });
   }
 
@@ -159,14 +175,18 @@ export class SignIn {
   #withLoaded<T>(otherwise: T, act: (loaded: LoadedTenant, now: number) => T): T {
     const loaded = this.#tenant.requireLoaded();
     if (!loaded.ok) return otherwise;
+    const result = act(loaded.value, this.#tenant.host.clock());
+    this.#endUse(loaded.value.grants.takeEnded());
+    return result;
+  }
+
+  /** Ends what tokens have open that have ended. */
+  #endUse(ended: readonly TokenId[]): void {
     const { host, waiters, listeners } = this.#tenant;
-    const result = act(loaded.value, host.clock());
-    const ended = loaded.value.grants.takeEnded();
     if (ended.length > 0) waiters.touchAll();
     for (const id of ended) {
       listeners.endToken(id);
       deleteSessionsOfToken(host.db, id);
     }
-    return result;
   }
 }

@@ -96,7 +96,8 @@ export class TokenChanges {
         message: `ttl_s: a token cannot live longer than who issues it, until ${new Date(endsAt).toISOString()}.`,
         field: 'ttl_s',
       });
-    return this.#administration.issueToken({ label, scopes, tools, ttlMs, issuedBy: actorOf(holder) });
+    const issued = { label, scopes, tools, ttlMs, issuedBy: actorOf(holder), member: holder.member };
+    return this.#administration.issueToken(issued);
   }
 
   /** One record and one log line for each change, made or not. */

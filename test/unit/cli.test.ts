@@ -51,6 +51,12 @@ describe('a tenant command line', () => {
     [['create', 'acme'], { name: 'create', id: 'acme' }],
     [['--json', 'list'], { name: 'list', query: { limit: 10_000 } }],
     [['list', '--all'], { name: 'list', query: {} }],
+    [['actions'], { name: 'actions', limit: 50 }],
+    [['actions', '--limit', '7'], { name: 'actions', limit: 7 }],
+    [
+      ['member', 'remove', 'acme', 'm1', '--keep-tokens'],
+      { name: 'member remove', id: 'acme', memberId: 'm1', keepTokens: true },
+    ],
     [
       ['list', '--prefix', 'acme-', '--status=suspended', '--limit', '20000'],
       { name: 'list', query: { prefix: 'acme-', status: 'suspended', limit: 20_000 } },

@@ -4,7 +4,7 @@ import { beforeAll, expect, test, vi } from 'vitest';
 import type { TenantReport } from '../../src/telemetry/metrics/report.ts';
 import { VERSION } from '../../src/version.ts';
 import { ConsoleBrowser } from '../support/console-browser.ts';
-import { HttpTenant, newTenantId, operate } from '../support/http.ts';
+import { admin, HttpTenant, newTenantId, operate, send } from '../support/http.ts';
 import { TEST_SECRETS } from '../support/secrets.ts';
 import { call } from '../support/v1.ts';
 import { failing, fetchWith } from '../support/worker-with.ts';
@@ -216,6 +216,36 @@ test('a refused action is on the list as well, and older ones are behind a link'
     });
   const older = /<a href="([^"]+)" rel="next">/.exec(await operator.page(`${HOME}/actions`))?.[1] ?? '';
   expect(await operator.page(older)).toMatch(/invalid_input/);
+});
+
+test('the same is at /admin/actions, page by page', async () => {
+  const tenant = await HttpTenant.create();
+  await admin('PATCH', `/tenants/${tenant.id}/limits`, { rate: 3, burst: 1 }, { 'bulkhead-as': 'ann' });
+  await operate('PATCH', `/tenants/${tenant.id}/limits`, { tool: 'scar_check', rate: 4, burst: 9 });
+  const first = await operate('GET', '/actions?limit=1');
+  expect(first.actions).toEqual([
+    {
+      at: expect.stringMatching(/Z$/),
+      tenant: tenant.id,
+      action: 'PATCH limits',
+      by: null,
+      code: null,
+      changed: [
+        { what: 'limits.tools.scar_check.rate', to: 4 },
+        { what: 'limits.tools.scar_check.burst', to: 9 },
+      ],
+    },
+  ]);
+  const second = await operate('GET', `/actions?limit=1&cursor=${first.next_cursor}`);
+  expect(second.actions).toMatchObject([
+    { action: 'PATCH limits', by: 'ann', code: 'invalid_input', changed: [] },
+  ]);
+  for (const query of ['limit=0', 'limit=201', 'cursor=nothing', 'tenant=a'])
+    expect((await admin('GET', `/actions?${query}`)).status).toBe(400);
+  const { next_cursor: ofTenants } = await operate('GET', '/tenants?limit=1');
+  expect((await admin('GET', `/actions?cursor=${ofTenants}`)).body.field).toBe('cursor');
+  const request = { method: 'GET', headers: { authorization: `Bearer ${tenant.token}` } };
+  expect((await send('/admin/actions', request)).status).toBe(401);
 });
 
 test('the health of the deployment is shown in words and numbers', async () => {

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { actions } from './actions.ts';
 import { approvals } from './approvals.ts';
 import { clients } from './clients.ts';
 import { connections } from './connections.ts';
@@ -25,6 +26,7 @@ admin.onError((error, c) => {
 });
 admin.use('/tenants/:id/*', recordOperator);
 admin.route('/', list);
+admin.route('/', actions);
 admin.route('/', tenants);
 admin.route('/', tokens);
 admin.route('/', members);

@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import * as z from 'zod';
 import type { TenantId } from '../../tenant/contract/call.ts';
 import { accountOf, EMAIL, identityText, SUBJECT } from '../../tenant/contract/identity.ts';
-import type { Grant, KeyedMember, Member } from '../../tenant/contract/sign-in.ts';
+import type { Grant, KeyedMember, Member, RemovedMember } from '../../tenant/contract/sign-in.ts';
 import { ALL_SCOPES, SCOPES } from '../../tools/tool.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { encodeMemberKey } from '../oauth/member-keys.ts';
@@ -45,6 +45,9 @@ const newMember = z
     path: ['sub'],
     error: 'must be left out beside email. A member has one account at the provider',
   });
+const removalQuery = z.strictObject({
+  keep_tokens: z.enum(['true', 'false'], { error: 'must be true or false' }).optional(),
+});
 const grantsQuery = z.strictObject({ member: z.string().max(64).optional() });
 
 function memberJson(member: Member) {
@@ -125,7 +128,11 @@ members.post('/tenants/:id/members/:member/key', async (c) => {
 
 members.delete('/tenants/:id/members/:member', async (c) => {
   const { tenant } = tenantOf(c);
-  return c.json(memberJson(await resultOf<Member>(c, tenant.removeMember(c.req.param('member')))));
+  const { keep_tokens: keeps } = checked(removalQuery, c.req.query());
+  const removed = tenant.removeMember(c.req.param('member'), keeps === 'true');
+  const { member, tokens, keptTokens } = await resultOf<RemovedMember>(c, removed);
+  const issued = tokens.map(({ id, label }) => ({ token_id: id, label }));
+  return c.json({ ...memberJson(member), [keptTokens ? 'kept_tokens' : 'revoked_tokens']: issued });
 });
 
 members.get('/tenants/:id/grants', async (c) => {

@@ -14,6 +14,9 @@ export interface DecisionRequest {
   readonly receivedAt: number;
 }
 
+/** How the words begin that say which member has decided. */
+export const decidedBy = (member: string) => `member ${member} (`;
+
 /** @param by who decides, in words */
 export function decisionRecord(
   held: HeldRow,

@@ -116,6 +116,24 @@ export class HeldCalls {
     return row;
   }
 
+  /**
+   * Undoes the approvals of somebody who may not decide any more: calls that were not redeemed wait again, and none stands.
+   * @param by how `decided_by` begins
+   */
+  takeBack(by: string, now: number): void {
+    this.standing.endBy(by);
+    this.#db.exec(
+      `UPDATE held_calls SET state = 'pending', decided_at = NULL, decided_by = NULL, reason = NULL,
+         expires_at = held_at + ?, forget_at = held_at + ?
+       WHERE state = 'approved' AND expires_at > ? AND substr(decided_by, 1, length(?)) = ?`,
+      DECIDE_MS,
+      DECIDE_MS + REMEMBER_MS,
+      now,
+      by,
+      by,
+    );
+  }
+
   /** Notes that a remote tool is run. @throws Error when it was begun or has ended before */
   start({ id }: HeldRow, slot: string, by: string, now: number): void {
     const started = this.#db.exec(

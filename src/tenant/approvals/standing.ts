@@ -82,6 +82,11 @@ export class Standing {
     return this.#db.exec('DELETE FROM standing_approvals WHERE id = ? RETURNING 1 AS ended', id).length > 0;
   }
 
+  /** Ends those that were given by somebody. @param by how `given_by` begins */
+  endBy(by: string): void {
+    this.#db.exec('DELETE FROM standing_approvals WHERE substr(given_by, 1, length(?)) = ?', by, by);
+  }
+
   /** Ends those of all other tools: what needs no yes has none that stands when it needs one again. */
   keepOf(tools: readonly string[]): void {
     this.#db.exec(

@@ -143,4 +143,5 @@ const operatorToken = (now: number): Token => ({
   refreshedAt: undefined,
   tools: undefined,
   person: undefined,
+  member: undefined,
 });

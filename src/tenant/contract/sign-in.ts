@@ -18,6 +18,14 @@ export interface Member {
   readonly expiresAt: number | undefined;
 }
 
+/** A member who was removed, and the tokens that were issued at the word of that member and were active. */
+export interface RemovedMember {
+  readonly member: Member;
+  readonly tokens: readonly { readonly id: TokenId; readonly label: string }[];
+  /** Whether the tokens were kept; otherwise they are revoked. */
+  readonly keptTokens: boolean;
+}
+
 /** A member with a new sign-in key. The secret is part of the key, and is not stored. */
 export interface KeyedMember {
   readonly member: Member;

@@ -263,6 +263,7 @@ export class Grants {
       refreshedAt: row.generation === 0 ? undefined : row.rotated_at,
       tools: toolsOf(row),
       person: personOf(row),
+      member: row.member_id,
     };
     const [oldest] = this.#cached.keys();
     if (this.#cached.size >= MAX_CACHED && oldest !== undefined) this.#cached.delete(oldest);

@@ -22,6 +22,8 @@ export interface Token {
   readonly tools: readonly string[] | undefined;
   /** The member whose own session in the console it is; undefined for everything else. */
   readonly person: Person | undefined;
+  /** The id of the member at whose word it was issued or granted; undefined for the operator. */
+  readonly member: string | undefined;
 }
 
 export interface NewToken {
@@ -31,6 +33,7 @@ export interface NewToken {
   readonly tools?: readonly string[] | undefined;
   /** Who issues it, by name; undefined for the operator. */
   readonly issuedBy?: string | undefined;
+  readonly member?: string | undefined;
 }
 
 /** What is taken from a token. */
@@ -54,6 +57,7 @@ interface TokenRow extends Record<string, string | number | null> {
   expires_at: number;
   revoked_at: number | null;
   tools: string | null;
+  member: string | null;
 }
 
 const isScope = (text: string): text is Scope => ALL_SCOPES.some((scope) => scope === text);
@@ -88,6 +92,7 @@ export class TokenList {
         refreshedAt: undefined,
         tools: row.tools?.split(' '),
         person: undefined,
+        member: row.member ?? undefined,
       });
     }
   }
@@ -108,6 +113,11 @@ export class TokenList {
     return [...this.#tokens.values()];
   }
 
+  /** The active tokens that were issued at the word of a member. */
+  ofMember(member: string, now: number): Token[] {
+    return this.list().filter((token) => token.member === member && isLive(token, now));
+  }
+
   /** Adds a token; returns undefined when there are already 1,000 live tokens. */
   issue(options: NewToken, now: number): Token | undefined {
     if (this.#tokens.size >= MAX_TOKENS && !this.#dropOneDead(now)) return undefined;
@@ -123,15 +133,17 @@ export class TokenList {
       refreshedAt: undefined,
       tools: options.tools,
       person: undefined,
+      member: options.member,
     };
     this.#db.exec(
-      'INSERT INTO tokens (id, label, scopes, created_at, expires_at, revoked_at, issued_by) VALUES (?, ?, ?, ?, ?, NULL, ?)',
+      'INSERT INTO tokens (id, label, scopes, created_at, expires_at, revoked_at, issued_by, member) VALUES (?, ?, ?, ?, ?, NULL, ?, ?)',
       token.id,
       token.label,
       token.scopes.join(' '),
       token.createdAt,
       token.expiresAt,
       options.issuedBy ?? null,
+      options.member ?? null,
     );
     if (token.tools !== undefined)
       this.#db.exec('UPDATE tokens SET tools = ? WHERE id = ?', token.tools.join(' '), token.id);
