@@ -140,9 +140,10 @@ export class Administration {
 
   /** Deletes expired rows and the history of the blackboard, a bounded number of steps. */
   compact(): Operation<Compacted> {
-    return this.#operate(({ pipeline }) =>
-      succeed(compactStorage(this.#tenant.host, (limit) => pipeline.recordExpiries(limit))),
-    );
+    return this.#operate(({ pipeline, records }) => {
+      records.flush();
+      return succeed(compactStorage(this.#tenant.host, (limit) => pipeline.recordExpiries(limit)));
+    });
   }
 
   issueToken(options: NewToken): Operation<Token> {

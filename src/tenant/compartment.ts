@@ -224,7 +224,8 @@ export class Compartment implements CallHandler {
     const progress = this.#host.exclusively(() => {
       const loaded = this.#requireLoaded();
       if (!loaded.ok) return loaded.error.reason === 'unavailable' ? 'done' : 'absent';
-      const { pipeline, profile } = loaded.value;
+      const { pipeline, profile, records } = loaded.value;
+      records.flush();
       return sweepStep(this.#host, profile.id, (limit) => pipeline.recordExpiries(limit));
     });
     this.#announce();

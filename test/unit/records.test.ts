@@ -254,6 +254,21 @@ describe('the chain', () => {
     expect(await damage('UPDATE ledger SET last_id = last_id - 1')).toMatchObject({ what: 'altered' });
   });
 
+  test.each([
+    ['at once', () => undefined],
+    ['after a sweep', (tenant: TestCompartment) => tenant.compartment.sweep()],
+    ['after compacting', (tenant: TestCompartment) => tenant.compartment.administration.compact()],
+    ['after writes', (_: TestCompartment, write: () => void) => Array.from({ length: 300 }, write)],
+  ])('misses a record that was cut off before the ledger had it, %s', (_name, act) => {
+    const tenant = createdCompartment({ headSigner: headSignerOf(KEYS) });
+    const token = tenant.issue(['blackboard:write']);
+    const write = () => void tenant.call(token, 'blackboard_write', { key: 'k', value: 1 });
+    for (let call = 0; call < 5; call++) write();
+    tenant.db.exec('DELETE FROM records WHERE id = 5');
+    act(tenant, write);
+    expect(verified(tenant).broken).toMatchObject({ id: expect.any(Number) });
+  });
+
   test('shows with a signed head that all of it was written again, and outlives the key of the head', async () => {
     const old = headSignerOf([KEYS[1]]);
     const tenant = createdCompartment({ headSigner: old });

@@ -69,9 +69,15 @@ export function readLedger(db: Sql): Ledger {
   };
 }
 
-/** Writes into the row what the newest records add to it, but for the bucket levels. */
-export function settleLedger(db: Sql): Ledger {
-  const ledger = readLedger(db);
+/** The newest record and its hash. */
+export type ChainEnd = Pick<Ledger, 'lastId' | 'head'>;
+
+/**
+ * Writes into the row what the newest records add to it, but for the bucket levels.
+ * @param end as the writer of the records knows it, so that a record that somebody has removed from the database since is missed
+ */
+export function settleLedger(db: Sql, end?: ChainEnd): Ledger {
+  const ledger = { ...readLedger(db), ...end };
   const { rev, lastId, head, bytes, settled } = ledger;
   if (lastId > settled.lastId)
     db.exec('UPDATE ledger SET rev = ?, last_id = ?, head = ?, bytes = ?', rev, lastId, head, bytes);

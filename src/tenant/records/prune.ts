@@ -1,5 +1,5 @@
 import type { Sql } from '../../tools/tool.ts';
-import { settleLedger } from './ledger.ts';
+import { type ChainEnd, settleLedger } from './ledger.ts';
 import type { RecordRow } from './record.ts';
 
 /** How long records are kept, how many, and how many bytes of them. */
@@ -15,8 +15,8 @@ type Prunable = Pick<RecordRow, 'id' | 'at' | 'size' | 'hash'>;
  * many records.
  * @returns how many
  */
-export function pruneRecords(sql: Sql, now: number, limit: number): number {
-  const { lastId, bytes } = settleLedger(sql);
+export function pruneRecords(sql: Sql, now: number, limit: number, end?: ChainEnd): number {
+  const { lastId, bytes } = settleLedger(sql, end);
   const [oldest] = sql.exec<Prunable>('SELECT id, at, size, hash FROM records ORDER BY id LIMIT 1');
   if (oldest === undefined) return 0;
   const excess = lastId - oldest.id + 1 - MAX_RECORDS;

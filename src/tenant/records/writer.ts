@@ -2,7 +2,7 @@ import type { Log } from '../../telemetry/log.ts';
 import { describeCause } from '../../telemetry/redact.ts';
 import type { Database } from '../storage/database.ts';
 import { linkOf } from './chain.ts';
-import { type Ledger, settleLedger } from './ledger.ts';
+import { type ChainEnd, type Ledger, settleLedger } from './ledger.ts';
 import { pruneRecords } from './prune.ts';
 import { type CallRecord, INSERT_RECORD, insertedValues, type RecordRow, toRow, valuesOf } from './record.ts';
 import type { RefusalCounter } from './refusals.ts';
@@ -17,12 +17,6 @@ const REPLAYED_AT_ONCE = 500;
 /** How many transactions lie between two prunings, and what one deletes at most. */
 const PRUNE_EVERY = 256;
 const PRUNED_PER_SAVE = 512;
-
-/** The end of the chain in memory. */
-interface Chain {
-  readonly lastId: number;
-  readonly head: string;
-}
 
 export interface WriterParts {
   readonly db: Database;
@@ -53,7 +47,7 @@ export class RecordWriter {
   readonly #parts: WriterParts;
   readonly #runs: Runs;
   readonly #usage: Usage;
-  #chain: Chain;
+  #chain: ChainEnd;
   #pending: CallRecord[] = [];
   #saved = 0;
   #stopped = false;
@@ -62,7 +56,7 @@ export class RecordWriter {
     this.#parts = parts;
     this.#runs = new Runs(parts.db);
     this.#usage = new Usage(parts.db);
-    this.#chain = parts.ledger;
+    this.#chain = { lastId: parts.ledger.lastId, head: parts.ledger.head };
     this.#replay();
   }
 
@@ -161,7 +155,7 @@ export class RecordWriter {
       head = hash;
     }
     // The first record prunes as well: a Durable Object may never live long enough to save so many.
-    if (this.#saved % PRUNE_EVERY === 0) pruneRecords(db, clock(), PRUNED_PER_SAVE);
+    if (this.#saved % PRUNE_EVERY === 0) pruneRecords(db, clock(), PRUNED_PER_SAVE, { lastId, head });
     const pending = this.#pending;
     return () => {
       this.#saved++;
@@ -180,7 +174,7 @@ export class RecordWriter {
 
   /** Saves the derived tables up to a record, in the caller's transaction. @returns what to do when that has committed */
   #saveDerived(through: number): () => void {
-    settleLedger(this.#parts.db);
+    settleLedger(this.#parts.db, this.#chain);
     this.#parts.db.exec('UPDATE ledger SET derived_id = ?', through);
     const saved = [this.#runs.save(), this.#usage.save(through)];
     return () => {
