@@ -137,6 +137,8 @@ export interface ToolContext {
   readonly waited: boolean;
   /** After this call has committed, runs the calls again that returned `NotYet` for this topic. */
   touch(topic: string): void;
+  /** The call has changed nothing of which `Expiry.next` depends, so the pipeline need not ask for it again. */
+  keepsExpiries(): void;
   /**
    * Signs a text (HMAC-SHA-256) that the caller is to send back, such as a cursor. The text stays readable.
    * @param purpose what the text is for; the signature covers it, so the text can be unsealed for this purpose only

@@ -37,6 +37,7 @@ function openMemory(): ToolContext {
     requireWritable: () => undefined,
     requireReadable: () => undefined,
     waited: false,
+    keepsExpiries: notNeeded,
     allowance: notNeeded,
     touch: notNeeded,
     seal: notNeeded,

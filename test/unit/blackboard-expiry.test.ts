@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/local/database.ts';
+import { boardExpiry } from '../../src/tools/blackboard/expiry.ts';
 import { createdCompartment, openCompartment, type TestCompartment } from '../support/compartment.ts';
 import { START } from '../support/fake-time.ts';
 import { createOldTenant } from '../support/old-database.ts';
@@ -138,4 +139,34 @@ test('items from before the queue knew results stay free, and their claims and c
     rev: 1,
   });
   expect(events(12)).toEqual(['13 claim_expired q/held']);
+});
+
+test('the next expiry is known after each call, whichever calls come before it', () => {
+  const server = createdCompartment();
+  const { call } = caller(server);
+  let seed = 7;
+  const below = (n: number) => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % n;
+  };
+  const steps = [
+    (key: string) => call('blackboard_write', { key, value: below(1000) }),
+    (key: string) => call('blackboard_write', { key, value: below(1000), ttl_s: 1 + below(900) }),
+    (key: string) =>
+      call('blackboard_write', {
+        entries: [
+          { key, value: 1 },
+          { key: 'b', value: below(9), ttl_s: 700 },
+        ],
+      }),
+    (key: string) => call('blackboard_claim', { key, by: 'a', ttl_s: 1 + below(900), take_over: true }),
+    (key: string) => call('blackboard_delete', { keys: [key] }),
+  ];
+  for (let step = 0; step < 400; step++) {
+    steps[below(steps.length)]?.(`k${below(4)}`);
+    const next = boardExpiry.next(server.db);
+    const ms = next === undefined ? 3_600_000 : Math.max(1_000, next - server.clock.now);
+    expect(server.compartment.nextSweepMs('done'), `step ${step}`).toBe(ms);
+    server.clock.now += below(20_000);
+  }
 });

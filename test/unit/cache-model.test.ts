@@ -115,6 +115,7 @@ function both() {
       requireWritable: () => undefined,
       requireReadable: () => undefined,
       touch: (topic) => void touched.add(topic),
+      keepsExpiries: notStubbed,
       allowance: notStubbed,
       seal: notStubbed,
       unseal: notStubbed,

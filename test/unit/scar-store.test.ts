@@ -41,6 +41,7 @@ function open(): { db: Database; context: ToolContext } {
     waited: false,
     allowance: notStubbed,
     touch: notStubbed,
+    keepsExpiries: notStubbed,
     seal: notStubbed,
     unseal: notStubbed,
   };

@@ -122,7 +122,7 @@ export class LocalRuns {
       const done = this.#answer(attempt, args, state, options);
       const save = records.save(done.record);
       // Read here, because a query after the commit would begin a transaction of its own.
-      return [done, save, this.#expiries.read()] as const;
+      return [done, save, state.keepsExpiries ? this.#expiries.next() : this.#expiries.read()] as const;
     });
     this.#rev = state.rev;
     saved();

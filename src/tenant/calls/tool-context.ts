@@ -9,6 +9,8 @@ import type { PipelineParts } from './pipeline-parts.ts';
 export interface RunState {
   rev: number;
   readonly touched: Set<string>;
+  /** Whether the next expiry is what it was. */
+  keepsExpiries?: boolean;
 }
 
 export interface Run
@@ -34,6 +36,9 @@ export function toolContext(
     headRev: () => state.rev,
     allowance: () => allowanceOf(parts, token, run.now),
     touch: (topic) => void state.touched.add(topic),
+    keepsExpiries: () => {
+      state.keepsExpiries = true;
+    },
     ...sealing(profile),
   };
 }

@@ -226,7 +226,14 @@ function toCellWrite(
 function writeOne(write: CellWrite, args: Args, context: ToolContext): EntryResult {
   const [planned] = planAll([write], args, context);
   if (planned === undefined) throw new Error('one write has one plan');
+  if (keepsExpiry(planned)) context.keepsExpiries();
   return applyPlan(planned, args.run_id, context);
+}
+
+/** Whether the cell expires when it did before, and has no claim whose end the write could change. */
+function keepsExpiry({ stored, plan }: PlannedWrite): boolean {
+  if (!('next' in plan)) return true;
+  return plan.next.expiresAt === (stored?.expires_at ?? null) && (stored?.claim_until ?? null) === null;
 }
 
 /** Writes every cell, or none if one is refused. */
@@ -239,6 +246,7 @@ function writeAll(writes: readonly CellWrite[], args: Args, context: ToolContext
     );
     return { status: refused, ...fittedConflicts(entries, context.answerBytes) };
   }
+  if (planned.every(keepsExpiry)) context.keepsExpiries();
   const entries = planned.map((one) => applyPlan(one, args.run_id, context));
   return { status: entries.every(({ status }) => status === 'unchanged') ? 'unchanged' : 'written', entries };
 }
