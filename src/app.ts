@@ -25,8 +25,12 @@ import { handleMcp } from './edge/mcp/endpoint.ts';
 import { handleMessages, handleSse } from './edge/mcp/era-2024.ts';
 import { oauth } from './edge/oauth/routes.ts';
 
+/** Recognised without parsing the URL, which nearly every request would pay for. */
+const CANONICAL = /^https?:\/\/[^/\\?#]+\/mcp(?:\?|$)/;
+
 /** Clients are given `/mcp/` and `//mcp` by hand: both are the MCP endpoint. */
 function pathOf(request: Request): string {
+  if (CANONICAL.test(request.url)) return '/mcp';
   const { pathname } = new URL(request.url);
   return /^\/+mcp\/*$/.test(pathname) ? '/mcp' : pathname;
 }

@@ -37,12 +37,12 @@ export const limitAnonymous: MiddlewareHandler<AppEnv> = async (c, next) => {
  * by the rate limit `ANONYMOUS_FENCE`.
  */
 export async function authenticate(c: Context<AppEnv>): Promise<Result<Principal, HttpRefusal>> {
-  const { config } = c.var.isolate;
+  const { config } = c.get('isolate');
   const token = bearerOf(c.req.raw);
   const principal =
     token === undefined
       ? undefined
-      : await verifiedTokensOf(config).principal(token, c.var.arrival.receivedAt);
+      : await verifiedTokensOf(config).principal(token, c.get('arrival').receivedAt);
   if (principal !== undefined) return succeed(principal);
   const { success } = await c.env.ANONYMOUS_FENCE.limit({ key: clientAddress(c) });
   if (!success) return fail(FENCED);

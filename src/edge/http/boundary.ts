@@ -17,14 +17,17 @@ export const prepare =
       trace: continueTrace(traceHeadersOf(c.req.raw.headers)),
       receivedAt: Date.now(),
     });
-    c.set('isolate', isolateOf(c.env, served));
-    c.set('spans', new RequestSpans(c));
+    const isolate = isolateOf(c.env, served);
+    c.set('isolate', isolate);
+    const spans = new RequestSpans(c);
+    c.set('spans', spans);
+    const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
     try {
       await next();
-      c.var.spans.responded(c.res);
-      c.var.isolate.meter.flush((work) => c.executionCtx.waitUntil(work));
-      c.var.isolate.refusals.flush((work) => c.executionCtx.waitUntil(work));
-      c.var.isolate.scheduleFlush((work) => c.executionCtx.waitUntil(work));
+      spans.responded(c.res);
+      isolate.meter.flush(waitUntil);
+      isolate.refusals.flush(waitUntil);
+      isolate.scheduleFlush(waitUntil);
     } catch (thrown) {
       // Hono passes only errors to its error handler; any other thrown value would leave the Worker.
       throw thrown instanceof Error ? thrown : new Error(describeCause(thrown, undefined, {}).message);

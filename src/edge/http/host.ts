@@ -38,7 +38,8 @@ export function hostnamesOf(origins: readonly string[]): string[] {
 export const ownHost: MiddlewareHandler<AppEnv> = async (c, next) => {
   // Load balancers and monitors ask for it by address.
   if (c.req.path === '/health') return next();
-  if (validateHostHeader(hostOf(c), [...c.var.isolate.hostnames]).ok) return next();
+  const { hostnames } = c.get('isolate');
+  if (validateHostHeader(hostOf(c), hostnames).ok) return next();
   const message = 'This server is not served under this host name. PUBLIC_URL sets its name.';
   return refuse(c, problem, { status: 403, code: 'host_not_allowed', message });
 };

@@ -28,7 +28,7 @@ import { later } from './timer.ts';
 export interface Isolate {
   readonly config: Config;
   /** The host names under which the server is served. */
-  readonly hostnames: readonly string[];
+  readonly hostnames: string[];
   readonly log: Log;
   /** Writes the counts of repeated refusals, some time after the response was sent. */
   scheduleFlush(waitUntil: (work: Promise<unknown>) => void): void;

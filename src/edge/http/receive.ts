@@ -25,7 +25,7 @@ export async function receive(request: Request, maxBytes: number, late: Promise<
   // HTTP enforces the declared length: one read is enough.
   if (declared <= maxBytes) {
     const bytes = await Promise.race([request.arrayBuffer(), late]);
-    return bytes === 'late' ? { kind: 'late' } : { kind: 'whole', text: newDecoder().decode(bytes) };
+    return bytes === 'late' ? { kind: 'late' } : { kind: 'whole', text: wholeDecoder.decode(bytes) };
   }
   if (declared > maxBytes * DRAINED_LIMITS) return { kind: 'too_large', id: undefined };
   return receiveInPieces(request, maxBytes, late);
@@ -58,6 +58,8 @@ async function receiveInPieces(request: Request, maxBytes: number, late: Promise
 }
 
 const newDecoder = () => new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+/** It keeps nothing between two texts that are decoded whole. */
+const wholeDecoder = newDecoder();
 
 function decoded(pieces: readonly Uint8Array[]): string {
   const decoder = newDecoder();

@@ -48,7 +48,7 @@ export class RequestSpans {
 
   messageEnded(end: MessageEnd, session: string | undefined): void {
     this.#hasMessages = true;
-    if (this.#c.var.isolate.spans === undefined) return;
+    if (this.#exporter === undefined) return;
     const { caller } = end;
     this.#add({
       trace: caller.trace,
@@ -66,16 +66,17 @@ export class RequestSpans {
 
   /** Ends the span of the response, and begins an export that is due, whatever the request was. */
   responded(response: Response): void {
+    if (this.#exporter === undefined) return;
     this.#endResponse(response);
     this.#flush();
   }
 
   #endResponse(response: Response): void {
-    const { req, var: variables } = this.#c;
+    const { req } = this.#c;
     if (!TRACED.test(req.path) || req.method === 'OPTIONS') return;
     const { status } = response;
     if (MCP_PATHS.includes(req.path) && (this.#hasMessages || status < 400)) return;
-    const { id, trace, receivedAt } = variables.arrival;
+    const { id, trace, receivedAt } = this.#c.get('arrival');
     const route = routeOf(this.#c);
     const { errorType = status >= 400 ? String(status) : undefined } = this.#outcome;
     this.#add({
@@ -108,12 +109,17 @@ export class RequestSpans {
   }
 
   #add(span: Span): void {
-    this.#c.var.isolate.spans?.add(span);
+    this.#exporter?.add(span);
     this.#flush();
   }
 
   #flush(): void {
-    this.#c.var.isolate.spans?.flush((work) => this.#c.executionCtx.waitUntil(work));
+    this.#exporter?.flush((work) => this.#c.executionCtx.waitUntil(work));
+  }
+
+  // Hono makes a new object of all variables each time that `var` is read.
+  get #exporter() {
+    return this.#c.get('isolate').spans;
   }
 }
 

@@ -24,9 +24,20 @@ function weightOf(accept: string, type: string): number {
   return 0;
 }
 
-function weightsOf(request: Request): { json: number; stream: number } {
-  const accept = (request.headers.get('accept') ?? '*/*').toLowerCase();
-  return { json: weightOf(accept, JSON_TYPE), stream: weightOf(accept, STREAM_TYPE) };
+interface Weights {
+  readonly json: number;
+  readonly stream: number;
+}
+
+/** The last header and its weights: it is read several times for each request, and most requests send the same one. */
+let last: Weights & { readonly accept: string | null } = { accept: null, json: 1, stream: 1 };
+
+function weightsOf(request: Request): Weights {
+  const accept = request.headers.get('accept');
+  if (accept === last.accept) return last;
+  const text = (accept ?? '*/*').toLowerCase();
+  last = { accept, json: weightOf(text, JSON_TYPE), stream: weightOf(text, STREAM_TYPE) };
+  return last;
 }
 
 /** The forms that the client of a POST takes; a request without `Accept` takes both. */

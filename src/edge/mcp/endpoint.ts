@@ -31,7 +31,7 @@ const METHODS = ['GET', 'POST', 'DELETE'];
  * handler of its protocol era.
  */
 export async function handleMcp(c: Context<AppEnv>): Promise<Response> {
-  const { isolate } = c.var;
+  const isolate = c.get('isolate');
   const request = c.req.raw;
   const principal = await authenticate(c);
   if (!principal.ok) return refuse(c, rpcRefusal, principal.error);

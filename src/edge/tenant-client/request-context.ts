@@ -62,7 +62,9 @@ export function createContext(
   principal: Principal,
   { format, transport, session, toolFilter }: ContextOptions,
 ): RequestContext {
-  const { isolate, arrival, spans } = c.var;
+  const isolate = c.get('isolate');
+  const arrival = c.get('arrival');
+  const spans = c.get('spans');
   spans.credential = principal;
   const protocolErrors = new ProtocolErrors((status, { arrival, cause }) => {
     const code = cause === undefined ? 'protocol' : 'internal';

@@ -17,8 +17,12 @@ export class Tally {
   }
 
   observe(metric: HistogramName, labels: readonly string[], seconds: number): void {
-    const buckets = DURATION_BOUNDS.map((bound) => (seconds <= bound ? 1 : 0));
-    this.#add(metric, labels, [...buckets, 1, seconds]);
+    const sums = this.#sumsOf(metric, labels, DURATION_BOUNDS.length + 2);
+    if (sums === undefined) return;
+    const last = DURATION_BOUNDS.length;
+    for (let n = 0; n < last; n++) if (seconds <= (DURATION_BOUNDS[n] ?? 0)) sums[n] = (sums[n] ?? 0) + 1;
+    sums[last] = (sums[last] ?? 0) + 1;
+    sums[last + 1] = (sums[last + 1] ?? 0) + seconds;
   }
 
   /** What was counted since the last time. */
@@ -33,11 +37,20 @@ export class Tally {
     for (const { metric, labels, sums } of added) this.#add(metric, labels, sums);
   }
 
-  #add(metric: Added['metric'], labels: readonly string[], sums: readonly number[]): void {
-    const key = JSON.stringify([metric, ...labels]);
+  #add(metric: Added['metric'], labels: readonly string[], added: readonly number[]): void {
+    const sums = this.#sumsOf(metric, labels, added.length);
+    if (sums !== undefined)
+      for (const [index, sum] of added.entries()) sums[index] = (sums[index] ?? 0) + sum;
+  }
+
+  /** The sums of a series, all 0 for a new one; undefined for one too many. */
+  #sumsOf(metric: Added['metric'], labels: readonly string[], length: number): number[] | undefined {
+    const key = JSON.stringify([metric, labels]);
     const known = this.#series.get(key);
-    if (known !== undefined) {
-      for (const [index, sum] of sums.entries()) known.sums[index] = (known.sums[index] ?? 0) + sum;
-    } else if (this.#series.size < MAX_SERIES) this.#series.set(key, { metric, labels, sums: [...sums] });
+    if (known !== undefined) return known.sums;
+    if (this.#series.size >= MAX_SERIES) return undefined;
+    const sums = Array.from({ length }, () => 0);
+    this.#series.set(key, { metric, labels, sums });
+    return sums;
   }
 }
