@@ -27,6 +27,14 @@ describe('a tenant', () => {
     return { state, parts, tenant: createdCompartment(parts) };
   }
 
+  test('reports the reason of an answer under no code, because it is none of an error', async () => {
+    const { state, tenant } = metered();
+    const set = { model: 'm', prompt: 'p', response: 'a', finish_reason: 'length' };
+    tenant.call(tenant.issue(), 'cache_set', set);
+    await tenant.elapse(1000);
+    expect(summed(state.reports)['bulkhead_calls_total cache_set answer ']).toBe(1);
+  });
+
   test('reports what it has recorded at most once a minute, and is woken for the rest', async () => {
     const { state, tenant } = metered({
       limits: { tenant: { rate: 1, burst: 4 }, tool: { rate: 1, burst: 4 } },

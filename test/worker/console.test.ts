@@ -405,6 +405,10 @@ describe('what agents know', () => {
     expect(await person.page(`/console/${id}/cache`)).toMatch(
       /33 %.*\$0\.2500.*Leases out<.*?>1<.*class="columns".*By day.*By model.*model-x.*33 %.*By namespace.*50 %.*support.*0 %/s,
     );
+    await call(writer.token, 'cache_set', { ...prompt, response: 'x', finish_reason: 'length' });
+    const rejected = `/console/${id}/calls?tool=cache_set&outcome=bad`;
+    expect(await person.page(`/console/${id}/cache`)).toContain(`href="${rejected.replace('&', '&amp;')}"`);
+    expect(await person.page(rejected)).toContain('rejected</span><span class="soft"> truncated</span>');
   });
 
   test('limits that refuse are suggested to be raised', async () => {

@@ -109,6 +109,7 @@ export function Status({ call }: { call: Pick<Entry, 'outcome' | 'status' | 'cod
   return (
     <>
       <span class={`status ${toneOf(call)}`}>{endOf(call)}</span>
+      {call.status !== undefined && call.code !== undefined && <span class="soft"> {call.code}</span>}
       {call.times > 1 && <span class="times"> ×{count(call.times)}</span>}
     </>
   );

@@ -18,11 +18,14 @@ const MAX_CLIENT_CHARS = 64;
 /** So much of a session's id identifies it among those of its token. */
 const SESSION_CHARS = 12;
 const STATUS_FIELDS = ['status', 'verdict', 'match'] as const;
+const REASON_FIELD = 'reason';
 const MICRO_USD = 1e6;
 
 /** What a call turned out to be, beside its request and outcome. */
 export interface CallFacts {
   readonly status: string | null;
+  /** Why an answer is not what was asked for, from the closed list of the tool's output. */
+  readonly reason?: string | undefined;
   readonly savedMicroUsd: number;
   /** What refused the call: a bucket. */
   readonly scope: string | null;
@@ -37,7 +40,7 @@ export interface CallFacts {
 }
 
 /** What an answer says of itself. */
-export type AnswerFacts = Pick<CallFacts, 'status' | 'savedMicroUsd'>;
+export type AnswerFacts = Pick<CallFacts, 'status' | 'reason' | 'savedMicroUsd'>;
 
 export const NO_ANSWER: AnswerFacts = { status: null, savedMicroUsd: 0 };
 
@@ -52,26 +55,39 @@ export const factsWith = (rev: number, known: Partial<CallFacts>): CallFacts => 
   ...known,
 });
 
-const ownStatuses = new WeakMap<AnyTool, ReadonlySet<unknown>>();
+/** The values of the closed lists in which a tool's answer says how it went, and why. */
+interface Vocabulary {
+  readonly statuses: ReadonlySet<unknown>;
+  readonly reasons: ReadonlySet<unknown>;
+}
+const vocabularies = new WeakMap<AnyTool, Vocabulary>();
 
-/** The values of the closed lists in which a tool's answer says how it went. */
-function statusesOf(tool: AnyTool): ReadonlySet<unknown> {
-  const known = ownStatuses.get(tool);
+function vocabularyOf(tool: AnyTool): Vocabulary {
+  const known = vocabularies.get(tool);
   if (known !== undefined) return known;
-  const lists = STATUS_FIELDS.map((field): unknown => tool.output.shape[field]);
-  const statuses = new Set(lists.flatMap((list) => (list instanceof z.ZodEnum ? list.options : [])));
-  ownStatuses.set(tool, statuses);
-  return statuses;
+  const optionsOf = (field: string) => {
+    const schema: unknown = tool.output.shape[field];
+    const list = schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+    return list instanceof z.ZodEnum ? list.options : [];
+  };
+  const vocabulary = {
+    statuses: new Set(STATUS_FIELDS.flatMap(optionsOf)),
+    reasons: new Set(optionsOf(REASON_FIELD)),
+  };
+  vocabularies.set(tool, vocabulary);
+  return vocabulary;
 }
 
-/** The status of an answer, and what a cached answer has saved. */
+/** The status of an answer, its reason, and what a cached answer has saved. */
 export function factsOf(tool: AnyTool, answer: object): AnswerFacts {
-  const statuses = statusesOf(tool);
+  const { statuses, reasons } = vocabularyOf(tool);
   const field = STATUS_FIELDS.find((name) => statuses.has(Reflect.get(answer, name)));
+  const reason: unknown = Reflect.get(answer, REASON_FIELD);
   const saved: unknown = Reflect.get(answer, 'saved');
   const usd: unknown = typeof saved === 'object' && saved !== null ? Reflect.get(saved, 'usd') : undefined;
   return {
     status: field === undefined ? null : String(Reflect.get(answer, field)),
+    reason: reasons.has(reason) ? String(reason) : undefined,
     savedMicroUsd: typeof usd === 'number' ? Math.round(usd * MICRO_USD) : 0,
   };
 }
@@ -117,7 +133,7 @@ export function recordOf(
     times: 1,
     tool: tool?.name ?? UNKNOWN_TOOL.name,
     outcome: outcome.kind,
-    code: refusal?.reason ?? error?.code ?? null,
+    code: refusal?.reason ?? error?.code ?? facts.reason ?? null,
     scope: refusal?.reason === 'insufficient_scope' ? refusal.scope : facts.scope,
     errorId: error?.error_id ?? null,
     retryAfterMs: error?.retry_after_ms ?? null,

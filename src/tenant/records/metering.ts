@@ -51,7 +51,9 @@ export function unmetered(sql: Sql): Unmetered {
   const tally = new Tally();
   const sum = (name: 'shown' | 'not_ok' | 'refused') => rows.reduce((all, row) => all + row[name], 0);
   for (const { tool, outcome, code, scope, times, saved_micro_usd } of rows) {
-    tally.count('bulkhead_calls_total', [tool, outcome, code ?? ''], times);
+    // The reason of an answer is no code of an error.
+    const label = outcome === 'answer' ? '' : (code ?? '');
+    tally.count('bulkhead_calls_total', [tool, outcome, label], times);
     tally.count('bulkhead_tenant_calls_total', [outcome], times);
     if (BUCKETS.has(scope)) tally.count('bulkhead_refusals_total', [scope ?? '', tool], times);
     tally.count('bulkhead_cache_saved_usd_total', [], saved_micro_usd / MICRO_USD);

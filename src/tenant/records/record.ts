@@ -13,6 +13,7 @@ export interface CallRecord {
   readonly outcome: string;
   /** The answer's own status, verdict or match, from the closed list of the tool's output. */
   readonly status: string | null;
+  /** Why it was refused or failed, or why an answer is not what was asked for, such as `truncated` for `rejected`. */
   readonly code: string | null;
   /** What refused the call: the bucket (`tenant`, `tool`), the quota of calls (`day`, `month`), or the scope that the token lacks. */
   readonly scope: string | null;

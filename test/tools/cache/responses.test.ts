@@ -32,6 +32,17 @@ describe('what is stored of the bodies that providers answer', () => {
   });
 });
 
+test('why an answer was not stored is in the records, and finds the call', async () => {
+  const tenant = await openTenant();
+  const truncated = { model: 'model-x', prompt: 'p', response: 'a', finish_reason: 'length' };
+  expect(await tenant.ok('cache_set', truncated)).toMatchObject({ status: 'rejected', reason: 'truncated' });
+  await tenant.ok('cache_set', { ...truncated, finish_reason: 'stop' });
+  const [stored, rejected] = await tenant.records({ tool: 'cache_set' });
+  expect([stored?.status, stored?.code]).toEqual(['stored', undefined]);
+  expect(rejected).toMatchObject({ outcome: 'answer', status: 'rejected', code: 'truncated' });
+  expect(await tenant.records({ code: 'truncated' })).toHaveLength(1);
+});
+
 describe('usage', () => {
   test.each<[object, number | undefined]>([
     [{ prompt_tokens: 5, completion_tokens: 7, total_tokens: 12, prompt_tokens_details: {} }, 12],

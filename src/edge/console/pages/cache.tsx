@@ -110,7 +110,7 @@ function Charts({ days }: { days: Stats['by_day'] }) {
   );
 }
 
-/** The records say of each call that it was rejected; why was in its answer alone. */
+/** The calls, which say why each answer was not stored. */
 function Rejected({ times, viewer: { scopes, home } }: { times: number; viewer: Viewer }) {
   const text = times === 1 ? '1 answer was' : `${count(times)} answers were`;
   if (times === 0 || !scopes.includes('records:read')) return <>{text}</>;

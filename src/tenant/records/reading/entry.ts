@@ -27,7 +27,9 @@ export const entrySchema = z.strictObject({
     .enum(OUTCOMES)
     .describe('`started` is the beginning of a remote call, whose end is another record.'),
   status: optionalText().describe('What the answer said of itself, such as `conflict`.'),
-  code: optionalText().describe('Why it was refused, or failed.'),
+  code: optionalText().describe(
+    'Why it was refused, failed, or answered otherwise than was asked, such as `truncated` for `rejected`.',
+  ),
   scope: optionalText().describe('What refused it: a bucket, or the scope that the token lacks.'),
   error_id: optionalText().describe('Finds the cause in the log.'),
   retry_after_ms: count().optional().describe('How long the caller was told to wait.'),

@@ -122,7 +122,10 @@ function howItEnded(call: Entry): string {
   const told =
     retry_after_ms === undefined ? '' : ` The caller was told to wait ${secondsOf(retry_after_ms)}.`;
   const repeats = times > 1 ? ` This stands for ${times} refusals that are alike.` : '';
-  if (outcome === 'answer') return `It was answered${status === undefined ? '' : ` with ${status}`} ${took}.`;
+  if (outcome === 'answer') {
+    const why = code === undefined ? '' : ` (${code})`;
+    return `It was answered${status === undefined ? '' : ` with ${status}${why}`} ${took}.`;
+  }
   if (outcome === 'started') return 'It was started; its end has a record of its own.';
   if (outcome === 'refused') return `It was refused: ${reasonOf(call)}.${told}${repeats}`;
   const cause = error_id === undefined ? '' : ` The log has the cause under error id ${error_id}.`;
