@@ -94,8 +94,9 @@ function csvOf({ by, usage }: UsageAnswer): string {
   return [heading, ...rows].map((row) => row.join(',')).join('\r\n');
 }
 
-/** A text that a spreadsheet would run as a formula is marked as text. */
+/** A text that a spreadsheet would run as a formula, in some languages also in full width, is marked as text. */
 function cell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const safe = /^[=+\-@＝＋－＠\t\r\n]/.test(text) ? `'${text}` : text;
+  // Where commas stand in numbers, spreadsheets separate by semicolons.
+  return /[",;\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

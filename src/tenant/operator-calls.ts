@@ -2,7 +2,7 @@ import { redactForLog } from '../telemetry/redact.ts';
 import type { TraceContext } from '../telemetry/trace.ts';
 import type { TokenId } from './contract/call.ts';
 import type { LoadedTenant } from './loaded-tenant.ts';
-import { OPERATOR_TOKEN, OPERATOR_TOOL, OPERATOR_TRANSPORT } from './records/operator.ts';
+import { CHANGE, OPERATOR_TOKEN } from './records/operator.ts';
 import type { CallRecord } from './records/record.ts';
 
 /** What the operator does to a tenant, as records: who says to have done it, and what it has changed from what to what. */
@@ -90,38 +90,24 @@ export function operatorRecord(
 ): CallRecord {
   const as = call.as === undefined ? undefined : redactForLog(call.as, MAX_NAME_CHARS);
   return {
+    ...CHANGE,
     at: now,
     tookMs: Math.max(0, now - call.receivedAt),
-    waitMs: 0,
-    times: 1,
-    tool: OPERATOR_TOOL,
     outcome: call.code === undefined ? 'answer' : 'error',
     status: null,
     code: call.code ?? null,
-    scope: null,
-    errorId: null,
-    retryAfterMs: null,
     traceId: call.trace.traceId,
     spanId: call.trace.spanId,
     parentSpanId: call.trace.parentSpanId ?? null,
     requestId: call.requestId,
     tokenId: call.tokenId ?? OPERATOR_TOKEN,
-    session: null,
-    client: null,
-    clientVersion: null,
-    protocol: null,
-    transport: OPERATOR_TRANSPORT,
     args: {
       action: redactForLog(call.action, MAX_VALUE_CHARS),
       ...(as !== undefined && { by: as }),
       ...(changes.length > 0 && { changed: changes.slice(0, MAX_CHANGES) }),
       ...(changes.length > MAX_CHANGES && { more: changes.length - MAX_CHANGES }),
     },
-    bytesIn: 0,
-    bytesOut: 0,
     revFrom: rev,
     revTo: rev,
-    work: 0,
-    savedMicroUsd: 0,
   };
 }

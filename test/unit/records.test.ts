@@ -282,6 +282,13 @@ describe('the chain', () => {
     openCompartment({ db, headSigner: headSignerOf(KEYS) }).compartment.sweep();
     const renewed = openCompartment({ db, headSigner: headSignerOf([KEYS[0]]) });
     expect(verified(renewed)).toMatchObject({ broken: undefined, anchor: { id: 5 } });
+    for (const change of ["mac = 'AAAA'", "head = 'x'", 'at = at + 1', 'id = 4']) {
+      const [kept] = db.exec('SELECT id, at, head, mac FROM anchors');
+      db.exec(`UPDATE anchors SET ${change}`);
+      expect(verified(renewed).broken).toMatchObject({ what: 'head altered' });
+      db.exec('UPDATE anchors SET id = ?, at = ?, head = ?, mac = ?', ...Object.values(kept ?? {}));
+    }
+    expect(verified(renewed).broken).toBeUndefined();
     rewrite(db);
     expect(verified(renewed).broken).toEqual({ id: 5, what: 'altered' });
     const unsigned = openCompartment({ db });

@@ -150,12 +150,16 @@ test('the command prints a table for people and CSV that no spreadsheet runs', (
   const usage = [
     { client: '=cmd|"/c calc"!A1', ...USED },
     { client: '', ...USED },
+    { client: '＝1+1', ...USED },
+    { client: 'a;=1+1', ...USED },
   ];
   const answer = { ...RANGE, by: 'client', usage, total: USED };
   expect(usageOutput(answer, true).text.split('\r\n')).toEqual([
     'client,calls,failed,refused,charged,work,bytes_in,bytes_out,saved_usd',
     `"'=cmd|""/c calc""!A1",3,1,2,4,5,2048,10,1.5`,
     ',3,1,2,4,5,2048,10,1.5',
+    "'＝1+1,3,1,2,4,5,2048,10,1.5",
+    '"a;=1+1",3,1,2,4,5,2048,10,1.5',
   ]);
   const { text, document } = usageOutput(answer, false);
   expect(text).toContain('(no name)');

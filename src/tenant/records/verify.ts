@@ -9,9 +9,9 @@ export const VERIFIED_PER_STEP = 5000;
 
 /** Where the records are not what was written. */
 export interface Finding {
-  /** The record; for `end missing` the last one that there is. */
+  /** The record; for `end missing` the last one that there is, for `head altered` the one whose signed head is not what was signed. */
   readonly id: number;
-  readonly what: 'altered' | 'missing' | 'end missing';
+  readonly what: 'altered' | 'missing' | 'end missing' | 'head altered';
 }
 
 /** What is known after one step. */
@@ -83,7 +83,7 @@ export function verifyStep(
   const lastKnown = Math.max(lastId, ...signed.map(({ id }) => id));
   if (checked.id < lastKnown) return end({ id: checked.id, what: 'end missing' });
   // More records than the ledger has, or another last one: the ledger was altered.
-  return end(
-    checked.id === lastId && checked.hash === head ? undefined : { id: checked.id, what: 'altered' },
-  );
+  if (checked.id !== lastId || checked.hash !== head) return end({ id: checked.id, what: 'altered' });
+  const forged = stored.find((kept) => signer && isSigned(signer, tenant, kept) === false);
+  return end(forged && { id: forged.id, what: 'head altered' });
 }

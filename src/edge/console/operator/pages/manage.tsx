@@ -219,6 +219,7 @@ const FOUND = {
   altered: 'was altered',
   missing: 'is missing',
   'end missing': 'is the last one, and others that followed it are missing',
+  'head altered': 'has a signed head that was altered',
 } as const;
 
 /** The verdict in words. */
