@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { PROMPT_REFUSALS, REFUSAL_DELAY_MS } from '../../src/edge/http/refusal-delay.ts';
+import { ConsoleBrowser } from '../support/console-browser.ts';
 import { counted } from '../support/counted-worker.ts';
 import { HttpTenant, jsonOf, operate } from '../support/http.ts';
 
@@ -14,10 +15,15 @@ const BURST = 120;
 const stopClock = () => void vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
 
 /** Sends the request often, and says how often its tenant was asked. */
-async function flood(tenant: HttpTenant, body: object, times: number): Promise<number> {
+async function flood(
+  tenant: HttpTenant,
+  body: object,
+  times: number,
+  headers: Record<string, string> = {},
+): Promise<number> {
   let asked = 0;
   for (let n = 0; n < times; n++) {
-    const answer = await counted(tenant, { body });
+    const answer = await counted(tenant, { body, headers });
     await answer.response.text();
     asked += answer.asked.length;
   }
@@ -73,6 +79,34 @@ test('calls that the tenant charges never meet this limit', async () => {
   expect(await flood(tenant, read, BURST + 30)).toBe(BURST + 30);
   const invalid = rpc('tools/call', { name: 'blackboard_read', arguments: { kye: 'a' } });
   expect(await flood(tenant, invalid, BURST + 30)).toBe(BURST + 30);
+});
+
+test.each([
+  ['its parameters are wrong', rpc('resources/read', { uri: 'other://a' })],
+  ['nothing can be completed', rpc('completion/complete', { ref: { type: 'ref/prompt', name: 'a' } })],
+])('a call that is admitted for a stream, and is not made because %s', async (_why, body) => {
+  stopClock();
+  const tenant = await HttpTenant.create();
+  const headers = { accept: 'text/event-stream, application/json;q=0.1' };
+  expect(await flood(tenant, body, BURST + 10, headers)).toBe(BURST);
+});
+
+test('a call that is made in a stream is charged by the tenant alone', async () => {
+  stopClock();
+  const tenant = await HttpTenant.create();
+  const headers = { accept: 'text/event-stream, application/json;q=0.1' };
+  expect(await flood(tenant, read, BURST + 10, headers)).toBe(2 * (BURST + 10));
+});
+
+test('a page of the console that shows nothing of its tenant', async () => {
+  stopClock();
+  const tenant = await HttpTenant.create();
+  const browser = new ConsoleBrowser();
+  await browser.signIn(tenant.token);
+  const statuses: number[] = [];
+  for (let n = 0; n < BURST + 10; n++) statuses.push((await browser.get(`/console/${tenant.id}`)).status);
+  // Signing in was one request.
+  expect(statuses.filter((status) => status === 303)).toHaveLength(BURST - 1);
 });
 
 test('a revoked token asks its tenant once', async () => {

@@ -51,7 +51,7 @@ const UNAVAILABLE = { kind: 'refused', refusal: { reason: 'unavailable' } } as c
 
 /**
  * Admits the person's token, which may have ended since they signed in.
- * @param beforeCall whether calls follow, which the tenant charges; a change is charged to the token's guard
+ * @param beforeCall whether calls are to follow, which the tenant charges; a change is charged to the token's guard
  */
 export async function startVisit(
   c: Context<AppEnv>,

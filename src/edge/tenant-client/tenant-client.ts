@@ -57,7 +57,10 @@ export interface OpenedStream {
  * ```
  */
 export interface TenantClient {
-  /** @param beforeCall whether a call follows, which the tenant charges; anything else is charged to the token's guard */
+  /**
+   * Charged to the token's guard.
+   * @param beforeCall whether a call is to follow, which the tenant charges: the guard takes its charge back when it is made
+   */
   admit(session?: SessionId, beforeCall?: boolean): Promise<Result<Admission, Refusal>>;
   call(request: CallRequest): Promise<CallOutcome>;
   completeRemoteCall(request: CallRequest, completion: RemoteCompletion): Promise<void>;
@@ -87,6 +90,12 @@ export function createTenantClient(
   const stub = () => env.TENANTS.getByName(principal.tenant);
   /** Whether a refusal of this request has been delayed already. */
   let isDelayed = false;
+  /** Whether the guard was charged for a call that is yet to be made. */
+  let isPrepaid = false;
+  const makeCall = () => {
+    if (isPrepaid) guard.refund(tokenId);
+    isPrepaid = false;
+  };
   const callTenant = async <T>(request: () => Promise<T>, otherwise: T): Promise<T> => {
     try {
       return await request();
@@ -128,11 +137,15 @@ export function createTenantClient(
     }
     const result = await callTenant(request, fail(UNAVAILABLE));
     if (!result.ok) guard.noteRefusal(tokenId, result.error);
-    else if (!beforeCall) guard.spend(tokenId);
+    else {
+      guard.spend(tokenId);
+      isPrepaid = beforeCall;
+    }
     return result;
   };
   /** Refuses a call that the guard of its token does not let pass, and logs it as the tenant would. */
   const refuseHere = async (tool: string, traceId: string): Promise<GuardRefusal | undefined> => {
+    makeCall();
     const refusal = await checkGuard(tool);
     if (refusal === undefined) return undefined;
     logRefusedCall(isolate, arrival, principal, { tool, code: refusal.reason });

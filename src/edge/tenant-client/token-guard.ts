@@ -59,6 +59,13 @@ export class TokenGuard {
     remember(this.#buckets, token, { level: this.#level(token, now) - MICRO, at: now });
   }
 
+  /** Takes back a charge, for a request of which it turned out that its tenant charges it. */
+  refund(token: TokenId): void {
+    const now = this.#clock();
+    const level = Math.min(capacityOf(this.#limit), this.#level(token, now) + MICRO);
+    remember(this.#buckets, token, { level, at: now });
+  }
+
   /** Learns from a refusal by the tenant. */
   noteRefusal(token: TokenId, refusal: Refusal): void {
     this.spend(token);
