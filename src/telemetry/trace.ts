@@ -43,18 +43,21 @@ export function randomHex(count: number): string {
 }
 
 const POOL_BYTES = 1024;
-let pool = new Uint8Array(0);
+/** In lower-case hex. */
+let pool = '';
 let taken = 0;
 
 /** The same for identifiers that are no secret, from bytes that were drawn in advance, which takes less time. */
 export function randomId(count: number): string {
-  if (taken + count > pool.length) {
-    pool = crypto.getRandomValues(new Uint8Array(POOL_BYTES));
+  const end = taken + 2 * count;
+  if (end > pool.length) {
+    pool = Array.from(crypto.getRandomValues(new Uint8Array(POOL_BYTES)), (byte) => HEX[byte]).join('');
     taken = 0;
+    return randomId(count);
   }
-  let hex = '';
-  for (const end = taken + count; taken < end; taken++) hex += HEX[pool[taken] ?? 0];
-  return hex;
+  const id = pool.slice(taken, end);
+  taken = end;
+  return id;
 }
 
 function parse(traceparent: unknown): ParentSpan | undefined {

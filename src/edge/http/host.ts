@@ -38,8 +38,13 @@ export function hostnamesOf(origins: readonly string[]): string[] {
 export const ownHost: MiddlewareHandler<AppEnv> = async (c, next) => {
   // Load balancers and monitors ask for it by address.
   if (c.req.path === '/health') return next();
-  const { hostnames } = c.get('isolate');
-  if (validateHostHeader(hostOf(c), hostnames).ok) return next();
+  const isolate = c.get('isolate');
+  const host = hostOf(c);
+  if (host === isolate.lastHost) return next();
+  if (validateHostHeader(host, isolate.hostnames).ok) {
+    isolate.lastHost = host;
+    return next();
+  }
   const message = 'This server is not served under this host name. PUBLIC_URL sets its name.';
   return refuse(c, problem, { status: 403, code: 'host_not_allowed', message });
 };

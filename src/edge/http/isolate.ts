@@ -29,6 +29,8 @@ export interface Isolate {
   readonly config: Config;
   /** The host names under which the server is served. */
   readonly hostnames: string[];
+  /** The `Host` of the last request that had one of these: the next request mostly has the same. */
+  lastHost: string | undefined;
   readonly log: Log;
   /** Writes the counts of repeated refusals, some time after the response was sent. */
   scheduleFlush(waitUntil: (work: Promise<unknown>) => void): void;
@@ -83,6 +85,7 @@ export function isolateOf(env: AppEnv['Bindings'], served: Served): Isolate {
   const isolate: Isolate = {
     config,
     hostnames: hostnamesOf(config.publicUrls),
+    lastHost: undefined,
     ...isolateLog(log),
     spans,
     meter: new IsolateMeter({
