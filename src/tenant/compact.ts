@@ -1,5 +1,5 @@
 import { dropHistory } from '../tools/blackboard/sweep.ts';
-import { mergeIndexes } from '../tools/search.ts';
+import { mergeIndexes } from '../tools/search-merge.ts';
 import type { Host } from './host.ts';
 import { dropRecords } from './records/prune.ts';
 import { sweepExpired } from './sweep.ts';

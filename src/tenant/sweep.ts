@@ -1,4 +1,6 @@
 import { describeCause } from '../telemetry/redact.ts';
+import { canMergeIndexes, mergeIdleIndex } from '../tools/search-merge.ts';
+import type { Sql } from '../tools/tool.ts';
 import { expireHeldCalls, sweepApprovals } from './approvals/held-calls.ts';
 import { approvalLine } from './calls/approval-log.ts';
 import { sweepIdempotency } from './calls/idempotency.ts';
@@ -20,28 +22,39 @@ type RecordExpiries = (limit: number) => number;
  * Records and deletes at most about `limit` expired rows of each kind. A kind that fails is logged.
  * @returns the rows of each kind
  */
-export function sweepExpired(
-  { db, clock, log, sweepers }: Host,
-  recordExpiries: RecordExpiries,
-  limit: number,
-): number[] {
+export function sweepExpired(host: Host, recordExpiries: RecordExpiries, limit: number): number[] {
   const recorded = recordExpiries(limit);
-  const deleted = [sweepIdempotency, sweepApprovals, sweepGrants, pruneRecords, pruneUsage, ...sweepers].map(
-    (sweeper) => {
-      try {
-        return db.transaction(() => sweeper(db, clock(), limit));
-      } catch (cause) {
-        // The whole transaction is undone then, not only this step.
-        if (cause instanceof StorageFailure) throw cause;
-        log({ level: 'error', event: 'tenant.sweep_failed', cause: describeCause(cause, undefined, {}) });
-        return 0;
-      }
-    },
-  );
-  return [recorded, ...deleted];
+  const sweepers = [
+    sweepIdempotency,
+    sweepApprovals,
+    sweepGrants,
+    pruneRecords,
+    pruneUsage,
+    ...host.sweepers,
+  ];
+  return [recorded, ...sweepers.map((sweeper) => inTransaction(host, sweeper, limit) ?? 0)];
 }
 
-/** Deletes expired rows, a bounded step of each kind. @returns whether there is more to delete */
+/** Runs a part of a sweep. A failure is logged. */
+function inTransaction<T>(
+  { db, clock, log }: Host,
+  run: (sql: Sql, now: number, limit: number) => T,
+  limit: number,
+): T | undefined {
+  try {
+    return db.transaction(() => run(db, clock(), limit));
+  } catch (cause) {
+    // The whole transaction is undone then, not only this step.
+    if (cause instanceof StorageFailure) throw cause;
+    log({ level: 'error', event: 'tenant.sweep_failed', cause: describeCause(cause, undefined, {}) });
+    return undefined;
+  }
+}
+
+/**
+ * Deletes expired rows, a bounded step of each kind. If there are none, merges a part of a search index that nobody writes to.
+ * @returns whether there is more to do
+ */
 export function sweepStep(host: Host, tenant: TenantId, recordExpiries: RecordExpiries): 'more' | 'done' {
   const deleted = sweepExpired(host, recordExpiries, SWEEP_STEP);
   const rows = deleted.reduce((sum, count) => sum + count, 0);
@@ -49,7 +62,10 @@ export function sweepStep(host: Host, tenant: TenantId, recordExpiries: RecordEx
   const expired = host.db.transaction(() => expireHeldCalls(host.db, host.clock(), SWEEP_STEP));
   for (const row of expired) host.log(approvalLine('approval.expired', tenant, row));
   anchor(host, tenant);
-  return deleted.some((count) => count >= SWEEP_STEP) ? 'more' : 'done';
+  if (deleted.some((count) => count >= SWEEP_STEP)) return 'more';
+  // A merge has a sweep of its own: on a full disk it would undo the deletions.
+  const merge = rows > 0 ? canMergeIndexes : mergeIdleIndex;
+  return inTransaction(host, merge, SWEEP_STEP) ? 'more' : 'done';
 }
 
 /** Signs the head of the records if that is due. The log line is the copy that nobody in the tenant can change. */

@@ -1,19 +1,9 @@
 /** Turns a caller's words into FTS5 queries. Every word is quoted, so callers cannot use FTS5 syntax. */
+import type { SearchIndex } from './search-merge.ts';
 import type { Sql } from './tool.ts';
 
 /** Scripts that are written without spaces between words, as part of a regular expression's character class (flag `u`). */
 export const UNSPACED_SCRIPTS = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}`;
-
-/** Search indexes, in which deleted entries take room until the segments that hold them are merged. */
-const SEARCH_INDEXES = ['board_words', 'board_grams', 'scar_words', 'scar_trigrams', 'cache_text'] as const;
-
-export type SearchIndex = (typeof SEARCH_INDEXES)[number];
-
-/** Merges segments of the search indexes, which removes deleted entries. Each index writes at most about `pages` pages. */
-export function mergeIndexes(sql: Sql, pages: number): void {
-  for (const index of SEARCH_INDEXES)
-    sql.exec(`INSERT INTO ${index} (${index}, rank) VALUES ('merge', ?)`, -pages);
-}
 
 /**
  * The row ids that match an FTS5 expression, the newest first.

@@ -62,6 +62,13 @@ const BOUNDED: readonly Allowed[] = [
     because: 'a call names at most 500 cells',
   },
   { step: 'SCAN board_events', of: 'SELECT rev, at FROM board_events ORDER BY rev LIMIT', because: IN_ORDER },
+  {
+    step: 'SCAN board_events',
+    of: 'SELECT at FROM board_events ORDER BY rev DESC LIMIT 1',
+    because: IN_ORDER,
+  },
+  { step: 'SCAN scars USING COVERING INDEX scars_recent', of: 'SELECT last_seen AS at', because: IN_ORDER },
+  { step: 'SCAN cache_entries', of: 'SELECT stored_at AS at FROM cache_entries', because: IN_ORDER },
   { step: 'SCAN board_marks', of: 'SELECT rev, at FROM board_marks ORDER BY rev LIMIT', because: IN_ORDER },
   {
     step: 'SCAN total',

@@ -1,7 +1,7 @@
 import { indexPending, pendingIndexBytes } from '../../tools/blackboard/search-index.ts';
 import { dropHistory } from '../../tools/blackboard/sweep.ts';
 import { ToolError } from '../../tools/errors.ts';
-import { mergeIndexes } from '../../tools/search.ts';
+import { mergeIndexes } from '../../tools/search-merge.ts';
 import type { Growth, Tool } from '../../tools/tool.ts';
 import type { Database } from '../storage/database.ts';
 import { bookkeepingBytes } from '../storage/usage.ts';

@@ -26,6 +26,7 @@ export { default as '0050_connection_tokens.sql' } from '../../../migrations/ten
 export { default as '0055_exports.sql' } from '../../../migrations/tenant/0055_exports.sql';
 export { default as '0060_event_indexes.sql' } from '../../../migrations/tenant/0060_event_indexes.sql';
 export { default as '0061_search_merges.sql' } from '../../../migrations/tenant/0061_search_merges.sql';
+export { default as '0062_idle_merges.sql' } from '../../../migrations/tenant/0062_idle_merges.sql';
 export { default as '0070_ledger_behind.sql' } from '../../../migrations/tenant/0070_ledger_behind.sql';
 export { default as '0080_standing_runs.sql' } from '../../../migrations/tenant/0080_standing_runs.sql';
 export { default as '0081_token_members.sql' } from '../../../migrations/tenant/0081_token_members.sql';
