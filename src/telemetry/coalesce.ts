@@ -17,7 +17,7 @@ interface Repeats {
  * A log in which a client that is refused thousands of times a second does not write as many lines: the first refusal is
  * written at once, and its repeats within a second become one line with `times`, the number of them.
  *
- * Two refusals are repeats if they agree in event, tenant, token, tool, code and status. Everything else is written at
+ * Two refusals are repeats if they agree in event, tenant, token, tool, code, status and client of the sign-in. Everything else is written at
  * once. A count is written with the first record after its second, or by `flush`, which the host must call some time
  * after `isPending` was true.
  * Memory: at most 512 counts; with more kinds of refusal than that, the oldest count is written early.
@@ -83,11 +83,13 @@ function kindOf({
   token_id,
   tool,
   http_status,
+  client,
 }: LogRecord): string | undefined {
   const isRefusal =
     event === 'request.refused' ||
+    event === 'oauth.refused' ||
     (event === 'tool.call' && (outcome === 'refused' || code === 'rate_limited'));
-  return isRefusal ? JSON.stringify([event, tenant, token_id, tool, code, http_status]) : undefined;
+  return isRefusal ? JSON.stringify([event, tenant, token_id, tool, code, http_status, client]) : undefined;
 }
 
 /** The log of a host that has timers: they write the counts. */

@@ -43,11 +43,10 @@ export class ConsoleBrowser {
   }
 
   async send(method: string, path: string, { headers = {}, ...sent }: Sent = {}): Promise<Response> {
-    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const response = await send(path, {
       ...sent,
       method,
-      headers: { cookie: cookie || undefined, ...headers },
+      headers: { cookie: this.cookies || undefined, ...headers },
     });
     for (const set of response.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? [];
@@ -55,6 +54,11 @@ export class ConsoleBrowser {
       else this.#cookies.set(name, value);
     }
     return response;
+  }
+
+  /** All of them, as a browser sends them. */
+  get cookies(): string {
+    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
   /** The session of a tenant. */

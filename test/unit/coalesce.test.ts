@@ -39,6 +39,20 @@ test('the first refusal is written at once, its repeats within a second as one l
   expect(lines).toHaveLength(3);
 });
 
+test('so are refusals of the sign-in, by client', async () => {
+  const { time, lines, log } = opened();
+  const refused = { level: 'warn', event: 'oauth.refused', code: 'invalid_grant', http_status: 400 } as const;
+  for (let n = 0; n < 500; n++) log({ ...refused, client: `client${n % 2}` });
+  expect(lines).toHaveLength(2);
+  await time.elapse(COALESCE_MS);
+  expect(lines.map(({ client, times }) => [client, times])).toEqual([
+    ['client0', undefined],
+    ['client1', undefined],
+    ['client0', 249],
+    ['client1', 249],
+  ]);
+});
+
 test('every refusal is in a line or in a count, however they come', async () => {
   const { time, lines, log } = opened();
   for (let n = 0; n < 500; n++) {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { followRecords } from '../../src/edge/tenant-client/record-follower.ts';
 import { MAX_TOKEN_WATCHERS } from '../../src/tenant/streams/listeners.ts';
 import { SCOPES, type Scope } from '../../src/tools/tool.ts';
@@ -127,7 +127,14 @@ describe('GET /v1/records as a stream', () => {
     const tenant = await HttpTenant.create({ scopes: READING });
     const open = [];
     for (let stream = 0; stream < MAX_TOKEN_WATCHERS; stream++) open.push(await follow(tenant));
+    const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
     const refused = await follow(tenant);
+    const lines = printed.mock.calls.map(([line]) => JSON.parse(String(line)));
+    printed.mockRestore();
+    expect(lines.map(({ event, code }) => [event, code])).toEqual([
+      ['tool.call', undefined],
+      ['request.refused', 'too_many_streams'],
+    ]);
     expect([refused.status, (await jsonOf(refused)).code]).toEqual([429, 'too_many_streams']);
     expect(refused.headers.get('retry-after')).toBe('3');
     const other = await follow(await HttpTenant.issue(tenant.id, { scopes: READING }));

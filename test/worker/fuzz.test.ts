@@ -4,6 +4,7 @@ import { type Answered, faultsOf, type Line, lineFaults, missingFaults } from '.
 import { MUTATION_NAMES, mutate } from '../support/fuzz/mutations.ts';
 import { Random } from '../support/fuzz/random.ts';
 import { bytesOf, type FuzzRequest } from '../support/fuzz/request.ts';
+import { ROUTE_NAMES } from '../support/fuzz/routes.ts';
 import { makeRequest } from '../support/fuzz/templates.ts';
 import { CANARY, createWorld, type World } from '../support/fuzz/world.ts';
 import { send } from '../support/http.ts';
@@ -190,6 +191,7 @@ test(
       `seed ${seed}: ${report.faults.length} faults\n${[...shown, ...report.faults].slice(0, MAX_SHOWN).join('\n')}`,
     ).toBe(0);
     expect(new Set(report.of('mutation').keys())).toEqual(new Set(MUTATION_NAMES));
+    expect(ROUTE_NAMES.filter((name) => !report.of('route').has(name))).toEqual([]);
     expect((await world.tenant.call('tenant_limits')).isError).toBeUndefined();
     const { structuredContent } = await world.canary.call('blackboard_read', {
       run_id: 'shared-run',

@@ -1,8 +1,13 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { ATTEMPT_MS } from '../../src/edge/http/attempt.ts';
+import { ALL_SCOPES } from '../../src/tools/families.ts';
+import { ConsoleBrowser } from '../support/console-browser.ts';
 import { forge } from '../support/forge.ts';
 import { admin, callTool, HttpTenant, jsonOf, listTools, newTenantId, operate } from '../support/http.ts';
+import { addMember } from '../support/oauth-worker.ts';
+import { TEST_SECRETS } from '../support/secrets.ts';
 import { ADMIN_KEY_HEADER, failing, fetchWith } from '../support/worker-with.ts';
 
 async function post(bindings: Record<string, unknown>, body: unknown): Promise<Response> {
@@ -142,6 +147,16 @@ describe('with a list of tenants that cannot be read or written', () => {
       expect((await operate('GET', path)).status).toBe('suspended');
       expect((await operate('POST', `${path}/resume`)).status).toBe('active');
       expect((await tenant.post(listTools)).status).toBe(200);
+      await operate('PATCH', `${path}/policy`, { tool: 'cache_set', approval: true });
+      const member = await addMember(tenant.id);
+      const browser = new ConsoleBrowser();
+      expect((await browser.signIn(member.key)).status).toBe(303);
+      await operate('DELETE', `${path}/members/${member.id}`);
+      expect((await browser.get(`/console/${tenant.id}/limits`)).status).toBe(401);
+      expect((await browser.signInAsOperator()).status).toBe(303);
+      const form = `/console/@operator/tenants/${tenant.id}/manage`;
+      expect((await browser.post(form, 'action=suspend')).status).toBe(303);
+      expect((await tenant.post(listTools)).status).toBe(403);
     });
   });
 
@@ -192,6 +207,53 @@ async function listed(id: string): Promise<string | undefined> {
   const { tenants } = await operate('GET', `/tenants?prefix=${id}`);
   return tenants.find((tenant: { id: string }) => tenant.id === id)?.status;
 }
+
+test('a list of tenants that never answers holds up neither the operator’s sign-in nor an action', async () => {
+  const tenant = await HttpTenant.create();
+  vi.spyOn(console, 'log').mockImplementation(() => {});
+  const silent = () => new Promise(() => {});
+  const hanging = { getByName: () => new Proxy({}, { get: () => silent }) };
+  const timer = setTimeout;
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(
+    (task, ms, ...args) => timer(task, ms === ATTEMPT_MS ? 1 : ms, ...args) as never,
+  );
+  const post = async (path: string, headers: Record<string, string>, body = '') => {
+    const sent = { method: 'POST', headers, body, redirect: 'manual' } as const;
+    const asked = fetchWith({ REGISTRY: hanging }, path, sent).then(({ status }) => status);
+    return Promise.race([asked, new Promise((resolve) => timer(resolve, 2000, 'no answer'))]);
+  };
+  expect(await post(`/admin/tenants/${tenant.id}/suspend`, ADMIN_KEY_HEADER)).toBe(200);
+  const form = { origin: 'https://mcp.test', 'content-type': 'application/x-www-form-urlencoded' };
+  const key = new URLSearchParams({ key: TEST_SECRETS.ADMIN_KEY });
+  expect(await post('/console/@operator', form, String(key))).toBe(303);
+  vi.restoreAllMocks();
+  expect((await tenant.post(listTools)).status).toBe(403);
+});
+
+test.each([
+  ['POST', '/v1/tokens', '{}'],
+  ['PATCH', '/v1/tokens/0123456789abcdef01234567', '{"remove":["scar:write"]}'],
+  ['DELETE', '/v1/tokens/0123456789abcdef01234567', undefined],
+])('a tenant that fails after it has admitted a token is 503 for %s %s', async (method, path, body) => {
+  const { id } = await HttpTenant.create();
+  const { token } = await HttpTenant.issue(id, { scopes: [...ALL_SCOPES] });
+  const tenant = env.TENANTS.getByName(id);
+  const breaking = {
+    admit: (...asked: Parameters<typeof tenant.admit>) => tenant.admit(...asked),
+    changeToken: async () => {
+      throw new Error('secret-detail');
+    },
+  };
+  const response = await quietly(() =>
+    fetchWith({ TENANTS: { getByName: () => breaking } }, path, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body }),
+    }),
+  );
+  expect(response.status).toBe(503);
+  expect(await jsonOf(response)).toMatchObject({ code: 'unavailable', trace_id: expect.any(String) });
+});
 
 describe('a list of tenants that was lost', () => {
   test.each([

@@ -1,14 +1,21 @@
-import { Hono } from 'hono';
 import * as z from 'zod';
 import type { ChangedToken, TokenChange, TokenChangeResult } from '../../tenant/contract/token-change.ts';
 import type { TokenUse } from '../../tenant/records/reading/token-use.ts';
 import type { Token } from '../../tenant/storage/tokens.ts';
 import { TOKENS_SCOPE } from '../../tools/families.ts';
 import { ALL_SCOPES } from '../../tools/tool.ts';
-import { problem } from '../http/http-errors.ts';
-import type { AppEnv } from '../http/isolate.ts';
-import { type Admitted, admitFor, Refused } from './member.ts';
-import { AdminRefusal, bodyOf, CODE_OF_PROBLEM, type Ctx, resultOf, STATUS_OF_PROBLEM } from './refusals.ts';
+import { markLogged } from '../http/refusal-log.ts';
+import { type Admitted, admitFor, memberRoutes, Refused } from './member.ts';
+import {
+  AdminRefusal,
+  bodyOf,
+  CODE_OF_PROBLEM,
+  type Ctx,
+  reached,
+  resultOf,
+  STATUS_OF_PROBLEM,
+  UNREACHABLE,
+} from './refusals.ts';
 import { issuedJson, listedTokens, newToken, tokenJson } from './tokens.ts';
 
 /**
@@ -28,28 +35,23 @@ export const narrowing = z
 const admit = (c: Ctx) => admitFor(c, TOKENS_SCOPE, 'tokens');
 
 /** @throws AdminRefusal or Refused when the tenant does not make the change */
-async function change(c: Ctx, { principal, context }: Admitted, asked: TokenChange): Promise<ChangedToken> {
+async function change(c: Ctx, { principal, context }: Admitted, change: TokenChange): Promise<ChangedToken> {
   const { tenant, tokenId } = principal;
-  const request = { tokenId, caller: context.caller, change: asked };
-  const changed: TokenChangeResult = await c.env.TENANTS.getByName(tenant).changeToken(request);
-  if (changed.ok) return changed.value;
+  const request = { tokenId, caller: context.caller, change };
+  const asked = async (): Promise<TokenChangeResult> => c.env.TENANTS.getByName(tenant).changeToken(request);
+  const changed = await reached(c, asked(), UNREACHABLE);
+  if (changed.ok) {
+    markLogged(c);
+    return changed.value;
+  }
   const { error } = changed;
   if (error.kind === 'refused') throw new Refused(await context.deny(error.refusal));
+  markLogged(c);
   const { reason, message, field } = error;
   throw new AdminRefusal(STATUS_OF_PROBLEM[reason], CODE_OF_PROBLEM[reason], message, field);
 }
 
-export const memberTokens = new Hono<AppEnv>();
-memberTokens.use('/tokens/*', async (c, next) => {
-  await next();
-  // A request that is refused early leaves its body unread, and the platform logs an error for that.
-  if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
-});
-memberTokens.onError((error, c) => {
-  if (error instanceof Refused) return error.response;
-  if (error instanceof AdminRefusal) return problem(error.refusal, c.var.arrival.trace.traceId);
-  throw error;
-});
+export const memberTokens = memberRoutes('/tokens');
 
 memberTokens.get('/tokens', async (c) => {
   const { principal } = await admit(c);

@@ -80,16 +80,15 @@ export const CODE_OF_PROBLEM = {
   unavailable: 'unavailable',
 } as const;
 
+export const UNREACHABLE =
+  'The tenant cannot be reached, and it is not known whether the request took effect. Repeat it.';
+
 /**
  * The value of an operation of a tenant.
  * @throws AdminRefusal when the tenant refuses it or cannot be reached
  */
 export async function resultOf<T>(c: Ctx, asked: PromiseLike<Operation<T>>): Promise<T> {
-  const operation = await reached(
-    c,
-    asked,
-    'The tenant cannot be reached, and it is not known whether the request took effect. Repeat it.',
-  );
+  const operation = await reached(c, asked, UNREACHABLE);
   if (operation.ok) return operation.value;
   const { reason, message, field } = operation.error;
   throw new AdminRefusal(STATUS_OF_PROBLEM[reason], CODE_OF_PROBLEM[reason], message, field);

@@ -4,7 +4,7 @@ import { callWriter, lastEventOf, wantsCallEvents } from '../http/call-events.ts
 import { EventStream } from '../http/event-stream.ts';
 import { toolErrorProblem } from '../http/http-errors.ts';
 import { failedCall } from '../tenant-client/internal-call.ts';
-import { openFollow } from '../tenant-client/open-follow.ts';
+import { isOfStream, openFollow } from '../tenant-client/open-follow.ts';
 import { followRecords } from '../tenant-client/record-follower.ts';
 import type { RequestContext } from '../tenant-client/request-context.ts';
 
@@ -31,6 +31,8 @@ export async function followCalls(
   const opened = await openFollow<Entry>(context, recordsFollow, filter);
   if (!opened.ok) {
     if (opened.error.kind === 'error') return toolErrorProblem(opened.error.error);
+    // The stream itself: what the tenant has logged is the call that reads the first page.
+    if (isOfStream(opened.error)) return context.deny(opened.error.refusal);
     return context.respondRefused(failedCall(context, opened.error));
   }
   const after = lastEvent ?? opened.value.newest;

@@ -1,11 +1,12 @@
 import type { Context } from 'hono';
 import type { Child } from 'hono/jsx';
-import type { TenantId } from '../../tenant/contract/call.ts';
+import type { TenantId, TokenId } from '../../tenant/contract/call.ts';
 import type { Person } from '../../tenant/contract/sign-in.ts';
 import { APPROVALS_SCOPE } from '../../tools/families.ts';
 import type { Scope } from '../../tools/tool.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { pageHeaders } from '../http/page-headers.ts';
+import { isLogged, logRefusal } from '../http/refusal-log.ts';
 import { SCRIPT_PATH, STYLE_PATH } from './assets.ts';
 import { Notice, noticeOf } from './forms.tsx';
 import { withCodes } from './shown-text.ts';
@@ -56,9 +57,25 @@ export interface Viewer {
 /** Where the operator's own pages stand. No tenant's do: its id cannot have an @. */
 export const OPERATOR_HOME = '/console/@operator';
 
+/** What the log calls a page that refuses something, where nothing says it more exactly. */
+const REFUSALS = {
+  400: 'invalid_input',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  408: 'timeout',
+  409: 'conflict',
+  413: 'too_large',
+  415: 'media_type',
+  429: 'too_many_requests',
+  503: 'unavailable',
+} as const;
+
 interface PageOptions {
   readonly title: string;
-  readonly status?: 200 | 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 429 | 503;
+  readonly status?: 200 | keyof typeof REFUSALS;
+  /** What the log calls a refusal; by its status unless it is given. */
+  readonly code?: string | undefined;
   /** Nobody is signed in without one. */
   readonly viewer?: Viewer | undefined;
   /** The page of the navigation that this one belongs to. */
@@ -68,10 +85,19 @@ interface PageOptions {
   readonly body: Child;
 }
 
+/** The operator has no token of the tenant. */
+const callerOf = (viewer: Viewer | undefined) =>
+  viewer === undefined || viewer.isOperator
+    ? {}
+    : { caller: { tenant: viewer.tenant, tokenId: viewer.session as TokenId } };
+
+/** Answers with a page. One that refuses something has a line in the log. */
 export async function respondPage(
   c: Context<AppEnv>,
-  { title, status = 200, viewer, at, frame, body }: PageOptions,
+  { title, status = 200, code, viewer, at, frame, body }: PageOptions,
 ): Promise<Response> {
+  if (status !== 200 && !isLogged(c))
+    logRefusal(c, { status, code: code ?? REFUSALS[status] }, callerOf(viewer));
   // The platform logs an error when a request is answered whose body was not read.
   if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
   const session = frame?.session ?? viewer?.session;

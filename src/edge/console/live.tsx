@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import type { SessionId } from '../../tenant/contract/call.ts';
+import type { SessionId, StreamFailure } from '../../tenant/contract/call.ts';
 import type { Entry } from '../../tenant/records/reading/entry.ts';
 import { recordsFollow } from '../../tenant/records/reading/follow.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
@@ -7,8 +7,9 @@ import { streamOpen } from '../../transport-tools/session-open.ts';
 import { lastEventOf } from '../http/call-events.ts';
 import { EventStream, type SentEvent } from '../http/event-stream.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { markLogged } from '../http/refusal-log.ts';
 import { internalCall } from '../tenant-client/internal-call.ts';
-import { openFollow } from '../tenant-client/open-follow.ts';
+import { isOfStream, openFollow } from '../tenant-client/open-follow.ts';
 import { followRecords } from '../tenant-client/record-follower.ts';
 import { StreamRelay } from '../tenant-client/stream-relay.ts';
 import { MAX_ROWS } from './live-script.ts';
@@ -89,7 +90,7 @@ async function followPage(
 ): Promise<Response> {
   if (live === undefined) return nothingHere(c);
   const opened = await openFollow<Entry>(live.context, recordsFollow, filter);
-  if (!opened.ok) return notShownPage(c, opened.error);
+  if (!opened.ok) return notOpened(c, opened.error);
   const { newest, expiresAt } = opened.value;
   const after = afterOf(c) ?? newest;
   const isFarBehind = newest - after > MAX_BEHIND;
@@ -112,6 +113,12 @@ async function followPage(
   return stream.response;
 }
 
+/** Where a call opens the stream, the tenant has logged it. */
+function notOpened(c: Context<AppEnv>, failure: StreamFailure): Promise<Response> {
+  if (!isOfStream(failure)) markLogged(c);
+  return notShownPage(c, failure);
+}
+
 function afterOf(c: Context<AppEnv>): number | undefined {
   const after = lastEventOf(c.req.header('last-event-id'));
   return after === 'invalid' ? undefined : after;
@@ -125,7 +132,7 @@ export async function boardStream({ c, live }: Visit): Promise<Response> {
     reset === true ||
     ((board === undefined || cell?.run_id === board) && (key === undefined || cell?.key === key));
   const relay = await openRelay(live, afterOf(c));
-  if (!relay.ok) return notShownPage(c, relay.error);
+  if (!relay.ok) return notOpened(c, relay.error);
   const stream = new EventStream(c.req.raw.signal, () => {
     clearTimeout(expiry);
     relay.value.close();

@@ -35,6 +35,8 @@ function sayingOf(why: NotShown): Said {
     switch (why.refusal.reason) {
       case 'too_many_requests':
         return { status: 429, title: 'Too many requests', text };
+      case 'too_many_streams':
+        return { status: 429, title: 'Too many open pages', text };
       case 'unavailable':
         return { status: 503, title: 'The tenant cannot be reached', text };
       default:
@@ -101,7 +103,6 @@ export function formRefusedPage(
 }
 
 export function nothingHere(c: Context<AppEnv>): Promise<Response> {
-  logRefusal(c, { status: 404, code: 'not_found' });
   return respondPage(c, {
     title: 'Nothing here',
     status: 404,

@@ -6,6 +6,7 @@ import type {
   TokenChangeResult,
 } from '../../tenant/contract/token-change.ts';
 import { logUnreachable } from '../http/attempt.ts';
+import { markLogged } from '../http/refusal-log.ts';
 import type { FieldProblem } from './forms.tsx';
 import type { NotShown, Visit } from './visit.ts';
 
@@ -25,6 +26,7 @@ export async function changeToken(
   const request = { tokenId: principal.tokenId, caller: live.context.caller, change };
   try {
     const changed: TokenChangeResult = await c.env.TENANTS.getByName(viewer.tenant).changeToken(request);
+    markLogged(c);
     return changed.ok ? succeed(changed.value) : fail(problemOf(changed.error));
   } catch (cause) {
     logUnreachable(c, cause, viewer.tenant);

@@ -5,6 +5,7 @@ import type { Admission, CallOutcome } from '../../tenant/contract/call.ts';
 import type { Principal } from '../auth/tokens.ts';
 import { problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
+import { markLogged } from '../http/refusal-log.ts';
 import { internalCall } from '../tenant-client/internal-call.ts';
 import { createContext, type RequestContext } from '../tenant-client/request-context.ts';
 import type { Viewer } from './layout.tsx';
@@ -78,7 +79,10 @@ export async function startVisit(
       const call = internalCall(context, tool, { ...args });
       const outcome = await context.tenant.call(call);
       if (outcome.kind === 'deferred') return fail(UNAVAILABLE);
-      if (outcome.kind !== 'answer') return fail(outcome);
+      if (outcome.kind !== 'answer') {
+        markLogged(c);
+        return fail(outcome);
+      }
       // The tenant's Durable Object may still run another release.
       const answer = tool.output.safeParse(JSON.parse(outcome.json));
       return answer.success ? succeed(answer.data) : fail(UNAVAILABLE);

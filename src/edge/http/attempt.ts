@@ -3,14 +3,24 @@ import { describeCause } from '../../telemetry/redact.ts';
 import type { TenantId } from '../../tenant/contract/call.ts';
 import type { AppEnv } from './isolate.ts';
 import { requestFields } from './refusal-log.ts';
+import { later } from './timer.ts';
 
-/** What a Durable Object answers; undefined when it cannot be asked, and the log then has the cause. */
+/** How long a request waits for a Durable Object that it can do without, in milliseconds. */
+export const ATTEMPT_MS = 5000;
+
+/** What a Durable Object answers; undefined when it does not answer in time or cannot be asked, and the log then has the cause. */
 export async function attempt<T>(c: Context<AppEnv>, ask: () => Promise<T>): Promise<T | undefined> {
+  let stop = () => {};
+  const late = new Promise<never>((_, reject) => {
+    stop = later(ATTEMPT_MS, () => reject(new Error(`no answer within ${ATTEMPT_MS} ms`)));
+  });
   try {
-    return await ask();
+    return await Promise.race([ask(), late]);
   } catch (cause) {
     logUnreachable(c, cause);
     return undefined;
+  } finally {
+    stop();
   }
 }
 

@@ -36,12 +36,20 @@ interface RefusalDetail {
   readonly cause?: Cause | undefined;
 }
 
+/** Requests whose refusal has its line. */
+const told = new WeakSet<Request>();
+
+/** Notes that the tenant itself has written the line of a refusal. */
+export const markLogged = (c: Context<AppEnv>): void => void told.add(c.req.raw);
+export const isLogged = (c: Context<AppEnv>): boolean => told.has(c.req.raw);
+
 /** Writes the one line of a request that was refused before a tenant took it as a call. */
 export function logRefusal(
   c: Context<AppEnv>,
   refusal: Pick<HttpRefusal, 'code'> & { readonly status: number },
   { caller, arrival, cause }: RefusalDetail = {},
 ): void {
+  markLogged(c);
   c.var.isolate.meter.refused(refusal.status, refusal.code);
   c.var.isolate.log({
     level: 'warn',

@@ -45,8 +45,13 @@ export async function refuseOAuth(
   fields: { tenant?: string; token_id?: string } = {},
 ): Promise<Response> {
   if (!c.req.raw.bodyUsed) await c.req.raw.body?.cancel();
-  record(c, 'oauth.refused', clientId, { ...fields, code: problem ?? error, http_status: status });
-  if (status === 503 || (await countFailure(c)))
+  const isFenced = status !== 503 && !(await countFailure(c));
+  record(c, 'oauth.refused', clientId, {
+    ...fields,
+    code: problem ?? error,
+    http_status: isFenced ? 429 : status,
+  });
+  if (!isFenced)
     return Response.json(
       { error, error_description: description },
       { status, headers: { ...NO_STORE, ...headers } },

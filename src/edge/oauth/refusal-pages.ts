@@ -10,9 +10,11 @@ type Ctx = Context<AppEnv>;
 
 /** @param goTo a link for the person, never a redirect */
 export async function refuse(c: Ctx, code: string, message: string, goTo?: string): Promise<Response> {
-  record(c, 'oauth.refused', undefined, { code, http_status: 400 });
+  const isFenced = !(await countFailure(c));
+  record(c, 'oauth.refused', undefined, { code, http_status: isFenced ? 429 : 400 });
+  if (isFenced) return refuseTooMany(c);
   const back = goTo === undefined ? undefined : { href: goTo, words: 'Back to the app' };
-  return (await countFailure(c)) ? respondPage(c, problemPage(message, 400, back)) : refuseTooMany(c);
+  return respondPage(c, problemPage(message, 400, back));
 }
 
 export const refuseStale = (c: Ctx): Promise<Response> =>

@@ -14,6 +14,12 @@ export interface OpenedFollow<Call> extends Pick<OpenedStream, 'socket' | 'expir
   read(after: number): Promise<FollowedPage<Call>>;
 }
 
+/** Whether a stream was refused that its call would have opened, which has no line in the log yet. */
+export const isOfStream = (
+  failure: StreamFailure,
+): failure is { kind: 'refused'; refusal: { reason: 'too_many_streams' } } =>
+  failure.kind === 'refused' && failure.refusal.reason === 'too_many_streams';
+
 /**
  * Opens a stream of calls with the token of the request. The opening is a call: checked, charged, recorded with its filter.
  * @param reader the one that follows records

@@ -35,6 +35,23 @@ const BEFORE_THE_MESSAGE = [
   'host_not_allowed',
 ];
 
+/** The operator sees every tenant. */
+const OF_THE_OPERATOR = /^[A-Z]+ \/(?:admin|health|console\/@operator)/;
+/** Where answers are pages. */
+const PAGES = /^[A-Z]+ \/(?:$|console|authorize|oauth)/;
+/** Where refusals are errors of OAuth (RFC 6749, section 5.2). */
+const OAUTH = /^POST \/(?:token|register|revoke)$/;
+/** Programs, whose text means nothing. */
+const ASSETS = /^GET \/console\/assets/;
+/** What else is served, by what its route begins with. */
+const OTHER_TYPES: readonly (readonly [type: string, route: RegExp])[] = [
+  ['text/css', /^GET \/console\/assets/],
+  ['text/javascript', /^GET \/console\/assets/],
+  ['text/markdown', /^GET \/docs/],
+  ['text/plain', /^GET \/(?:docs|admin\/metrics)/],
+  ['application/gzip', /^GET \/admin\/tenants\/:id\/export/],
+];
+
 type Member = Record<string, unknown>;
 const record = (value: unknown): Member => (typeof value === 'object' && value !== null ? { ...value } : {});
 
@@ -77,10 +94,11 @@ export function isRefused(answer: Answered): boolean {
 
 export function faultsOf(answer: Answered, world: World): string[] {
   const faults = [...statusFaults(answer), ...bodyFaults(answer), ...idFaults(answer)];
-  if (INTERNAL.test(answer.text)) faults.push('the answer shows something internal');
+  if (INTERNAL.test(answer.text) && !ASSETS.test(answer.request.route))
+    faults.push('the answer shows something internal');
   if (
     [CANARY, world.canary.id, world.canary.tokenId].some((secret) => answer.text.includes(secret)) &&
-    answer.request.route !== '/admin/**'
+    !OF_THE_OPERATOR.test(answer.request.route)
   )
     faults.push('the answer shows what another tenant stored');
   return faults;
@@ -99,7 +117,9 @@ function bodyFaults(answer: Answered): string[] {
   const value = parse(text);
   switch (type) {
     case 'application/json':
-      return value === undefined ? ['not JSON'] : status >= 400 ? rpcErrorFaults(answer, value) : [];
+      if (value === undefined) return ['not JSON'];
+      if (status < 400) return [];
+      return OAUTH.test(request.route) ? oauthErrorFaults(value) : rpcErrorFaults(answer, value);
     case 'application/problem+json': {
       const { status: said, code, title, trace_id } = record(value);
       const complete =
@@ -114,10 +134,17 @@ function bodyFaults(answer: Answered): string[] {
         ? ['an event that is not JSON']
         : [];
     case 'text/html':
-      return request.route === '/' && text.endsWith('</html>\n') ? [] : ['a page where there is none'];
+      return PAGES.test(request.route) && text.endsWith('</html>\n') ? [] : ['a page where there is none'];
     default:
+      if (status < 400 && OTHER_TYPES.some(([known, route]) => known === type && route.test(request.route)))
+        return [];
       return status === 202 && text === 'Accepted' ? [] : [`a body of type ${type}`];
   }
+}
+
+function oauthErrorFaults(value: unknown): string[] {
+  const { error, error_description } = record(value);
+  return typeof error === 'string' && typeof error_description === 'string' ? [] : ['not an error of OAuth'];
 }
 
 function rpcErrorFaults({ request }: Answered, value: unknown): string[] {
@@ -168,7 +195,13 @@ export function lineFaults(answer: Answered, lines: readonly Line[]): string[] {
     : [];
   if (shown.includes(CANARY)) faults.push('a line shows what another tenant stored');
   if (Array.isArray(readBody(answer.request.body))) return faults;
-  if (lines.length > 1) faults.push(`${lines.length} lines`);
+  // A page is made of several calls, each of which has its line: a refusal has one more only where none of them was refused.
+  const ofPage = /^[A-Z]+ \/console/.test(answer.request.route);
+  const own = ofPage
+    ? lines.filter(({ event, outcome }) => event !== 'tool.call' || outcome !== 'answer')
+    : lines;
+  const isOfCalls = ofPage && own.every(({ event }) => event === 'tool.call');
+  if (own.length > 1 && !isOfCalls) faults.push(`${own.length} lines`);
   if (!isRefused(answer)) return faults;
   for (const { request_id, code, outcome, http_status, event } of lines) {
     const named =

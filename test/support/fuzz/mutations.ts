@@ -1,5 +1,5 @@
 import type { Random } from './random.ts';
-import { type Body, bytesOf, type FuzzRequest, json } from './request.ts';
+import { type Body, bytesOf, type FuzzRequest } from './request.ts';
 import type { World } from './world.ts';
 
 /** The ways in which a request is spoilt. Each is counted under its name. */
@@ -68,9 +68,10 @@ function placesIn(value: unknown): Place[] {
 
 /** Changes a copy of the body's value. */
 function inBody(request: FuzzRequest, change: (value: unknown, places: Place[]) => unknown): FuzzRequest {
-  if (request.body?.kind !== 'json') return request;
+  if (request.body === undefined || request.body.kind === 'raw') return request;
+  const { kind } = request.body;
   const value: unknown = structuredClone(request.body.value);
-  return { ...request, body: json(change(value, placesIn(value))) };
+  return { ...request, body: { kind, value: change(value, placesIn(value)) } };
 }
 
 /** Changes a member that is picked at random, if there is one. */
@@ -183,7 +184,10 @@ const MUTATIONS: Readonly<Record<string, Mutate>> = {
       set(b, structuredClone(first));
       return value;
     }),
-  'another body altogether': (request, random) => ({ ...request, body: json(oddValue(random)) }),
+  'another body altogether': (request, random) => ({
+    ...request,
+    body: { kind: random.chance(0.9) ? 'json' : 'form', value: oddValue(random) },
+  }),
   'in a list': (request, random) =>
     inBody(request, (value) => Array.from({ length: random.pick([0, 1, 2, 3, 21, 101]) }, () => value)),
   'an odd id': (request, random) =>
@@ -320,6 +324,24 @@ const MUTATIONS: Readonly<Record<string, Mutate>> = {
     return ends ? request : { ...request, method };
   },
   'an odd path': (request, random) => ({ ...request, path: request.path + random.pick(PATH_ENDS) }),
+  'an odd part of the path': (request, random, { handles }) => {
+    const [pathname = '', ...query] = request.path.split('?');
+    const parts = pathname.split('/');
+    parts[1 + random.below(parts.length - 1)] = random.pick([
+      encodeURIComponentOf(random.pick([...ODD_TEXTS, ...handles])),
+      '%',
+      '%E0%A4%A',
+      '%00',
+      '@operator',
+    ]);
+    return { ...request, path: [parts.join('/'), ...query].join('?') };
+  },
+  'a query parameter more': (request, random, { handles }) =>
+    withParameter(
+      request,
+      random.pick(PARAMETERS),
+      random.pick([random.pick(ODD_TEXTS), String(random.pick(ODD_NUMBERS)), random.pick(handles)]),
+    ),
   'an odd tool name in the path': (request, random) =>
     request.route === '/v1/tools/:name'
       ? {
@@ -328,6 +350,27 @@ const MUTATIONS: Readonly<Record<string, Mutate>> = {
         }
       : request,
 };
+
+/** Query parameters that something reads, and what no parser of queries may trip over. */
+const PARAMETERS = [
+  'cursor',
+  'limit',
+  'since',
+  'sort',
+  'run',
+  'notice',
+  'follow',
+  '__proto__',
+  'constructor',
+  '',
+  'deep',
+];
+
+/** Gives the query one parameter more, which it may have already. */
+function withParameter({ path, ...request }: FuzzRequest, name: string, value: string): FuzzRequest {
+  const pair = `${encodeURIComponentOf(name)}=${encodeURIComponentOf(value)}`;
+  return { ...request, path: `${path}${path.includes('?') ? '&' : '?'}${pair}` };
+}
 
 const encodeURIComponentOf = (text: string) => encodeURIComponent(text.toWellFormed());
 const NAMES = Object.keys(MUTATIONS);

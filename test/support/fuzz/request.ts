@@ -7,19 +7,32 @@ export interface FuzzRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** A value that is sent as JSON, or, once it was changed as text or bytes, those. */
+  /** A value that is sent as JSON or as a form, or, once it was changed as text or bytes, those. */
   readonly body?: Body;
   readonly mutations: readonly string[];
 }
 
 export type Body =
-  | { readonly kind: 'json'; readonly value: unknown }
+  | { readonly kind: 'json' | 'form'; readonly value: unknown }
   | { readonly kind: 'raw'; readonly bytes: Uint8Array };
 
 export const json = (value: unknown): Body => ({ kind: 'json', value });
+export const form = (value: unknown): Body => ({ kind: 'form', value });
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value)) ?? '';
+
+/** A list is a field that is sent several times; what is neither text nor a list is sent as its JSON. */
+function formText(value: unknown): string {
+  const fields = Object.entries(Object(value)).flatMap(([name, given]) =>
+    (Array.isArray(given) ? given : [given]).map((one) => [name, textOf(one)]),
+  );
+  return String(new URLSearchParams(fields));
+}
 
 export function bytesOf(body: Body): Uint8Array {
-  return body.kind === 'raw' ? body.bytes : new TextEncoder().encode(JSON.stringify(body.value) ?? '');
+  if (body.kind === 'raw') return body.bytes;
+  const text = body.kind === 'form' ? formText(body.value) : (JSON.stringify(body.value) ?? '');
+  return new TextEncoder().encode(text);
 }
 
 /** The value that a server reads from the body; undefined when it is no JSON. */

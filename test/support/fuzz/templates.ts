@@ -1,7 +1,7 @@
 import { ISOLATION_SCRIPT } from '../isolation-script.ts';
-import { TEST_SECRETS } from '../secrets.ts';
 import type { Random } from './random.ts';
 import { type FuzzRequest, json } from './request.ts';
+import { routeRequest } from './routes.ts';
 import type { World } from './world.ts';
 
 /** Valid requests of every route and era, which the mutations then spoil. */
@@ -182,33 +182,6 @@ const restCall: Template = (random, world) => {
   return { ...request, route: '/v1/tools/:name' };
 };
 
-const disposable = (random: Random) => `fuzz-${random.below(4)}`;
-const OPERATIONS: readonly ((random: Random) => [method: string, path: string, body?: unknown])[] = [
-  () => ['GET', '/tenants?limit=5'],
-  (random) => ['POST', '/tenants', { id: disposable(random) }],
-  (random) => ['GET', `/tenants/${disposable(random)}`],
-  (random) => ['POST', `/tenants/${disposable(random)}/suspend`],
-  (random) => ['POST', `/tenants/${disposable(random)}/resume`],
-  (random) => ['PATCH', `/tenants/${disposable(random)}/limits`, { rate: 5, burst: 50 }],
-  (random) => ['GET', `/tenants/${disposable(random)}/tokens`],
-  (random) => ['POST', `/tenants/${disposable(random)}/tokens`, { label: 'fuzz', ttl_s: 600 }],
-  (random) => ['DELETE', `/tenants/${disposable(random)}/tokens/${random.hex(24)}`],
-  (random) => ['DELETE', `/tenants/${disposable(random)}`],
-];
-
-const admin: Template = (random) => {
-  const [method, path, body] = random.pick(OPERATIONS)(random);
-  return {
-    route: '/admin/**',
-    era: 'plain',
-    method,
-    path: `/admin${path}`,
-    headers: { ...bearer(TEST_SECRETS.ADMIN_KEY), ...(body === undefined ? {} : JSON_TYPE) },
-    ...(body === undefined ? {} : { body: json(body) }),
-    mutations: [],
-  };
-};
-
 const METADATA = ['', '/mcp', '/sse', '/other'].map((path) => `/.well-known/oauth-protected-resource${path}`);
 const UNKNOWN = ['/nothing', '/mcp/', '/v1', '/v1/tools/a/b', '/admin', '/.env', '/sse/x', '/v2/tools'];
 
@@ -221,7 +194,7 @@ const TEMPLATES: readonly (readonly [weight: number, template: Template])[] = [
   [2, listen],
   [6, messages],
   [26, restCall],
-  [5, admin],
+  [70, routeRequest],
   [
     2,
     (random, world) =>
@@ -244,10 +217,7 @@ const TEMPLATES: readonly (readonly [weight: number, template: Template])[] = [
   ],
   [1, (random, world) => get('/sse', bearer(tokenOf(random, world)), '2024-11-05')],
   [3, (random, world) => get('/v1/tools', bearer(tokenOf(random, world)))],
-  [1, () => get('/')],
-  [2, () => get('/health')],
-  [1, () => get('/openapi.json')],
-  [2, (random) => get(random.pick(METADATA), {}, 'plain', '/.well-known/*')],
+  [1, (random) => get(random.pick(METADATA), {}, 'plain', '/.well-known/*')],
   [3, (random, world) => get(random.pick(UNKNOWN), bearer(tokenOf(random, world)), 'plain', 'unknown path')],
 ];
 const TOTAL = TEMPLATES.reduce((sum, [weight]) => sum + weight, 0);

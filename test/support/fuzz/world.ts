@@ -1,5 +1,7 @@
-import { SCOPES } from '../../../src/tools/tool.ts';
+import { ALL_SCOPES, SCOPES } from '../../../src/tools/tool.ts';
+import { ConsoleBrowser } from '../console-browser.ts';
 import { HttpTenant, jsonOf, operate } from '../http.ts';
+import { addMember, newBrowser, newClient } from '../oauth-worker.ts';
 import type { Answer } from '../tenant.ts';
 
 /** Stored by a tenant that the fuzzer has no token of: it must appear nowhere. */
@@ -18,9 +20,22 @@ export interface World {
   readonly endable: readonly string[];
   /** Texts that the server gave out for one use: cursors, claims, leases, ids. */
   readonly handles: readonly string[];
+  /** Ids of calls, runs, traces and held calls. */
+  readonly ids: readonly string[];
+  /** Ids of tokens and members that requests may revoke and remove. */
+  readonly endableTokens: readonly string[];
+  /** Tokens that administer their tenant. */
+  readonly managers: readonly string[];
+  /** Of a member, of a token and of the operator, at the pages of the console. */
+  readonly cookies: readonly string[];
+  /** A registered client. */
+  readonly client: string;
+  /** The query by which that client sends somebody to `/authorize`. */
+  readonly authorizeQuery: string;
 }
 
 const ORDINARY_TOKENS = 40;
+const MANAGERS = 20;
 const BOARD = 'shared-run';
 
 export async function createWorld(): Promise<World> {
@@ -57,7 +72,79 @@ export async function createWorld(): Promise<World> {
     },
     sessions: await Promise.all([openSession(tenant), openSession(tenant)]),
     endable: await Promise.all(Array.from({ length: 8 }, () => openSession(tenant))),
-    handles: await fill(tenant, 'plain text'),
+    ...(await handedOut(tenant)),
+  };
+}
+
+/** What a tenant has given out for the pages and the APIs beside MCP, and who may use them. */
+async function handedOut(
+  tenant: HttpTenant,
+): Promise<
+  Pick<World, 'handles' | 'ids' | 'endableTokens' | 'managers' | 'cookies' | 'client' | 'authorizeQuery'>
+> {
+  const filled = await fill(tenant, 'plain text');
+  const managers = await issue(tenant.id, MANAGERS, { scopes: [...ALL_SCOPES] });
+  const endable = await issue(tenant.id, MANAGERS, { label: 'endable' });
+  const leaving = await Promise.all(Array.from({ length: 4 }, () => addMember(tenant.id)));
+  const ids = [await hold(tenant), ...(await recordedIds(tenant.id))];
+  const signedIn = await signIn(tenant);
+  return {
+    ...signedIn,
+    ids,
+    handles: [...filled, ...ids, ...signedIn.handles, ...leaving.map(({ key }) => key)],
+    endableTokens: [...endable.map(({ tokenId }) => tokenId), ...leaving.map(({ id }) => id)],
+    managers: managers.map(({ token }) => token),
+  };
+}
+
+const issue = (id: string, count: number, options: Parameters<typeof HttpTenant.issue>[1]) =>
+  Promise.all(Array.from({ length: count }, () => HttpTenant.issue(id, options)));
+
+/** A call that waits for a person. */
+async function hold({ id }: HttpTenant): Promise<string> {
+  await operate('PATCH', `/tenants/${id}/policy`, { tool: 'scar_delete', approval: true });
+  const agent = await HttpTenant.issue(id, { scopes: [...SCOPES] });
+  const held = await agent.call('scar_delete', { scar_id: 'scar_1' });
+  return String(held.structuredContent.error?.approval_id);
+}
+
+async function recordedIds(id: string): Promise<string[]> {
+  const { calls, next_cursor } = await operate('GET', `/tenants/${id}/calls?limit=3`);
+  const { runs } = await operate('GET', `/tenants/${id}/runs?limit=3`);
+  const named = [...calls, ...runs].flatMap((one: Answer) => [one.id, one.trace_id, one.run]);
+  return [next_cursor, ...named]
+    .filter((one) => typeof one === 'string' || typeof one === 'number')
+    .map(String);
+}
+
+/** A member at the console and on the page of consent, and the operator at theirs. */
+async function signIn(
+  tenant: HttpTenant,
+): Promise<Pick<World, 'cookies' | 'client' | 'authorizeQuery' | 'handles'>> {
+  const member = await addMember(tenant.id, { scopes: [...ALL_SCOPES] });
+  const [atConsole, withToken, atConsent, client] = [
+    new ConsoleBrowser(),
+    new ConsoleBrowser(),
+    newBrowser(),
+    await newClient(),
+  ];
+  await (await atConsole.signIn(member.key)).body?.cancel();
+  await (await atConsole.signInAsOperator()).body?.cancel();
+  await (await withToken.signIn(tenant.token)).body?.cancel();
+  const url = client.authorizeUrl();
+  const consent = await atConsent.signIn(await atConsent.open(url), member.key);
+  const consentCookies = [...atConsent.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  return {
+    cookies: [`${atConsole.cookies}; ${consentCookies}`, withToken.cookies],
+    client: client.id,
+    authorizeQuery: url.search.slice(1),
+    handles: [
+      client.id,
+      member.key,
+      `${tenant.id}/${member.id}`,
+      ...consent.values('request'),
+      await client.code(newBrowser(), member.key),
+    ],
   };
 }
 

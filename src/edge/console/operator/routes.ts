@@ -3,7 +3,7 @@ import { parseTenantId } from '../../../tenant/contract/call.ts';
 import { listAction } from '../../admin/operator-calls.ts';
 import { methodNotAllowed, problem } from '../../http/http-errors.ts';
 import type { AppEnv } from '../../http/isolate.ts';
-import { logRefusal, refuse } from '../../http/refusal-log.ts';
+import { refuse } from '../../http/refusal-log.ts';
 import { receiveForm } from '../forms.tsx';
 import { formRefusedPage, nothingHere } from '../not-shown.tsx';
 import { decide } from '../pages/approval.tsx';
@@ -60,8 +60,7 @@ async function submitted(visit: OperatorVisit): Promise<Response> {
   const form = await receiveForm(visit.c);
   if (form.ok) return manageForm(visit, form.value);
   const { status, code, message } = form.error;
-  logRefusal(visit.c, { status, code });
-  return showManage(visit, { problem: { field: undefined, message }, status });
+  return showManage(visit, { problem: { field: undefined, message }, status, code });
 }
 
 /** Takes a decision on a held call. */

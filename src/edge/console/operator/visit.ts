@@ -5,6 +5,7 @@ import type { Operation } from '../../../tenant/operation.ts';
 import { ALL_SCOPES } from '../../../tools/tool.ts';
 import { attempt } from '../../http/attempt.ts';
 import type { AppEnv } from '../../http/isolate.ts';
+import { markLogged } from '../../http/refusal-log.ts';
 import { OPERATOR_HOME } from '../layout.tsx';
 import type { NotShown, Visit } from '../visit.ts';
 import { type OperatorSession, sessionName } from './session.ts';
@@ -61,7 +62,10 @@ async function answerOf(
   ask: () => Promise<Operation<CallOutcome>>,
 ): Promise<CallOutcome> {
   const read = await attempt(c, ask);
-  if (read?.ok) return read.value;
+  if (read?.ok) {
+    if (read.value.kind !== 'answer') markLogged(c);
+    return read.value;
+  }
   return read?.error.reason === 'not_found' ? noSuchTenant(c) : UNAVAILABLE;
 }
 

@@ -16,13 +16,15 @@ export interface Shown {
   readonly form?: SentForm;
   readonly problem?: FieldProblem;
   readonly status?: 400 | 403 | 404 | 408 | 409 | 413 | 415 | 503;
+  /** What the log calls it. */
+  readonly code?: string;
   /** What the check of the records has found. */
   readonly verdict?: Verdict;
 }
 
 export async function showManage(visit: OperatorVisit, shown: Shown): Promise<Response> {
   const { c, viewer } = visit;
-  const { problem, status = 200, verdict } = shown;
+  const { problem, status = 200, code, verdict } = shown;
   const read = await stateOf(visit);
   if (read instanceof AdminRefusal)
     return respondPage(c, {
@@ -41,6 +43,7 @@ export async function showManage(visit: OperatorVisit, shown: Shown): Promise<Re
   return respondPage(c, {
     title: 'Manage',
     status,
+    code,
     viewer,
     body: (
       <>
