@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Migration } from '../tenant/storage/migrate.ts';
 
-const DIRECTORY = new URL('../../migrations/tenant/', import.meta.url);
+const DIRECTORY = fileURLToPath(new URL('../../migrations/tenant/', import.meta.url).href);
 
 let migrations: readonly Migration[] | undefined;
 
@@ -10,6 +12,6 @@ export function readMigrations(): readonly Migration[] {
   migrations ??= readdirSync(DIRECTORY)
     .filter((name) => name.endsWith('.sql'))
     .sort()
-    .map((name) => ({ name, sql: readFileSync(new URL(name, DIRECTORY), 'utf8') }));
+    .map((name) => ({ name, sql: readFileSync(join(DIRECTORY, name), 'utf8') }));
   return migrations;
 }
