@@ -55,9 +55,9 @@ export async function runRemoteTool(
   { args, slot, tenant, now, connections: grants }: DeferredCall,
   transport: RemoteTransport,
 ): Promise<RemoteEnd> {
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(), REMOTE_TOOL_MS);
-  const signal = AbortSignal.any([transport.signal, deadline.signal]);
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), REMOTE_TOOL_MS);
+  const signal = AbortSignal.any([transport.signal, over.signal]);
   const { trace } = request.caller;
   const connections = new CallConnections(
     transport.connections,
@@ -77,7 +77,11 @@ export async function runRemoteTool(
     log: transport.log,
     progress: transport.progress,
     canAsk: transport.canAsk,
-    connection: (name) => connections.get(name, tool.connections),
+    connection: (name) => {
+      // A tool that has caught this and continues must not act without the answer.
+      if (isPending) throw new Unanswered();
+      return connections.get(name, tool.connections);
+    },
     ask: async <Q extends Questions>(questions: Q) => {
       if (!tool.asks) throw new Error(`${tool.name} asks its caller although it declares asks: false`);
       const asked = await transport.ask(questions);
@@ -88,6 +92,7 @@ export async function runRemoteTool(
   };
   try {
     const answered = await Promise.race([tool.run(args, context), whenAborted(signal)]);
+    if (isPending) throw new Unanswered();
     const answer = tool.output.parse(answered);
     // A program reads what plain HTTP answers, and a model everything else.
     const json = toJson(request.caller.transport === 'v1' ? answer : fitAnswer(tool, answer));
@@ -113,6 +118,8 @@ export async function runRemoteTool(
     return { kind: 'error', error };
   } finally {
     clearTimeout(timer);
+    // What the tool has not waited for ends with its call.
+    over.abort();
   }
 }
 

@@ -32,7 +32,7 @@ export interface RemoteContext<Connections extends DeclaredConnections = Declare
   readonly principal: string;
   /** When the tenant has admitted the call, in milliseconds since the epoch. */
   readonly now: number;
-  /** Aborts when the client cancels or disconnects, or when the deadline passes. */
+  /** Aborts when the client cancels or disconnects, when the deadline passes, and at the end: what was not waited for is ended. */
   readonly signal: AbortSignal;
   /** Sends a log message to the client, if it wants messages of this level. */
   log(level: (typeof MESSAGE_LEVELS)[number], data: unknown): Promise<void>;

@@ -125,6 +125,28 @@ test('a client of 2026-07-28 answers with further calls, and earlier answers are
   expect(effects).toBe(1);
 });
 
+test('a tool that continues without the answer has no connection, and its answer is not passed on', async () => {
+  let refused: unknown;
+  const deaf = defineRemoteTool({
+    ...traits,
+    name: 'scar_ask',
+    asks: true,
+    connections: { crm: 'http' },
+    run: async ({ what }, { ask, connection }) => {
+      await ask({ confirm: { kind: 'elicit', message: what, schema: sure } }).catch(() => undefined);
+      try {
+        connection('crm');
+      } catch (cause) {
+        refused = cause;
+      }
+      return { said: 'done without asking' };
+    },
+  });
+  const edge = await openEdge([deaf]);
+  expect(await call(edge, 'it')).toMatchObject({ resultType: 'input_required' });
+  expect(String(refused)).not.toContain('not set up');
+});
+
 test('an answer with a state counts for the call whose question it answers, and for no other', async () => {
   const edge = await openEdge([asking()]);
   const { requestState } = await call(edge, 'it');

@@ -165,6 +165,16 @@ describe('whatever it throws', () => {
 });
 
 describe('a call that takes long', () => {
+  test('that has ended is over, also for what its tool has kept', async () => {
+    const kept: AbortSignal[] = [];
+    const rig = await opened(async (_, { signal }) => {
+      kept.push(signal);
+      return said('done');
+    });
+    await rig.call();
+    expect(kept.map(({ aborted }) => aborted)).toEqual([true]);
+  });
+
   test('is ended at its deadline, and its tool told so', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { promise: running, resolve: begun } = Promise.withResolvers<AbortSignal>();

@@ -82,6 +82,19 @@ describe('the law finds', () => {
     'export const run = () => ({ fetch });',
     'export const run = () => caches.default;',
     'export const run = () => navigator.sendBeacon;',
+    'const own = (fetch: number) => fetch; export const run = () => [own(1), fetch(1)];',
+    'export const run = () => { { const process = 1; own(process); } return process.env; function own(x: number) {} };',
+    "export const run = () => (() => 1)[`constructor`]('return fetch')();",
+    "export const run = () => (() => 1)['con' + ('struc' + `tor`)]('return fetch')();",
+    'const { constructor: C } = () => 1; export const run = () => C();',
+    "export const run = () => Reflect.get(() => 1, 'constructor');",
+    "import net = require('node:net'); export const run = () => net;",
+    'const D = Date; export const run = () => D.now();',
+    'const { now } = Date; export const run = () => now();',
+    'export const run = () => Date();',
+    'export const run = () => Reflect.construct(Date, []);',
+    "export const run = (name: 'now') => Date[name]();",
+    'const { random } = Math; export const run = () => random();',
   ])('%s', (code) => expect(problemsOf('src/tools/x/y.ts', code)).not.toEqual([]));
 
   test.each([
@@ -89,6 +102,8 @@ describe('the law finds', () => {
     "import type { Server } from 'node:net'; export const run = (x: Server) => ({ fetch: x });",
     'export function run(fetch: number) { return fetch; }',
     'export const run = (now: number) => new Date(now).toISOString();',
+    'export const run = (x: unknown) => (x instanceof Date ? Date.parse(String(x)) : Math.max(1, 2));',
+    'export const run = (xs: number[]) => { for (const name of xs) { try { f(name); } catch (name) { f(name); } } }; function f(x: unknown) {}',
     "import { text } from '../fields.ts'; export const run = () => text(1, 2);",
   ])('nothing in %s', (code) => expect(problemsOf('src/tools/x/y.ts', code)).toEqual([]));
 });
