@@ -28,5 +28,6 @@ export { default as '0060_event_indexes.sql' } from '../../../migrations/tenant/
 export { default as '0061_search_merges.sql' } from '../../../migrations/tenant/0061_search_merges.sql';
 export { default as '0062_idle_merges.sql' } from '../../../migrations/tenant/0062_idle_merges.sql';
 export { default as '0070_ledger_behind.sql' } from '../../../migrations/tenant/0070_ledger_behind.sql';
+export { default as '0071_queue_behind.sql' } from '../../../migrations/tenant/0071_queue_behind.sql';
 export { default as '0080_standing_runs.sql' } from '../../../migrations/tenant/0080_standing_runs.sql';
 export { default as '0081_token_members.sql' } from '../../../migrations/tenant/0081_token_members.sql';

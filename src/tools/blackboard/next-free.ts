@@ -89,7 +89,25 @@ function inFolders(sql: Sql, selection: Selection, folders: readonly string[]): 
     const found = inFolder(sql, folder, limit, selection, typeof oldest === 'object' ? oldest.rev : FOREVER);
     if (typeof found === 'object' || oldest === 'none') oldest = found;
   }
-  return oldest;
+  if (oldest === 'unknown') return oldest;
+  return inLatest(sql, selection, oldest === 'none' ? FOREVER : oldest.rev) ?? oldest;
+}
+
+/** The oldest match of the few cells that were written after the index of free cells, if it is older than the revision `before`. */
+function inLatest(sql: Sql, selection: Selection, before: number): Found | undefined {
+  const filter = filterOf(selection);
+  const [found] = sql.exec<Found>(
+    `SELECT id, rev FROM
+       (SELECT cell.id, event.rev, cell.run_id, cell.key, cell.expires_at
+        FROM board_events AS event CROSS JOIN board_cells AS cell
+        WHERE event.rev > (SELECT rev FROM board_indexed) AND event.rev < ? AND event.run_id = ?
+          AND cell.run_id = event.run_id AND cell.key = event.key AND cell.newer = event.rev AND ${IS_FREE}) AS cell
+     WHERE ${filter.where} ORDER BY rev LIMIT 1`,
+    before,
+    selection.runId,
+    ...filter.bindings,
+  );
+  return found;
 }
 
 /** The folders in which, or below which, there is a cell with each of the tags. */
@@ -109,12 +127,15 @@ function withTags(sql: Sql, { runId, tags }: Selection, folders: readonly string
   }, folders);
 }
 
-/** The first that matches of the `limit` oldest free cells of a folder, if it is older than the revision `before`. */
+/**
+ * The first that matches of the `limit` oldest free cells of a folder, if it is older than the revision `before`. Those that were
+ * written after the index, which are few, are passed over.
+ */
 function inFolder(sql: Sql, folder: string, limit: number, selection: Selection, before: number): Search {
   const filter = filterOf(selection);
   const oldest = (columns: string) =>
     `SELECT ${columns} FROM board_cells AS free INDEXED BY board_cells_queue
-     WHERE ${IS_FREE} AND run_id = ? AND ${FOLDER} = ? AND rev < ? ORDER BY rev LIMIT`;
+     WHERE ${IS_FREE} AND run_id = ? AND ${FOLDER} = ? AND queued < ? AND newer IS NULL ORDER BY queued LIMIT`;
   const bindings = [selection.runId, folder, before];
   const [found] = sql.exec<Found>(
     `SELECT id, rev FROM (${oldest('id, rev, run_id, key, expires_at')} ?) AS cell WHERE ${filter.where} LIMIT 1`,

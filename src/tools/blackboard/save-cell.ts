@@ -45,7 +45,7 @@ export function saveCell(
   return rev;
 }
 
-/** Inserts or updates the row. An existing row keeps its claim. */
+/** Inserts or updates the row. An existing row keeps its claim, and its place in the index of free cells until `indexPending`. */
 function putCell(
   { sql, author, now }: ToolContext,
   { runId, write, next, stored }: Save,
@@ -55,7 +55,7 @@ function putCell(
   if (stored === undefined) {
     sql.exec(
       `INSERT INTO board_cells
-         (rev, author, principal, updated_at, versions, bytes, tags, value, expires_at, run_id, key)
+         (queued, author, principal, updated_at, versions, bytes, tags, value, expires_at, run_id, key)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...written,
       next.expiresAt,
@@ -65,7 +65,7 @@ function putCell(
     return;
   }
   sql.exec(
-    `UPDATE board_cells SET rev = ?, author = ?, principal = ?, updated_at = ?, versions = ?, bytes = ?, tags = ?,
+    `UPDATE board_cells SET newer = ?, author = ?, principal = ?, updated_at = ?, versions = ?, bytes = ?, tags = ?,
        value = ? WHERE id = ?`,
     ...written,
     stored.id,

@@ -1,8 +1,8 @@
 /**
- * Keeps the two full-text indexes (words and trigrams) up to date with the cells, and the indexes of events by key and by
- * board with the events.
+ * Keeps the two full-text indexes (words and trigrams) and the index of free cells up to date with the cells, and the indexes
+ * of events by key and by board with the events.
  *
- * Writes update neither; both catch up in batches, because many rows in one transaction touch far fewer database pages. The
+ * Writes update none of them; all catch up in batches, because many rows in one transaction touch far fewer database pages. The
  * events that are not indexed yet are few, and found by their revision. The cells to index are found through their events.
  * Guarantees: a search misses no cell, because it first calls `indexPending`. A write makes the index catch up once it is 64
  * revisions behind, so a search never has much to do. Row ids grow in the order in which the cells were last written
@@ -71,6 +71,10 @@ function indexEvents(sql: Sql, { indexed, head, entry }: IndexPosition): void {
   deleteEntries(
     sql,
     cells.map(({ id }) => id),
+  );
+  sql.exec(
+    'UPDATE board_cells SET queued = newer, newer = NULL WHERE newer IS NOT NULL AND id IN (SELECT value FROM json_each(?))',
+    JSON.stringify(cells.map(({ id }) => id)),
   );
   let last = entry;
   for (const cell of cells.sort((a, b) => a.rev - b.rev)) addEntry(sql, ++last, cell);
