@@ -3,7 +3,7 @@ import type { Host } from './host.ts';
 /** Expiries are recorded together that are no further apart than this, in milliseconds. */
 const MIN_WAKE_MS = 1000;
 /** When the next sweep is due at the latest: after one that found more than one step of work, and otherwise. */
-const SWEEP_AGAIN_MS = 5000;
+const SWEEP_AGAIN_MS = 1000;
 const SWEEP_EVERY_MS = 3_600_000;
 
 /** When a tenant sweeps: now and then, and soon after an entry expires whose expiry is an event. */

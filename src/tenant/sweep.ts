@@ -12,8 +12,8 @@ import { pruneRecords } from './records/prune.ts';
 import { pruneUsage } from './records/usage.ts';
 import { StorageFailure } from './storage/database.ts';
 
-/** Rows that one step of a sweep deletes, which takes a few milliseconds. */
-const SWEEP_STEP = 200;
+/** Rows of each kind that one step of a sweep deletes, which takes a few milliseconds. */
+const SWEEP_STEP = 50;
 
 /** Records expiries that are events. @returns how many */
 type RecordExpiries = (limit: number) => number;

@@ -21,8 +21,8 @@ const NOW = Date.UTC(2026, 0, 1);
 const GENEROUS = { rate: 100_000, burst: 1_000_000 };
 const DAY_S = 86_400;
 const IDLE_MS = 60_000;
-/** Rows that one sweep writes at most: 200 entries of the cache with all that belongs to them. Those of search indexes are not counted. */
-const MAX_SWEPT = 1_500;
+/** Rows that one sweep writes at most: 50 entries of the cache with all that belongs to them. Those of search indexes are not counted. */
+const MAX_SWEPT = 400;
 
 /** Calls that answer with more in a larger tenant, or count more, with the rows that they read at their own limit. */
 const LIMITED: Readonly<Record<string, number>> = {
@@ -130,7 +130,7 @@ function measure(state: DurableObjectState, size: Rows): { read: Map<string, num
   }
   now += IDLE_MS;
   const swept: number[] = [];
-  for (let progress: unknown = 'more'; progress === 'more' && swept.length < 100; ) {
+  for (let progress: unknown = 'more'; progress === 'more' && swept.length < 300; ) {
     written = 0;
     progress = compartment.sweep();
     swept.push(written);
