@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { MAX_AT_ONCE, MAX_REQUEST_BYTES, MAX_REQUESTS } from '../../src/connections/http/http-connection.ts';
+import { retryAfterOf } from '../../src/connections/http/retry.ts';
 import { MAX_RESPONSE_BYTES, MAX_RESPONSE_PARTS } from '../../src/connections/http/send-once.ts';
 import { ToolError } from '../../src/tools/errors.ts';
 import { openService, SECRET } from '../support/fake-service.ts';
@@ -194,6 +195,10 @@ describe('a request that fails', () => {
       expect(received).toHaveLength(1);
     },
   );
+
+  test.each(['-5', '1.5', '0x10', '', ' '])('takes no time from Retry-After: %j', (value) => {
+    expect(retryAfterOf(value, 0)).toBeUndefined();
+  });
 
   test('three times says so without what the platform says of it', async () => {
     const { crm, received } = openService(() => Promise.reject(new Error('ECONNREFUSED 10.0.0.1')));

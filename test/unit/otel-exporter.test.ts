@@ -164,6 +164,8 @@ test.each([
   ['7', 7000],
   ['86400', 60_000],
   ['soon', 1000],
+  ['-5', 1000],
+  ['1.5', 1000],
 ])('Retry-After: %s is obeyed for %i ms', async (retryAfter, restMs) => {
   const rig = new Rig();
   rig.answer = status(503, { 'retry-after': retryAfter });

@@ -15,7 +15,9 @@ export const isTransient = (status: number) => TRANSIENT.includes(status);
 /** How long a service asks to wait, in milliseconds (RFC 9110, section 10.2.3); undefined when it does not say. */
 export function retryAfterOf(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  // Without a letter, `Date.parse` takes a number such as -5 or 1.5 for a date.
+  const at = /^[a-z]/i.test(value) ? Date.parse(value) : Number.NaN;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : at - now;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);
 }
 

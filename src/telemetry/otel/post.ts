@@ -85,6 +85,7 @@ async function readBounded(response: Response): Promise<string> {
 function retryAfterOf({ headers }: Response): number | undefined {
   const stated = headers.get('retry-after')?.trim() ?? '';
   if (/^\d{1,6}$/.test(stated)) return Number(stated) * 1000;
-  const at = Date.parse(stated);
+  // Without a letter, `Date.parse` takes a number such as -5 or 1.5 for a date.
+  const at = /^[a-z]/i.test(stated) ? Date.parse(stated) : Number.NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
