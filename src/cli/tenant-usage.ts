@@ -3,7 +3,7 @@ import { tenantPath } from './admin-client.ts';
 import type { AdminRequests } from './admin-requests.ts';
 import type { UsageCommand } from './tenant-command.ts';
 import type { Output } from './tenant-output.ts';
-import { humanBytes, table } from './terminal.ts';
+import { humanBytes, printable, table } from './terminal.ts';
 
 /** `tenant usage`: what a tenant has used, as a table or as CSV. */
 
@@ -96,7 +96,8 @@ function csvOf({ by, usage }: UsageAnswer): string {
 
 /** A text that a spreadsheet would run as a formula, in some languages also in full width, is marked as text. */
 function cell(text: string): string {
-  const safe = /^[=+\-@＝＋－＠\t\r\n]/.test(text) ? `'${text}` : text;
+  const shown = printable(text);
+  const safe = /^[=+\-@＝＋－＠]/.test(shown) ? `'${shown}` : shown;
   // Where commas stand in numbers, spreadsheets separate by semicolons.
-  return /[",;\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return /[",;]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

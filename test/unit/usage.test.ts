@@ -152,6 +152,7 @@ test('the command prints a table for people and CSV that no spreadsheet runs', (
     { client: '', ...USED },
     { client: '＝1+1', ...USED },
     { client: 'a;=1+1', ...USED },
+    { client: '\r\n\u001b[2J', ...USED },
   ];
   const answer = { ...RANGE, by: 'client', usage, total: USED };
   expect(usageOutput(answer, true).text.split('\r\n')).toEqual([
@@ -160,6 +161,7 @@ test('the command prints a table for people and CSV that no spreadsheet runs', (
     ',3,1,2,4,5,2048,10,1.5',
     "'＝1+1,3,1,2,4,5,2048,10,1.5",
     '"a;=1+1",3,1,2,4,5,2048,10,1.5',
+    '<U+000D><U+000A><U+001B>[2J,3,1,2,4,5,2048,10,1.5',
   ]);
   const { text, document } = usageOutput(answer, false);
   expect(text).toContain('(no name)');
