@@ -4,6 +4,7 @@ import { parseConfig } from '../../src/config.ts';
 import { signToken } from '../../src/edge/auth/tokens.ts';
 import { MAX_ROWS } from '../../src/edge/console/live-script.ts';
 import type { TenantId, TokenId } from '../../src/tenant/contract/call.ts';
+import { MAX_WATCHERS } from '../../src/tenant/streams/listeners.ts';
 import { ALL_SCOPES } from '../../src/tools/families.ts';
 import { eventsOf } from '../support/call-events.ts';
 import { ConsoleBrowser } from '../support/console-browser.ts';
@@ -143,5 +144,46 @@ describe('a stream of a page', () => {
       'text/html; charset=UTF-8',
     ]);
     await response.body?.cancel();
+  });
+});
+
+describe('the operator', () => {
+  test('sees calls and runs of a tenant as they end, opened by one recorded look', async () => {
+    const tenant = await HttpTenant.create();
+    const operator = new ConsoleBrowser();
+    await operator.signInAsOperator({ name: 'ann' });
+    const home = `/console/@operator/tenants/${tenant.id}`;
+    await tenant.call('blackboard_write', { key: 'before', value: 1 });
+    const { runs } = await operate('GET', `/tenants/${tenant.id}/runs`);
+    const calls = await watch(operator, `${home}/calls?tool=blackboard_write`);
+    const pages = await Promise.all(
+      ['runs', `runs/${runs[0].run}`].map((path) => watch(operator, `${home}/${path}`)),
+    );
+    // What they know already they have not said.
+    for (const events of pages) expect((await nextOf(events)).event).toBe('changed');
+    await operator.page(`${home}/boards`);
+    await tenant.call('blackboard_write', { key: 'after', value: 1 });
+    const rows = await nextOf(calls);
+    expect([rows.event, toolsOf(rows.data)]).toEqual(['rows', ['key=after']]);
+    expect(rows.data).toContain(`${home}/runs/`);
+    for (const events of pages) expect((await nextOf(events)).event).toBe('changed');
+    for (const events of [calls, ...pages]) await events.return(undefined);
+    const looks = await operate('GET', `/tenants/${tenant.id}/calls?tool=records_follow&internal=true`);
+    expect(looks.calls).toHaveLength(3);
+    expect(looks.calls[0]).toMatchObject({ token_id: 'operator', args: { by: 'ann' } });
+    expect(await operator.page(`${home}/boards`)).not.toContain('data-live');
+  });
+
+  test('has no stream without a session, and one too many is opened later and not loaded again', async () => {
+    const tenant = await HttpTenant.create();
+    const path = `/console/@operator/tenants/${tenant.id}/calls`;
+    const accept = { headers: { accept: 'text/event-stream' } };
+    expect((await new ConsoleBrowser().send('GET', path, accept)).status).toBe(401);
+    const operator = new ConsoleBrowser();
+    await operator.signInAsOperator();
+    const streams = await Promise.all(Array.from({ length: MAX_WATCHERS }, () => watch(operator, path)));
+    const surplus = await watch(operator, path);
+    expect(await surplus.next()).toMatchObject({ done: true });
+    for (const events of streams) await events.return(undefined);
   });
 });

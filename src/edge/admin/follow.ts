@@ -1,8 +1,7 @@
-import type { SessionId, TokenId } from '../../tenant/contract/call.ts';
 import type { Entry } from '../../tenant/records/reading/entry.ts';
-import { encodeStreamRequest } from '../../tenant/streams/stream-protocol.ts';
 import { callWriter, lastEventOf } from '../http/call-events.ts';
 import { EventStream } from '../http/event-stream.ts';
+import { openOperatorWatch } from '../tenant-client/operator-watch.ts';
 import { type FollowedPage, followRecords } from '../tenant-client/record-follower.ts';
 import { AdminRefusal, type Ctx, reached, resultOf, tenantOf } from './refusals.ts';
 
@@ -41,20 +40,10 @@ export async function followCalls(c: Ctx, filter: Readonly<Record<string, string
   return stream.response;
 }
 
+const NOT_WATCHED = 'The tenant cannot be watched now. Repeat the request.';
+
 async function openSocket(c: Ctx): Promise<WebSocket> {
-  const { tenant } = tenantOf(c);
-  const request = encodeStreamRequest({
-    tokenId: 'operator' as TokenId,
-    session: crypto.randomUUID() as SessionId,
-    purpose: { kind: 'calls', by: 'operator' },
-  });
-  if (request === undefined) throw new Error('the request for a stream is too large');
-  const opened = await reached(
-    c,
-    tenant.fetch(request),
-    'The tenant cannot be watched now. Repeat the request.',
-  );
-  if (opened.webSocket === null)
-    throw new AdminRefusal(503, 'unavailable', 'The tenant cannot be watched now. Repeat the request.');
-  return opened.webSocket;
+  const socket = await reached(c, openOperatorWatch(tenantOf(c).tenant), NOT_WATCHED);
+  if (socket === undefined) throw new AdminRefusal(503, 'unavailable', NOT_WATCHED);
+  return socket;
 }

@@ -1,7 +1,6 @@
 import type { Context } from 'hono';
 import type { SessionId, StreamFailure } from '../../tenant/contract/call.ts';
 import type { Entry } from '../../tenant/records/reading/entry.ts';
-import { recordsFollow } from '../../tenant/records/reading/follow.ts';
 import type { ResourceChange } from '../../tenant/streams/stream.ts';
 import { streamOpen } from '../../transport-tools/session-open.ts';
 import { lastEventOf } from '../http/call-events.ts';
@@ -9,14 +8,15 @@ import { EventStream, type SentEvent } from '../http/event-stream.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { markLogged } from '../http/refusal-log.ts';
 import { internalCall } from '../tenant-client/internal-call.ts';
-import { isOfStream, openFollow } from '../tenant-client/open-follow.ts';
+import { isOfStream } from '../tenant-client/open-follow.ts';
 import { followRecords } from '../tenant-client/record-follower.ts';
+import type { RequestContext } from '../tenant-client/request-context.ts';
 import { StreamRelay } from '../tenant-client/stream-relay.ts';
 import { MAX_ROWS } from './live-script.ts';
 import { nothingHere, notShownPage } from './not-shown.tsx';
 import { CallRows, filtersOf, LastHour, type Summary } from './pages/calls.tsx';
 import { withCodes } from './shown-text.ts';
-import type { Live, Visit } from './visit.ts';
+import type { Visit } from './visit.ts';
 
 /**
  * What changes pages while somebody looks at them: a stream of server-sent events at the path of the page itself.
@@ -61,9 +61,9 @@ function tilesOf({ live, viewer: { home } }: Visit) {
   let isWaiting = false;
   const send = async (stream: EventStream) => {
     isWaiting = false;
-    const answer = await live?.context.tenant.follow('summary', {});
-    if (answer?.ok !== true) return;
-    const summary: Summary = JSON.parse(answer.value);
+    const answer = await live?.summary();
+    if (answer === undefined) return;
+    const summary: Summary = JSON.parse(answer);
     stream.send(htmlEvent('tiles', <LastHour summary={summary} home={`${home}/calls`} />));
   };
   return (stream: EventStream) => {
@@ -77,25 +77,29 @@ const changed = () => ({ event: 'changed', data: '""' });
 
 export function runsStream(visit: Visit) {
   const { client, token } = visit.c.req.query();
-  return followPage(visit, { ...(client && { client }), ...(token && { token }) }, changed);
+  return followPage(visit, { ...(client && { client }), ...(token && { token }) }, changed, changed());
 }
 
 export const runStream = (visit: Visit) =>
-  followPage(visit, { run: visit.c.req.param('run') ?? '' }, changed);
+  followPage(visit, { run: visit.c.req.param('run') ?? '' }, changed, changed());
 
+/** @param first what a page is told at once that does not say what it knows */
 async function followPage(
   { c, live }: Visit,
   filter: Readonly<Record<string, string>>,
   eventOf: (calls: readonly Entry[], stream: EventStream) => SentEvent,
+  first?: SentEvent,
 ): Promise<Response> {
   if (live === undefined) return nothingHere(c);
-  const opened = await openFollow<Entry>(live.context, recordsFollow, filter);
+  const opened = await live.follow(filter);
   if (!opened.ok) return notOpened(c, opened.error);
   const { newest, expiresAt } = opened.value;
-  const after = afterOf(c) ?? newest;
+  const known = afterOf(c);
+  const after = known ?? newest;
   const isFarBehind = newest - after > MAX_BEHIND;
   let close = () => {};
   const stream = new EventStream(c.req.raw.signal, () => close());
+  if (known === undefined && first !== undefined) stream.send({ ...first, id: String(newest) });
   close = followRecords({
     ...opened.value,
     after,
@@ -106,7 +110,8 @@ async function followPage(
       else stream.sendId(String(up_to));
     },
     ended: (why) => {
-      if (why !== undefined) stream.send(END);
+      // Loaded anew, a page that is one too many would be one too many again: its stream is opened later.
+      if (why !== undefined && why !== 'full') stream.send(END);
       stream.end();
     },
   });
@@ -126,12 +131,13 @@ function afterOf(c: Context<AppEnv>): number | undefined {
 
 /** Tells the page of boards, of a board or of a cell that it has changed. */
 export async function boardStream({ c, live }: Visit): Promise<Response> {
-  if (live === undefined) return nothingHere(c);
+  const { context } = live ?? {};
+  if (live === undefined || context === undefined) return nothingHere(c);
   const { board, key } = c.req.query();
   const isShown = ({ cell, reset }: ResourceChange) =>
     reset === true ||
     ((board === undefined || cell?.run_id === board) && (key === undefined || cell?.key === key));
-  const relay = await openRelay(live, afterOf(c));
+  const relay = await openRelay(context, afterOf(c));
   if (!relay.ok) return notOpened(c, relay.error);
   const stream = new EventStream(c.req.raw.signal, () => {
     clearTimeout(expiry);
@@ -151,7 +157,7 @@ export async function boardStream({ c, live }: Visit): Promise<Response> {
   return stream.response;
 }
 
-function openRelay({ context }: Live, since: number | undefined) {
+function openRelay(context: RequestContext, since: number | undefined) {
   const session = crypto.randomUUID() as SessionId;
   const opening = internalCall(context, streamOpen, { session_id: session, list_changed: false, cells: [] });
   return StreamRelay.open(context.tenant, {

@@ -193,7 +193,13 @@ export const Title = ({ children, live }: { children: Child; live: Child }) => (
  * @param kind `rows` are added, the `page` is drawn again when it has changed, or only numbers that depend on the `clock`
  * @param after what the page knows already: a record or a revision
  */
-export const LiveMark = ({ kind, after }: { kind: 'rows' | 'page' | 'clock'; after?: number }) => (
+export const LiveMark = ({
+  kind,
+  after,
+}: {
+  kind: 'rows' | 'page' | 'clock';
+  after?: number | undefined;
+}) => (
   <span class="live" data-live={kind} data-after={after} hidden>
     <span role="status" />
     <button type="button">Pause</button>

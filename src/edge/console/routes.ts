@@ -44,7 +44,7 @@ interface Forms {
 type Route = readonly [path: string, at: PagePath, page: TenantPage, forms?: Forms];
 
 /** The pages that change while somebody looks at them, with their streams. */
-const STREAMS: Readonly<Record<string, TenantPage>> = {
+export const STREAMS: Readonly<Record<string, TenantPage>> = {
   '/calls': callsStream,
   '/runs': runsStream,
   '/runs/:run': runStream,

@@ -22,7 +22,7 @@ export async function changeToken(
   { c, viewer, principal, live }: Visit,
   change: TokenChange,
 ): Promise<Result<ChangedToken, FieldProblem | NotShown>> {
-  if (principal === undefined || live === undefined) return fail(UNAVAILABLE);
+  if (principal === undefined || live?.context === undefined) return fail(UNAVAILABLE);
   const request = { tokenId: principal.tokenId, caller: live.context.caller, change };
   try {
     const changed: TokenChangeResult = await c.env.TENANTS.getByName(viewer.tenant).changeToken(request);

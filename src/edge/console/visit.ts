@@ -2,11 +2,14 @@ import type { Context } from 'hono';
 import type * as z from 'zod';
 import { fail, type Result, succeed } from '../../result.ts';
 import type { Admission, CallOutcome } from '../../tenant/contract/call.ts';
+import type { Entry } from '../../tenant/records/reading/entry.ts';
+import { recordsFollow } from '../../tenant/records/reading/follow.ts';
 import type { Principal } from '../auth/tokens.ts';
 import { problem } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { markLogged } from '../http/refusal-log.ts';
 import { internalCall } from '../tenant-client/internal-call.ts';
+import { type OpenedFollow, openFollow } from '../tenant-client/open-follow.ts';
 import { createContext, type RequestContext } from '../tenant-client/request-context.ts';
 import type { Viewer } from './layout.tsx';
 
@@ -19,13 +22,20 @@ export interface Asked<Output extends z.ZodType> {
   readonly output: Output;
 }
 
+type Filter = Readonly<Record<string, string>>;
+
 /** What the streams of a page are opened with. */
 export interface Live {
-  readonly context: RequestContext;
   /** When the session ends, in milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** The newest revision and record when the page was asked for. */
-  readonly newest: Admission['newest'];
+  /** The newest revision and record when the page was asked for; undefined where nobody was asked for them. */
+  readonly newest: Partial<Admission['newest']>;
+  /** Opens a stream of the calls that match, as they end. Opening it is a call, and recorded. */
+  follow(filter: Filter): Promise<Result<OpenedFollow<Entry>, NotShown>>;
+  /** The numbers of the last hour, as JSON; undefined when they cannot be read. They are read without a record. */
+  summary(): Promise<string | undefined>;
+  /** The request of a person with a token of the tenant; undefined for the operator, whose pages of boards are not live. */
+  readonly context?: RequestContext;
 }
 
 /** One page of a person who is signed in: everything that it shows is asked of the tenant with the person's token. */
@@ -74,7 +84,16 @@ export async function startVisit(
       session: principal.tokenId,
     },
     now: c.var.arrival.receivedAt,
-    live: { context, expiresAt: principal.expiresAt, newest: admission.value.newest },
+    live: {
+      context,
+      expiresAt: principal.expiresAt,
+      newest: admission.value.newest,
+      follow: (filter) => openFollow(context, recordsFollow, filter),
+      summary: async () => {
+        const answer = await context.tenant.follow('summary', {});
+        return answer.ok ? answer.value : undefined;
+      },
+    },
     read: async (tool, args) => {
       const call = internalCall(context, tool, { ...args });
       const outcome = await context.tenant.call(call);

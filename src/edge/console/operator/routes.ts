@@ -5,9 +5,10 @@ import { methodNotAllowed, problem } from '../../http/http-errors.ts';
 import type { AppEnv } from '../../http/isolate.ts';
 import { refuse } from '../../http/refusal-log.ts';
 import { receiveForm } from '../forms.tsx';
+import { wantsStream } from '../live.tsx';
 import { formRefusedPage, nothingHere } from '../not-shown.tsx';
 import { decide } from '../pages/approval.tsx';
-import { TENANT_PAGES } from '../routes.ts';
+import { STREAMS, TENANT_PAGES } from '../routes.ts';
 import { manageForm } from './manage-forms.ts';
 import { actionsPage } from './pages/actions.tsx';
 import { healthPage } from './pages/health.tsx';
@@ -44,8 +45,10 @@ serve('/tenants/:tenant', async (c) => {
 operatorPages.post('/tenants/:tenant/approvals/:approval', (c) =>
   signedIn(c, (_c, session) => ofTenant(c, session, decided)),
 );
-for (const [path, , page] of TENANT_PAGES)
-  serve(`/tenants/:tenant${path}`, (c, session) => ofTenant(c, session, page));
+for (const [path, , page] of TENANT_PAGES) {
+  const stream = STREAMS[path] ?? page;
+  serve(`/tenants/:tenant${path}`, (c, session) => ofTenant(c, session, wantsStream(c) ? stream : page));
+}
 
 operatorPages.get('/tenants/:tenant/manage', (c) =>
   signedIn(c, (_c, session) => ofTenant(c, session, (visit) => showManage(visit, {}))),

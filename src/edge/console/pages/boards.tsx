@@ -25,7 +25,7 @@ export async function boardsPage(visit: Visit): Promise<Response> {
     at: 'boards',
     body: (
       <>
-        <Title live={live && <LiveMark kind="page" after={live.newest.rev} />}>Boards</Title>
+        <Title live={live?.context && <LiveMark kind="page" after={live.newest.rev} />}>Boards</Title>
         {boards.length === 0 ? (
           <Empty title="No agent has written to a board yet.">
             <p>Write the first cell, with a token that may write to the blackboard, then reload:</p>
@@ -92,7 +92,7 @@ export async function boardPage(visit: Visit): Promise<Response> {
         <p class="crumbs">
           <a href={`${home}/boards`}>Boards</a>
         </p>
-        <Title live={live && <LiveMark kind="page" after={live.newest.rev} />}>
+        <Title live={live?.context && <LiveMark kind="page" after={live.newest.rev} />}>
           <bdi>{board}</bdi>{' '}
           <span class="soft">
             {count(total)}

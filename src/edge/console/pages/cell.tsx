@@ -49,7 +49,7 @@ export async function cellPage(visit: Visit): Promise<Response> {
             <bdi>{board}</bdi>
           </a>
         </p>
-        <Title live={live && <LiveMark kind="page" after={live.newest.rev} />}>
+        <Title live={live?.context && <LiveMark kind="page" after={live.newest.rev} />}>
           <bdi>{key}</bdi>
         </Title>
         {entry?.found === true ? <Current entry={entry} now={visit.now} /> : <Gone entry={entry} />}
