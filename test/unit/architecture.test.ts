@@ -103,6 +103,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'edge/oauth',
     'meters',
     'edge/admin',
+    'edge/tenant-client',
     'edge/auth',
     'edge/http',
     'tenant',
