@@ -3,6 +3,13 @@ import { type Database, StorageFailure } from '../tenant/storage/database.ts';
 
 /** How long a process waits for another one's write lock before the call fails as `unavailable`, in milliseconds. */
 export const BUSY_MS = 900;
+/**
+ * The same while the file is known to be locked. Waiting stops the process, so that a call would otherwise also wait for
+ * everything that the process does by itself: records of reads, sweeps, notifications.
+ */
+const BUSY_AGAIN_MS = 20;
+/** For how long a file that was locked is taken to be locked. */
+const LOCKED_MS = 2000;
 /** Size of the cache of prepared statements. Only queries with lists of varying length can exceed it. */
 const MAX_STATEMENTS = 512;
 
@@ -56,13 +63,31 @@ function databaseOn(sqlite: DatabaseSync): LocalDatabase {
     freeBytes: () => number('SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size'),
     dataVersion: () => number('PRAGMA data_version'),
     changes: () => number('SELECT total_changes()'),
-    begin: () => guarded(() => sqlite.exec('BEGIN IMMEDIATE')),
+    begin: beginning(sqlite),
     commit: () => guarded(() => sqlite.exec('COMMIT')),
     rollback: () => {
       if (sqlite.isTransaction) sqlite.exec('ROLLBACK');
     },
     checkpoint: () => guarded(() => void prepare('PRAGMA wal_checkpoint(PASSIVE)').all()),
     close: () => sqlite.close(),
+  };
+}
+
+/** Takes the write lock, for which it waits the full time only when the last attempt did not wait in vain. */
+function beginning(sqlite: DatabaseSync): LocalDatabase['begin'] {
+  let lockedAt = Number.NEGATIVE_INFINITY;
+  let timeout = BUSY_MS;
+  return () => {
+    const wanted = performance.now() - lockedAt < LOCKED_MS ? BUSY_AGAIN_MS : BUSY_MS;
+    if (wanted !== timeout) sqlite.exec(`PRAGMA busy_timeout = ${wanted}`);
+    timeout = wanted;
+    try {
+      guarded(() => sqlite.exec('BEGIN IMMEDIATE'));
+      lockedAt = Number.NEGATIVE_INFINITY;
+    } catch (cause) {
+      lockedAt = performance.now();
+      throw cause;
+    }
   };
 }
 

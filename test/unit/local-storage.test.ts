@@ -136,6 +136,11 @@ test('a file that another process has locked is reported within a second, with t
       message: expect.stringContaining('locked'),
     },
   });
+  // What the process does by itself waits for the lock as well, and a call would wait for that.
+  const before = performance.now();
+  local.tenant.announceForeignWrites();
+  expect(await local.call('blackboard_read', { key: 'k' })).toMatchObject({ kind: 'error' });
+  expect(performance.now() - before).toBeLessThan(BUSY_MS);
   other.rollback();
   expect(await local.answer('blackboard_write', { key: 'k', value: 1 })).toMatchObject({ status: 'created' });
   other.close();
