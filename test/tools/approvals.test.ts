@@ -42,6 +42,32 @@ test('a call that needs approval is held, does nothing, and runs once when a per
   expect(await cell(tenant)).toMatchObject({ rev: 1 });
 });
 
+test('whoever asks again is shown what its token may still see', async () => {
+  const tenant = await openTenant();
+  await tenant.ok('blackboard_write', { key: 'job', value: 'stored-before' });
+  for (const tool of ['blackboard_claim', 'blackboard_read']) await tenant.requireApproval(tool);
+  const ids: string[] = [];
+  for (const [tool, args] of [
+    ['blackboard_claim', { key: 'job', by: 'w' }],
+    ['blackboard_read', { key: 'job' }],
+  ] as const) {
+    const id = await hold(tenant, args, tool);
+    await tenant.decide(id, {});
+    expect(JSON.stringify(await redeem(tenant, id))).toContain('stored-before');
+    ids.push(id);
+  }
+  await tenant.changeScopes(tenant.principal, [], ['blackboard:read']);
+  const [claim = '', read = ''] = ids;
+  expect(await redeem(tenant, claim)).toMatchObject({
+    status: 'done',
+    answer: { claim_id: expect.any(String), withheld: { fields: ['value'], scope: 'blackboard:read' } },
+  });
+  expect(await tenant.outcome('tenant_approval', { approval_id: read })).toMatchObject({
+    kind: 'refused',
+    refusal: { reason: 'insufficient_scope', scope: 'blackboard:read' },
+  });
+});
+
 test('a refusal gives the reason, and nothing is done', async () => {
   const { tenant, id } = await held();
   await tenant.decide(id, { approve: false, reason: 'Not on a Friday.' });

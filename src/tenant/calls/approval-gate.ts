@@ -104,8 +104,7 @@ export class ApprovalGate {
    */
   redeemable({ tokenId, tool, args }: CallRequest, now: number): Approval | undefined {
     if (tool !== tenantApproval.name) return undefined;
-    const id: unknown = Reflect.get(Object(args), 'approval_id');
-    const held = typeof id === 'string' ? this.#parts.heldCalls.find(id) : undefined;
+    const held = this.#named(args);
     if (held === undefined || held.token_id !== tokenId) return undefined;
     if (stateAt(held, now) !== held.state) {
       this.#settle(held, now);
@@ -118,6 +117,19 @@ export class ApprovalGate {
     const judged = this.#published.get(held.tool);
     const isFree = judged !== undefined && !needsApproval(this.#parts.profile.policy, judged);
     return isFree ? { id: held.id, by: 'policy', held } : undefined;
+  }
+
+  /** The tool whose stored answer a call of `tenant_approval` asks for again, which takes the scope of that tool. */
+  ended({ tokenId, tool, args }: CallRequest): AnyTool | undefined {
+    const held = tool === tenantApproval.name ? this.#named(args) : undefined;
+    const isOwn = held?.token_id === tokenId && held.state === 'done';
+    return isOwn ? this.#parts.catalogue.find(held.tool) : undefined;
+  }
+
+  /** The held call that the arguments of `tenant_approval` name. */
+  #named(args: unknown): HeldRow | undefined {
+    const id: unknown = Reflect.get(Object(args), 'approval_id');
+    return typeof id === 'string' ? this.#parts.heldCalls.find(id) : undefined;
   }
 
   /** Stores that the time of a held call is over, or that its end was lost. */

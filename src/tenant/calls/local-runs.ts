@@ -1,7 +1,8 @@
 import { describeCause } from '../../telemetry/redact.ts';
 import { parseArguments } from '../../tools/arguments.ts';
 import { RECORDS_SCOPE } from '../../tools/families.ts';
-import { approvalTopic, redeemedAnswer } from '../../tools/tenant/approval.ts';
+import { isRemoteTool } from '../../tools/remote-tool.ts';
+import { approvalTopic, redeemedAnswer, tenantApproval } from '../../tools/tenant/approval.ts';
 import { NotYet, type Tool } from '../../tools/tool.ts';
 import type { CallOutcome } from '../contract/call.ts';
 import type { CallRecord } from '../records/record.ts';
@@ -163,7 +164,10 @@ export class LocalRuns {
     said ??= factsOf(tool, JSON.parse(json));
     const work = charged + this.#chargeWork(tool, meter, json.length);
     // The stored answer is whole: a token with other scopes may repeat the call.
-    const shown = withholdStored(json, tool, token.scopes);
+    const shown =
+      tool.name === tenantApproval.name
+        ? this.#withholdRedeemed(json, args, token)
+        : withholdStored(json, tool, token.scopes);
     const { held, by } = approval ?? {};
     if (held !== undefined) {
       heldCalls.finish(held, `{"answer":${shown}}`, by ?? '', now);
@@ -182,5 +186,15 @@ export class LocalRuns {
       decidedBy: by,
     });
     return { kind: 'ended', outcome, record: recordOf(request, tool, outcome, facts, now) };
+  }
+
+  /** The answer of a held call that is asked for again, by a token that may have lost the read scope since it ran. */
+  #withholdRedeemed(json: string, { approval_id }: Record<string, unknown>, { scopes }: Token): string {
+    const { catalogue, heldCalls } = this.#parts;
+    const held = heldCalls.find(String(approval_id));
+    const tool = held && catalogue.find(held.tool);
+    const { answer, ...rest } = JSON.parse(json);
+    if (answer === undefined || tool === undefined || isRemoteTool(tool)) return json;
+    return toJson({ ...rest, answer: JSON.parse(withholdStored(toJson(answer), tool, scopes)) });
   }
 }

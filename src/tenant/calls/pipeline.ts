@@ -181,6 +181,9 @@ export class Pipeline {
     if (tool === undefined) return ending({ kind: 'unknown_tool' }, { work });
     const approval = this.#approvals.redeemable(request, now);
     if (approval?.held !== undefined) return this.#redeem(attempt, approval, approval.held, work);
+    const ended = this.#approvals.ended(request);
+    const mayRead = ended && this.#admit(request.tokenId, session, ended, now);
+    if (mayRead?.ok === false) return ending({ kind: 'refused', refusal: mayRead.error }, { work });
     return this.#runOrHold({ ...attempt, tool }, admitted.value, work);
   }
 
