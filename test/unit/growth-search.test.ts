@@ -109,3 +109,20 @@ test('a page whose tags reject most cells continues where it stopped', () => {
   expect(first).toMatchObject({ entries: [], total_is_minimum: true });
   expect(keys(call('blackboard_list', { tags: ['a', 'b'], cursor: first.next_cursor }))).toEqual(['k/1100']);
 });
+
+test('a search with a prefix or tag that no cell has finds nothing, and reads no index', () => {
+  const { tenant, call, write } = open();
+  write([
+    { key: 'a/1', value: 'walrus', tags: ['sea'] },
+    { key: 'b/1', value: 'walrus narwhal', tags: ['lake'] },
+  ]);
+  call('blackboard_list', { query: 'everything is indexed now' });
+  const none = { entries: [], total: 0 };
+  // With the indexes gone, a search that reads them fails.
+  for (const index of ['words', 'grams']) tenant.db.exec(`DROP TABLE board_${index}`);
+  expect(call('blackboard_list', { query: 'walrus', prefix: 'c/' })).toEqual(none);
+  expect(call('blackboard_list', { query: 'walrus', tags: ['narwhal'] })).toEqual(none);
+  expect(call('blackboard_list', { query: 'walrus', tags: ['sea', 'narwhal'] })).toEqual(none);
+  expect(call('blackboard_list', { query: 'walrus', prefix: 'b/', tags: ['sea'] })).toEqual(none);
+  expect(() => call('blackboard_list', { query: 'walrus', prefix: 'a/', tags: ['sea'] })).toThrow();
+});

@@ -27,6 +27,7 @@ export function pageByScore(
   offset: number,
   limit: number,
 ): Page<number> {
+  if (!canMatch(sql, selection)) return { cells: [], next: undefined, total: 0, isMinimum: false };
   const terms = queryTerms(query);
   const { words, grams } = boardQuery(selection.runId, terms, selection);
   const found = new Set([...newest(sql, 'board_words', words), ...newest(sql, 'board_grams', grams)]);
@@ -39,6 +40,21 @@ export function pageByScore(
     total: ranked.length,
     isMinimum: found.size > MAX_CANDIDATES,
   };
+}
+
+/**
+ * False if no key has the prefix, or none of these has one of the tags. The full-text index would look through all cells that
+ * have the words of the prefix and of the tags anywhere, before it finds nothing.
+ */
+function canMatch(sql: Sql, { runId, prefix, tags }: Selection): boolean {
+  const { where, bindings } = keyCondition(runId, prefix);
+  if (tags.length === 0)
+    return sql.exec(`SELECT 1 AS found FROM board_cells WHERE ${where} LIMIT 1`, ...bindings).length > 0;
+  return tags.every(
+    (tag) =>
+      sql.exec(`SELECT 1 AS found FROM board_tags WHERE tag = ? AND ${where} LIMIT 1`, tag, ...bindings)
+        .length > 0,
+  );
 }
 
 /** The newest row ids that match, one more than are ranked. */
