@@ -40,9 +40,8 @@ export class ProtocolErrors {
    * @param id the id of the request, if it has one that can be read
    */
   async complete(response: Response, arrival: Arrival, id: string | number | undefined): Promise<Response> {
-    const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
     const completed =
-      response.status >= 400 && isJson ? await this.completeError(response, arrival, id) : response;
+      response.status >= 400 && isJson(response) ? await this.completeError(response, arrival, id) : response;
     this.answered(completed.status);
     return completed;
   }
@@ -63,6 +62,9 @@ export class ProtocolErrors {
     return new Response(JSON.stringify(body), response);
   }
 }
+
+const isJson = ({ headers }: Response) =>
+  headers.get('content-type')?.startsWith('application/json') ?? false;
 
 /** The body of an error of JSON-RPC, or whatever else it is. */
 function answered(body: unknown) {
