@@ -34,6 +34,7 @@ const SMALL_TABLES: Readonly<Record<string, string>> = {
   storage_totals: 'it has a row for each kind of data',
   scar_states: 'it has a row for each state',
   tokens: 'a tenant has at most 1,000 tokens',
+  connections: 'a tenant has at most 64 connections',
   grants: 'a member has at most 100 grants',
   sessions: 'a tenant has at most 1,000 sessions and 256 streams',
   held_calls: 'a tenant has at most 400 held calls',

@@ -3,7 +3,7 @@ import { type Used, usedByAll } from '../../tools/totals.ts';
 import type { Database } from './database.ts';
 
 /** Bytes that a row takes beyond its texts and values: columns of fixed size, and its entries in indexes. */
-const ROW_BYTES = { cells: 150, history: 185, cache: 200, usage: 70 } as const;
+const ROW_BYTES = { access: 90, cells: 150, history: 185, cache: 200, usage: 70 } as const;
 /** Parts of a table in which rows are sampled, and rows that are looked at in each. */
 const STRATA = 32;
 const SAMPLED_ROWS = 64;
@@ -18,7 +18,7 @@ export interface StorageUsage {
   readonly free: number | undefined;
   readonly data: Readonly<Record<'cells' | 'history' | 'scars' | 'cache', Used>>;
   readonly bookkeeping: Readonly<
-    Record<(typeof BOOKKEEPING)[number] | 'approvals' | 'records' | 'usage', Used>
+    Record<(typeof BOOKKEEPING)[number] | 'access' | 'approvals' | 'records' | 'usage', Used>
   >;
   /** The rest: search indexes, tags, and the unused ends of pages. */
   readonly indexes: number;
@@ -36,12 +36,18 @@ const BOOKKEEPING = [
 
 /**
  * What is stored about calls and clients, which does not count against the storage quota. Each kind is bounded by a
- * constant: `MAX_RECORDS_BYTES`, `MAX_BYTES` of held calls, `MAX_TOKENS_A_DAY`, `MAX_ANSWERS_BYTES`, `MAX_MARK_BYTES`, `MAX_SHOWN_BYTES`, `MAX_MISSED_QUESTION_BYTES`, `MAX_LEASES`,
+ * constant: `MAX_TOKENS`, `MAX_CONNECTIONS`, `MAX_RECORDS_BYTES`, `MAX_BYTES` of held calls, `MAX_TOKENS_A_DAY`, `MAX_ANSWERS_BYTES`, `MAX_MARK_BYTES`, `MAX_SHOWN_BYTES`, `MAX_MISSED_QUESTION_BYTES`, `MAX_LEASES`,
  * `MAX_DAYS`, `MAX_SESSIONS` and `MAX_SUBSCRIPTIONS`.
  */
 function bookkeeping(db: Database): StorageUsage['bookkeeping'] {
   const { scars: _, ...kinds } = usedByAll(db);
-  return { ...kinds, approvals: usedByApprovals(db), records: usedByRecords(db), usage: usedByUsage(db) };
+  return {
+    ...kinds,
+    access: usedByAccess(db),
+    approvals: usedByApprovals(db),
+    records: usedByRecords(db),
+    usage: usedByUsage(db),
+  };
 }
 
 const bytesOf = (kinds: Readonly<Record<string, Used>>) =>
@@ -84,6 +90,16 @@ function usedByRecords(db: Database): Used {
      FROM ledger`,
   );
   return row ?? { rows: 0, bytes: 0 };
+}
+
+/** Tokens and connections, of which some tokens may make as many as there can be. */
+function usedByAccess(db: Sql): Used {
+  const [row] = db.exec<{ rows: number; bytes: number }>(
+    `SELECT count(*) AS rows, coalesce(sum(length(CAST(texts AS BLOB))), 0) AS bytes FROM (
+       SELECT id || label || scopes || coalesce(tools, '') || coalesce(issued_by, '') || coalesce(member, '') AS texts FROM tokens
+       UNION ALL SELECT name || target || secret || key_id || tokens FROM connections)`,
+  );
+  return withRows(row ?? { rows: 0, bytes: 0 }, ROW_BYTES.access);
 }
 
 /** The calls that wait for a person's approval, or did lately. The index has what is asked for. */
