@@ -13,6 +13,8 @@ const SHARDS = 3;
  * See https://go.dev/doc/gc-guide
  */
 const COMPILERS = { GOGC: 'off', GOMEMLIMIT: '2GiB' };
+/** Compiled code that Node keeps: the tests start wrangler, npm and clients of others dozens of times. */
+const CACHE = { NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)) };
 
 const npm = (...args) => ['npm', ['run', '-s', ...args]];
 const vitest = (...args) => [process.execPath, [VITEST, 'run', ...args]];
@@ -32,7 +34,7 @@ const STEPS = [
 function run([file, args], isAlone) {
   const child = spawn(file, args, {
     stdio: isAlone ? 'inherit' : ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...COMPILERS },
+    env: { ...process.env, ...COMPILERS, ...CACHE },
   });
   const printed = [];
   child.stdout?.on('data', (chunk) => printed.push(chunk));
