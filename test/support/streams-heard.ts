@@ -1,5 +1,5 @@
 /** Waiting for what must come: nothing is asserted about how long it takes. */
-const GUARD_MS = 20_000;
+const GUARD_MS = 45_000;
 const ASK_EVERY_MS = 50;
 
 /** What was heard, in order, and waiting until it is what it must become. */
