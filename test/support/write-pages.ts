@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openDatabase } from '../../src/local/database.ts';
 import { createdCompartment } from './compartment.ts';
+import { writeOfBenchmark } from './write-load.ts';
 
 /**
  * Counts the database pages that a guarded `blackboard_write` dirties: the frames that SQLite appends to its write-ahead log
  * (https://sqlite.org/fileformat2.html#walformat). The load is that of the benchmark. Counts do not depend on the machine.
  */
 
-const KEYS = 64;
-const CONNECTIONS = 16;
 const FLUSH_EVERY = 500;
 const WAL_HEADER = 32;
 const FRAME_HEADER = 24;
@@ -50,11 +49,7 @@ function writer(db: ReturnType<typeof openDatabase>): () => void {
   const token = tenant.issue();
   let n = 0;
   return () => {
-    const connection = n % CONNECTIONS;
-    const step = Math.floor(n / CONNECTIONS) % (2 * KEYS);
-    const turn = step < KEYS ? 'first' : 'second';
-    const value = `Worker ${connection} looked at step ${step} a ${turn} time: the parser is done, two of the tests still fail.`;
-    const outcome = tenant.call(token, 'blackboard_write', { key: `plan/step-${step % KEYS}`, value });
+    const outcome = tenant.call(token, 'blackboard_write', writeOfBenchmark(n));
     if (outcome.kind !== 'answer') throw new Error(JSON.stringify(outcome));
     tenant.lines.length = 0;
     tenant.clock.now += 1;
