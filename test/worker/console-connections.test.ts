@@ -220,6 +220,67 @@ test('the page needs a scope that reads', async () => {
 });
 
 describe('a credential by OAuth', () => {
+  const OAUTH = {
+    action: 'set-oauth',
+    name: 'shop',
+    url: 'https://shop.example.com/api/',
+    grant: 'client_credentials',
+    token_url: 'https://login.example.com/token',
+    client_id: 'bulkhead',
+    client_auth: 'client_secret_post',
+    client_secret: CANARY,
+    scope: 'orders.read',
+    resource: '',
+  };
+
+  test('is set up by a form, and tested with the access token that it gets', async () => {
+    expect((await post(home, OAUTH)).status).toBe(303);
+    expect(await listed()).toContainEqual(
+      expect.objectContaining({
+        name: 'shop',
+        header: 'Authorization',
+        oauth: {
+          grant: 'client_credentials',
+          token_url: OAUTH.token_url,
+          client_id: 'bulkhead',
+          client_auth: 'client_secret_post',
+          scope: 'orders.read',
+        },
+      }),
+    );
+    sent = [];
+    answer = () => Response.json({ access_token: 'of-the-test', token_type: 'Bearer', expires_in: 600 });
+    const tested = await post(`${home}/shop`, { action: 'test' });
+    expect(await tested.text()).toContain('The service answered with status 200');
+    expect(sent.map(({ url, headers }) => [url, headers.get('authorization')])).toEqual([
+      [OAUTH.token_url, null],
+      [OAUTH.url, 'Bearer of-the-test'],
+    ]);
+    answer = () => new Response('{}');
+  });
+
+  test.each([
+    ['token_url', { token_url: 'http://login.example.com/' }, 'The token url '],
+    ['token_url', { token_url: '' }, 'The token url '],
+    ['client_id', { client_id: '' }, 'The client id '],
+    ['client_secret', { client_secret: '' }, 'The client secret is missing.'],
+    ['client_auth', { client_auth: 'none', client_secret: '' }, 'The client auth must prove'],
+    ['refresh_token', { grant: 'refresh_token' }, 'The refresh token is missing.'],
+    ['name', { name: 'SHOP 1' }, 'The name '],
+  ])(
+    'is told that %s is wrong, and finds what was typed but for the secrets',
+    async (field, fields, words) => {
+      const refused = await post(home, { ...OAUTH, name: 'wrong', ...fields });
+      const page = await refused.text();
+      expect([refused.status, page]).toEqual([400, expect.stringContaining(words)]);
+      const form = page.slice(page.indexOf('Set up one with access tokens'));
+      expect(form).toMatch(new RegExp(`name="${field}"[^>]*aria-invalid="true"`));
+      expect(form).toContain(`value="${OAUTH.url}"`);
+      expect(page.slice(0, page.indexOf('Set up one with access tokens'))).not.toContain('role="alert"');
+      expect(page).not.toContain('CANARY');
+    },
+  );
+
   test('has its refresh token rotated, and keeps its client secret', async () => {
     const bob = await newMember({ scopes: [...ALL_SCOPES] });
     const own = await signedIn(bob.key);

@@ -19,10 +19,11 @@ export async function attempt<T>(act: () => Promise<T>): Promise<Result<T, Refus
   } catch (cause) {
     if (!(cause instanceof AdminRefusal)) throw cause;
     const { code, field, message } = cause.refusal;
-    // A message begins with the name of the field in the API.
-    const words = message.replace(/^\w+: /, '');
-    const sentence = field === undefined ? words : `The ${field} ${words}`;
-    return fail({ code, field, message: sentence.charAt(0).toUpperCase() + sentence.slice(1) });
+    // A message begins with the path of the field in the API, of which a form has the last part.
+    const words = message.replace(/^[\w.]+: /, '');
+    const name = field?.replace(/^.*\./, '');
+    const sentence = name === undefined ? words : `The ${name.replaceAll('_', ' ')} ${words}`;
+    return fail({ code, field: name, message: sentence.charAt(0).toUpperCase() + sentence.slice(1) });
   }
 }
 

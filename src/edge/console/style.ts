@@ -90,7 +90,8 @@ legend { padding: 0; margin: 0 0 0.25rem; font-weight: 600; }
 .t-label .by { display: block; font-size: 0.8125rem; } .t-label .tag { margin-left: 0; }
 .form .stack > label:not(.choice) { margin-top: 0.4rem; }
 .narrow { max-width: 34rem; margin: 0 auto; padding-top: 1rem; }
-.stack { display: grid; gap: 0.5rem; justify-items: start; margin: 1.25rem 0; }
+.stack { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.5rem; justify-items: start; margin: 1.25rem 0; }
+.stack select { max-width: 100%; }
 .stack p { margin: 0; }
 label { font-weight: 600; }
 input, select, button { min-height: 2.25rem; padding: 0.3rem 0.6rem; border: 1px solid var(--edge); border-radius: 0.4rem; font: inherit; color: inherit; background: var(--card); }

@@ -4,13 +4,14 @@ import { listConnections, setConnection } from '../../admin/connections.ts';
 import { checked } from '../../admin/refusals.ts';
 import { attempt, notListed, ownerOf } from '../connection-calls.ts';
 import { BreakerState, type ListedConnection, placeOf, secretOf } from '../connection-state.tsx';
-import { done, invalid, Problem, type Rejected, type SentForm } from '../forms.tsx';
+import { done, type Rejected, type SentForm } from '../forms.tsx';
 import { respondPage } from '../layout.tsx';
 import { notShown } from '../not-shown.tsx';
 import { Empty, Head, Time } from '../parts.tsx';
 import { barrierOf, OnlyMembers } from '../person.tsx';
 import type { Visit } from '../visit.ts';
 import { maySeeConnections } from './connection.tsx';
+import { connectionOf, OAuthForm, SecretForm } from './connection-forms.tsx';
 
 /** The tenant's connections to its own systems, and a form to set one up. */
 
@@ -37,7 +38,12 @@ async function showConnections(visit: Visit, { form, problem }: Rejected = {}): 
           encrypted and never shown. A service that fails is not asked for a while.
         </p>
         <OnlyMembers viewer={viewer} scope={CONNECTIONS_SCOPE} what="set up or change connections" />
-        {mayChange && <SetForm home={viewer.home} form={form} problem={problem} />}
+        {mayChange && (
+          <>
+            <SecretForm home={viewer.home} {...(form?.action === 'set-oauth' ? {} : { form, problem })} />
+            <OAuthForm home={viewer.home} {...(form?.action === 'set-oauth' ? { form, problem } : {})} />
+          </>
+        )}
         {connections.length === 0 ? (
           <Empty title="There are no connections.">
             <p>
@@ -88,69 +94,13 @@ const Table = ({
   </table>
 );
 
-const SetForm = ({ home, form, problem }: { home: string } & Rejected) => (
-  <details class="form" open={problem !== undefined}>
-    <summary>Set up a connection</summary>
-    <form method="post" action={`${home}/connections`} class="stack" autocomplete="off">
-      <Problem problem={problem} />
-      <input type="hidden" name="action" value="set" />
-      <label for="name">Name</label>
-      <input
-        id="name"
-        name="name"
-        value={form?.typed('name') ?? ''}
-        maxlength={32}
-        placeholder="as the tool declares it, such as: tickets"
-        required
-        {...invalid(problem, 'name')}
-      />
-      <label for="url">URL</label>
-      <input
-        id="url"
-        name="url"
-        type="url"
-        value={form?.typed('url') ?? ''}
-        placeholder="https://api.example.com/v2/"
-        required
-        {...invalid(problem, 'url')}
-      />
-      <label for="header">Header of the secret</label>
-      <input
-        id="header"
-        name="header"
-        value={form?.typed('header') ?? 'Authorization'}
-        required
-        {...invalid(problem, 'header')}
-      />
-      <label for="secret">Secret</label>
-      <input
-        id="secret"
-        name="secret"
-        type="password"
-        autocomplete="new-password"
-        required
-        {...invalid(problem, 'secret')}
-      />
-      <p class="soft">
-        The whole value of the header, such as <code>Bearer …</code>. It is encrypted for this tenant and this
-        URL and never shown again. An existing connection of the name is replaced.
-      </p>
-      <button type="submit" class="first">
-        Set up
-      </button>
-    </form>
-  </details>
-);
-
-/** `POST /connections`: sets one up, of kind http and with a secret in a header. */
+/** `POST /connections`: sets one up, of kind http, with a secret in a header or with access tokens. */
 export async function connectionsForm(visit: Visit, form: SentForm): Promise<Response> {
   const { c, viewer } = visit;
   const name = form.typed('name').trim();
-  const set = await attempt(() => {
-    const [url, header, secret] = [form.typed('url'), form.typed('header'), form.typed('secret')];
-    const fields = { kind: 'http', url: url.trim(), header: header.trim(), secret: secret.trim() };
-    return setConnection(c, ownerOf(visit), name, checked(newConnection, fields));
-  });
+  const set = await attempt(() =>
+    setConnection(c, ownerOf(visit), name, checked(newConnection, connectionOf(form))),
+  );
   if (!set.ok) return showConnections(visit, { form, problem: set.error });
   return done(c, viewer.session, `“${name}” is set up. Test it on its page.`);
 }
