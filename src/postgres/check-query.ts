@@ -142,6 +142,9 @@ UNION ALL SELECT 'definer', p.oid::pg_catalog.regprocedure::text FROM pg_catalog
 UNION ALL SELECT 'definer', pg_catalog.concat_ws(' through ', p.oid::pg_catalog.regprocedure, u.entry::pg_catalog.regprocedure)
   FROM unasked u JOIN pg_catalog.pg_proc p ON p.oid = u.oid
   WHERE p.prosecdef AND (u.entry IS NULL OR pg_catalog.has_function_privilege(u.entry, 'EXECUTE'))
+-- Those of PostgreSQL that have it were made by transaction 1.
+UNION ALL SELECT 'leakproof', p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p
+  WHERE p.proleakproof AND p.xmin::text NOT IN ('1', '2') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
 UNION ALL SELECT DISTINCT 'extension', e.extname::text
   FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_depend d ON d.refobjid = e.oid AND d.deptype = 'e'
     AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass

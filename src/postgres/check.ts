@@ -43,6 +43,8 @@ const PROBLEMS: Readonly<Record<string, (subject: string) => string>> = {
     `The trigger ${trigger} runs a SECURITY DEFINER function. Make that SECURITY INVOKER, or drop the trigger.`,
   definer: (name) =>
     `The login may call the SECURITY DEFINER function ${name}. Revoke EXECUTE, from PUBLIC as well.`,
+  leakproof: (name) =>
+    `The function ${name} was made LEAKPROOF, so PostgreSQL may call it with rows that the policies hide. Make it NOT LEAKPROOF.`,
   extension: (name) =>
     `The login may call functions of the extension ${name}, which act outside the transaction or show the statements of others. Revoke EXECUTE on them from PUBLIC, or drop the extension.`,
   default: (what) =>

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { MAX_AT_ONCE, MAX_REQUEST_BYTES, MAX_REQUESTS } from '../../src/connections/http/http-connection.ts';
+import { PLATFORM } from '../../src/connections/http/platform.ts';
 import { retryAfterOf } from '../../src/connections/http/retry.ts';
-import { MAX_RESPONSE_BYTES, MAX_RESPONSE_PARTS } from '../../src/connections/http/send-once.ts';
+import { MAX_RESPONSE_BYTES, MAX_RESPONSE_PARTS, sendOnce } from '../../src/connections/http/send-once.ts';
 import { ToolError } from '../../src/tools/errors.ts';
 import { openService, SECRET } from '../support/fake-service.ts';
 
@@ -91,6 +92,18 @@ describe('an answer', () => {
     const { text, headers } = await crm.fetch('a');
     expect(`${text}${JSON.stringify(headers)}`).not.toContain('CANARY');
     expect(JSON.parse(text)).toEqual({ echo: '[secret] [secret]' });
+  });
+
+  test.each([
+    ['Basic dXNlcjpDQU5BUlktUEFTUw==', { user: 'user:CANARY-PASS', password: 'CANARY-PASS' }],
+    ['Basic dXNlcjpDQU5BUlktUEFTUw==', { header: 'dXNlcjpDQU5BUlktUEFTUw==' }],
+    ['Key CANARY"\\/+ SECRET', { key: 'CANARY"\\/+' }],
+    ['Key CANARY"\\/+ SECRET', { url: `https://crm.example.com/?key=${encodeURIComponent('CANARY"\\/+')}` }],
+  ])('that repeats %j decoded or encoded is shown without it: %j', async (secret, echo) => {
+    const platform = { ...PLATFORM, fetch: async () => json(echo) };
+    const sent = await sendOnce(platform, 'https://crm.example.com/', {}, secret);
+    expect(JSON.stringify(sent)).toContain('[secret]');
+    expect(JSON.stringify(sent)).not.toMatch(/CANARY|dXNlcj/);
   });
 
   test('without an end is read up to the bound, and then cancelled', async () => {

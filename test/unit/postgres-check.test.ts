@@ -199,6 +199,11 @@ describe.runIf(canRun)('the check of a shared database', () => {
       'public.step(text,text) through public.total(text)',
     ],
     [
+      'ALTER FUNCTION pg_catalog.textlike(text, text) LEAKPROOF',
+      'ALTER FUNCTION pg_catalog.textlike(text, text) NOT LEAKPROOF',
+      'textlike(text,text) was made LEAKPROOF',
+    ],
+    [
       'CREATE VIEW information_schema.peek AS SELECT * FROM public.tickets; GRANT SELECT ON information_schema.peek TO PUBLIC',
       'DROP VIEW information_schema.peek',
       'The view information_schema.peek',

@@ -43,10 +43,26 @@ export async function sendOnce(
   }
 }
 
+/** A secret as a service can repeat it: whole, without its scheme, decoded, and within JSON or a URL. The longest first. */
+function formsOf(secret: string): string[] {
+  const [scheme = '', ...words] = secret.split(' ');
+  const isBasic = /^basic$/i.test(scheme);
+  const user = isBasic ? Buffer.from(words.join(''), 'base64').toString() : '';
+  const parts = [secret, ...words, user, user.slice(user.indexOf(':') + 1)];
+  const forms = parts.flatMap((part) => [
+    part,
+    JSON.stringify(part).slice(1, -1),
+    encodeURIComponent(part.toWellFormed()),
+  ]);
+  return [...new Set(forms)]
+    .filter(({ length }) => length >= MIN_SECRET_CHARS)
+    .sort((one, other) => other.length - one.length);
+}
+
 /** A response as the tool reads it. A service may repeat what it was sent, the secret included. */
 function responseOf(status: number, headers: Headers, text: string, secret: string): HttpResponse {
-  const parts = [secret, ...secret.split(' ').slice(1)].filter(({ length }) => length >= MIN_SECRET_CHARS);
-  const hide = (shown: string) => parts.reduce((rest, part) => rest.replaceAll(part, '[secret]'), shown);
+  const forms = formsOf(secret);
+  const hide = (shown: string) => forms.reduce((rest, form) => rest.replaceAll(form, '[secret]'), shown);
   const read = Object.entries(responseHeaders(headers)).map(([name, value]) => [name, hide(value)]);
   return { status, ok: status >= 200 && status < 300, headers: Object.fromEntries(read), text: hide(text) };
 }
