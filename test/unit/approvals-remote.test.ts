@@ -83,25 +83,28 @@ describe('a held call of a remote tool', () => {
     });
   });
 
-  test('whose end is never reported is unknown, and not run again', async () => {
-    const { rig, id } = await holding(async () => said('x'));
-    const { compartment, clock, lines } = rig.test;
-    decide(rig, id);
-    // The transport takes the call and dies.
-    const request = callRequest(rig.tokenId, 'tenant_approval', { approval_id: id }, clock.now);
-    const begun = await compartment.call(request);
-    expect(begun).toMatchObject({ kind: 'deferred', redeems: { id, tool: 'edge_probe' } });
-    expect(await redeem(rig, id)).toMatchObject({ status: 'running' });
-    compartment.reload();
-    clock.now += REMOTE_TOOL_MS;
-    expect(await redeem(rig, id)).toMatchObject({ status: 'running' });
-    clock.now += LOST_AFTER_MS - REMOTE_TOOL_MS;
-    expect(await redeem(rig, id)).toMatchObject({ status: 'unknown' });
-    expect(decide(rig, id)).toMatchObject({ ok: false });
-    expect(lines.filter(({ event }) => event === 'approval.expired')).toMatchObject([
-      { approval_id: id, status: 'unknown' },
-    ]);
-  });
+  test.each([1, -1])(
+    'whose end is never reported is unknown, and not run again, whichever way the clock steps (%s)',
+    async (way) => {
+      const { rig, id } = await holding(async () => said('x'));
+      const { compartment, clock, lines } = rig.test;
+      decide(rig, id);
+      // The transport takes the call and dies.
+      const request = callRequest(rig.tokenId, 'tenant_approval', { approval_id: id }, clock.now);
+      const begun = await compartment.call(request);
+      expect(begun).toMatchObject({ kind: 'deferred', redeems: { id, tool: 'edge_probe' } });
+      expect(await redeem(rig, id)).toMatchObject({ status: 'running' });
+      compartment.reload();
+      clock.now += way * REMOTE_TOOL_MS;
+      expect(await redeem(rig, id)).toMatchObject({ status: 'running' });
+      clock.now += way * (LOST_AFTER_MS - REMOTE_TOOL_MS);
+      expect(await redeem(rig, id)).toMatchObject({ status: 'unknown' });
+      expect(decide(rig, id)).toMatchObject({ ok: false });
+      expect(lines.filter(({ event }) => event === 'approval.expired')).toMatchObject([
+        { approval_id: id, status: 'unknown' },
+      ]);
+    },
+  );
 
   test('whose end arrives late has an end after all', async () => {
     const { rig, id } = await holding(async () => said('x'));

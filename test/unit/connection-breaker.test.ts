@@ -47,7 +47,8 @@ describe('a breaker', () => {
     const open = settled(CLOSED, failures(MIN_OUTCOMES), false, 1000);
     expect(settled(open, GOOD, false, 1000)).toBe(open);
     expect(settled(open, failures(0), true, 1000)).toBe(open);
-    expect(stateOf(open, -1e12)).toEqual({ kind: 'open', retryAfterMs: MAX_OPEN_MS });
+    expect(stateOf(open, 900)).toEqual({ kind: 'half_open' });
+    expect(stateOf(open, -1e12)).toEqual({ kind: 'half_open' });
   });
 
   test('keeps a bounded window, whatever it is told', () => {

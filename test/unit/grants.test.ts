@@ -186,6 +186,14 @@ test('the retries of one refresh are bounded, and being over does not end the gr
   expect(refresh(of, { grant: token.grant, ...first.value }).ok).toBe(true);
 });
 
+test('a clock that steps back does not make the token before good again', () => {
+  const of = rig();
+  const token = redeemed(of);
+  expect(refresh(of, token).ok).toBe(true);
+  of.clock.now -= REFRESH_GRACE_MS;
+  expect(refresh(of, token)).toMatchObject({ error: { problem: 'replayed' } });
+});
+
 test('a tenant has a bounded number of members', () => {
   const { signIn } = rig();
   for (let count = 1; count < MAX_MEMBERS; count++)

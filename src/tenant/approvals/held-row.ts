@@ -32,7 +32,8 @@ export type HeldRow = {
 export function stateAt(row: HeldRow, now: number): HeldState {
   const isOpen = row.state === 'pending' || row.state === 'approved';
   if (isOpen && now >= row.expires_at) return 'expired';
-  if (row.state === 'running' && now - (row.started_at ?? 0) >= LOST_AFTER_MS) return 'unknown';
+  // Also after a clock has stepped back: it would be running until the clock is where it was.
+  if (row.state === 'running' && Math.abs(now - (row.started_at ?? 0)) >= LOST_AFTER_MS) return 'unknown';
   return row.state;
 }
 

@@ -25,11 +25,15 @@ export type BreakerState =
   | { readonly kind: 'closed' | 'half_open' }
   | { readonly kind: 'open'; readonly retryAfterMs: number };
 
-export function stateOf({ openUntil }: Breaker, now: number): BreakerState {
+/** How long a breaker stays open that has opened so often. */
+const openMs = (opens: number) => Math.min(FIRST_OPEN_MS * 2 ** (opens - 1), MAX_OPEN_MS);
+
+export function stateOf({ opens, openUntil }: Breaker, now: number): BreakerState {
   if (openUntil === 0) return { kind: 'closed' };
-  // A clock that has stepped back must not keep it open for longer than it can be.
-  const retryAfterMs = Math.min(openUntil - now, MAX_OPEN_MS);
-  return retryAfterMs > 0 ? { kind: 'open', retryAfterMs } : { kind: 'half_open' };
+  const retryAfterMs = openUntil - now;
+  // After a clock has stepped back, more than the whole time is left: it would stay open until the clock is where it was.
+  const isOpen = retryAfterMs > 0 && retryAfterMs <= openMs(opens);
+  return isOpen ? { kind: 'open', retryAfterMs } : { kind: 'half_open' };
 }
 
 /** The breaker after a call. A call that used the connection for nothing says nothing about it. */
@@ -54,5 +58,5 @@ export function settled(
 }
 
 function opened({ opens }: Breaker, now: number): Breaker {
-  return { recent: [], opens: opens + 1, openUntil: now + Math.min(FIRST_OPEN_MS * 2 ** opens, MAX_OPEN_MS) };
+  return { recent: [], opens: opens + 1, openUntil: now + openMs(opens + 1) };
 }

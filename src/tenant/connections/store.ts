@@ -219,6 +219,6 @@ function infoOf(row: Row, now: number): ConnectionInfo {
     keyId: row.key_id === NO_SECRET ? undefined : row.key_id,
     createdAt: row.created_at,
     changedAt: row.changed_at,
-    breaker: stateOf({ ...CLOSED, openUntil: row.open_until }, now).kind,
+    breaker: stateOf({ ...CLOSED, opens: row.opens, openUntil: row.open_until }, now).kind,
   };
 }

@@ -181,7 +181,8 @@ export class Grants {
       if (row.client_digest !== asked.clientDigest) return fail('other_client');
       if (asked.generation === row.generation) return succeed(this.#issue(row, row.generation + 1, now));
       const isPredecessor = asked.generation === row.generation - 1;
-      if (!isPredecessor || now - row.rotated_at >= REFRESH_GRACE_MS) {
+      // A clock that has stepped back must not make an old token good until it is where it was.
+      if (!isPredecessor || Math.abs(now - row.rotated_at) >= REFRESH_GRACE_MS) {
         this.#end(row, now);
         return fail('replayed');
       }
