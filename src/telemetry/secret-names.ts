@@ -16,10 +16,10 @@ const PASSWORD =
 const CAMEL_PASSWORD = /[a-z]Pass(?:word)?\d{0,3}$/;
 const KINDS_OF_KEY =
   'api access account private secret signing signature encryption auth master license licence subscription consumer deploy ' +
-  'service webhook client shared storage app application admin rsa dsa ssh root seed';
+  'service webhook client shared storage app application admin rsa dsa ssh root seed token connection';
 const CREDENTIAL = new RegExp(
   `(?:secret|token|credential|bearer|(?:${KINDS_OF_KEY.replaceAll(' ', '|')})[_.-]?key|secret[_-]key[_-]base|key[_-]?data|(?:key|seed)[_-]?phrase|` +
-    'mnemonic|sas|jwt|x-auth|(?:access|recovery|backup)[_-]?code)s?(?:\\d{1,3}|[_-]?(?:value|text|plain|b64|base64|string))?$',
+    'mnemonic|sas|jwt|x-auth|code[_-]verifier|otlp[_-]header|(?:access|recovery|backup)[_-]?code)s?(?:\\d{1,3}|[_-]?(?:value|text|plain|b64|base64|string))?$',
   'i',
 );
 /** Common names whose values are credentials only when they are random. */

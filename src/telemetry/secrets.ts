@@ -92,7 +92,7 @@ const COMMANDS: readonly Place[] = [
   {
     name: 'flag',
     pattern:
-      /((?<![a-z0-9-])--?[a-z0-9-]{0,40}?(?:password|passphrase|passwd|pass|token|secret|credentials?|(?:api|access|auth|account|private|secret|license|master)-?key)[ \t]{1,4})(?!-|["']?(?:\[redacted|\$|<)|(?:flag|option|argument|parameter|value|is|was|must|and|or|to|for|from|not)s?\b|[|>&\\])(?:"[^"\r\n]+"?|'[^'\r\n]+'?|[^\s"']{4,})/gi,
+      /((?<![a-z0-9-])--?[a-z0-9-]{0,40}?(?:password|passphrase|passwd|pass|token|secret|credentials?|(?:api|access|auth|account|admin|private|secret|license|master)-?key)[ \t]{1,4})(?!-|["']?(?:\[redacted|\$|<)|(?:flag|option|argument|parameter|value|is|was|must|and|or|to|for|from|not)s?\b|[|>&\\])(?:"[^"\r\n]+"?|'[^'\r\n]+'?|[^\s"']{4,})/gi,
   },
   {
     name: 'flag',

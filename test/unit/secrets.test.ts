@@ -52,3 +52,14 @@ describe('credentials as they occur in messages, commands and configuration', ()
     expect(redactSecrets(text)).toEqual({ text, count: 0 });
   });
 });
+
+test.each([
+  ['TOKEN_KEYS=k1:{}'],
+  ['CONNECTION_KEYS="c1:{}"'],
+  ['tenant list --admin-key {}'],
+  ['grant_type=authorization_code&code_verifier={}&client_id=app'],
+  ['OTEL_EXPORTER_OTLP_HEADERS=x-honeycomb-team={}'],
+])('a credential of this server is redacted in %s', (shape) => {
+  const secret = 'I95KsalCMJPaBvezJDcVOF4JLAsDchpZzctDM4I5wWo';
+  expect(redactSecrets(shape.replace('{}', secret)).text).not.toContain(secret.slice(3));
+});

@@ -289,6 +289,25 @@ describe('a tenant whose storage is broken', () => {
     ['another table of migrations', 'ALTER TABLE _sql_schema_migrations RENAME COLUMN name TO other'],
   ] as const;
 
+  test('is erased in the console, whose page cannot show it', async () => {
+    const tenant = await HttpTenant.create();
+    const object = env.TENANTS.getByName(tenant.id);
+    await runInDurableObject(object, (_object, state) => void state.storage.sql.exec('DROP TABLE tokens'));
+    await evictDurableObject(object);
+    const browser = new ConsoleBrowser();
+    const manage = `/console/@operator/tenants/${tenant.id}/manage`;
+    await quietly(async () => {
+      await browser.signInAsOperator();
+      const page = await browser.get(manage);
+      expect(page.status).toBe(503);
+      expect(await page.text()).toContain('value="erase"');
+      const unsure = await browser.post(manage, 'action=erase&name=another');
+      expect(await unsure.text()).toContain('Nothing was erased.');
+      expect((await browser.post(manage, `action=erase&name=${tenant.id}`)).status).toBe(303);
+    });
+    expect(await listed(tenant.id)).toBeUndefined();
+  });
+
   test.each(BREAKS)('by %s is erased and made again', async (_, sql) => {
     const tenant = await HttpTenant.create();
     const object = env.TENANTS.getByName(tenant.id);

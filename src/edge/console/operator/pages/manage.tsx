@@ -35,6 +35,9 @@ export async function showManage(visit: OperatorVisit, shown: Shown): Promise<Re
         <div class="narrow">
           <h1>{read.refusal.status === 404 ? 'Not found' : 'This cannot be shown now'}</h1>
           <p class="alert">{read.message}</p>
+          <Problem problem={problem} />
+          {/* A tenant whose storage is broken can still be erased, and made again. */}
+          <EraseForm tenant={viewer.tenant} shown={shown} />
         </div>
       ),
     });
