@@ -63,6 +63,7 @@ export class TenantStreams {
       const { pipeline } = loaded.value;
       // Only the operator's own API asks for it.
       if (purpose.kind === 'calls' && purpose.by === 'operator') {
+        if (!this.#tenant.listeners.mayBeWatched) return fail({ reason: 'too_many_streams' });
         const watching = this.#tenant.listeners.initialState(
           { tokenId, session, purpose },
           false,

@@ -252,6 +252,7 @@ test.each([
     }),
   );
   expect(response.status).toBe(503);
+  expect(response.headers.get('retry-after')).toBe('1');
   expect(await jsonOf(response)).toMatchObject({ code: 'unavailable', trace_id: expect.any(String) });
 });
 

@@ -5,7 +5,7 @@ import { randomHex } from '../../telemetry/trace.ts';
 import { parseTenantId, type TenantId } from '../../tenant/contract/call.ts';
 import type { Operation } from '../../tenant/operation.ts';
 import { readJson } from '../http/body.ts';
-import type { HttpRefusal } from '../http/http-errors.ts';
+import { type HttpRefusal, retryAfter } from '../http/http-errors.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { requestFields } from '../http/refusal-log.ts';
 
@@ -14,6 +14,8 @@ import { requestFields } from '../http/refusal-log.ts';
 export type Ctx = Context<AppEnv>;
 
 const MAX_ADMIN_BODY_BYTES = 16_384;
+/** When to repeat a request that found something unavailable, in milliseconds. */
+const RETRY_MS = 1000;
 
 /** A refusal raised below a route and answered in one place. */
 export class AdminRefusal extends Error {
@@ -21,7 +23,13 @@ export class AdminRefusal extends Error {
 
   constructor(status: HttpRefusal['status'], code: string, message: string, field?: string) {
     super(message);
-    this.refusal = { status, code, message, field };
+    this.refusal = {
+      status,
+      code,
+      message,
+      field,
+      ...(status === 503 && { headers: retryAfter(RETRY_MS) }),
+    };
   }
 }
 

@@ -64,6 +64,11 @@ export class Listeners {
     return streams.length < MAX_ALL_TOKEN_WATCHERS && own.length < MAX_TOKEN_WATCHERS;
   }
 
+  /** Whether the operator may watch on one more stream. */
+  get mayBeWatched(): boolean {
+    return [...this.#watchers].filter((watcher) => isWatcher(watcher, 'operator')).length < MAX_WATCHERS;
+  }
+
   get count(): number {
     return this.#open.size;
   }
