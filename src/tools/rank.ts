@@ -55,10 +55,17 @@ function presence(text: string, term: string): number {
   return 1;
 }
 
+/** Whether a term stands in a folded text as a word of its own. */
+export function isWordIn(text: string, term: string): boolean {
+  for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + 1))
+    if (!isInWord(text[at - 1]) && !isInWord(text[at + term.length])) return true;
+  return false;
+}
+
 const isInWord = (character: string | undefined) => character !== undefined && WORD_CHARACTER.test(character);
 
 /** Lower case without marks, as the indexes compare words. */
-function fold(text: string): string {
+export function fold(text: string): string {
   const lower = text.toLowerCase();
   return NON_ASCII.test(lower) ? lower.normalize('NFD').replace(/\p{M}/gu, '') : lower;
 }

@@ -52,6 +52,7 @@ const board: Operation[] = [
   ...Object.entries(SEARCHED).map(([name, query]) => list(`search ${name}`, { ...big, query })),
   list('search word, prefix', { ...big, query: 'common', prefix: 'late/' }),
   list('search word, tags', { ...big, query: 'common', tags: ['todo', 'report'] }),
+  list('search word, prefix of few', { ...big, query: 'common', prefix: 'agent-3/item-0000' }),
   list('search word, absent tag', { ...big, query: 'common', tags: ['todo', 'schema'] }),
   list('search word, prefix without the tag', { ...big, query: 'common', prefix: 'late/', tags: ['todo'] }),
   list('search word, free', { ...big, query: 'common', claimed: 'free' }),

@@ -101,9 +101,9 @@ const ENTRIES = `SELECT entry FROM board_entries WHERE cell IN (SELECT value FRO
   UNION ALL SELECT value FROM json_each(?1)
   WHERE NOT EXISTS (SELECT 1 FROM board_entries WHERE cell = value OR entry = value)`;
 
-/** SQL: the cell that the row id `hit.entry` stands for. */
+/** SQL: the cell that the row id `hit.value` stands for. */
 export const CELL_OF_ENTRY =
-  'coalesce((SELECT cell FROM board_entries WHERE board_entries.entry = hit.entry), hit.entry)';
+  'coalesce((SELECT cell FROM board_entries WHERE board_entries.entry = hit.value), hit.value)';
 
 /** Removes cells from the indexes. A cell that is not indexed is ignored. */
 export function deleteEntries(sql: Sql, ids: readonly number[]): void {

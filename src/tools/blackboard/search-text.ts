@@ -108,7 +108,7 @@ export function boardQuery(
     grams: onBoard(
       board,
       names.flatMap((name) => trigramsOf(name.trim(), FEW_TRIGRAMS)),
-      parts.map((term) => trigramsOf(term, parts.length > 1 ? FEW_TRIGRAMS : MAX_TRIGRAMS)),
+      parts.map((term) => searchedTrigrams(term, parts.length)),
     ),
   };
 }
@@ -133,14 +133,18 @@ const ASCII = /^[ -~]*$/;
 const MAX_TRIGRAMS = 4;
 const FEW_TRIGRAMS = 2;
 /** Only the first words of a query are also searched as parts of words. */
-const MAX_PARTIAL_TERMS = 4;
+export const MAX_PARTIAL_TERMS = 4;
 /** The trigram index has every identifier with an underscore and a letter. */
-const IDENTIFIER = /^(?=.*_)(?=.*\p{L}).{3,}$/u;
+export const IDENTIFIER = /^(?=.*_)(?=.*\p{L}).{3,}$/u;
 
 const wordsOf = (term: string) => term.split('_').filter((part) => part !== '');
 
 /** The words of a prefix or tag. The last one is left out if a longer word can begin with it. */
 const wholeWords = (name: string) => name.match(/[A-Za-z0-9]+(?![A-Za-z0-9]|$)/g) ?? [];
+
+/** The trigrams by which a term is found as a part of words. @param parts how many terms of the query are searched so */
+export const searchedTrigrams = (term: string, parts: number): string[] =>
+  trigramsOf(term, parts > 1 ? FEW_TRIGRAMS : MAX_TRIGRAMS);
 
 /** At most `most` trigrams of the term, the first and the last among them. */
 function trigramsOf(term: string, most: number): string[] {
