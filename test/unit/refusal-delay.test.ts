@@ -51,6 +51,13 @@ test('a delay is a part of the wait that is told, and ends before it', async () 
   expect(await delay.pass(T, 1)).toBe(0);
 });
 
+test('a refusal that tells no wait is delayed too', async () => {
+  const { delay, waiting, refuse } = delayAt();
+  await refuse(PROMPT_REFUSALS);
+  void delay.pass(T);
+  expect(waiting.map(({ ms }) => ms)).toEqual([REFUSAL_DELAY_MS]);
+});
+
 test('no other token waits', async () => {
   const { delay, waiting, refuse } = delayAt();
   await refuse(PROMPT_REFUSALS + 100);

@@ -1,4 +1,5 @@
 import { afterEach, expect, inject, test, vi } from 'vitest';
+import { RefusalDelay } from '../../src/edge/http/refusal-delay.ts';
 import { COALESCE_MS } from '../../src/telemetry/coalesce.ts';
 import { type Answered, faultsOf, type Line, lineFaults, missingFaults } from '../support/fuzz/invariants.ts';
 import { MUTATION_NAMES, mutate } from '../support/fuzz/mutations.ts';
@@ -163,6 +164,8 @@ test(
   'no request gets a failure, a secret or a second line, and afterwards all is well',
   async ({ annotate }) => {
     const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
+    // Nearly all requests are refused, and the delay of these has tests of its own.
+    vi.spyOn(RefusalDelay.prototype, 'pass').mockResolvedValue(0);
     const world = await createWorld();
     const report = new Report();
     const answers = await run(world, new Random(seed), report);

@@ -206,3 +206,20 @@ describe('a JSON-RPC batch', () => {
     expect(revs).toEqual(revs.map((_, index) => index + 1));
   });
 });
+
+describe('a client in a loop is answered later', () => {
+  const delays = () => vi.mocked(setTimeout).mock.calls.filter(([, ms]) => ms === REFUSAL_DELAY_MS).length;
+
+  test.each([
+    ['with a body that is no message', {}],
+    ['that the endpoint does not take', { method: 'PUT' }],
+  ])('%s', async (_what, request) => {
+    stopClock();
+    vi.spyOn(globalThis, 'setTimeout');
+    const tenant = await HttpTenant.create();
+    for (let n = 0; n < PROMPT_REFUSALS; n++) await (await counted(tenant, request)).response.text();
+    expect(delays()).toBe(0);
+    const { response } = await counted(tenant, request);
+    expect([response.status >= 400, delays()]).toEqual([true, 1]);
+  });
+});

@@ -12,7 +12,7 @@ const MAX_TOKENS = 2000;
 const SECOND_MS = 1000;
 
 /**
- * Slows down a client that is refused at the edge and does not wait as it was told: what it can do to the other tenants of
+ * Slows down a client that is refused at the edge, for whatever reason, and goes on in a loop: what it can do to the other tenants of
  * its isolate is bounded by how many answers it gets, and not by how little a refusal costs.
  *
  * Guarantees: the delay is a part of the wait that the client is told, which is stated as of the answer, so that a client
@@ -35,10 +35,10 @@ export class RefusalDelay {
 
   /**
    * Waits before a refusal of this token is answered, if there were many of them in this second.
-   * @param toldMs what the client is told to wait, from now
+   * @param toldMs what the client is told to wait, from now; left out for one that waiting does not help
    * @returns how much of that has passed
    */
-  async pass(token: TokenId, toldMs: number): Promise<number> {
+  async pass(token: TokenId, toldMs = Number.POSITIVE_INFINITY): Promise<number> {
     const began = this.#clock();
     // The last millisecond is left for the client to wait.
     const ms = Math.min(toldMs - 1, REFUSAL_DELAY_MS);

@@ -63,7 +63,10 @@ export function logRefusal(
   });
 }
 
-/** Logs a refusal and answers with it. */
+/**
+ * Logs a refusal and answers with it.
+ * @param caller whose token was valid: if many of its requests are refused, it is answered later
+ */
 export async function refuse(
   c: Context<AppEnv>,
   format: RefusalFormat,
@@ -71,6 +74,7 @@ export async function refuse(
   caller?: Caller,
 ): Promise<Response> {
   logRefusal(c, refusal, { caller });
+  if (caller !== undefined) await c.get('isolate').refusalDelay.pass(caller.tokenId);
   return respondRefused(c, format, refusal);
 }
 

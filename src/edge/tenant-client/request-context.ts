@@ -72,9 +72,9 @@ export function createContext(
     logRefusal(c, { status, code }, { caller: principal, arrival, cause });
   });
   // The line of a refusal takes the place of the lines of the response that it replaces.
-  const refuseRequest = (refusal: HttpRefusal) => {
+  const respond = (refusal: HttpRefusal, traceId?: string) => {
     protocolErrors.discard();
-    return refuse(c, format, refusal, principal);
+    return respondRefused(c, format, refusal, traceId);
   };
   return {
     request: c.req.raw,
@@ -102,13 +102,15 @@ export function createContext(
     logRefusedCall: (tool, code) => logRefusedCall(isolate, arrival, principal, { tool, code }),
     refuse: (refusal) => {
       isolate.refusals.count(principal, refusal.code);
-      return refuseRequest(refusal);
-    },
-    deny: (refusal) => refuseRequest(toHttpRefusal(c, refusal)),
-    respondRefused: (refusal, traceId) => {
       protocolErrors.discard();
-      return respondRefused(c, format, refusal, traceId);
+      return refuse(c, format, refusal, principal);
     },
+    deny: (refusal) => {
+      const denied = toHttpRefusal(c, refusal);
+      logRefusal(c, denied, { caller: principal });
+      return respond(denied);
+    },
+    respondRefused: respond,
     spans,
     messageEnded: (end) => {
       isolate.meter.messageEnded(end);

@@ -116,14 +116,12 @@ export function createTenantClient(
   /** Why the guard of the token does not let a request pass. A client that does not wait is answered later. */
   const checkGuard = async (tool?: string): Promise<Refusal | undefined> => {
     const refusal = guard.check(tokenId, tool);
-    if (refusal?.reason !== 'too_many_requests' || isDelayed) return refusal;
     // The calls of a batch are refused one after the other.
+    if (refusal === undefined || isDelayed) return refusal;
     isDelayed = true;
-    const { retryAfterMs } = refusal;
-    return {
-      ...refusal,
-      retryAfterMs: retryAfterMs - (await isolate.refusalDelay.pass(tokenId, retryAfterMs)),
-    };
+    const toldMs = refusal.reason === 'too_many_requests' ? refusal.retryAfterMs : undefined;
+    const passedMs = await isolate.refusalDelay.pass(tokenId, toldMs);
+    return toldMs === undefined ? refusal : { reason: 'too_many_requests', retryAfterMs: toldMs - passedMs };
   };
   /** A request that its tenant does not charge: the guard of the token does. */
   const uncharged = async <T>(
