@@ -42,6 +42,12 @@ export async function fillTenant(agent: Agent): Promise<void> {
     await write(key, Object.fromEntries(sequence(MEMBERS).map((n) => [memberName(n), n])));
   for (const key of named('terse', 5))
     await write(key, Object.fromEntries(sequence(TERSE_MEMBERS).map((n) => [`m${n.toString(36)}`, n % 10])));
+  for (const key of named('text', 5))
+    await write(
+      key,
+      JSON.stringify(Object.fromEntries(sequence(60_000).map((n) => [`m${n.toString(36)}`, n % 10]))),
+    );
+  for (const key of named('chinese', 8)) await write(key, '数'.repeat(333 * KIB));
   for (const turn of sequence(20)) await write('versions', { turn, text: 'x'.repeat(500 * KIB) });
   for (let from = 0; from < CELLS; from += CELLS_PER_CALL) {
     const entries = sequence(CELLS_PER_CALL).map((n) => ({
@@ -100,6 +106,17 @@ export function heavyRequests(rev: number): HeavyRequest[] {
     ...both('blackboard_write', 'merge what is there already into 5 objects of 90,000 members', {
       entries: named('terse', 5).map((key) => ({ key, value: { m1: 1 }, mode: 'merge' })),
     }),
+    ...both('blackboard_write', 'merge into 5 texts of large objects', {
+      entries: named('text', 5).map((key) => ({ key, value: { a: 1 }, mode: 'merge' })),
+    }),
+    ...both('blackboard_write', 'append to the text of a large object', {
+      key: 'text-0',
+      value: 1,
+      mode: 'append',
+    }),
+    ...both('blackboard_write', 'increment 5 objects of 90,000 members', {
+      entries: named('terse', 5).map((key) => ({ key, value: 1, mode: 'increment' })),
+    }),
     ...both('blackboard_write', 'conflicts with 8 cells of 1 MB', {
       entries: named('full', 8).map((key) => ({ key, value: 1, if_rev: 0 })),
     }),
@@ -126,6 +143,13 @@ export function heavyRequests(rev: number): HeavyRequest[] {
     }),
     ...both('blackboard_read', '4 objects of 90,000 members', keys('terse', 4)),
     ...both('blackboard_read', '8 objects of 35,000 members', keys('wide', 8)),
+    ...both('blackboard_read', '8 cells of 1 MB of Chinese text', keys('chinese', 8)),
+    ...both('blackboard_read', 'a part of 5 texts of large objects', { ...keys('text', 5), path: '/none' }),
+    one(
+      'blackboard_read',
+      '5,000 unknown arguments',
+      Object.fromEntries(sequence(5000).map((n) => [`k${n}`, 1])),
+    ),
     ...both('blackboard_read', '20 keys that are unknown', { keys: named(`many/${'9'.repeat(200)}`, 20) }),
     ...both('blackboard_read', 'the versions of a cell', { key: 'versions', history: true }),
     ...both('blackboard_read', '8 old values', { ...keys('wide', 8), at_rev: rev }),
@@ -139,6 +163,10 @@ export function heavyRequests(rev: number): HeavyRequest[] {
     ...both('blackboard_watch', 'all changes', { since_rev: 0, limit: 200 }),
     ...both('blackboard_claim', 'a prefix with 10,000 cells', { by: 'a', prefix: 'many/' }),
     ...both('blackboard_claim', 'a tag of 10,000 cells', { by: 'a', tags: ['common'] }),
+    one('blackboard_claim', 'a name of 25,000 combining marks', {
+      by: '\u0301\u0323'.repeat(12_500),
+      key: 'a',
+    }),
     ...both('blackboard_delete', 'a prefix with 10,000 cells, dry run', { prefix: 'many/', dry_run: true }),
     ...both('cache_get', 'an answer of 3 MiB', question),
     ...both('cache_get', 'similar questions', {
@@ -169,6 +197,11 @@ export function heavyRequests(rev: number): HeavyRequest[] {
     ...both('scar_list', 'common words', { query: COMMON, limit: 100 }),
     ...both('scar_list', 'all', { limit: 100 }),
     one('scar_record', 'a message of 55 KB', { error_type: 'Long', error_message: long }),
+    ...both('scar_lookup', 'escaped quotes', {
+      error_type: 'Escaped',
+      error_message: '\\"'.repeat(4000),
+      context: '\\"'.repeat(2000),
+    }),
     one('scar_lookup', 'a message of 55 KB', { error_type: 'Long', error_message: long }),
     methods('tools/list', {}),
     methods('resources/list', {}),
