@@ -5,7 +5,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { TEST_SECRETS } from './test/support/secrets.ts';
 
 /** A guard against what hangs, generous enough for a slow machine; nothing is asserted about time. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
+/** How long `expect.poll` waits for what must come: its own second is less than a loaded machine may pause. */
+const POLL = { poll: { timeout: 30_000 } };
 /** Processes at once: one for each core of a small machine. */
 const WORKERS = 2;
 /** Files at once that start a server each: they wait more than they work. */
@@ -74,6 +76,7 @@ export default defineConfig({
           // Two projects that share what they have loaded must not run at once: the pool then stands still.
           sequence: { groupOrder: 0 },
           include: ['test/unit/**/*.test.ts', 'test/tools/**/*.test.ts'],
+          expect: POLL,
           testTimeout: TIMEOUT_MS,
           hookTimeout: TIMEOUT_MS,
         },
@@ -105,6 +108,7 @@ export default defineConfig({
           // One isolate for all files: loading the Worker anew for each takes longer than its tests.
           isolate: false,
           sequence: { groupOrder: 1 },
+          expect: POLL,
           testTimeout: TIMEOUT_MS,
           hookTimeout: TIMEOUT_MS,
           setupFiles: ['./test/support/worker-setup.ts'],
@@ -116,6 +120,7 @@ export default defineConfig({
           // Loading wrangler and the SDKs anew for each file takes a second or two.
           isolate: false,
           include: ['test/e2e/**/*.test.ts'],
+          expect: POLL,
           testTimeout: TIMEOUT_MS,
           hookTimeout: TIMEOUT_MS,
           maxWorkers: SERVERS,
@@ -126,6 +131,7 @@ export default defineConfig({
         test: {
           name: 'conformance',
           include: ['test/conformance/**/*.test.ts'],
+          expect: POLL,
           testTimeout: TIMEOUT_MS,
           hookTimeout: TIMEOUT_MS,
           maxWorkers: SERVERS,

@@ -9,7 +9,7 @@ const CLI = createRequire(import.meta.url).resolve('@modelcontextprotocol/confor
 /** A guard against a suite that hangs. */
 export const RUN_MS = 120_000;
 /** Of one scenario; a server that is silent for longer is wrong. */
-const SCENARIO_MS = 10_000;
+const SCENARIO_MS = 30_000;
 /** A folder of results: `server-<scenario>-<time>`. */
 const RESULT = /^server-(.+)-\d{4}-\d{2}-\d{2}T[\d-]+Z$/;
 

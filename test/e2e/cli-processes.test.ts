@@ -8,7 +8,7 @@ import { INITIALIZE } from '../support/local-process.ts';
 import { Checkout, cli, freePort } from '../support/node-cli.ts';
 
 /** A start takes seconds, so these tests share one folder and follow each other. */
-const SLOW_MS = 60_000;
+const SLOW_MS = 180_000;
 const READY = 'Ctrl-C stops the server.';
 const COMMAND = 'node src/cli/run.mjs start';
 

@@ -79,7 +79,8 @@ describe.each(CLIENTS)('%s (%s)', (_name, version, connect) => {
   });
 
   test('meets the rate limit, waits as long as it is told, and succeeds', async () => {
-    const limit = { tool: 'blackboard_write', rate: 5, burst: 2 };
+    // Slow enough that calls one after the other are refused on a loaded machine too.
+    const limit = { tool: 'blackboard_write', rate: 1, burst: 2 };
     const client = await connected(connect, await operator.tenant(newId(), limit));
     await client.listTools();
     const write = () => client.call('blackboard_write', { key: 'a', value: 1 });
@@ -88,7 +89,7 @@ describe.each(CLIENTS)('%s (%s)', (_name, version, connect) => {
     const { code, retry_after_ms } = errorOf(refused);
     expect(code).toBe('rate_limited');
     expect(retry_after_ms).toBeGreaterThan(0);
-    expect(retry_after_ms).toBeLessThanOrEqual(200);
+    expect(retry_after_ms).toBeLessThanOrEqual(1000);
     await wait(retry_after_ms);
     expect((await write()).isError).toBeFalsy();
   });

@@ -68,7 +68,7 @@ const COMMANDS = READ.flatMap(commandsOf);
 const TOKEN = 'eyJ…';
 const URL = 'http://127.0.0.1:8787';
 /** A document of many commands takes long on a machine that does other things. */
-const DOCUMENT_MS = 120_000;
+const DOCUMENT_MS = 300_000;
 /** What a refusal looks like in any transport; a document that shows one shows its output. */
 const REFUSAL = /"status":[45]\d\d,|"isError":true|"error":\{"code"/;
 

@@ -3,7 +3,7 @@ import { readTutorial, ScratchCopy } from '../support/tutorial.ts';
 
 const DOCUMENT = 'docs/add-a-tool.md';
 /** The checks of a whole copy of the repository, one after the other. */
-const CHECKS_MS = 120_000;
+const CHECKS_MS = 300_000;
 
 const { steps, commands } = readTutorial(DOCUMENT);
 let copy: ScratchCopy;

@@ -5,7 +5,7 @@ import { bridgeStreams } from '../../src/bridge/serve.ts';
 import { fixedToken, type TokenSource } from '../../src/bridge/tokens.ts';
 
 /** How long something may take that should happen: a guard, not a figure. */
-const GUARD_MS = 10_000;
+const GUARD_MS = 45_000;
 
 export interface Rpc {
   readonly jsonrpc?: string;

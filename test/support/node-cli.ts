@@ -9,7 +9,7 @@ import { expect } from 'vitest';
 const STACK = /\n\s+at /;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const READY = 'Ctrl-C stops the server.';
-const COMMAND_MS = 30_000;
+const COMMAND_MS = 90_000;
 
 /** A port of the loopback interface that nothing listens on. */
 export function freePort(): Promise<number> {

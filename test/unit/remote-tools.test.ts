@@ -204,7 +204,7 @@ describe('a call that takes long', () => {
     await rig.send({ id: 7, method: 'tools/call', params: { name: 'edge_probe', arguments: {} } });
     const signal = await running;
     await rig.send({ method: 'notifications/cancelled', params: { requestId: 7 } });
-    await vi.waitFor(() => expect(linesOf(rig)).toMatchObject([{ outcome: 'error', code: 'unavailable' }]));
+    await expect.poll(() => linesOf(rig)).toMatchObject([{ outcome: 'error', code: 'unavailable' }]);
     expect(signal.aborted).toBe(true);
     expect(rig.received.all.filter(({ id }) => id === 7)).toEqual([]);
   });
@@ -218,7 +218,7 @@ describe('as many as may run at once', () => {
     const ends: ((answer: { said: string }) => void)[] = [];
     const rig = await opened(() => new Promise((resolve) => void ends.push(resolve)));
     for (let id = 1000; id < 1000 + MAX_REMOTE_CALLS; id++) await run(rig, id);
-    await vi.waitFor(() => expect(ends).toHaveLength(MAX_REMOTE_CALLS));
+    await expect.poll(() => ends).toHaveLength(MAX_REMOTE_CALLS);
     expect(errorOf(await rig.call())).toMatchObject({
       code: 'unavailable',
       retryable: true,
@@ -227,7 +227,7 @@ describe('as many as may run at once', () => {
     ends[0]?.(said('done'));
     await rig.received.until((all) => all.some(({ id }) => id === 1000));
     const next = rig.call();
-    await vi.waitFor(() => expect(ends).toHaveLength(MAX_REMOTE_CALLS + 1));
+    await expect.poll(() => ends).toHaveLength(MAX_REMOTE_CALLS + 1);
     ends.at(-1)?.(said('next'));
     expect((await next).result.structuredContent).toEqual({ said: 'next' });
   });
@@ -240,7 +240,7 @@ describe('as many as may run at once', () => {
     });
     for (let n = 0; n <= MAX_REMOTE_CALLS; n++) await run(rig, 1);
     const refused = () => rig.received.all.filter(({ id }) => id === 1);
-    await vi.waitFor(() => expect(running + refused().length).toBe(MAX_REMOTE_CALLS + 1));
+    await expect.poll(() => running + refused().length).toBe(MAX_REMOTE_CALLS + 1);
     expect(running).toBe(MAX_REMOTE_CALLS);
   });
 

@@ -44,22 +44,25 @@ const reported = (
   anchor: undefined,
 });
 
+/** A guard against what never comes. */
+const SLOW = { timeout: 20_000 };
+
 const namesIn = (page: string) =>
   [...page.matchAll(/data-row="true" href="[^"]*\/tenants\/([a-z0-9-]+)"/g)].map(([, name]) => name);
 
 test('a new tenant is in the list at once, and so are its suspension and its end', async () => {
   const tenant = await HttpTenant.create();
   const row = async () => operator.page(`${HOME}/tenants?prefix=${tenant.id}`);
-  await vi.waitFor(async () => expect(await row()).toMatch(/status ok">ok/));
+  await vi.waitFor(async () => expect(await row()).toMatch(/status ok">ok/), SLOW);
   await operate('POST', `/tenants/${tenant.id}/suspend`);
-  await vi.waitFor(async () => expect(await row()).toMatch(/suspended<\/span>/));
+  await vi.waitFor(async () => expect(await row()).toMatch(/suspended<\/span>/), SLOW);
   const suspended = await operator.page(`${HOME}/tenants?prefix=${tenant.id}&status=suspended`);
   expect(namesIn(suspended)).toEqual([tenant.id]);
   expect(await operator.page(`${HOME}/tenants?prefix=${tenant.id}&status=active`)).toContain(
     'No tenant matches',
   );
   await operate('DELETE', `/tenants/${tenant.id}`);
-  await vi.waitFor(async () => expect(await row()).toContain('No tenant matches'));
+  await vi.waitFor(async () => expect(await row()).toContain('No tenant matches'), SLOW);
 });
 
 test('tenants are sorted by trouble, or as the URL says, and say what is wrong with them', async () => {
@@ -134,8 +137,10 @@ test('a page of another list, or one that was made up, is the first page', async
 
 test('by name every tenant is there, also one that has never reported', async () => {
   const tenant = await HttpTenant.create();
-  await vi.waitFor(async () =>
-    expect(namesIn(await operator.page(`${HOME}/tenants?prefix=${tenant.id}`))).toEqual([tenant.id]),
+  await vi.waitFor(
+    async () =>
+      expect(namesIn(await operator.page(`${HOME}/tenants?prefix=${tenant.id}`))).toEqual([tenant.id]),
+    SLOW,
   );
   await meters().forget(tenant.id);
   for (const sort of ['name', 'trouble']) {

@@ -394,7 +394,7 @@ test('what the edge refuses of a known tenant is among its records within a seco
   const refused = await vi.waitUntil(async () => {
     const { calls } = await operate('GET', `/tenants/${tenant.id}/calls?outcome=refused`);
     return calls.reduce((sum: number, { times }: Answer) => sum + times, 0) === 3 && calls;
-  }, 3000);
+  }, 20_000);
   expect(refused[0]).toMatchObject({ tool: 'request', code: 'method_not_allowed', transport: 'edge' });
   expect(refused[0].token_id).toBe(tenant.tokenId);
 });

@@ -10,7 +10,10 @@ import { storedBy } from '../support/storage.ts';
 import type { Answer } from '../support/tenant.ts';
 import { bearer, call, problemOf } from '../support/v1.ts';
 
-afterEach(() => void vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
 
 const write = { key: 'plan', value: { step: 1 } };
 
@@ -131,6 +134,7 @@ describe('an error', () => {
   });
 
   test('the rate limit is 429 with the time to wait, in seconds rounded up and exactly', async () => {
+    vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
     const tenant = await HttpTenant.create();
     await operate('PATCH', `/tenants/${tenant.id}/limits`, { tool: 'blackboard_list', rate: 0.4, burst: 1 });
     expect((await call(tenant.token, 'blackboard_list')).status).toBe(200);

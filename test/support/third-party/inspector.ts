@@ -5,7 +5,7 @@ import { packageBin } from './package-bin.ts';
 
 const BIN = packageBin('@modelcontextprotocol/inspector', 'mcp-inspector');
 /** Below the guard of a test, so that a command never outlives its test. */
-const COMMAND_MS = 20_000;
+const COMMAND_MS = 60_000;
 /** The tool answered with `isError`: the result is on stdout all the same. */
 const TOOL_ERROR = 5;
 
