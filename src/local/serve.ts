@@ -42,12 +42,16 @@ export async function serveLocal({
   const log = createLog({ level: logLevel, format: 'json' }, undefined, (line) => errors.write(`${line}\n`));
   const tenant = openTenant(directory, log);
   const spans = collector && new LocalSpans(collector, log);
+  // A tool can drop a promise that fails later. Node would end the process, and with it the calls of others.
+  const onDropped = (cause: unknown) => logDropped(log, cause);
+  process.on('unhandledRejection', onDropped);
   tenant.start();
   try {
     await serve({ tenant, log, spans }, options);
   } finally {
     tenant.close();
     await spans?.close();
+    process.off('unhandledRejection', onDropped);
   }
 }
 
@@ -107,6 +111,10 @@ async function serve(
   });
   await Promise.race([transport.finished, stopped]);
   await server.close();
+}
+
+function logDropped(log: Log, cause: unknown): void {
+  log({ level: 'error', event: 'edge.error', code: 'internal', cause: describeCause(cause, undefined, {}) });
 }
 
 function logProtocolError(log: Log, error: Error): void {

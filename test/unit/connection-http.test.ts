@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { MAX_AT_ONCE, MAX_REQUEST_BYTES, MAX_REQUESTS } from '../../src/connections/http/http-connection.ts';
 import { PLATFORM } from '../../src/connections/http/platform.ts';
@@ -58,6 +58,17 @@ describe('a request', () => {
       detail: { limit: MAX_REQUESTS },
     });
     expect(received).toHaveLength(MAX_REQUESTS);
+  });
+
+  test('that a tool does not wait for can fail without ending the process', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    const { crm } = openService(() => Promise.reject(new Error('gone')));
+    void crm.fetch('a');
+    void crm.json(z.object({}), '../a');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
   });
 
   test('waits while as many run as may run at once', async () => {

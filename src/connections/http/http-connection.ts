@@ -72,7 +72,19 @@ export class BoundHttpConnection implements HttpConnection {
     return { name: this.#options.name, succeeded: this.#succeeded, failed: this.#failed };
   }
 
-  async fetch(path: string, init: HttpInit = {}): Promise<HttpResponse> {
+  fetch(path: string, init: HttpInit = {}): Promise<HttpResponse> {
+    return mayBeDropped(this.#fetch(path, init));
+  }
+
+  json<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    init: HttpInit = {},
+  ): Promise<z.output<Schema>> {
+    return mayBeDropped(this.#json(schema, path, init));
+  }
+
+  async #fetch(path: string, init: HttpInit): Promise<HttpResponse> {
     const { name, platform, signal, secret } = this.#options;
     const url = this.#urlOf(path, init);
     const opened = await secret();
@@ -100,14 +112,14 @@ export class BoundHttpConnection implements HttpConnection {
     });
   }
 
-  async json<Schema extends z.ZodType>(
+  async #json<Schema extends z.ZodType>(
     schema: Schema,
     path: string,
-    init: HttpInit = {},
+    init: HttpInit,
   ): Promise<z.output<Schema>> {
     const { name } = this.#options;
     const headers = { accept: 'application/json', ...init.headers };
-    const response = await this.fetch(path, { ...init, headers });
+    const response = await this.#fetch(path, { ...init, headers });
     if (!response.ok) throw refusedBy(name, response.status, RETRY_LATER_MS);
     const parsed = schema.safeParse(parseJson(response.text));
     if (parsed.success) return parsed.data;
@@ -186,6 +198,12 @@ export class BoundHttpConnection implements HttpConnection {
     else this.#succeeded++;
     return sent;
   }
+}
+
+/** A promise that a tool does not wait for may fail, at the latest when the call ends; in Node that would end the process. */
+function mayBeDropped<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 function parseJson(text: string): unknown {
