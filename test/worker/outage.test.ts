@@ -217,15 +217,17 @@ test('a list of tenants that never answers holds up neither the operator’s sig
   vi.spyOn(globalThis, 'setTimeout').mockImplementation(
     (task, ms, ...args) => timer(task, ms === ATTEMPT_MS ? 1 : ms, ...args) as never,
   );
-  const post = async (path: string, headers: Record<string, string>, body = '') => {
-    const sent = { method: 'POST', headers, body, redirect: 'manual' } as const;
+  const send = async (method: string, path: string, headers: Record<string, string>, body?: string) => {
+    const sent = { method, headers, redirect: 'manual', ...(body !== undefined && { body }) } as const;
     const asked = fetchWith({ REGISTRY: hanging }, path, sent).then(({ status }) => status);
     return Promise.race([asked, new Promise((resolve) => timer(resolve, 2000, 'no answer'))]);
   };
-  expect(await post(`/admin/tenants/${tenant.id}/suspend`, ADMIN_KEY_HEADER)).toBe(200);
+  expect(await send('POST', `/admin/tenants/${tenant.id}/suspend`, ADMIN_KEY_HEADER)).toBe(200);
   const form = { origin: 'https://mcp.test', 'content-type': 'application/x-www-form-urlencoded' };
   const key = new URLSearchParams({ key: TEST_SECRETS.ADMIN_KEY });
-  expect(await post('/console/@operator', form, String(key))).toBe(303);
+  expect(await send('POST', '/console/@operator', form, String(key))).toBe(303);
+  for (const path of ['/admin/tenants', '/admin/actions'])
+    expect(await send('GET', path, ADMIN_KEY_HEADER)).toBe(503);
   vi.restoreAllMocks();
   expect((await tenant.post(listTools)).status).toBe(403);
 });

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import type { ListedAction } from '../../registry/action-rows.ts';
+import { ATTEMPT_MS, inTime } from '../http/attempt.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { sealerOf } from '../oauth/seal.ts';
 import { AdminRefusal, checked, isoTime, reached } from './refusals.ts';
@@ -46,7 +47,7 @@ actions.get('/actions', async (c) => {
   }
   const listed = async (): Promise<ListedAction[]> =>
     c.env.REGISTRY.getByName('registry').actions({ limit: limit + 1, before });
-  const rows = await reached(c, listed(), UNAVAILABLE);
+  const rows = await reached(c, inTime(listed, ATTEMPT_MS), UNAVAILABLE);
   const shown = rows.slice(0, limit);
   const last = rows.length > limit ? shown.at(-1) : undefined;
   return c.json({

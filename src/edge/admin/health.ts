@@ -3,6 +3,7 @@ import { ConfigError } from '../../config.ts';
 import { randomHex } from '../../telemetry/trace.ts';
 import { parseTenantId } from '../../tenant/contract/call.ts';
 import { VERSION } from '../../version.ts';
+import { inTime } from '../http/attempt.ts';
 import { type AppEnv, isolateOf, type Served } from '../http/isolate.ts';
 import { hasAdminKey } from './guard.ts';
 import type { Ctx } from './refusals.ts';
@@ -78,7 +79,7 @@ function respond(c: Ctx, parts: Parts): Response {
 async function partsOf(c: Ctx): Promise<Omit<Parts, 'settings'>> {
   try {
     const registry = c.env.REGISTRY.getByName('registry');
-    const sample = await inTime(async () => registry.sample(HEALTH_SAMPLE, randomHex(1)));
+    const sample = await inTime(async () => registry.sample(HEALTH_SAMPLE, randomHex(1)), HEALTH_MS);
     return { registry: OK, tenants: await tenantsPart(c, sample) };
   } catch {
     return { registry: broken(REGISTRY_BROKEN), tenants: NONE_CHECKED };
@@ -102,20 +103,11 @@ async function problemOf(c: Ctx, text: string): Promise<string | undefined> {
   if (id === undefined)
     return `${text} is listed, but is not the id of a tenant. POST /admin/registry/reset.`;
   try {
-    const answer = await inTime(async () => c.env.TENANTS.getByName(id).check());
+    const answer = await inTime(async () => c.env.TENANTS.getByName(id).check(), HEALTH_MS);
     if (answer === 'ok') return undefined;
     if (answer === 'not_found') return `${id} is listed, but does not exist. Delete it or create it again.`;
     return `${id} cannot load its storage. The log has the cause; if it cannot be repaired, delete the tenant and create it again.`;
   } catch {
     return `${id} does not answer. Ask again; if it stays so, look at the platform's status and logs.`;
   }
-}
-
-/** @throws Error when the answer takes too long */
-function inTime<T>(ask: () => Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout>;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer in time')), HEALTH_MS);
-  });
-  return Promise.race([ask(), late]).finally(() => clearTimeout(timer));
 }

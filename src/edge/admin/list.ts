@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
+import { ATTEMPT_MS, inTime } from '../http/attempt.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { sealerOf } from '../oauth/seal.ts';
 import { actingAs, listAction } from './operator-calls.ts';
@@ -48,7 +49,7 @@ list.get('/tenants', async (c) => {
   const { limit, prefix, status } = asked;
   const after = positionOf(c, asked);
   const listed = async () => registryOf(c).list({ limit: limit + 1, after, prefix, status });
-  const rows = await reached(c, listed(), LIST_UNAVAILABLE);
+  const rows = await reached(c, inTime(listed, ATTEMPT_MS), LIST_UNAVAILABLE);
   const shown = rows.slice(0, limit);
   const tenants = shown.map((row) => ({
     id: row.id,

@@ -10,15 +10,22 @@ export const ATTEMPT_MS = 5000;
 
 /** What a Durable Object answers; undefined when it does not answer in time or cannot be asked, and the log then has the cause. */
 export async function attempt<T>(c: Context<AppEnv>, ask: () => Promise<T>): Promise<T | undefined> {
-  let stop = () => {};
-  const late = new Promise<never>((_, reject) => {
-    stop = later(ATTEMPT_MS, () => reject(new Error(`no answer within ${ATTEMPT_MS} ms`)));
-  });
   try {
-    return await Promise.race([ask(), late]);
+    return await inTime(ask, ATTEMPT_MS);
   } catch (cause) {
     logUnreachable(c, cause);
     return undefined;
+  }
+}
+
+/** What a Durable Object answers. @throws Error when that takes longer than `ms`, in milliseconds */
+export async function inTime<T>(ask: () => Promise<T>, ms: number): Promise<T> {
+  let stop = () => {};
+  const late = new Promise<never>((_, reject) => {
+    stop = later(ms, () => reject(new Error(`no answer within ${ms} ms`)));
+  });
+  try {
+    return await Promise.race([ask(), late]);
   } finally {
     stop();
   }

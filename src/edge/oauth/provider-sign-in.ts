@@ -6,6 +6,7 @@ import type { ProviderConfig } from '../../sign-in-settings.ts';
 import { parseTenantId, type TenantId } from '../../tenant/contract/call.ts';
 import { identityTexts } from '../../tenant/contract/identity.ts';
 import type { SignedIn, SignInRefusal } from '../../tenant/contract/sign-in.ts';
+import { attempt } from '../http/attempt.ts';
 import { notFound } from '../http/boundary.ts';
 import { ownOrigin } from '../http/host.ts';
 import type { AppEnv } from '../http/isolate.ts';
@@ -99,8 +100,11 @@ async function signInAs(
 ): Promise<Response> {
   const texts = identityTexts({ issuer: provider.issuer, ...identity });
   const found = await findMembers(c, texts);
-  if (found === undefined) return respondUnavailable(c);
   const client = clientOf(errand);
+  if (found === undefined) {
+    record(c, 'oauth.refused', client, { code: 'unavailable', http_status: 503 });
+    return respondUnavailable(c);
+  }
   if (found.members.length === 0) {
     const code = found.isSuspended ? 'suspended' : 'unknown_identity';
     record(c, 'oauth.refused', client, { code, http_status: 403 });
@@ -125,24 +129,24 @@ interface Found {
 
 /** The members that an identity is. The list says where to ask; whether it is so, only the tenant says. */
 async function findMembers(c: Ctx, texts: readonly string[]): Promise<Found | undefined> {
-  try {
-    const registry = c.env.REGISTRY.getByName('registry');
-    const named = await registry.tenantsOfIdentity([...texts], MAX_SESSION_MEMBERS);
-    const asked = await Promise.all(
-      named
-        .map(parseTenantId)
-        .map(async (tenant) => tenant && { tenant, result: await askAs(c, tenant, texts) }),
-    );
-    const answers = asked.filter((answer) => answer !== undefined);
-    const members = answers.flatMap(({ tenant, result }) =>
-      result.ok ? [{ tenant, ...result.value.proof }] : [],
-    );
-    const problems = answers.flatMap(({ result }) => (result.ok ? [] : [result.error]));
-    if (members.length === 0 && problems.includes('unavailable')) return undefined;
-    return { members, isSuspended: problems.includes('suspended') };
-  } catch {
-    return undefined;
-  }
+  const named = await attempt(
+    c,
+    async (): Promise<string[]> =>
+      c.env.REGISTRY.getByName('registry').tenantsOfIdentity([...texts], MAX_SESSION_MEMBERS),
+  );
+  if (named === undefined) return undefined;
+  const asked = await Promise.all(
+    named
+      .map(parseTenantId)
+      .map(async (tenant) => tenant && { tenant, result: await askAs(c, tenant, texts) }),
+  );
+  const answers = asked.filter((answer) => answer !== undefined);
+  const members = answers.flatMap(({ tenant, result }) =>
+    result.ok ? [{ tenant, ...result.value.proof }] : [],
+  );
+  const problems = answers.flatMap(({ result }) => (result.ok ? [] : [result.error]));
+  if (members.length === 0 && problems.includes('unavailable')) return undefined;
+  return { members, isSuspended: problems.includes('suspended') };
 }
 
 const askAs = (
