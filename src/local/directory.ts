@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { createPrivateDirectory } from '../files/private-files.ts';
 import { StorageFailure } from '../tenant/storage/database.ts';
-import { requireOwnSchema } from '../tenant/storage/migrate.ts';
+import { ForeignDatabaseError, NewerSchemaError, requireOwnSchema } from '../tenant/storage/migrate.ts';
 import { type LocalDatabase, openDatabase } from './database.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import { readMigrations } from './migrations.ts';
@@ -43,6 +43,17 @@ export function openDirectory(directory: string): LocalDatabase {
     throw new DataError(`The data directory ${directory} cannot be used: ${reasonOf(cause)}.`, {
       cause,
     });
+  }
+}
+
+/** Why a file that was open can be used no more: another process has made it one of a newer version, or of another program. */
+export function foreignReason(db: LocalDatabase): string | undefined {
+  try {
+    requireOwnSchema(db, readMigrations());
+    return undefined;
+  } catch (cause) {
+    const isForeign = cause instanceof NewerSchemaError || cause instanceof ForeignDatabaseError;
+    return isForeign ? cause.message : undefined;
   }
 }
 

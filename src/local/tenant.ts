@@ -22,7 +22,7 @@ import { RECORDS_SCOPE, SCOPES, type Scope } from '../tools/families.ts';
 import { isRemoteTool } from '../tools/remote-tool.ts';
 import { type LocalConnections, NO_CONNECTIONS } from './connections.ts';
 import type { LocalDatabase } from './database.ts';
-import { DataError } from './directory.ts';
+import { DataError, foreignReason } from './directory.ts';
 import { FullDisk, type FullDiskOptions } from './full-disk.ts';
 import { readMigrations } from './migrations.ts';
 import { isOtherRunningProcess } from './processes.ts';
@@ -187,7 +187,7 @@ export class LocalTenant {
   async call(request: CallRequest): Promise<CallOutcome> {
     const run = async () => this.compartment.call(request);
     try {
-      return await run();
+      return this.#explained(await run(), request);
     } catch (cause) {
       try {
         return await this.#fullDisk.runAgain(cause, addsData(request), run);
@@ -195,6 +195,16 @@ export class LocalTenant {
         return this.#failed(last, request);
       }
     }
+  }
+
+  /** Says of a tenant that cannot be loaded what is wrong with its file, where that is known. */
+  #explained(outcome: CallOutcome, { caller }: CallRequest): CallOutcome {
+    if (outcome.kind !== 'refused' || outcome.refusal.reason !== 'unavailable') return outcome;
+    const reason = foreignReason(this.#db);
+    if (reason === undefined) return outcome;
+    const message = `The data file cannot be used: ${reason}.`;
+    const about = { code: 'unavailable', retryable: false, trace_id: caller.trace.traceId } as const;
+    return { kind: 'error', error: { ...about, message } };
   }
 
   #failed(cause: unknown, { caller }: CallRequest): CallOutcome {

@@ -60,9 +60,13 @@ describe('a data file that is not for this version', () => {
     const other = openDatabase(file());
     other.exec(NEWER);
     other.close();
-    expect(await older.call('blackboard_read', { key: 'k' })).toEqual({
-      kind: 'refused',
-      refusal: { reason: 'unavailable' },
+    expect(await older.call('blackboard_read', { key: 'k' })).toMatchObject({
+      kind: 'error',
+      error: {
+        code: 'unavailable',
+        retryable: false,
+        message: expect.stringMatching(/newer version of Bulkhead.*9999_future\.sql.*Start that version\.$/),
+      },
     });
     expect(older.lines[0]).toMatchObject({ cause: { message: expect.stringContaining('9999_future.sql') } });
     older.tenant.close();
