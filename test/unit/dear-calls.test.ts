@@ -140,3 +140,29 @@ test('of thousands of faults only those that are named are looked at', () => {
   expect(() => parseArguments(tool, args)).toThrow('and 4995 more.');
   expect(listed).toBeLessThan(20);
 });
+
+test('ten cells of many folders are claimed by one search, the oldest first', () => {
+  const db = openDatabase();
+  let searches = 0;
+  const { compartment, clock, issue } = createdCompartment({
+    db: {
+      ...db,
+      exec: (query, ...bindings) => {
+        if (/FROM board_tags .* CROSS JOIN board_cells/s.test(query)) searches++;
+        return db.exec(query, ...bindings);
+      },
+    },
+  });
+  const worker = issue();
+  const call = (tool: string, args: object) => {
+    const outcome = compartment.call(callRequest(worker, tool, args, clock.now));
+    if (outcome instanceof Promise || outcome.kind !== 'answer') throw new Error(JSON.stringify(outcome));
+    return JSON.parse(outcome.json);
+  };
+  const keys = sequence(300).map((n) => `folder-${(n * 7) % 300}/cell`);
+  for (const key of keys) call('blackboard_write', { key, value: 1, tags: ['a', 'b'] });
+  const { items } = call('blackboard_claim', { by: 'w', prefix: 'folder-', tags: ['a', 'b'], count: 10 });
+  expect(items.map(({ key }: { key: string }) => key)).toEqual(keys.slice(0, 10));
+  expect(searches).toBe(1);
+  expect(call('blackboard_claim', { by: 'w', prefix: 'folder-', tags: ['a', 'b'] }).key).toBe(keys[10]);
+});

@@ -21,6 +21,9 @@ const MAX_FOLDERS = 100;
 /** A tag with at most this many cells is read completely. */
 const MAX_OF_SMALL_TAG = 200;
 
+/** As many cells as one call can claim. */
+const MAX_CLAIMED = 10;
+
 /** SQL: the folder of a cell, as its index has it. */
 const FOLDER = "rtrim(key, replace(key, '/', ''))";
 
@@ -34,6 +37,8 @@ export class FreeCells {
   readonly #selection: Selection;
   /** The folders to search. Once all ended claims are cleared, no other folder gets a free cell during this call. */
   #folders: readonly string[] | 'too many' | undefined;
+  /** The oldest that were found in key order: the search is not repeated for each cell of a call that claims several. */
+  #inKeyOrder: Found[] = [];
   #hasEndedClaims = false;
 
   constructor(context: ToolContext, selection: Selection) {
@@ -47,6 +52,7 @@ export class FreeCells {
       if (!this.#hasEndedClaims) {
         this.#hasEndedClaims = endClaimsOf(this.#context, this.#selection.runId);
         this.#folders = undefined;
+        this.#inKeyOrder = [];
       }
       const found = this.#oldestMatch(this.#context.sql);
       if (found !== undefined || this.#hasEndedClaims) return found?.id;
@@ -58,8 +64,14 @@ export class FreeCells {
     if (inTag !== 'unknown') return inTag === 'none' ? undefined : inTag;
     this.#folders ??= foldersOf(sql, this.#selection);
     const found = this.#folders === 'too many' ? 'unknown' : inFolders(sql, this.#selection, this.#folders);
-    if (found === 'unknown') return inKeyOrder(sql, this.#selection);
+    if (found === 'unknown') return this.#oldestInKeyOrder(sql);
     return found === 'none' ? undefined : found;
+  }
+
+  #oldestInKeyOrder(sql: Sql): Found | undefined {
+    while (this.#inKeyOrder[0] !== undefined && !isFree(sql, this.#inKeyOrder[0])) this.#inKeyOrder.shift();
+    if (this.#inKeyOrder.length === 0) this.#inKeyOrder = inKeyOrder(sql, this.#selection);
+    return this.#inKeyOrder[0];
   }
 }
 
@@ -183,11 +195,14 @@ function inSmallTag(sql: Sql, selection: Selection): Search {
   const range = keyCondition(runId, prefix);
   const bindings = [tag, ...range.bindings, MAX_OF_SMALL_TAG];
   if (sql.exec(`${ofTag(range)} OFFSET ?`, ...bindings, MAX_OF_SMALL_TAG).length > 0) return 'unknown';
-  return oldestOf(sql, ofTag(range), bindings, selection) ?? 'none';
+  return oldestOf(sql, ofTag(range), bindings, selection)[0] ?? 'none';
 }
 
+const isFree = (sql: Sql, { id }: Found) =>
+  sql.exec(`SELECT 1 AS free FROM board_cells AS cell WHERE id = ? AND ${IS_FREE}`, id).length > 0;
+
 /** The oldest of the first 1,000 matching free cells in key order. */
-function inKeyOrder(sql: Sql, selection: Selection): Found | undefined {
+function inKeyOrder(sql: Sql, selection: Selection): Found[] {
   const { runId, prefix, tags } = selection;
   const [tag] = tags;
   const range = keyCondition(runId, prefix);
@@ -197,23 +212,23 @@ function inKeyOrder(sql: Sql, selection: Selection): Found | undefined {
   return oldestOf(sql, keys, [...range.bindings, -1], selection);
 }
 
-/** The oldest of the first 1,000 free cells that match, of those with the keys that `keys` selects. */
+/** The ten oldest of the first 1,000 free cells that match, of those with the keys that `keys` selects. */
 function oldestOf(
   sql: Sql,
   keys: string,
   bindings: readonly SqlValue[],
   { runId, tags, now }: Selection,
-): Found | undefined {
+): Found[] {
   const all = tagsCondition(runId, tags);
-  const [found] = sql.exec<{ id: number | null; rev: number | null }>(
-    `SELECT id, min(rev) AS rev FROM (SELECT cell.id, cell.rev
-       FROM (${keys}) AS found CROSS JOIN board_cells AS cell ON cell.run_id = ? AND cell.key = found.key
-       WHERE ${IS_FREE} AND ${NOT_EXPIRED} AND ${all.where} LIMIT ?)`,
+  const found = sql.exec<Found>(
+    `SELECT cell.id, cell.rev
+     FROM (${keys}) AS found CROSS JOIN board_cells AS cell ON cell.run_id = ? AND cell.key = found.key
+     WHERE ${IS_FREE} AND ${NOT_EXPIRED} AND ${all.where} LIMIT ?`,
     ...bindings,
     runId,
     now,
     ...all.bindings,
     MAX_EXAMINED,
   );
-  return found?.id == null || found.rev === null ? undefined : { id: found.id, rev: found.rev };
+  return found.sort((a, b) => a.rev - b.rev).slice(0, MAX_CLAIMED);
 }
