@@ -60,6 +60,6 @@ export function documentGrowth(
     })),
   );
   const text = `<details><summary>All times, by the number of cells stored</summary>\n\n${table}\n\n</details>\n
-Lower quartiles of a whole call, the tenant's core on a file. ${describeMachine()}; ${describeUse(use)}.`;
+Lower quartiles of the CPU time of a whole call, the tenant's core on a file, as it is filled: not idle, so that no search index is merged. ${describeMachine()}; ${describeUse(use)}.`;
   writePart('growth', charts, text);
 }

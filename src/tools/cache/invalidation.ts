@@ -5,7 +5,7 @@
  * matching invalidation has a higher revision: `IS_INVALIDATED` tests this in every query that serves or counts entries.
  * Guarantees: from the call on, no matching older entry is served; entries stored later are not affected.
  * Memory: repeating an invalidation updates its row. A row is deleted once all its entries are. Each new invalidation deletes
- * up to 5 entries, and up to 40 while 250 or more rows are pending: of 50,000 entries, so about 1,500 rows can be at most.
+ * up to 2 entries, and up to 40 while 250 or more rows are pending: of 50,000 entries, so about 1,500 rows can be at most.
  * Until they are deleted, invalidated entries still count towards the quota; `evictToFit` deletes them first.
  */
 import type { Sql, SqlValue } from '../tool.ts';
@@ -33,7 +33,7 @@ export interface KeysTarget {
 export type InvalidationTarget = BulkTarget | KeysTarget;
 
 /** How many entries one invalidation deletes. */
-export const RECLAIMED_PER_INVALIDATION = 5;
+export const RECLAIMED_PER_INVALIDATION = 2;
 /** With this many pending invalidations, each new one deletes `RECLAIMED_WHEN_MANY` entries. It bounds their number: see above. */
 export const MANY_PENDING = 250;
 export const RECLAIMED_WHEN_MANY = 40;

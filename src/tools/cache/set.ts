@@ -38,7 +38,7 @@ const DEFAULT_TTL_S = 86_400;
 export const MAX_ERROR_TTL_S = 300;
 const MAX_STALE_S = 31_536_000;
 /** Dead entries that each call deletes, so that they do not pile up between sweeps. */
-const RECLAIMED_PER_SET = 4;
+const RECLAIMED_PER_SET = 2;
 
 const input = z.strictObject({
   ...questionFields,
