@@ -300,6 +300,8 @@ export class Attacks {
       text.replaceAll(' ', '\n'),
       text.replaceAll('SELECT', 'sElEcT'),
       `${text} -- x`,
+      // What is a comment to who ends it at the line feed alone.
+      `--\r${text} --\nSELECT 1`,
       `${text};`,
       text.startsWith('SELECT') ? `SELECT * FROM (${text}) AS wrapped` : text,
       text.startsWith('SELECT') ? `WITH w AS (${text}) SELECT * FROM w` : text,
