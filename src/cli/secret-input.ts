@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { CliError, usageError } from './terminal.ts';
 
@@ -64,6 +63,8 @@ async function pipedText(): Promise<string> {
 
 /** Asks on the terminal, which does not show what is typed. */
 async function prompted(prompt: string): Promise<string> {
+  // It loads the parts of a REPL, which the other commands need not wait for.
+  const { createInterface } = await import('node:readline/promises');
   process.stderr.write(`${prompt}: `);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true });

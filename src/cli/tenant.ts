@@ -13,9 +13,7 @@ import { ConnectionsClient } from './connections-client.ts';
 import { type ConnectionCommand, isConnectionCommand } from './connections-command.ts';
 import { MemberClient } from './member-client.ts';
 import { isMemberCommand, type MemberCommand } from './member-command.ts';
-import { RecordsClient } from './records-client.ts';
 import { isRecordCommand, type RecordCommand } from './records-command.ts';
-import { followCalls } from './records-follow.ts';
 import { adminKey, serverAddress } from './server-address.ts';
 import { actionsOf, actionsOutput } from './tenant-actions.ts';
 import { performForApprovals } from './tenant-approvals.ts';
@@ -25,10 +23,8 @@ import { tenantHelp } from './tenant-help.ts';
 import { printList, stdoutWriter } from './tenant-list.ts';
 import { performForMembers } from './tenant-members.ts';
 import type { Output } from './tenant-output.ts';
-import { painter, performForRecords } from './tenant-records.ts';
 import { usageOf, usageOutput } from './tenant-usage.ts';
 import { CliError, humanBytes, printable, run, table, usageError } from './terminal.ts';
-import { headSigner, verifiedFilesOutput, verifyFiles } from './verify-files.ts';
 
 type AdminCommand = Exclude<
   TenantCommand,
@@ -189,6 +185,12 @@ function stateOf(token: TokenAnswer): string {
   return Date.parse(token.expires_at) <= Date.now() ? 'expired' : 'active';
 }
 
+/** What the commands on records need. Only they load it: it is a fifth of what a command loads. */
+async function recordsModules() {
+  const [client, output] = await Promise.all([import('./records-client.ts'), import('./tenant-records.ts')]);
+  return { ...client, ...output };
+}
+
 async function outputOf(
   admin: AdminRequests,
   command: AdminCommand | MemberCommand | RecordCommand | ConnectionCommand | ApprovalCommand,
@@ -197,6 +199,7 @@ async function outputOf(
   if (isApprovalCommand(command)) return performForApprovals(new ApprovalsClient(admin), command);
   if (isConnectionCommand(command)) return performForConnections(new ConnectionsClient(admin), command);
   if (!isRecordCommand(command)) return perform(admin, new AdminClient(admin), command);
+  const { painter, performForRecords, RecordsClient } = await recordsModules();
   const paint = painter(process.stdout.isTTY, process.env);
   return performForRecords(new RecordsClient(admin), command, paint);
 }
@@ -220,6 +223,7 @@ async function main(): Promise<void> {
       return;
     }
     if (command.name === 'verify files') {
+      const { headSigner, verifiedFilesOutput, verifyFiles } = await import('./verify-files.ts');
       const output = verifiedFilesOutput(await verifyFiles(command.files, headSigner(process.env)));
       printOutput(output);
       return;
@@ -235,6 +239,8 @@ async function main(): Promise<void> {
     if (command.name === 'list') {
       brokenOff = await printList(new AdminClient(admin), command.query, json, stdoutWriter());
     } else if (command.name === 'calls' && command.follow) {
+      const { painter, RecordsClient } = await recordsModules();
+      const { followCalls } = await import('./records-follow.ts');
       const paint = painter(process.stdout.isTTY, process.env);
       await followCalls(new RecordsClient(admin), command, { json, paint, write: stdoutWriter() });
     } else {
