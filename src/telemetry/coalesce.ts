@@ -84,11 +84,14 @@ function kindOf({
   tool,
   http_status,
   client,
+  scope,
 }: LogRecord): string | undefined {
+  // A quota of calls names its period; that of the storage refuses calls which were charged.
+  const isOverQuota = code === 'quota_exceeded' && scope !== undefined;
   const isRefusal =
     event === 'request.refused' ||
     event === 'oauth.refused' ||
-    (event === 'tool.call' && (outcome === 'refused' || code === 'rate_limited'));
+    (event === 'tool.call' && (outcome === 'refused' || code === 'rate_limited' || isOverQuota));
   return isRefusal ? JSON.stringify([event, tenant, token_id, tool, code, http_status, client]) : undefined;
 }
 

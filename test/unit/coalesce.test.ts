@@ -39,6 +39,14 @@ test('the first refusal is written at once, its repeats within a second as one l
   expect(lines).toHaveLength(3);
 });
 
+test('so are calls beyond a quota of calls, and not those beyond the quota of the storage', () => {
+  const { lines, log } = opened();
+  for (let n = 0; n < 30; n++) log(refusal({ code: 'quota_exceeded', scope: 'day' }));
+  expect(lines).toHaveLength(1);
+  for (let n = 0; n < 3; n++) log(refusal({ code: 'quota_exceeded' }));
+  expect(lines).toHaveLength(4);
+});
+
 test('so are refusals of the sign-in, by client', async () => {
   const { time, lines, log } = opened();
   const refused = { level: 'warn', event: 'oauth.refused', code: 'invalid_grant', http_status: 400 } as const;
