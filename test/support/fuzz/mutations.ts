@@ -317,11 +317,13 @@ const MUTATIONS: Readonly<Record<string, Mutate>> = {
         `00-${'0'.repeat(32)}-${'0'.repeat(16)}-01`,
       ]),
     ),
-  // A session that is ended would be of no use to the requests that follow; there are others for that.
-  'another HTTP method': (request, random, { sessions }) => {
+  // A session that is ended, or a tenant that is erased, would be of no use to the requests that follow; there are others for that.
+  'another HTTP method': (request, random, { sessions, tenant }) => {
     const method = random.pick(HTTP_METHODS);
-    const ends = method === 'DELETE' && sessions.includes(request.headers['mcp-session-id'] ?? '');
-    return ends ? request : { ...request, method };
+    const [path] = request.path.split('?');
+    const ends =
+      sessions.includes(request.headers['mcp-session-id'] ?? '') || path === `/admin/tenants/${tenant.id}`;
+    return method === 'DELETE' && ends ? request : { ...request, method };
   },
   'an odd path': (request, random) => ({ ...request, path: request.path + random.pick(PATH_ENDS) }),
   'an odd part of the path': (request, random, { handles }) => {
