@@ -141,6 +141,15 @@ test('of thousands of faults only those that are named are looked at', () => {
   expect(listed).toBeLessThan(20);
 });
 
+test('a merge that changes nothing passes over no more text than one call may write', () => {
+  const entries = keysOf('members', 5).map((key) => ({ key, value: { m1: 1 }, mode: 'merge' }));
+  const several = measured('blackboard_write', { entries });
+  expect(several.outcome).toMatchObject({ kind: 'error', error: { code: 'too_large' } });
+  expect(several.read).toBeLessThan(1.2 * MIB);
+  const one = measured('blackboard_write', entries[0] ?? {});
+  expect(one.outcome.kind === 'answer' && JSON.parse(one.outcome.json).status).toBe('unchanged');
+});
+
 test('ten cells of many folders are claimed by one search, the oldest first', () => {
   const db = openDatabase();
   let searches = 0;

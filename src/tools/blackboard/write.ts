@@ -275,11 +275,14 @@ function planAll(writes: readonly CellWrite[], args: Args, context: ToolContext)
     if (lost !== undefined) return { write, stored, plan: { status: 'claim_lost', lost } };
     if (holder !== undefined && holder.id !== claim_id)
       return { write, stored, plan: { status: 'claimed_by_other', holder } };
+    // Before the values are read: a merge that changes nothing passes over all of them as well.
+    if (write.mode === 'merge' || write.mode === 'append')
+      context.requireWritable(chars + WRITTEN_COPIES * (stored?.bytes ?? 0));
     const plan = planWrite(write, stored, now, (cell) => wholeValue(sql, cell, DEFAULT_READ_BYTES));
     if ('next' in plan) {
       chars += WRITTEN_COPIES * plan.next.json.length;
       context.requireWritable(chars);
-    }
+    } else if (write.mode === 'merge') chars += WRITTEN_COPIES * (stored?.bytes ?? 0);
     return { write, stored, plan };
   });
 }
