@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_WAITERS } from '../../src/tenant/streams/waiters.ts';
 import { addToCounter, MAX_DAYS } from '../../src/tools/cache/counters.ts';
+import { RECLAIMED_PER_INVALIDATION } from '../../src/tools/cache/invalidation.ts';
 import { LEASE_GRACE_MS, MAX_INVALIDATED_TAGS, MAX_LEASES } from '../../src/tools/cache/lease.ts';
 import { sweepCache } from '../../src/tools/cache/sweep.ts';
 import { callRequest, createdCompartment, openCompartment } from '../support/compartment.ts';
@@ -133,10 +134,16 @@ describe('sweepCache', () => {
     const { db, ask, set, clock, rows } = open();
     for (let n = 0; n < 60; n++) set(`p${n}`, { response: n });
     ask('cache_invalidate', { all: true });
-    expect([rows('cache_entries'), rows('cache_invalidations')]).toEqual([50, 1]);
+    expect([rows('cache_entries'), rows('cache_invalidations')]).toEqual([
+      60 - RECLAIMED_PER_INVALIDATION,
+      1,
+    ]);
     expect(sweepCache(db, clock.now, 20)).toBe(20);
-    expect([rows('cache_entries'), rows('cache_invalidations')]).toEqual([30, 1]);
-    expect(sweepCache(db, clock.now, 100)).toBe(31);
+    expect([rows('cache_entries'), rows('cache_invalidations')]).toEqual([
+      40 - RECLAIMED_PER_INVALIDATION,
+      1,
+    ]);
+    expect(sweepCache(db, clock.now, 100)).toBe(41 - RECLAIMED_PER_INVALIDATION);
     expect([rows('cache_entries'), rows('cache_invalidations')]).toEqual([0, 0]);
   });
 

@@ -49,8 +49,6 @@ const LIMITED: Readonly<Record<string, number>> = {
   'delete prefix, dry run': 1_800,
   // The 10,000th event after the revision is looked for.
   'watch from 0': 10_500,
-  // 101 entries and the invalidations that could cover each; 2 are deleted with all that belongs to them.
-  'cache invalidate model': 600,
   // Up to 500 candidates.
   'scar list, search': 1_700,
 };
@@ -59,6 +57,7 @@ const LIMITED: Readonly<Record<string, number>> = {
 const AT_MOST: Readonly<Record<string, number>> = {
   // 101 entries, or as many of all pending invalidations, and 2 that are deleted.
   'cache invalidate small tag': 250,
+  'cache invalidate model': 600,
   'cache invalidate large tag': 800,
   'cache stats, reclaiming more': 800,
   // 10 words with 100 to 250 scars each, 16 trigrams with 50 to 250, and 60 scars of each stage.
