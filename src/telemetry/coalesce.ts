@@ -17,7 +17,7 @@ interface Repeats {
  * A log in which a client that is refused thousands of times a second does not write as many lines: the first refusal is
  * written at once, and its repeats within a second become one line with `times`, the number of them.
  *
- * Two refusals are repeats if they agree in event, tenant, token, tool, code, status and client of the sign-in. Everything else is written at
+ * So are failures to load or to reach a tenant, of the same cause. Two refusals are repeats if they agree in event, tenant, token, tool, code, status and client of the sign-in. Everything else is written at
  * once. A count is written with the first record after its second, or by `flush`, which the host must call some time
  * after `isPending` was true.
  * Memory: at most 512 counts; with more kinds of refusal than that, the oldest count is written early.
@@ -85,6 +85,8 @@ function kindOf({
   http_status,
   client,
   scope,
+  error_id,
+  cause,
 }: LogRecord): string | undefined {
   // A quota of calls names its period; that of the storage refuses calls which were charged.
   const isOverQuota = code === 'quota_exceeded' && scope !== undefined;
@@ -92,6 +94,9 @@ function kindOf({
     event === 'request.refused' ||
     event === 'oauth.refused' ||
     (event === 'tool.call' && (outcome === 'refused' || code === 'rate_limited' || isOverQuota));
+  // A tenant that cannot be loaded or reached fails each call in the same way. An id must be found in the log.
+  const isOutage = event === 'tenant.migration_failed' || (event === 'edge.error' && error_id === undefined);
+  if (isOutage) return JSON.stringify([event, tenant, token_id, code, cause?.message]);
   return isRefusal ? JSON.stringify([event, tenant, token_id, tool, code, http_status, client]) : undefined;
 }
 

@@ -47,6 +47,21 @@ test('so are calls beyond a quota of calls, and not those beyond the quota of th
   expect(lines).toHaveLength(4);
 });
 
+test('so are failures to load or to reach a tenant, but not one whose id a client was given', () => {
+  const { lines, log } = opened();
+  const cause = { name: 'Error', message: 'no such table', stack: [] };
+  const failures = [
+    { event: 'tenant.migration_failed' },
+    { event: 'edge.error', code: 'unavailable', tenant: 'acme' },
+  ] as const;
+  for (const failure of failures) for (let n = 0; n < 50; n++) log({ level: 'error', cause, ...failure });
+  expect(lines).toHaveLength(failures.length);
+  for (const error_id of ['a', 'b']) log({ level: 'error', event: 'edge.error', error_id, cause });
+  expect(lines).toHaveLength(failures.length + 2);
+  log({ level: 'error', event: 'tenant.migration_failed', cause: { ...cause, message: 'another' } });
+  expect(lines).toHaveLength(failures.length + 3);
+});
+
 test('so are refusals of the sign-in, by client', async () => {
   const { time, lines, log } = opened();
   const refused = { level: 'warn', event: 'oauth.refused', code: 'invalid_grant', http_status: 400 } as const;
