@@ -11,7 +11,7 @@ const POLL = { poll: { timeout: 30_000 } };
 /** Processes at once: one for each core of a small machine. */
 const WORKERS = 2;
 /** Files at once that start a server each: they wait more than they work. */
-const SERVERS = 5;
+const SERVERS = 4;
 /** Races of creations with deletions: `RACES=1000 npx vitest run --project worker test/worker/lifecycle.test.ts` runs as many. */
 const RACES = Number(process.env.RACES ?? 100);
 /** Files that take longest, and about how many seconds on two cores. They start first, so that none of them is alone at the end. */
