@@ -4,21 +4,14 @@ import type { ListedAction } from '../../registry/action-rows.ts';
 import { ATTEMPT_MS, inTime } from '../http/attempt.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { sealerOf } from '../oauth/seal.ts';
+import { pageQuery } from './paging.ts';
 import { AdminRefusal, checked, isoTime, reached } from './refusals.ts';
 
 /** What was done with the admin key, to all tenants and to the deployment: the newest 5,000 actions, which the registry has. */
 
 const MAX_PAGE = 200;
 
-const query = z.strictObject({
-  limit: z.coerce
-    .number({ error: `must be a whole number from 1 to ${MAX_PAGE}` })
-    .int()
-    .min(1)
-    .max(MAX_PAGE)
-    .default(50),
-  cursor: z.string().max(512, { error: 'must be the next_cursor of the page before' }).default(''),
-});
+const query = z.strictObject(pageQuery(MAX_PAGE, 50));
 
 /** Where a page begins: the last action of the page before. */
 const position = z.object({ action: z.int() });

@@ -4,6 +4,7 @@ import { ATTEMPT_MS, inTime } from '../http/attempt.ts';
 import type { AppEnv } from '../http/isolate.ts';
 import { sealerOf } from '../oauth/seal.ts';
 import { actingAs, listAction } from './operator-calls.ts';
+import { pageQuery } from './paging.ts';
 import { AdminRefusal, type Ctx, checked, isoTime, reached } from './refusals.ts';
 
 /** The list of tenants, which the Registry has. It is for reading alone: what a tenant may do is known to the tenant. */
@@ -11,13 +12,7 @@ import { AdminRefusal, type Ctx, checked, isoTime, reached } from './refusals.ts
 const MAX_PAGE = 500;
 
 const query = z.strictObject({
-  limit: z.coerce
-    .number({ error: `must be a whole number from 1 to ${MAX_PAGE}` })
-    .int()
-    .min(1)
-    .max(MAX_PAGE)
-    .default(100),
-  cursor: z.string().max(512, { error: 'must be the next_cursor of the page before' }).default(''),
+  ...pageQuery(MAX_PAGE, 100),
   prefix: z
     .string()
     .regex(/^[a-z0-9-]{0,63}$/, { error: 'must be the first characters of a tenant id: a-z, 0-9 and -' })
