@@ -113,6 +113,11 @@ export class Compartment implements CallHandler {
     if (listeners.length > 0) later(0, () => this.#resumeStreams());
   }
 
+  /** The tokens that calls were charged since the storage was read. */
+  get work(): number {
+    return this.#loaded?.limiter.spent ?? 0;
+  }
+
   admit(tokenId: TokenId, session: SessionId | undefined): Result<Admission, Refusal> {
     return this.#host.exclusively(() => {
       const loaded = this.#requireLoaded();

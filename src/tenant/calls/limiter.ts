@@ -38,6 +38,7 @@ export class Limiter {
   readonly #overrides: LimitOverrides;
   readonly #buckets = new Map<string, Bucket>();
   readonly #queue = new ReservationQueue();
+  #spent = 0;
 
   /** @param saved what `save` returned, or an empty text */
   constructor(limits: Limits, overrides: LimitOverrides, saved: string, now: Moment) {
@@ -47,6 +48,11 @@ export class Limiter {
     for (const [name, [level, at]] of Object.entries(savedLevels.parse(JSON.parse(saved)))) {
       this.#buckets.set(name, { level, at: now.monotonic - Math.max(0, now.wall - at) });
     }
+  }
+
+  /** The tokens that calls were charged since the levels were restored. */
+  get spent(): number {
+    return this.#spent;
   }
 
   #limit(name: string): BucketLimit {
@@ -73,6 +79,7 @@ export class Limiter {
     const toolWait = this.#waitOf(call, tool.name, this.#queue.beforeInTool(call), now);
     if (tenantWait === 0 && toolWait === 0) {
       this.#queue.serve(call);
+      this.#spent += tool.cost;
       this.#take(TENANT_BUCKET, price, now);
       this.#take(tool.name, price, now);
       return succeed(undefined);
@@ -93,6 +100,7 @@ export class Limiter {
 
   /** Charges what a call turned out to cost beyond its first price. The buckets may go into debt. */
   chargeExtra(tool: Priced, tokens: number, now: number): void {
+    this.#spent += tokens;
     this.#take(TENANT_BUCKET, tokens * MICRO, now);
     this.#take(tool.name, tokens * MICRO, now);
   }
