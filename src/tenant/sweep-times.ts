@@ -18,9 +18,10 @@ export class SweepTimes {
 
   /** Makes sure that a sweep records the next expiry soon after its time, also if no call comes. */
   wakeFor(next: number | undefined): void {
+    if (next === undefined) return;
     const now = this.#host.clock();
     const isPlanned = this.#wakesAt !== undefined && now < this.#wakesAt;
-    if (next === undefined || (isPlanned && next >= (this.#wakesAt ?? 0))) return;
+    if (isPlanned && next >= (this.#wakesAt ?? 0)) return;
     this.#wakesAt = Math.max(next, now + MIN_WAKE_MS);
     this.#host.wakeWithin?.(this.#wakesAt - now);
   }

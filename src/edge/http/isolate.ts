@@ -144,8 +144,9 @@ function isolateLog(log: Log): Pick<Isolate, 'log' | 'scheduleFlush'> {
   return {
     log: refusals.log,
     scheduleFlush: (waitUntil) => {
+      if (!refusals.isPending) return;
       const now = Date.now();
-      if (!refusals.isPending || Math.abs(now - scheduledAt) < FLUSH_LEASE_MS) return;
+      if (Math.abs(now - scheduledAt) < FLUSH_LEASE_MS) return;
       scheduledAt = now;
       const wait = new Promise<void>((resolve) => setTimeout(resolve, COALESCE_MS));
       waitUntil(

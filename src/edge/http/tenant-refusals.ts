@@ -42,8 +42,9 @@ export class TenantRefusals {
 
   /** Tells the tenants a moment later, unless another request does so. */
   flush(waitUntil: (work: Promise<unknown>) => void): void {
+    if (this.#kinds.size === 0) return;
     const now = this.#parts.clock();
-    if (this.#kinds.size === 0 || Math.abs(now - this.#scheduledAt) < LEASE_MS) return;
+    if (Math.abs(now - this.#scheduledAt) < LEASE_MS) return;
     this.#scheduledAt = now;
     waitUntil(this.#report());
   }

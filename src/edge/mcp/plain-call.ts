@@ -60,11 +60,13 @@ function isPlainTool(
   return tool !== undefined && !isRemoteTool(tool) && name !== tenantApproval.name;
 }
 
-/** Whether the standard headers of the revision state exactly what the message does, and none of its parameters. */
+/**
+ * Whether the standard headers of the revision state exactly what the message does. Headers of parameters are ignored, as the
+ * SDK ignores them: no tool declares one.
+ */
 function hasPlainHeaders(headers: Headers, name: string): boolean {
   if (headers.get('mcp-protocol-version') !== REVISION_2026) return false;
-  if (headers.get('mcp-method') !== 'tools/call' || headers.get('mcp-name') !== name) return false;
-  return ![...headers.keys()].some((header) => header.startsWith('mcp-param-'));
+  return headers.get('mcp-method') === 'tools/call' && headers.get('mcp-name') === name;
 }
 
 /** Passes the call to the tenant and answers with its JSON text. */

@@ -63,8 +63,8 @@ export class LocalRuns {
   }
 
   /** Records what has expired, at most `limit` entries of each kind. @returns how many it has recorded */
-  recordExpiries(limit: number): number {
-    const recorded = this.#expiries.record(this.#rev, this.#parts.clock(), limit);
+  recordExpiries(limit: number, now = this.#parts.clock()): number {
+    const recorded = this.#expiries.record(this.#rev, now, limit);
     if (recorded === undefined) return 0;
     this.#rev = recorded.rev;
     this.#parts.committed(recorded.touched);
@@ -81,7 +81,7 @@ export class LocalRuns {
     const { request, tool, now, retry } = attempt;
     const meter = new WorkMeter(attempt.argsSize);
     let waitMs = 0;
-    this.recordExpiries(EXPIRIES_IN_CALL);
+    this.recordExpiries(EXPIRIES_IN_CALL, now);
     // Who reads the records reads those of the last half second as well.
     if (tool.scope === RECORDS_SCOPE) this.#parts.records.flush();
     try {
