@@ -182,24 +182,16 @@ export function decisiveWordsOf(bare: string, normal: string): string[] {
 
 /** Words of which a failure has one or the other. They are too common to be compared as words. */
 const OPPOSITES = [
-  ['before', 'after'],
-  ['above', 'below'],
-  ['over', 'under'],
-  ['few', 'many'],
-  ['less', 'more'],
+  [/(?<!\p{L})before(?!\p{L})/u, /(?<!\p{L})after(?!\p{L})/u],
+  [/(?<!\p{L})above(?!\p{L})/u, /(?<!\p{L})below(?!\p{L})/u],
+  [/(?<!\p{L})over(?!\p{L})/u, /(?<!\p{L})under(?!\p{L})/u],
+  [/(?<!\p{L})few(?!\p{L})/u, /(?<!\p{L})many(?!\p{L})/u],
+  [/(?<!\p{L})less(?!\p{L})/u, /(?<!\p{L})more(?!\p{L})/u],
 ] as const;
-
-const hasWord = (text: string, word: string) =>
-  new RegExp(`(?<![\\p{L}])${word}(?![\\p{L}])`, 'u').test(text);
 
 /** Whether one text has a word and the other its opposite, such as too few and too many. */
 export const haveOpposites = (a: string, b: string): boolean =>
-  OPPOSITES.some(([one, other]) =>
-    [
-      [one, other],
-      [other, one],
-    ].some(
-      ([ours = '', theirs = '']) =>
-        hasWord(a, ours) && !hasWord(a, theirs) && hasWord(b, theirs) && !hasWord(b, ours),
-    ),
-  );
+  OPPOSITES.some(([one, other]) => {
+    const [oneInA, otherInA] = [one.test(a), other.test(a)];
+    return oneInA !== otherInA && one.test(b) === otherInA && other.test(b) === oneInA;
+  });

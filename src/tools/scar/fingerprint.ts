@@ -19,7 +19,7 @@ import { redacted } from './texts.ts';
  * recorded as new, both lead to that scar.
  *
  * To change redaction or normalisation after a release, freeze the current code as `fingerprint-v1/` does, add it to
- * `EARLIER` and raise `FINGERPRINT_VERSION`. Version 2 is unreleased: further changes may still be part of it, and
+ * `earlierFingerprints` and raise `FINGERPRINT_VERSION`. Version 2 is unreleased: further changes may still be part of it, and
  * `node test/support/write-fingerprint-vectors.ts` updates its vectors.
  */
 export const FINGERPRINT_VERSION = 2;
@@ -48,6 +48,13 @@ function textOf({
 export const subjectOf = (parts: Pick<FailureParts, 'error_message' | 'context'>): string =>
   normalise(textOf(parts));
 
+/** That text, normalised, and its decisive words. */
+function identified(parts: FailureParts): { subject: string; names: string[] } {
+  const bare = cleaned(textOf(parts));
+  const subject = normaliseCleaned(bare);
+  return { subject, names: decisiveWordsOf(bare, subject) };
+}
+
 const folded = (name: string | undefined, fold: (name: string) => string) =>
   name === undefined ? null : fold(redacted(name));
 
@@ -73,30 +80,34 @@ function hashed(parts: FailureParts, subject: string, names: readonly string[]):
  * @example fingerprintOf({ error_type: 'TimeoutError', error_message: 'timed out' }) // 'v2:…'
  */
 export function fingerprintOf(parts: FailureParts): string {
-  const bare = cleaned(textOf(parts));
-  const subject = normaliseCleaned(bare);
-  return hashed(parts, subject, decisiveWordsOf(bare, subject));
+  const { subject, names } = identified(parts);
+  return hashed(parts, subject, names);
 }
 
-/** As version 2 was at first: without the decisive words. */
-const withoutNames = (parts: FailureParts) => hashed(parts, subjectOf(parts), []);
-
-/** What stored fingerprints may be besides, the newest first. They make one failure of some that differ in a decisive word. */
-const EARLIER = [withoutNames, fingerprintOfV1] as const;
-
-/** The scar of exactly this failure, under whichever version it was stored, and that fingerprint. */
-export function findExact(sql: Sql, parts: FailureParts): { scar: Scar; fingerprint: string } | undefined {
-  const fingerprint = fingerprintOf(parts);
+/**
+ * The scar of exactly this failure, under whichever version it was stored, and that fingerprint; without such a scar, the
+ * fingerprint under which the failure would be stored.
+ */
+export function findExact(sql: Sql, parts: FailureParts): { scar: Scar | undefined; fingerprint: string } {
+  const { subject, names } = identified(parts);
+  const fingerprint = hashed(parts, subject, names);
   const scar = scarByFingerprint(sql, fingerprint);
   if (scar !== undefined) return { scar, fingerprint };
-  const names = decisiveWords(textOf(parts));
-  for (const version of EARLIER) {
-    const earlier = version(parts);
+  for (const earlier of earlierFingerprints(parts, subject, names)) {
     const found = scarByFingerprint(sql, earlier);
     if (found !== undefined && !nameOtherThings(names, decisiveWords(found.beginning ?? '')))
       return { scar: found, fingerprint: earlier };
   }
-  return undefined;
+  return { scar: undefined, fingerprint };
+}
+
+/**
+ * What stored fingerprints may be besides, the newest first: version 2 was without the decisive words at first. They make one
+ * failure of some that differ in a decisive word.
+ */
+function* earlierFingerprints(parts: FailureParts, subject: string, names: readonly string[]) {
+  if (names.length > 0) yield hashed(parts, subject, []);
+  yield fingerprintOfV1(parts);
 }
 
 /** Whether each list has a word that the other lacks. */

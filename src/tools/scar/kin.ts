@@ -26,7 +26,7 @@ const STAGES = ['tool_target', 'words'] as const;
 
 /** Finds them before the new failure is stored. */
 export function findKin(sql: Sql, failure: Failure, runId: string | null, now: number): Kin | undefined {
-  const matches = findSimilar(sql, failure, now, STAGES).slice(0, MAX_KIN);
+  const matches = findSimilar(sql, failure, now, STAGES, MAX_KIN);
   const ids = matches.map(({ scar }) => scar.id);
   const fixes = fixesOf(sql, ids);
   const fixesOfScar = ({ scar }: Match) => fixes.filter((fix) => fix.scar_id === scar.id);

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { AnswerBudget } from '../answer-budget.ts';
 import { count, limit, optionalName, shortName } from '../fields.ts';
 import { defineTool } from '../tool.ts';
-import { findExact, fingerprintOf } from './fingerprint.ts';
+import { findExact } from './fingerprint.ts';
 import { type Fix, fixesOf, isDiscouraged, recommendedFix } from './fixes.ts';
 import { findSimilar, type Match } from './match.ts';
 import { fixSchema, fixView, scarSchema, scarView } from './output.ts';
@@ -75,9 +75,9 @@ export const scarLookup = defineTool({
       message: args.error_message,
       context: args.context,
     };
-    const exact = findExact(sql, args);
+    const { scar: exact, fingerprint } = findExact(sql, args);
     const matches: Match[] =
-      exact === undefined ? findSimilar(sql, failure, now) : [{ scar: exact.scar, stage: 'fingerprint' }];
+      exact === undefined ? findSimilar(sql, failure, now) : [{ scar: exact, stage: 'fingerprint' }];
     const shown = matches.slice(0, args.limit);
     const fixes = fixesOf(
       sql,
@@ -94,7 +94,7 @@ export const scarLookup = defineTool({
     const scars = [...budget.first(shown.map((match) => scarView(match, ofScar(match).length, context)))];
     return {
       match: MATCH[shown[0]?.stage ?? 'none'],
-      fingerprint: exact?.fingerprint ?? fingerprintOf(args),
+      fingerprint,
       resolution: resolution?.resolution ?? null,
       fixes: fixViews,
       avoid,

@@ -3,11 +3,11 @@ import type { Sql, SqlValue } from '../tool.ts';
 import { actionKey, commandText } from './command-line.ts';
 import { decisiveWordsOf } from './decisive-words.ts';
 import { foldTool } from './names.ts';
-import { cleaned, normaliseCleaned } from './normalise.ts';
+import { cleaned, normalise, normaliseCleaned } from './normalise.ts';
 import { type Attempt, relateAction } from './relate-action.ts';
 import { type Failure, type Relation, relate, type SearchStage } from './relate-failure.ts';
 import { MAX_SCARS, SCAR_COLUMNS, type Scar } from './store.ts';
-import { substrings, tokensOf, wordsOf } from './tokens.ts';
+import { substrings, tokensOf, wordsOfNormal } from './tokens.ts';
 
 /**
  * Finds scars that are similar to a failure or concern an action.
@@ -55,22 +55,25 @@ const STAGES = ['tool_target', 'words', 'trigrams'] as const;
 /**
  * Scars similar to a failure that has no scar of its own, best first.
  * @param stages without `trigrams`, words must be spelt alike
+ * @param limit how many are wanted: the others are not compared by their texts, which takes most of the time
  */
 export function findSimilar(
   sql: Sql,
   failure: Failure,
   now: number,
   stages: readonly SearchStage[] = STAGES,
+  limit?: number,
 ): Match[] {
   const bare = cleaned(failure.message ?? '');
   const normal = normaliseCleaned(bare);
   const described = {
     ...failure,
-    ...wordsOf(failure.message, failure.context),
+    ...wordsOfNormal(normal, normalise(failure.context ?? '')),
     normal,
     decisive: decisiveWordsOf(bare, normal),
   };
-  return searchInStages(sql, described, stages, (scar, stage) => relate(described, scar, stage, now));
+  const judge: Judge = (scar, stage) => relate(described, scar, stage, now);
+  return searchInStages(sql, described, stages, judge, limit);
 }
 
 /** Scars that concern a planned action, best first. */
@@ -80,25 +83,32 @@ export function findWarnings(sql: Sql, attempt: Attempt, now: number): Match[] {
     tokens: tokensOf(commandText(attempt.action)),
     actionKey: actionKey(attempt.action),
   };
-  return searchInStages(sql, described, STAGES, (scar, stage) => relateAction(described, scar, stage, now));
+  const judge: Judge = (scar, stage) => relateAction(described, scar, stage, now);
+  return searchInStages(sql, described, STAGES, judge);
 }
+
+type Judge = (scar: Scar, stage: SearchStage) => Relation;
 
 /**
  * Searches by the same tool and target, then by the same action or shared words, then by shared trigrams, and returns the
- * matches of the first stage that accepts any.
+ * best matches of the first stage that accepts any.
  */
 function searchInStages(
   sql: Sql,
   criteria: SearchCriteria,
   stages: readonly SearchStage[],
-  judge: (scar: Scar, stage: SearchStage) => Relation,
+  judge: Judge,
+  limit = Number.POSITIVE_INFINITY,
 ): Match[] {
   for (const stage of stages) {
-    const accepted = distinct(candidates(sql, criteria, stage))
-      .map((scar) => ({ scar, relation: judge(scar, stage) }))
-      .filter(({ relation }) => relation.accepted)
-      .sort((a, b) => b.relation.score - a.relation.score || b.scar.id - a.scar.id);
-    if (accepted.length > 0) return accepted.map(({ scar }) => ({ scar, stage }));
+    const bestFirst = distinct(candidates(sql, criteria, stage))
+      .map((scar) => ({ scar, ...judge(scar, stage) }))
+      .sort((a, b) => b.score - a.score || b.scar.id - a.scar.id);
+    const matches: Match[] = [];
+    for (const { scar, accepts } of bestFirst) {
+      if (matches.length < limit && accepts()) matches.push({ scar, stage });
+    }
+    if (matches.length > 0) return matches;
   }
   return [];
 }
@@ -150,10 +160,7 @@ function search(
     rowsLeft -= ids.length;
     for (const id of ids) scores.set(id, (scores.get(id) ?? 0) + Math.log(1 + MAX_SCARS / ids.length));
   }
-  const best = [...scores]
-    .sort(([a, scoreA], [b, scoreB]) => scoreB - scoreA || b - a)
-    .slice(0, MAX_CANDIDATES * CANDIDATES_PER_MATCH)
-    .map(([id]) => id);
+  const best = bestOf(scores, MAX_CANDIDATES * CANDIDATES_PER_MATCH);
   // The array is read in its order, so the others are not.
   const found = select(sql, criteria, 's.id = best.value', `LIMIT ${MAX_CANDIDATES}`, [], {
     from: 'json_each(?) AS best CROSS JOIN',
@@ -161,6 +168,17 @@ function search(
   });
   const byId = new Map(found.map((scar) => [scar.id, scar]));
   return best.flatMap((id) => byId.get(id) ?? []);
+}
+
+/** The ids with the highest scores, of equal ones the newest first. Many have the same score, so only the best groups are sorted. */
+function bestOf(scores: ReadonlyMap<number, number>, count: number): number[] {
+  const groups = Map.groupBy(scores.keys(), (id) => scores.get(id) ?? 0);
+  const best: number[] = [];
+  for (const [, ids] of [...groups].sort(([a], [b]) => b - a)) {
+    if (best.length >= count) break;
+    best.push(...ids.sort((a, b) => b - a));
+  }
+  return best.slice(0, count);
 }
 
 /** The newest scars with a term; a term that more scars have tells little about each. */

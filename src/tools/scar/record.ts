@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { count, idempotencyKey, optionalName, shortName, tags, withheld } from '../fields.ts';
 import { defineTool, type ToolContext } from '../tool.ts';
-import { FINGERPRINT_VERSION, findExact, fingerprintOf } from './fingerprint.ts';
+import { FINGERPRINT_VERSION, findExact } from './fingerprint.ts';
 import { findOrAddFix, fixesOf, recommendedFix } from './fixes.ts';
 import { evidenceOfKin, findKin, kinSchema, kinView } from './kin.ts';
 import { knownFixSchema, knownFixView, tagsOf } from './output.ts';
@@ -200,9 +200,7 @@ export const scarRecord = defineTool({
     requireTextLimits(args);
     const { sql, now } = context;
     const { fields: report, redacted } = redactReport(args);
-    const exact = findExact(sql, args);
-    const known = exact?.scar;
-    const fingerprint = exact?.fingerprint ?? fingerprintOf(args);
+    const { scar: known, fingerprint } = findExact(sql, args);
     const kin = known === undefined ? findKin(sql, failureOf(report), report.run_id, now) : undefined;
     const scar = known && countOccurrence(context, known, report);
     const id = scar?.id ?? insertScar(context, report, fingerprint);

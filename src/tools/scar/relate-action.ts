@@ -1,5 +1,5 @@
 import { commandText } from './command-line.ts';
-import { recency, type SearchStage, sameTool, sharedWords } from './relate-failure.ts';
+import { type Relation, recency, type SearchStage, sameTool, sharedWords } from './relate-failure.ts';
 import type { Scar } from './store.ts';
 import { tokensOf } from './tokens.ts';
 
@@ -25,7 +25,7 @@ export function relateAction(
   scar: Scar,
   stage: SearchStage,
   now: number,
-): { accepted: boolean; score: number } {
+): Relation {
   // With the same tool and target, only the recorded action is compared; a scar without one concerns every action there.
   const theirs =
     stage === 'tool_target'
@@ -40,10 +40,10 @@ export function relateAction(
       ? shared >= Math.min(MIN_SHARED, shorter)
       : isSame || (shared >= MIN_SHARED && share >= minShare(attempt, scar));
   return {
-    accepted: isAlike && (stage === 'tool_target' || !hasDifferentTool(attempt, scar)),
     score:
       ((isSame ? SAME_ACTION_BOOST : 1) * (1 + shared) * (1 + share) * recency(scar, now)) /
       (1 + scar.wrong_matches),
+    accepts: () => isAlike && (stage === 'tool_target' || !hasDifferentTool(attempt, scar)),
   };
 }
 

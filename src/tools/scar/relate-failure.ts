@@ -39,9 +39,10 @@ const SAME_TYPE_BOOST = 1.5;
 const SAME_TOOL_BOOST = 1.2;
 
 export interface Relation {
-  readonly accepted: boolean;
-  /** Orders accepted matches; higher is better, without a unit. */
+  /** Orders matches; higher is better, without a unit. */
   readonly score: number;
+  /** Whether the scar is a match. Most of the work is here, so the best scars are asked first, and only as many as are wanted. */
+  readonly accepts: () => boolean;
 }
 
 /** Decides whether a scar that a search returned is the same failure, and scores it. Age lowers the score but never excludes. */
@@ -58,11 +59,11 @@ export function relate(failure: Described, scar: Scar, stage: SearchStage, now: 
   // When one side has no words to compare, equal tool, target and type are enough.
   const hasNoWords = stage === 'tool_target' && shorter < MIN_SHARED && shared === shorter && sameType;
   return {
-    accepted:
+    score: ((1 + shared) * share * recency(scar, now) * boost) / (1 + scar.wrong_matches),
+    accepts: () =>
       (enough || hasNoWords) &&
       !haveDifferentCodes(failure, scar, tokens) &&
       !differInMessage(failure, scar, tokens),
-    score: ((1 + shared) * share * recency(scar, now) * boost) / (1 + scar.wrong_matches),
   };
 }
 
@@ -83,6 +84,8 @@ function differInMessage(failure: Described, scar: Scar, tokens: readonly string
   const ourWords = failure.tokens.slice(0, failure.messageWords);
   const theirWords = tokens.slice(0, scar.message_words);
   if (theirWords.length === 0) return false;
+  // First what needs only the stored words: to normalise the text of a scar takes longer than all the rest.
+  if (hasWordInside(ourWords.filter(isDistinctive), theirWords.filter(isDistinctive))) return true;
   const bare = cleaned(scar.beginning ?? '');
   const normal = normaliseCleaned(bare);
   const ours = distinctive(ourWords, failure.decisive);
@@ -92,7 +95,6 @@ function differInMessage(failure: Described, scar: Scar, tokens: readonly string
   return (
     fewer.size < MIN_MESSAGE_SHARE * more.size ||
     [...fewer].some((word) => !more.has(word)) ||
-    hasWordInside(ourWords.filter(isDistinctive), theirWords.filter(isDistinctive)) ||
     haveOpposites(failure.normal, normal)
   );
 }

@@ -37,7 +37,13 @@ type Text = string | null | undefined;
  * The informative words of a failure in order of appearance: normalised as for the fingerprint, without marks, stop words,
  * one-character words and numbers other than codes.
  */
-export function wordsOf(message: Text, ...others: readonly Text[]): Words {
+export const wordsOf = (message: Text, ...others: readonly Text[]): Words =>
+  wordsOfNormal(normalOf(message), ...others.map(normalOf));
+
+const normalOf = (text: Text) => (text ? normalise(text) : '');
+
+/** The same, of texts that `normalise` has returned. */
+export function wordsOfNormal(message: string, ...others: readonly string[]): Words {
   const tokens = new Set<string>();
   addWordsOf(message, tokens);
   const messageWords = tokens.size;
@@ -51,11 +57,10 @@ export const tokensOf = (...texts: readonly Text[]) => wordsOf(undefined, ...tex
 const SMALL_CODE =
   /(?<=(?<![\p{L}\p{N}])(?:code|status|signal|errno|exited with)[ :=#(]{1,3})(?=\d{1,3}(?!\w|\.\d))/gu;
 
-function addWordsOf(text: Text, into: Set<string>): void {
-  if (text === null || text === undefined) return;
-  const normal = withoutMarks(normalise(text)).replace(SMALL_CODE, 'code');
-  for (const { 0: word, index } of normal.matchAll(WORD)) {
-    const isPart = PART_OF_NAME_BEFORE.test(normal.slice(Math.max(0, index - 2), index));
+function addWordsOf(normal: string, into: Set<string>): void {
+  const text = withoutMarks(normal).replace(SMALL_CODE, 'code');
+  for (const { 0: word, index } of text.matchAll(WORD)) {
+    const isPart = PART_OF_NAME_BEFORE.test(text.slice(Math.max(0, index - 2), index));
     for (const token of split(word, isPart)) {
       if (into.size === MAX_TOKENS) return;
       into.add(token);

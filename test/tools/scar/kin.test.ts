@@ -40,6 +40,18 @@ describe('a failure recorded for the first time that resembles a known one', () 
     expect((await tenant.ok('scar_record', alike)).similar).toBeUndefined();
   });
 
+  test('resembles one that matches, also when better ones do not', async () => {
+    const tenant = await openTenant();
+    const { scar_id } = await tenant.ok('scar_record', known);
+    // Each has more words in common with the new failure than the known one has, and one word in place of its `importer`.
+    for (const prefix of ['nightly', 'weekly', 'monthly', 'yearly']) {
+      const error_message = alike.error_message.replace('importer', prefix);
+      await tenant.ok('scar_record', { ...alike, error_message });
+    }
+    const recorded = await tenant.ok('scar_record', alike);
+    expect(recorded).toMatchObject({ similar: { scar_id }, known_fix: { resolution: known.resolution } });
+  });
+
   test('counts towards the verdict of its run', async () => {
     const tenant = await openTenant();
     await tenant.ok('scar_record', { ...known, run_id: 'r' });
