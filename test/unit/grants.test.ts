@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { JUST_REFRESHED_MS } from '../../src/tenant/calls/pipeline.ts';
+import { JUST_REFRESHED_MS } from '../../src/tenant/calls/admission-control.ts';
 import type { KeyedMember } from '../../src/tenant/contract/sign-in.ts';
 import {
   CODE_MS,

@@ -1,11 +1,8 @@
 import { sizeOfJson } from '../../json/size.ts';
-import { fail, type Result, succeed } from '../../result.ts';
+import { type Result, succeed } from '../../result.ts';
 import { parseArguments } from '../../tools/arguments.ts';
 import { ToolError } from '../../tools/errors.ts';
 import { type AnyTool, isRemoteTool, type RemoteTool } from '../../tools/remote-tool.ts';
-import { tenantApproval } from '../../tools/tenant/approval.ts';
-import { coveredBy } from '../../transport-tools/covered-by.ts';
-import { findSession, recordSessionUse, type SessionRow } from '../../transport-tools/session-store.ts';
 import type { HeldRow } from '../approvals/held-row.ts';
 import type { DryRun } from '../contract/approval.ts';
 import type {
@@ -20,6 +17,7 @@ import type {
 import type { CallRecord } from '../records/record.ts';
 import { StorageFailure } from '../storage/database.ts';
 import type { Token } from '../storage/tokens.ts';
+import { AdmissionControl, wasJustRefreshed } from './admission-control.ts';
 import { ApprovalGate, notHere } from './approval-gate.ts';
 import { approvalLine } from './approval-log.ts';
 import type { Approval, Attempt } from './attempt.ts';
@@ -28,16 +26,10 @@ import { partOf, recordOf, refusedRequest, UNKNOWN_TOOL, withClientName } from '
 import { dryRun } from './dry-run.ts';
 import { type Ended, ending, failed, type Retry, type Waiting } from './ending.ts';
 import { LocalRuns } from './local-runs.ts';
-import { type NotCharged, notCharged, pendingApproval } from './outcomes.ts';
+import { notCharged, pendingApproval } from './outcomes.ts';
 import type { PipelineParts } from './pipeline-parts.ts';
 import { MAX_REMOTE_CALLS } from './remote-call-slots.ts';
 import { priceOf } from './work.ts';
-
-/** A client that refreshes in answer to a refusal repeats the call at once. */
-export const JUST_REFRESHED_MS = 10_000;
-
-const wasJustRefreshed = ({ refreshedAt }: Token, now: number) =>
-  refreshedAt !== undefined && now - refreshedAt < JUST_REFRESHED_MS;
 
 /**
  * The only way to run a tool of a tenant: admit, charge, validate, run, record, log.
@@ -52,9 +44,11 @@ export class Pipeline {
   readonly #parts: PipelineParts;
   readonly #local: LocalRuns;
   readonly #approvals: ApprovalGate;
+  readonly #admission: AdmissionControl;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
+    this.#admission = new AdmissionControl(parts);
     this.#local = new LocalRuns(parts);
     this.#approvals = new ApprovalGate(parts);
   }
@@ -76,8 +70,8 @@ export class Pipeline {
 
   admit(tokenId: TokenId, sessionId: SessionId | undefined): Result<Admission, Refusal> {
     const now = this.#parts.clock();
-    const session = this.#sessionOf({ tokenId, session: sessionId }, now);
-    const admitted = this.#admit(tokenId, session, undefined, now);
+    const session = this.#admission.sessionOf({ tokenId, session: sessionId }, now);
+    const admitted = this.#admission.admit(tokenId, session, undefined, now);
     if (!admitted.ok) {
       const refused = refusedRequest({ tokenId, session: sessionId }, admitted.error.reason, this.rev, now);
       this.#parts.records.addRefusal(refused);
@@ -106,7 +100,7 @@ export class Pipeline {
 
   /** Whether a token may call a tool now. Nothing is charged or recorded. */
   allows(tokenId: TokenId, tool: string): Result<unknown, Refusal> {
-    return this.#admit(tokenId, undefined, this.#parts.catalogue.find(tool), this.#parts.clock());
+    return this.#admission.admit(tokenId, undefined, this.#parts.catalogue.find(tool), this.#parts.clock());
   }
 
   /**
@@ -117,7 +111,7 @@ export class Pipeline {
   call(asked: CallRequest, retry?: Retry): CallOutcome | Waiting {
     const now = this.#parts.clock();
     const tool = this.#parts.catalogue.find(asked.tool);
-    const session = this.#sessionOf(asked, now);
+    const session = this.#admission.sessionOf(asked, now);
     const request = typeof session === 'object' ? withClientName(asked, session) : asked;
     const argsSize = sizeOfJson(request.args);
     const ended = this.#pass({ request, session, tool, now, argsSize, retry });
@@ -170,11 +164,11 @@ export class Pipeline {
 
   #pass(attempt: Attempt): Ended | Waiting {
     const { request, session, tool, now, argsSize, retry } = attempt;
-    const admitted = this.#admit(request.tokenId, session, tool, now);
+    const admitted = this.#admission.admit(request.tokenId, session, tool, now);
     if (!admitted.ok) return ending({ kind: 'refused', refusal: admitted.error });
     const price = priceOf(tool ?? UNKNOWN_TOOL, argsSize);
     if (retry === undefined) {
-      const shortage = this.#charge(tool ?? UNKNOWN_TOOL, price, request.tokenId, now);
+      const shortage = this.#admission.charge(tool ?? UNKNOWN_TOOL, price, request.tokenId, now);
       if (shortage !== undefined) return ending(notCharged(request, shortage), { scope: shortage.scope });
     }
     const work = retry?.work ?? price;
@@ -182,7 +176,7 @@ export class Pipeline {
     const approval = this.#approvals.redeemable(request, now);
     if (approval?.held !== undefined) return this.#redeem(attempt, approval, approval.held, work);
     const ended = this.#approvals.ended(request);
-    const mayRead = ended && this.#admit(request.tokenId, session, ended, now);
+    const mayRead = ended && this.#admission.admit(request.tokenId, session, ended, now);
     if (mayRead?.ok === false) return ending({ kind: 'refused', refusal: mayRead.error }, { work });
     return this.#runOrHold({ ...attempt, tool }, admitted.value, work);
   }
@@ -228,7 +222,7 @@ export class Pipeline {
     const now = this.#parts.clock();
     const tool = this.#parts.catalogue.find(held.tool);
     if (tool === undefined || isRemoteTool(tool)) return undefined;
-    const admitted = this.#admit(held.token_id, undefined, tool, now);
+    const admitted = this.#admission.admit(held.token_id, undefined, tool, now);
     return dryRun(this.#parts, { tool, rev: this.rev, held, now, admitted });
   }
 
@@ -250,7 +244,7 @@ export class Pipeline {
     const request = { ...attempt.request, tool: held.tool, args };
     const tool = catalogue.find(held.tool);
     const ran = { request, tool };
-    const admitted = this.#admit(request.tokenId, attempt.session, tool, now);
+    const admitted = this.#admission.admit(request.tokenId, attempt.session, tool, now);
     if (!admitted.ok) return { ...ending({ kind: 'refused', refusal: admitted.error }), ran };
     if (tool === undefined) return { ...ending({ kind: 'unknown_tool' }, { work }), ran };
     const problem = notHere(tool, request);
@@ -296,60 +290,6 @@ export class Pipeline {
       if (cause instanceof StorageFailure) throw cause;
       return failed(cause, request, tool, work);
     }
-  }
-
-  /** Charges the price that is known before the call runs, and counts the call. A free call is neither. */
-  #charge(
-    { name }: Pick<AnyTool, 'name'>,
-    cost: number,
-    token: TokenId,
-    now: number,
-  ): NotCharged | undefined {
-    if (cost === 0) return undefined;
-    const { limiter, callQuota, monotonic } = this.#parts;
-    const usedUp = callQuota.usedUp(now);
-    if (usedUp !== undefined) return usedUp;
-    const charged = limiter.charge({ name, cost }, token, monotonic());
-    if (!charged.ok) return charged.error;
-    callQuota.count(now);
-    return undefined;
-  }
-
-  /** The session that a call names; `unknown` when it does not exist or belongs to another token. */
-  #sessionOf({ tokenId, session: id }: Pick<CallRequest, 'tokenId' | 'session'>, now: number) {
-    if (id === undefined) return undefined;
-    return findSession(this.#parts.db, id, tokenId, now) ?? 'unknown';
-  }
-
-  /** The tool that a token must be allowed for a call of this one; undefined when every token may make it. */
-  #allowedAs(tool: AnyTool): string | undefined {
-    // It runs what was held for the same token, which is checked then.
-    if (tool.name === tenantApproval.name) return undefined;
-    if (this.#parts.catalogue.tools.some(({ name }) => name === tool.name)) return tool.name;
-    return coveredBy(tool);
-  }
-
-  #admit(
-    tokenId: TokenId,
-    session: SessionRow | 'unknown' | undefined,
-    tool: AnyTool | undefined,
-    now: number,
-  ): Result<Token, Refusal> {
-    const scope = tool?.scope ?? 'any';
-    const token = this.#parts.tokens.active(tokenId, now);
-    if (token === undefined) return fail({ reason: 'invalid_token' });
-    if (this.#parts.profile.status === 'suspended') return fail({ reason: 'suspended' });
-    if (scope !== 'any' && !token.scopes.includes(scope)) {
-      const { scopes: held, isGrant } = token;
-      const justRefreshed = wasJustRefreshed(token, now);
-      return fail({ reason: 'insufficient_scope', scope, held, isGrant, justRefreshed });
-    }
-    const needed = tool === undefined || token.tools === undefined ? undefined : this.#allowedAs(tool);
-    if (needed !== undefined && token.tools?.includes(needed) === false)
-      return fail({ reason: 'tool_not_allowed', tool: needed });
-    if (session === 'unknown') return fail({ reason: 'unknown_session' });
-    if (session !== undefined) recordSessionUse(this.#parts.db, session, now);
-    return succeed(token);
   }
 }
 
