@@ -141,6 +141,7 @@ export default defineConfig({
           // Loading wrangler and the SDKs anew for each file takes a second or two.
           isolate: false,
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['./test/support/bundle-once.ts'],
           expect: POLL,
           testTimeout: TIMEOUT_MS,
           hookTimeout: TIMEOUT_MS,
@@ -152,6 +153,7 @@ export default defineConfig({
         test: {
           name: 'conformance',
           include: ['test/conformance/**/*.test.ts'],
+          globalSetup: ['./test/support/bundle-once.ts'],
           expect: POLL,
           testTimeout: TIMEOUT_MS,
           hookTimeout: TIMEOUT_MS,

@@ -1,18 +1,17 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { unstable_readConfig } from 'wrangler';
+import { bundle, modulesOf } from '../support/bundle.ts';
 
 /** Builds a Worker as a deployment does and runs it on workerd alone: no proxy, no inspector, no wrapper around it. */
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const WORKERD: string = createRequire(import.meta.url)('workerd').default;
-/** The type of a module of the bundle, by its extension; other files are not part of the Worker. */
-const MODULE_TYPES: Readonly<Record<string, string>> = { '.js': 'esModule', '.sql': 'text', '.md': 'text' };
 /**
  * Modules that the platform adds to workerd. It has no rate limiter: a valid credential never meets these fences, and here
  * they let everything pass. The `agents` package imports the class of an e-mail, which is never made here.
@@ -68,14 +67,7 @@ interface WranglerConfig {
 /** Builds a Worker into a folder of `parent`, with the wrangler of its own project. */
 export function buildWorker({ name, root = ROOT, config, entry }: WorkerSource, parent: string): BuiltWorker {
   const directory = join(parent, name);
-  mkdirSync(directory, { recursive: true });
-  const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');
-  const args = [wrangler, 'deploy', entry, '--config', config, '--dry-run', '--outdir', directory];
-  execFileSync(process.execPath, args, {
-    cwd: root,
-    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_SEND_ERROR_REPORTS: 'false' },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  bundle({ root, config, entry }, directory);
   return { name, directory, config: unstable_readConfig({ config: join(root, config) }) };
 }
 
@@ -114,11 +106,9 @@ function capnp({ directory, config }: BuiltWorker, { vars, storage }: RunOptions
   const text = (value: string) => JSON.stringify(value);
   const list = (items: readonly string[]) => `[${items.join(', ')}]`;
   const objects = config.durable_objects.bindings;
-  const modules = readdirSync(directory)
-    .filter((file) => extname(file) in MODULE_TYPES)
-    // The first module is the entry.
-    .sort((a, b) => Number(extname(b) === '.js') - Number(extname(a) === '.js'))
-    .map((file) => `(name = ${text(file)}, ${MODULE_TYPES[extname(file)]} = embed ${text(file)})`);
+  const modules = modulesOf(directory).map(
+    ({ file, isText }) => `(name = ${text(file)}, ${isText ? 'text' : 'esModule'} = embed ${text(file)})`,
+  );
   const bindings = [
     ...Object.entries({ ...config.vars, ...vars }).map(([name, value]) => [name, `text = ${text(value)}`]),
     ...objects.map(({ name, class_name }) => [name, `durableObjectNamespace = ${text(class_name)}`]),

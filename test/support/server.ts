@@ -2,6 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
+import type { TestHarness } from 'wrangler';
+import { BUNDLE, bundleForMiniflare, miniflareOptions } from './bundle.ts';
 import { TEST_SECRETS } from './secrets.ts';
 
 /** A started server, on a loopback port of its own and with storage of its own. */
@@ -22,41 +25,40 @@ export interface TestServer {
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * Starts a Worker as `wrangler dev` would, in workerd.
+ * Starts the Worker in workerd, with the bindings of its configuration.
+ * What `wrangler dev` puts in front of it is in the tests of `npm start`, and of `startEntry`.
  * @param vars replace settings of its configuration
- * @param configPath its configuration, from the root of the project
  */
-export async function startServer(
-  vars: Record<string, string> = {},
-  configPath = 'wrangler.toml',
-): Promise<TestServer> {
-  Object.assign(process.env, {
-    WRANGLER_SEND_METRICS: 'false',
-    WRANGLER_SEND_ERROR_REPORTS: 'false',
-    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-    X_LOCAL_OBSERVABILITY: 'false',
-  });
-  // Loaded only now, because wrangler reads these variables when it is loaded.
-  const { createTestHarness } = await import('wrangler');
-  const harness = createTestHarness({
-    root: ROOT,
-    workers: [{ configPath, vars, secrets: TEST_SECRETS }],
-  });
-  const { url } = await harness.listen();
+export async function startServer(vars: Record<string, string> = {}): Promise<TestServer> {
+  process.env[BUNDLE] ??= await bundleForMiniflare();
+  const options = miniflareOptions(process.env[BUNDLE]);
+  const lines: string[] = [];
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...options,
+      bindings: { ...options.bindings, ...TEST_SECRETS, ...vars },
+      host: '127.0.0.1',
+      port: 0,
+      cf: false,
+      logRequests: false,
+      handleStructuredLogs: ({ message }) => lines.push(message),
+    }),
+  );
+  const url = await miniflare.ready;
   return {
     url: url.origin,
     adminKey: TEST_SECRETS.ADMIN_KEY,
     evict: (tenant, webSockets = 'hibernate') =>
-      harness.getWorker().evictDurableObject('Tenant', { name: tenant, webSockets }),
-    lines: () => harness.getLogs().map(({ message }) => message),
-    stop: () => harness.close(),
+      miniflare.unsafeEvictDurableObject(options.name ?? '', 'Tenant', { name: tenant, webSockets }),
+    lines: () => [...lines],
+    stop: () => miniflare.dispose(),
   };
 }
 
 const MAIN = 'main = "src/index.ts"';
 
 /**
- * Starts another entry with the configuration of production, of which nothing but the entry is replaced.
+ * Starts another entry as `wrangler dev` would, with the configuration of production, of which nothing but the entry is replaced.
  * @param entry its path, from the root of the project
  * @param bindings is added to the configuration
  */
@@ -71,14 +73,31 @@ export async function startEntry(
   if (!config.includes(MAIN)) throw new Error(`wrangler.toml does not have ${MAIN}`);
   const main = `main = ${JSON.stringify(join(ROOT, entry))}`;
   writeFileSync(configPath, `${config.replace(MAIN, main)}\n${bindings}`);
-  const server = await startServer(vars, configPath);
+  const harness = await underWrangler(configPath, vars);
+  const { url } = await harness.listen();
   return {
-    ...server,
+    url: url.origin,
+    adminKey: TEST_SECRETS.ADMIN_KEY,
+    evict: (tenant, webSockets = 'hibernate') =>
+      harness.getWorker().evictDurableObject('Tenant', { name: tenant, webSockets }),
+    lines: () => harness.getLogs().map(({ message }) => message),
     stop: async () => {
-      await server.stop();
+      await harness.close();
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function underWrangler(configPath: string, vars: Record<string, string>): Promise<TestHarness> {
+  Object.assign(process.env, {
+    WRANGLER_SEND_METRICS: 'false',
+    WRANGLER_SEND_ERROR_REPORTS: 'false',
+    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    X_LOCAL_OBSERVABILITY: 'false',
+  });
+  // Loaded only now, because wrangler reads these variables when it is loaded.
+  const { createTestHarness } = await import('wrangler');
+  return createTestHarness({ root: ROOT, workers: [{ configPath, vars, secrets: TEST_SECRETS }] });
 }
 
 interface Limit {
