@@ -2,9 +2,9 @@ import type { TokenId } from '../../tenant/contract/call.ts';
 import type { Later } from '../../tenant/contract/timer.ts';
 
 /** Refusals of one token that are answered at once, in each second. */
-export const PROMPT_REFUSALS = 50;
+export const PROMPT_REFUSALS = 20;
 /** How long a further one is held back, in milliseconds, unless its client is told to wait for less. */
-export const REFUSAL_DELAY_MS = 100;
+export const REFUSAL_DELAY_MS = 250;
 /** Refusals that one isolate begins to hold back within `REFUSAL_DELAY_MS`. Further ones are answered at once. */
 export const MAX_DELAYED = 500;
 /** Tokens whose refusals are counted at once. Those of further ones are answered at once. */
