@@ -6,7 +6,8 @@
  * Prints the lower quartile of the CPU time of a whole call in microseconds, and for each size the ratio to the smallest. A call waits for
  * nothing but the file, which is in the memory of the system, so on an idle machine it takes as long. With
  * `--keep` the filled databases stay in the directory and are used again; what is measured is a copy. `--docs` writes the figures
- * and their charts into docs/figures.md and docs/figures.
+ * and their charts into docs/figures.md and docs/figures. How a tenant is filled, so that answers can be compared, is told in
+ * test/support/growth-fill.ts.
  */
 import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,14 +20,26 @@ import { OPERATIONS, type Operation } from '../support/growth-operations.ts';
 import { documentGrowth } from './growth-document.ts';
 import { MachineWatch } from './machine.ts';
 
+const HELP = `npm run bench:growth -- [options]
+  --sizes N,N,…    How many cells each tenant stores. Default: 1000,10000,100000,1000000, which takes minutes.
+  --only TEXT      Only the calls whose name has this text.
+  --keep DIR       Keep the filled databases there, and use those that are there.
+  --docs           Write the figures and their charts into docs/figures.md and docs/figures.
+  --help           Print this text.`;
+
 const { values: options } = parseArgs({
   options: {
     sizes: { type: 'string', default: '1000,10000,100000,1000000' },
     keep: { type: 'string' },
     only: { type: 'string', default: '' },
     docs: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
+if (options.help) {
+  console.log(HELP);
+  process.exit();
+}
 const sizes = options.sizes.split(',').map(Number);
 const directory = options.keep ?? mkdtempSync(join(tmpdir(), 'growth-'));
 
@@ -47,7 +60,8 @@ function lowerQuartile(times: readonly number[]): number {
 function measure(operation: Operation, call: Call, advance: () => void): number {
   const times: number[] = [];
   const started = Date.now();
-  for (let n = 0; n < MAX_CALLS + WARM_UP; n++) {
+  const { calls = MAX_CALLS } = operation;
+  for (let n = 0; n < calls + WARM_UP; n++) {
     if (n >= MIN_CALLS + WARM_UP && Date.now() - started > MAX_MS) break;
     const [tool, args] = operation.request(n);
     const before = process.cpuUsage();

@@ -1,4 +1,10 @@
-/** Fills a tenant with cells, cached answers and failures, by its own tools. */
+/**
+ * Fills a tenant with cells, cached answers and failures, by its own tools.
+ *
+ * What is compared is the work for one answer, so an answer has the same number of entries in a tenant of any size, from 1,000 cells
+ * on: each folder, board and state that is listed has more cells than a page, a small board has 60, and a small tag of the cache 10
+ * entries. What an answer counts is larger in a larger tenant, up to the limit of that count, and so is what a search has to choose from.
+ */
 import type { Sql } from '../../src/tools/tool.ts';
 
 export type Call = (tool: string, args: object) => Record<string, unknown>;
@@ -10,7 +16,15 @@ export interface Rows {
 }
 
 const BATCH = 20;
-const SMALL_BOARDS = 1_000;
+/** More boards than a completion answers with. */
+const MIN_SMALL_BOARDS = 140;
+const MAX_SMALL_BOARDS = 1_000;
+/** The one that is searched. */
+const SEARCHED_BOARD = 3;
+const CELLS_OF_SEARCHED_BOARD = 60;
+/** Numbers of cells, half of which are in `late`, and half in `agent-7`: a page of each. */
+const IN_LISTED_FOLDERS = { from: 580, to: 700 };
+const ENTRIES_OF_TAG = 10;
 export const WORDS = 'report parse deploy index review draft fetch merge schema ticket'.split(' ');
 
 const word = (n: number) => WORDS[n % WORDS.length] ?? '';
@@ -26,19 +40,32 @@ const valueFor = (n: number) => ({
 
 type Cell = { run_id: string; key: string; value: unknown; tags?: string[] };
 
+const isInListedFolder = (n: number) => n >= IN_LISTED_FOLDERS.from && n < IN_LISTED_FOLDERS.to;
+
+function folderOf(n: number): string {
+  if (isInListedFolder(n)) return n % 2 === 0 ? 'agent-7' : 'late';
+  if (n % 100 < 60) return 'queue';
+  return n % 100 < 99 ? `agent-${n % 40}` : 'late';
+}
+
 /** 70 % of the cells are on the board `big`, in folders; 10 % on `held`, all claimed; 20 % on up to 1,000 small boards. */
 function* cellsOf(size: number): Generator<Cell> {
-  const boards = Math.max(1, Math.min(SMALL_BOARDS, size / 100));
   for (let n = 0; n < size * 0.7; n++) {
-    const folder = n % 100 < 60 ? 'queue' : n % 100 < 99 ? `agent-${n % 40}` : 'late';
-    const tags = n % 10 === 0 ? ['todo', word(n)] : undefined;
-    yield { run_id: 'big', key: `${folder}/item-${digits(n)}`, value: valueFor(n), ...(tags && { tags }) };
+    const tags = n % 10 === 0 && !isInListedFolder(n) ? ['todo', word(n)] : undefined;
+    yield {
+      run_id: 'big',
+      key: `${folderOf(n)}/item-${digits(n)}`,
+      value: valueFor(n),
+      ...(tags && { tags }),
+    };
   }
   for (let n = 0; n < size * 0.1; n++)
     yield { run_id: 'held', key: `queue/item-${digits(n)}`, value: valueFor(n), tags: ['todo'] };
-  const perBoard = Math.floor((size * 0.2) / boards);
+  const boards = Math.min(MAX_SMALL_BOARDS, Math.max(MIN_SMALL_BOARDS, size / 20));
+  const perBoard = Math.floor((size * 0.2 - CELLS_OF_SEARCHED_BOARD) / (boards - 1));
   for (let board = 0; board < boards; board++) {
-    for (let n = 0; n < perBoard; n++)
+    const cells = board === SEARCHED_BOARD ? CELLS_OF_SEARCHED_BOARD : perBoard;
+    for (let n = 0; n < cells; n++)
       yield { run_id: `small-${digits(board)}`, key: `notes/${digits(n)}`, value: valueFor(n) };
   }
 }
@@ -66,14 +93,14 @@ export function fill(sql: Sql, now: number, call: Call, { cells, cached, scars }
   sql.exec(
     `UPDATE board_cells SET done = 1, claim_until = 9007199254740991 WHERE run_id = 'big' AND key LIKE 'agent-7/%'`,
   );
-  sql.exec(`UPDATE board_cells SET attempts = 5 WHERE run_id = 'big' AND key LIKE 'late/%00'`);
+  sql.exec(`UPDATE board_cells SET attempts = 5 WHERE run_id = 'big' AND key LIKE 'late/%'`);
   for (let n = 0; n < cached; n++) {
     call('cache_set', {
       model: `model-${n % 3}`,
       namespace: `ns-${n % 5}`,
       prompt: `What does ${word(n)} ${digits(n)} do with the ${word(n * 3)}?`,
       response: `It ${word(n)}s. ${'y'.repeat(200)}`,
-      tags: ['all', `tag-${n % 100}`],
+      tags: ['all', `tag-${Math.floor(n / ENTRIES_OF_TAG)}`],
       ttl_s: 864_000,
     });
   }

@@ -40,11 +40,8 @@ const LIMITED: Readonly<Record<string, number>> = {
   'list search part of a word': 1_700,
   // 1,000 cells in order of rev, and 201 of the tag.
   'claim next of a tag': 2_500,
-  // Up to 200 boards, each with its first cell, and the 500 newest failures.
-  'complete a board': 450,
+  // The 500 newest failures.
   'complete a tool': 550,
-  // Ten claims, about 40 rows each.
-  'claim ten of a folder': 450,
   // 501 cells that one call deletes, and 1,001 counted.
   'delete prefix, dry run': 1_800,
   // The 10,000th event after the revision is looked for.
