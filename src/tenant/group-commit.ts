@@ -1,5 +1,5 @@
 /** Calls of one turn. */
-const MAX_CALLS = 16;
+const MAX_CALLS_OF_TURN = 16;
 /** What a small call is charged: a turn ends with the first one that has cost more. */
 const SMALL_WORK = 1;
 
@@ -54,7 +54,7 @@ export class GroupCommit {
   }
 
   #runGroup(): void {
-    const group = this.#waiting.splice(0, MAX_CALLS);
+    const group = this.#waiting.splice(0, MAX_CALLS_OF_TURN);
     let begun = 0;
     let isSmall = true;
     while (isSmall && begun < group.length) {
