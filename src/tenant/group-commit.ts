@@ -2,8 +2,12 @@
 const MAX_CALLS_OF_TURN = 16;
 /** What a small call is charged: a turn ends with the first one that has cost more. */
 const SMALL_WORK = 1;
+/** After this time a turn that was asked for is taken for lost, and the next call asks for another one. */
+const LOST_MS = 1000;
 
 interface GroupHost {
+  /** Milliseconds on a clock that never steps back. */
+  readonly monotonic: () => number;
   /** Resolves in a later turn of the event loop, when what has arrived meanwhile was delivered. */
   readonly nextTurn: () => Promise<unknown>;
   /** The tokens that calls were charged since the host began. */
@@ -17,12 +21,14 @@ interface GroupHost {
  * Guarantees: calls run in the order in which they arrived. Each has a savepoint of its own, so one that fails undoes its
  * own effect alone; and none is answered before the commit. A turn has at most 16 calls, and ends with the first that was
  * charged more than one token: other tenants of the process are served between turns.
- * Memory: one entry for each call that has arrived and has not begun.
+ * Failure: a turn that the platform never begins, because the request that asked for it was cancelled, is replaced a second
+ * later. Memory: one entry for each call that has arrived and has not begun.
  */
 export class GroupCommit {
   readonly #host: GroupHost;
   readonly #waiting: (() => void)[] = [];
-  #isScheduled = false;
+  /** When a turn was asked for that has not begun. */
+  #askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(host: GroupHost) {
     this.#host = host;
@@ -43,10 +49,12 @@ export class GroupCommit {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#waiting.length === 0) return;
-    this.#isScheduled = true;
+    if (this.#waiting.length === 0) return;
+    const now = this.#host.monotonic();
+    if (now - this.#askedAt < LOST_MS) return;
+    this.#askedAt = now;
     const run = () => {
-      this.#isScheduled = false;
+      this.#askedAt = Number.NEGATIVE_INFINITY;
       this.#runGroup();
       this.#schedule();
     };

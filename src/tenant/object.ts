@@ -93,6 +93,8 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
     });
     const config = parseConfig({ ...env });
     const clock = () => Date.now();
+    // Workers have no clock of their own for durations.
+    const monotonic = forwardOnly(clock);
     const later: Later = (ms, task) => {
       const timer = setTimeout(task, ms);
       return () => clearTimeout(timer);
@@ -108,8 +110,7 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
     this.#compartment = new Compartment({
       db: durableDatabase(ctx.storage),
       clock,
-      // Workers have no clock of their own for durations.
-      monotonic: forwardOnly(clock),
+      monotonic,
       later,
       log,
       migrations: MIGRATIONS,
@@ -125,7 +126,7 @@ export class TenantObject extends ApprovalsObject implements CallHandler {
       // A Durable Object is the only writer of its database.
       exclusively: (body) => body(),
     });
-    this.#calls = new GroupCommit({ nextTurn, work: () => this.#compartment.work });
+    this.#calls = new GroupCommit({ monotonic, nextTurn, work: () => this.#compartment.work });
     this.#lifecycle = new Lifecycle({
       clock,
       later,

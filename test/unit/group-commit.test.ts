@@ -6,7 +6,9 @@ function setUp() {
   const turns: (() => void)[] = [];
   const ran: string[][] = [];
   let work = 0;
+  const time = { now: 0 };
   const group = new GroupCommit({
+    monotonic: () => time.now,
     nextTurn: () => new Promise<void>((resolve) => turns.push(resolve)),
     work: () => work,
   });
@@ -23,7 +25,7 @@ function setUp() {
     begin();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { group, add, turn, turns, ran };
+  return { group, add, turn, turns, ran, time };
 }
 
 describe('group commit', () => {
@@ -85,7 +87,30 @@ describe('group commit', () => {
   });
 
   test('a turn that cannot be had does not keep the calls', async () => {
-    const group = new GroupCommit({ nextTurn: () => Promise.reject(new Error('no')), work: () => 0 });
+    const group = new GroupCommit({
+      monotonic: () => 0,
+      nextTurn: () => Promise.reject(new Error('no')),
+      work: () => 0,
+    });
     expect(await group.add(() => 'ran')).toBe('ran');
+  });
+
+  test('a turn that never begins is replaced after a second, and does no harm if it begins after all', async () => {
+    const { add, turn, turns, ran, time } = setUp();
+    const answers = [add('a')];
+    time.now = 999;
+    answers.push(add('b'));
+    expect(turns).toHaveLength(1);
+    time.now = 1000;
+    answers.push(add('c'));
+    expect(turns).toHaveLength(2);
+    const [lost] = turns.splice(0, 1);
+    await turn();
+    lost?.();
+    expect(ran).toEqual([['a', 'b', 'c']]);
+    expect(await Promise.all(answers)).toEqual(['a', 'b', 'c']);
+    add('d');
+    await turn();
+    expect(ran.at(-1)).toEqual(['d']);
   });
 });
