@@ -5,7 +5,7 @@ import { decisiveWords, decisiveWordsOf } from './decisive-words.ts';
 import { fingerprintOfV1 } from './fingerprint-v1/fingerprint.ts';
 import { foldCode, foldErrorType, foldTool } from './names.ts';
 import { cleaned, normalise, normaliseCleaned } from './normalise.ts';
-import { type Scar, scarByFingerprint } from './store.ts';
+import { hasFingerprints, type Scar, scarByFingerprint } from './store.ts';
 import { redacted } from './texts.ts';
 
 /**
@@ -93,7 +93,7 @@ export function findExact(sql: Sql, parts: FailureParts): { scar: Scar | undefin
   const fingerprint = hashed(parts, subject, names);
   const scar = scarByFingerprint(sql, fingerprint);
   if (scar !== undefined) return { scar, fingerprint };
-  for (const earlier of earlierFingerprints(parts, subject, names)) {
+  for (const earlier of earlierFingerprints(sql, parts, subject, names)) {
     const found = scarByFingerprint(sql, earlier);
     if (found !== undefined && !nameOtherThings(names, decisiveWords(found.beginning ?? '')))
       return { scar: found, fingerprint: earlier };
@@ -105,9 +105,9 @@ export function findExact(sql: Sql, parts: FailureParts): { scar: Scar | undefin
  * What stored fingerprints may be besides, the newest first: version 2 was without the decisive words at first. They make one
  * failure of some that differ in a decisive word.
  */
-function* earlierFingerprints(parts: FailureParts, subject: string, names: readonly string[]) {
+function* earlierFingerprints(sql: Sql, parts: FailureParts, subject: string, names: readonly string[]) {
   if (names.length > 0) yield hashed(parts, subject, []);
-  yield fingerprintOfV1(parts);
+  if (hasFingerprints(sql, 1)) yield fingerprintOfV1(parts);
 }
 
 /** Whether each list has a word that the other lacks. */

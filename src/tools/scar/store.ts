@@ -108,6 +108,14 @@ export function scarByFingerprint(sql: Sql, fingerprint: string): Scar | undefin
   return scar;
 }
 
+/** Whether a fingerprint of this version is stored. All of a version begin with it, as `v1:` does. */
+export const hasFingerprints = (sql: Sql, version: number): boolean =>
+  sql.exec(
+    'SELECT 1 AS found FROM scar_fingerprints WHERE fingerprint >= ? AND fingerprint < ? LIMIT 1',
+    `v${version}:`,
+    `v${version};`,
+  ).length > 0;
+
 /** @throws ToolError `quota_exceeded` when the tenant has 10,000 scars */
 export function requireScarLimit(sql: Sql): void {
   const [row] = sql.exec<{ scars: number }>('SELECT sum(scars) AS scars FROM scar_states');
