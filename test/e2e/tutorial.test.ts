@@ -11,6 +11,7 @@ let copy: ScratchCopy;
 beforeAll(() => {
   copy = new ScratchCopy();
   for (const step of steps) copy.apply(step);
+  copy.lintOnly(steps.map(({ file }) => file));
 });
 afterAll(() => copy.remove());
 

@@ -6,6 +6,8 @@ import { packageBin } from './package-bin.ts';
 const BIN = packageBin('@modelcontextprotocol/inspector', 'mcp-inspector');
 /** Below the guard of a test, so that a command never outlives its test. */
 const COMMAND_MS = 60_000;
+/** Where Node keeps the compiled code of the Inspector, which starts once a request. */
+const { NODE_COMPILE_CACHE } = process.env;
 /** The tool answered with `isError`: the result is on stdout all the same. */
 const TOOL_ERROR = 5;
 
@@ -47,7 +49,8 @@ export class Inspector {
     const args = [BIN, '--cli', `${origin}/mcp`, '--transport', 'http', '--protocol-era', era];
     args.push('--header', `Authorization: Bearer ${token}`, '--stored-auth-only');
     args.push('--format', 'json', '--quiet', ...words);
-    const options = { env: { HOME: this.#home }, timeout: COMMAND_MS, killSignal: 'SIGKILL' } as const;
+    const env = { HOME: this.#home, NODE_COMPILE_CACHE };
+    const options = { env, timeout: COMMAND_MS, killSignal: 'SIGKILL' } as const;
     return new Promise((resolve, reject) => {
       const child = execFile(process.execPath, args, options, (_, stdout, stderr) => {
         const said = stdout.trim();
@@ -74,7 +77,7 @@ export async function runSignedIn(
 ): Promise<unknown> {
   const args = [BIN, '--cli', url, '--protocol-era', era, '--callback-url', callback, '--format', 'json'];
   // It opens a browser unless it has a terminal; without a PATH it finds none, and names the page on stderr.
-  const env = { HOME: home, PATH: '', MCP_AUTO_OPEN_ENABLED: 'true' };
+  const env = { HOME: home, PATH: '', MCP_AUTO_OPEN_ENABLED: 'true', NODE_COMPILE_CACHE };
   const child = spawn(process.execPath, [...args, '--quiet', ...words], { env, timeout: COMMAND_MS });
   let [stdout, stderr] = ['', ''];
   let visited: Promise<Response> | undefined;
