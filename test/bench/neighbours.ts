@@ -7,7 +7,7 @@ import type { AimRow } from './report.ts';
 import { callBody, mcpHeaders } from './requests.ts';
 import type { RunawayMessage, RunawayReport, RunawayTask } from './runaway.ts';
 import { createTenant } from './servers.ts';
-import { quantile } from './statistics.ts';
+import { formatSpread, quantile, resampledRatios, spreadOf } from './statistics.ts';
 import type { RunningWorker } from './workerd.ts';
 
 /**
@@ -120,19 +120,19 @@ export async function measureBeside(
   const requests = calmRequests(`${worker.origin}/mcp`, calm);
   const runaway = new Runaway(task);
   const connection = await Connection.open(worker.origin);
-  const [alone, beside]: [number[], number[]] = [[], []];
+  const [alone, beside]: [number[][], number[][]] = [[], []];
   const report = { calls: 0, refused: 0, ms: 0, cpuSeconds: 0 };
   try {
     await callCalmly(connection, requests, WARM_UP_MS);
     for (let round = 0; round < rounds; round++) {
       const measureAlone = async () => {
         await sleep(SETTLE_MS);
-        alone.push(...(await callCalmly(connection, requests, ms)));
+        alone.push(await callCalmly(connection, requests, ms));
       };
       if (round % 2 === 0) await measureAlone();
       runaway.start();
       await sleep(SETTLE_MS);
-      beside.push(...(await callCalmly(connection, requests, ms)));
+      beside.push(await callCalmly(connection, requests, ms));
       const { calls, refused, ms: loaded, cpuSeconds } = await runaway.pause();
       report.calls += calls;
       report.refused += refused;
@@ -149,10 +149,9 @@ export async function measureBeside(
 
 function present(
   { server, limits, aim, of = 'a runaway' }: Named,
-  { alone, beside, report }: { alone: number[]; beside: number[]; report: RunawayReport },
+  { alone, beside, report }: { alone: number[][]; beside: number[][]; report: RunawayReport },
 ): NeighbourResult {
-  const ms = (durations: readonly number[], part: number) => Number(quantile(durations, part).toFixed(1));
-  const ratio = quantile(beside, 0.99) / quantile(alone, 0.99);
+  const ms = (rounds: readonly number[][], part: number) => Number(quantile(rounds.flat(), part).toFixed(1));
   const row = {
     server,
     limits,
@@ -160,14 +159,14 @@ function present(
     'alone p99': ms(alone, 0.99),
     'beside p50': ms(beside, 0.5),
     'beside p99': ms(beside, 0.99),
-    calls: beside.length,
+    calls: beside.flat().length,
     'runaway calls/s': Math.round((1000 * report.calls) / report.ms),
     'of them refused': `${Math.round((100 * report.refused) / report.calls)} %`,
   };
-  const { cpuSeconds } = report;
+  const value = formatSpread(spreadOf(resampledRatios(beside, alone, 0.99)));
   return {
     row,
-    cpuSeconds,
-    aim: { figure: `p99 beside ${of} / alone, ${server}; ${limits}`, value: ratio.toFixed(2), aim },
+    cpuSeconds: report.cpuSeconds,
+    aim: { figure: `p99 beside ${of} / alone, ${server}; ${limits}`, value, aim },
   };
 }

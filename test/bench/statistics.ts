@@ -39,9 +39,34 @@ export function pairedDifferences(values: readonly number[], others: readonly nu
   return pairs(values, others).map(([value, other]) => value - other);
 }
 
-function pairs(values: readonly number[], others: readonly number[]): [number, number][] {
+function pairs<T>(values: readonly T[], others: readonly T[]): [T, T][] {
   if (values.length !== others.length) throw new Error('the two series have different numbers of rounds');
-  return values.map((value, round) => [value, others[round] ?? Number.NaN]);
+  return values.flatMap((value, round): [T, T][] => {
+    const other = others[round];
+    return other === undefined ? [] : [[value, other]];
+  });
+}
+
+const RESAMPLES = 400;
+
+/**
+ * How far the ratio of two quantiles can be trusted, when few measurements decide each: the ratios that other runs could have
+ * given, by drawing whole rounds again with replacement (Efron's bootstrap).
+ * @param values the measurements of each round
+ * @param part of the quantile, from 0 to 1
+ */
+export function resampledRatios(
+  values: readonly (readonly number[])[],
+  others: readonly (readonly number[])[],
+  part: number,
+): number[] {
+  const rounds = pairs(values, others);
+  const draw = () => rounds[Math.floor(Math.random() * rounds.length)] ?? [[], []];
+  return Array.from({ length: RESAMPLES }, () => {
+    const drawn = rounds.map(draw);
+    const ratioOf = ([a, b]: [number[], number[]]) => quantile(a, part) / quantile(b, part);
+    return ratioOf([drawn.flatMap(([value]) => value), drawn.flatMap(([, other]) => other)]);
+  });
 }
 
 /** Such as `1.79 (1.75 to 1.84)`. */
