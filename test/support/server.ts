@@ -30,8 +30,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
  * @param vars replace settings of its configuration
  */
 export async function startServer(vars: Record<string, string> = {}): Promise<TestServer> {
-  process.env[BUNDLE] ??= await bundleForMiniflare();
-  const options = miniflareOptions(process.env[BUNDLE]);
+  const options = miniflareOptions(await sharedBundle());
   const lines: string[] = [];
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -53,6 +52,16 @@ export async function startServer(vars: Record<string, string> = {}): Promise<Te
     lines: () => [...lines],
     stop: () => miniflare.dispose(),
   };
+}
+
+/** The bundle of the tests' global setup; a script has none, so it makes one that goes with its process. */
+async function sharedBundle(): Promise<string> {
+  const known = process.env[BUNDLE];
+  if (known !== undefined) return known;
+  const made = await bundleForMiniflare();
+  process.env[BUNDLE] = made;
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  return made;
 }
 
 const MAIN = 'main = "src/index.ts"';

@@ -3,7 +3,14 @@ import { barChart, growthChart } from '../bench/chart.ts';
 import { cycle, parseAnswer, postRequest } from '../bench/connection.ts';
 import { replacePart } from '../bench/document.ts';
 import { parseOptions } from '../bench/options.ts';
-import { formatSpread, pairedDifferences, pairedRatios, quantile, spreadOf } from '../bench/statistics.ts';
+import {
+  formatSpread,
+  pairedDifferences,
+  pairedRatios,
+  quantile,
+  resampledRatios,
+  spreadOf,
+} from '../bench/statistics.ts';
 import { formatTable } from '../bench/table.ts';
 
 /** The parts of the benchmark that compute. */
@@ -20,6 +27,34 @@ describe('statistics', () => {
     expect(pairedRatios([2, 200, 2], [1, 100, 1])).toEqual([2, 2, 2]);
     expect(() => pairedRatios([1], [1, 2])).toThrow('different numbers of rounds');
     expect(pairedDifferences([12, 212], [10, 200])).toEqual([2, 12]);
+  });
+
+  test('a ratio that one round decides is spread, and one that all rounds agree on is not', () => {
+    const alone = [
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ];
+    const spread = (beside: number[][]) => formatSpread(spreadOf(resampledRatios(beside, alone, 0.99)));
+    expect(
+      spread([
+        [2, 2],
+        [2, 2],
+        [2, 2],
+      ]),
+    ).toBe('2.00 (2.00 to 2.00)');
+    const ratios = resampledRatios(
+      [
+        [2, 2],
+        [2, 2],
+        [100, 100],
+      ],
+      alone,
+      0.99,
+    );
+    expect(Math.min(...ratios)).toBe(2);
+    expect(Math.max(...ratios)).toBe(100);
+    expect(() => resampledRatios([[1]], alone, 0.99)).toThrow('different numbers of rounds');
   });
 });
 

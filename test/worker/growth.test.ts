@@ -52,6 +52,10 @@ const LIMITED: Readonly<Record<string, number>> = {
 
 /** Calls that read many rows in a small tenant too, with what they may read in any. */
 const AT_MOST: Readonly<Record<string, number>> = {
+  // Up to 200 boards, each with its first cell.
+  'complete a board': 450,
+  // Ten claims, about 40 rows each.
+  'claim ten of a folder': 450,
   // 101 entries, or as many of all pending invalidations, and 2 that are deleted.
   'cache invalidate small tag': 250,
   'cache invalidate model': 600,

@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, test } from 'vitest';
+import { durableDatabase } from '../../src/tenant/storage/durable-database.ts';
 import { admin, HttpTenant, listTools, operate } from '../support/http.ts';
 
 const KIB = 1024;
@@ -81,4 +82,21 @@ test('the operator sees that records were altered in the storage, and where', as
     state.storage.sql.exec("UPDATE records SET token_id = 'another' WHERE id = 2");
   });
   expect(await verify()).toMatchObject({ verdict: 'broken', broken: { record: 2, what: 'altered' } });
+});
+
+test('a statement that writes returns rows if it says so, in whatever case', async () => {
+  const stub = env.TENANTS.getByName('statements');
+  await runInDurableObject(stub, (_, { storage }) => {
+    const db = durableDatabase(storage);
+    db.script('CREATE TABLE returned (id INTEGER PRIMARY KEY, word TEXT)');
+    expect(db.exec("INSERT INTO returned (word) VALUES ('a'), ('b')")).toEqual([]);
+    expect(db.exec("\n insert into returned (word) values ('c') returning id")).toEqual([{ id: 3 }]);
+    expect(db.exec('UPDATE returned SET word = ? WHERE id < 3 RETURNING id', 'd')).toHaveLength(2);
+    expect(db.exec('DELETE FROM returned WHERE id = 3\nRETURNING word')).toEqual([{ word: 'c' }]);
+    expect(
+      db.exec('WITH one AS (SELECT 1 AS id) INSERT INTO returned SELECT 9, id FROM one RETURNING id'),
+    ).toEqual([{ id: 9 }]);
+    expect(db.exec('DELETE FROM returned')).toEqual([]);
+    expect(db.exec('SELECT count(*) AS left FROM returned')).toEqual([{ left: 0 }]);
+  });
 });
